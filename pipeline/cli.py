@@ -1,0 +1,70 @@
+"""The command line: `python -m pipeline <command>`, installed as `keypoints`. Heavy imports wait for a command."""
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+
+from pipeline.config import Params, describe, load_params
+from pipeline.errors import PipelineError
+
+STAGES = {
+    "fetch": "Bring the frames and their labels to data/raw, each file checked.",
+    "split": "Assign every frame to train, val or test; people never straddle train and val.",
+    "preprocess": "Turn the frames into square grayscale arrays, all cores at work.",
+    "train": "Train the network on the train frames.",
+    "evaluate": "Measure the keypoint error on the test frames and predict all of them.",
+    "render": "Draw predictions, error curves and what the network looks at.",
+    "track": "Complete this pipeline run in MLflow: metrics, figures, model.",
+}
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+def stage_sections(run: Callable[..., None]) -> list[str]:
+    """Sections of params.yaml that a stage's `run(*, …)` declares, in its order."""
+    return list(inspect.signature(run).parameters)
+
+
+@contextmanager
+def errors_as_one_line() -> Iterator[None]:
+    """End whatever the user can mend as one line on stderr and a status other than 0, without a traceback."""
+    try:
+        yield
+    except PipelineError as error:
+        _fail(str(error), 1)
+    except OSError as error:
+        _fail(f"{error}; free or mend that place and run again", 1)
+    except KeyboardInterrupt:
+        _fail("interrupted; run again to go on", 130)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    raise typer.Exit(status) from None
+
+
+def _run_stage(name: str) -> None:
+    with errors_as_one_line():
+        params = load_params()
+        run = importlib.import_module(f"pipeline.stages.{name}").run
+        run(**{section: getattr(params, section) for section in stage_sections(run)})
+
+
+def _add_stage_command(name: str, summary: str) -> None:
+    def command() -> None:
+        _run_stage(name)
+
+    listed = "\n\n".join(["Parameters in params.yaml:", *describe(name)]) if name in Params.model_fields else ""
+    app.command(name, help=summary, epilog=listed)(command)
+
+
+for _name, _summary in STAGES.items():
+    _add_stage_command(_name, _summary)
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,96 @@
+"""Frames of coordinates and the 3x3 matrices between them. Only this module changes frames.
+
+Pixel convention, held by resize, mirror, crop, warp and heatmap alike: the centre of the top left pixel is (0, 0), so
+an image of width W spans x from -0.5 to W - 0.5. Hence a resize by s maps x to (x + 0.5) s - 0.5 and a mirror maps x to
+W - 1 - x. This is the convention of OpenCV's resize and of `grid_sample(align_corners=False)`.
+
+A matrix named `a_from_b` takes column vectors (x, y, 1) of frame b to frame a; products read right to left.
+"""
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def resize_matrix(source_hw: tuple[int, int], target_hw: tuple[int, int]) -> np.ndarray:
+    """(3, 3) float64 `target_from_source` of a resize between two sizes given as (height, width)."""
+    scale_y, scale_x = (target / source for target, source in zip(target_hw, source_hw, strict=True))
+    return np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2], [0, 0, 1]])
+
+
+def fit_square(image: np.ndarray, side: int, fit: str) -> tuple[np.ndarray, np.ndarray]:
+    """Bring an (H, W) uint8 image to (side, side).
+
+    fit "pad" keeps the aspect ratio, centres the image and repeats its border; "stretch" fills the square. Shrinking
+    averages over the area, growing interpolates linearly. Returns the square and (3, 3) float64 `crop_from_source`.
+    """
+    height, width = image.shape
+    longest = max(height, width) if fit == "pad" else 0
+    new_h, new_w = (max(1, round(side * length / longest)) if longest else side for length in (height, width))
+    shrinks = new_h * new_w < height * width
+    resized = cv2.resize(image, (new_w, new_h), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    top, left = (side - new_h) // 2, (side - new_w) // 2
+    square = cv2.copyMakeBorder(resized, top, side - new_h - top, left, side - new_w - left, cv2.BORDER_REPLICATE)
+    crop_from_resized = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], np.float64)
+    return np.asarray(square, np.uint8), crop_from_resized @ resize_matrix((height, width), (new_h, new_w))
+
+
+def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Apply (..., 3, 3) affine matrices to (..., K, 2) points."""
+    return np.asarray(points @ np.swapaxes(matrix[..., :2, :2], -1, -2) + matrix[..., None, :2, 2])
+
+
+def apply_affine(matrix: Tensor, points: Tensor) -> Tensor:
+    """Apply (B, 3, 3) or (B, 2, 3) affine matrices to (B, K, 2) points, differentiably."""
+    return points @ matrix[:, :2, :2].transpose(1, 2) + matrix[:, None, :2, 2]
+
+
+def similarity_between(source: Tensor, target: Tensor) -> Tensor:
+    """(B, 3, 3) `target_from_source`: the similarity that brings (B, K, 2) source nearest to (B, K, 2) target points.
+
+    Least squares over turn, scale and shift without mirroring, in closed form (points as complex numbers): with both
+    sets centred, the factor is sum(conj(s) t) / sum(|s|^2). Umeyama, PAMI 1991, for two dimensions.
+    """
+    source_mean, target_mean = source.mean(1), target.mean(1)
+    s, t = source - source_mean[:, None], target - target_mean[:, None]
+    size = (s * s).sum((1, 2)).clamp_min(1e-6)
+    a = (s * t).sum((1, 2)) / size
+    b = (s[..., 0] * t[..., 1] - s[..., 1] * t[..., 0]).sum(1) / size
+    rotation = torch.stack([torch.stack([a, -b], -1), torch.stack([b, a], -1)], -2)
+    shift = target_mean - (rotation @ source_mean[..., None])[..., 0]
+    return to_3x3(torch.cat([rotation, shift[..., None]], -1))
+
+
+def to_3x3(matrix: Tensor) -> Tensor:
+    """(B, 2, 3) -> (B, 3, 3) with the last row (0, 0, 1)."""
+    last = matrix.new_tensor([0.0, 0.0, 1.0]).expand(len(matrix), 1, 3)
+    return torch.cat([matrix, last], 1)
+
+
+def invert_affine(matrix: Tensor) -> Tensor:
+    """Inverse of (B, 3, 3) affine matrices, in closed form (faster on small batches than a general solver)."""
+    a, b, c, d = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 0], matrix[:, 1, 1]
+    determinant = a * d - b * c
+    linear = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2) / determinant[:, None, None]
+    shift = -(linear @ matrix[:, :2, 2:])
+    return to_3x3(torch.cat([linear, shift], -1))
+
+
+def warp(images: Tensor, target_from_source: Tensor, side: int) -> Tensor:
+    """Resample (B, C, H, W) images to (B, C, side, side) by (B, 3, 3) matrices, differentiably; the border repeats."""
+    height, width = images.shape[-2:]
+    grid_from_target = _unit_from_pixels(height, width, images) @ invert_affine(target_from_source)
+    # affine_grid starts from unit coordinates of the target.
+    theta = grid_from_target @ _pixels_from_unit(side, side, images)
+    grid = functional.affine_grid(theta[:, :2], [len(images), 1, side, side], align_corners=False)
+    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _unit_from_pixels(height: int, width: int, like: Tensor) -> Tensor:
+    return like.new_tensor([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])
+
+
+def _pixels_from_unit(height: int, width: int, like: Tensor) -> Tensor:
+    return like.new_tensor([[width / 2, 0, (width - 1) / 2], [0, height / 2, (height - 1) / 2], [0, 0, 1]])

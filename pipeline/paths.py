@@ -1,0 +1,29 @@
+"""Every file and folder that dvc.yaml names, relative to the folder a stage runs in, and the main workspace."""
+
+import os
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+LOCK = Path("dvc.lock")
+
+RAW = Path("data/raw")
+DATASET = Path("data/dataset.json")
+SAMPLES = Path("data/split/samples.csv")
+SPLIT_SUMMARY = Path("reports/split.json")
+PROCESSED = Path("data/processed")
+MODEL = Path("data/model/model.safetensors")
+PREDICTIONS = Path("data/predictions/test_frames_keypoints.csv")
+
+HISTORY = Path("reports/history.csv")
+METRICS = Path("reports/metrics.json")
+CED = Path("reports/ced.csv")
+PER_FRAME = Path("reports/per_frame.csv")
+FIGURES = Path("reports/figures")
+
+
+def workspace_root() -> Path:
+    """The main workspace: `$DVC_ROOT` (set by DVC, also inside temporary experiments), else the nearest `.dvc/`."""
+    if root := os.environ.get("DVC_ROOT"):
+        return Path(root)
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
