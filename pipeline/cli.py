@@ -4,7 +4,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -64,6 +64,15 @@ def _add_stage_command(name: str, summary: str) -> None:
 
 for _name, _summary in STAGES.items():
     _add_stage_command(_name, _summary)
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000) -> None:
+    """Show the runs in MLflow's web pages."""
+    from pipeline.ui import serve
+
+    with errors_as_one_line():
+        serve(port)
 
 
 def main() -> None:

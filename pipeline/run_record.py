@@ -1,0 +1,173 @@
+"""One finished pipeline run as MLflow shall keep it, and its way into the store."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import tracking
+from pipeline.tracking import MODEL_DIGEST, Store, Value
+
+TRACK_DIGEST = "track_digest"
+"""Tag of a run: digest over all that `track` records in it, set when it begins to."""
+
+_MODEL_NEEDS = ["mlflow", "numpy", "opencv-python-headless", "safetensors", "torch"]
+_PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What one run of the pipeline computed, read from its files."""
+
+    name: str
+    description: str
+    """Markdown."""
+    model: Path
+    model_digest: str
+    dataset: Mapping[str, str | int]
+    """Contents of dataset.json."""
+    params: Mapping[str, Value]
+    """Dotted name -> value."""
+    metrics: Mapping[str, float]
+    curves: Mapping[int, Mapping[str, float | None]]
+    """Epoch -> column of history.csv -> value, None where there is none."""
+    artifacts: Mapping[Path, str]
+    """File -> folder among the artifacts of the run, "" for their root."""
+    lock: Path
+    """dvc.lock: kept, but hashes of code and of `track` itself in it do not make another run."""
+
+    def digest(self) -> str:
+        """SHA-256 over all that is recorded except `lock`: equal for equal results."""
+        files = sorted((folder, path.name, _sha256(path)) for path, folder in self.artifacts.items())
+        content = [self.model_digest, dict(self.dataset), dict(self.params), dict(self.metrics), files]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def keep(record: RunRecord) -> bool:
+    """Complete the run that `train` logged live, or make one from the files; False if a run holds all of it already.
+
+    A run that was completed with other results stays as it is: another evaluation is another run.
+    """
+    digest = record.digest()
+    with tracking.mlflow_errors():
+        store = tracking.open_store()
+        tracking.close_dead_runs(store)
+        begun = _find(store, TRACK_DIGEST, digest)
+        if any(run.info.status == "FINISHED" for run in begun):
+            return False
+        live = [run for run in _find(store, MODEL_DIGEST, record.model_digest) if TRACK_DIGEST not in run.data.tags]
+        run_id = _begin(store, record, begun or live)
+        try:
+            tracking.set_tags(store, run_id, {TRACK_DIGEST: digest, **_tags(record)})
+            _fill(store, run_id, record)
+        except BaseException:
+            store.client.set_terminated(run_id, "FAILED")
+            raise
+        store.client.set_terminated(run_id, "FINISHED")
+    return True
+
+
+def _find(store: Store, tag: str, value: str) -> list[Any]:
+    return list(store.client.search_runs([store.experiment_id], f"tags.{tag} = '{value}'"))
+
+
+def _begin(store: Store, record: RunRecord, runs: list[Any]) -> str:
+    """Open the first of `runs` again, or a new one if there is none."""
+    if not runs:
+        return str(store.client.create_run(store.experiment_id, run_name=record.name).info.run_id)
+    run_id = str(runs[0].info.run_id)
+    store.client.update_run(run_id, status="RUNNING", name=record.name)
+    return run_id
+
+
+def _tags(record: RunRecord) -> dict[str, str]:
+    tags = {**tracking.process_tags(), MODEL_DIGEST: record.model_digest, "mlflow.note.content": record.description}
+    tags |= {f"dataset_{key}".replace("dataset_dataset", "dataset"): str(item) for key, item in record.dataset.items()}
+    if name := os.environ.get("DVC_EXP_NAME"):
+        tags["dvc_experiment"] = name
+    if commit := _git("rev-parse", "HEAD"):
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", ":!reports")
+        tags |= {"git_commit": commit, "git_dirty": str(bool(changed)).lower()}
+        tags |= {"mlflow.source.git.commit": commit, "mlflow.source.name": "dvc repro", "mlflow.source.type": "LOCAL"}
+    return tags
+
+
+def _git(*arguments: str) -> str:
+    """What git answers; nothing where there is no git or no repository."""
+    try:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _fill(store: Store, run_id: str, record: RunRecord) -> None:
+    client = store.client
+    tracking.log_params(store, run_id, record.params)
+    logged = {
+        (name, point.step)
+        for name in client.get_run(run_id).data.metrics
+        for point in client.get_metric_history(run_id, name)
+    }
+    last = max(record.curves, default=0)
+    points = {**record.curves, last: {**record.curves.get(last, {}), **record.metrics}}
+    missing = {
+        epoch: {name: value for name, value in values.items() if (name, epoch) not in logged}
+        for epoch, values in points.items()
+    }
+    tracking.log_epochs(store, run_id, missing)
+    _log_dataset(store, run_id, record.dataset)
+    for path, folder in record.artifacts.items():
+        client.log_artifact(run_id, str(path), folder or None)
+    if record.lock.exists():
+        client.log_artifact(run_id, str(record.lock))
+    _log_model(store, run_id, record, step=last)
+
+
+def _log_dataset(store: Store, run_id: str, dataset: Mapping[str, str | int]) -> None:
+    from mlflow.entities import Dataset, DatasetInput
+
+    source = json.dumps({"revision": dataset["revision"]})
+    entity = Dataset(str(dataset["dataset"]), str(dataset["sha256"])[:12], "dvc", source)
+    store.client.log_inputs(run_id, [DatasetInput(entity, [])])
+
+
+def _log_model(store: Store, run_id: str, record: RunRecord, *, step: int) -> None:
+    """Log the network with its code; what a `track` that was cut short left of it is removed first."""
+    import mlflow
+    import numpy as np
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    outputs = store.client.get_run(run_id).outputs
+    for output in outputs.model_outputs if outputs else []:
+        store.client.delete_logged_model(output.model_id)
+    # Left to itself, MLflow puts the model in the experiment called Default, away from its run.
+    logged = store.client.create_logged_model(
+        store.experiment_id, name=str(record.params["model.name"]), source_run_id=run_id
+    )
+    # Without names, the model is given an array and not a dictionary of one.
+    pictures = TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))
+    keypoints_source = TensorSpec(np.dtype(np.float32), (-1, 68, 2))
+    Model.log(
+        artifact_path=None,
+        flavor=mlflow.pyfunc,
+        model_id=logged.model_id,
+        run_id=run_id,
+        step=step,
+        python_model=str(_PACKAGE / "pyfunc_model.py"),
+        artifacts={"model": str(record.model)},
+        code_paths=[str(_PACKAGE)],
+        pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _MODEL_NEEDS],
+        signature=ModelSignature(Schema([pictures]), Schema([keypoints_source])),
+        metadata={MODEL_DIGEST: record.model_digest},
+    )

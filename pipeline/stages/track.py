@@ -1,0 +1,109 @@
+"""Complete this pipeline run in MLflow: parameters, metrics, figures, model."""
+
+import csv
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline import config, paths
+from pipeline.checkpoint import model_digest
+from pipeline.data import read_json
+from pipeline.errors import DataError
+from pipeline.run_record import RunRecord, keep
+from pipeline.tracking import Value, store_uri
+
+
+def run(
+    *,
+    fetch: config.Fetch,
+    split: config.Split,
+    preprocess: config.Preprocess,
+    model: config.Model,
+    augment: config.Augment,
+    train: config.Train,
+    evaluate: config.Evaluate,
+    render: config.Render,
+) -> None:
+    params = config.Params(
+        fetch=fetch,
+        split=split,
+        preprocess=preprocess,
+        model=model,
+        augment=augment,
+        train=train,
+        evaluate=evaluate,
+        render=render,
+    )
+    news = keep(read_record(config.flatten(params)))
+    print(f"track: {'recorded' if news else 'already recorded'} in MLflow at {store_uri()}; see it with: make ui")
+
+
+def read_record(params: Mapping[str, Value]) -> RunRecord:
+    """Gather what the earlier stages wrote. Raises DataError for a missing or damaged file."""
+    measured = read_json(paths.METRICS)
+    return RunRecord(
+        name=os.environ.get("DVC_EXP_NAME") or f"{measured['model']['name']} {100 * measured['test']['nme']:.2f} % NME",
+        description=describe(measured),
+        model=paths.MODEL,
+        model_digest=model_digest(paths.MODEL),
+        dataset=read_json(paths.DATASET),
+        params=params,
+        metrics=flatten_metrics(measured),
+        curves=read_history(paths.HISTORY),
+        artifacts=_artifacts(),
+        lock=paths.LOCK,
+    )
+
+
+def _artifacts() -> dict[Path, str]:
+    figures = sorted(paths.FIGURES.glob("*.png"))
+    reports = [paths.METRICS, paths.HISTORY, paths.CED, paths.PER_FRAME]
+    return dict.fromkeys(figures, "figures") | dict.fromkeys(reports, "reports")
+
+
+def flatten_metrics(measured: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Numbers by dotted name, as `dvc metrics show` has them; an interval [low, high] becomes _low and _high."""
+    flat: dict[str, float] = {}
+    for name, value in measured.items():
+        match value:
+            case dict():
+                flat |= flatten_metrics(value, f"{prefix}{name}.")
+            case [float() | int() as low, float() | int() as high]:
+                flat |= {f"{prefix}{name}_low": low, f"{prefix}{name}_high": high}
+            case float() | int():
+                flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def read_history(path: Path) -> dict[int, dict[str, float | None]]:
+    """Epoch -> column -> value of history.csv; None for an empty field."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {
+            int(row.pop("epoch")): {name: float(text) if text else None for name, text in row.items()} for row in rows
+        }
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} is no history ({error}); make it again with: dvc repro -f train") from None
+
+
+def describe(measured: Mapping[str, Any]) -> str:
+    """A few lines of Markdown for whoever opens the run."""
+    test, unseen = measured["test"], measured["test_unseen_people"]
+    return "\n\n".join(
+        [
+            f"**{measured['model']['name']}** on **{measured['dataset']}**: keypoint error (NME) "
+            f"**{_percent(test['nme'])}** on the {test['faces']} labelled test faces, {_percent(unseen['nme'])} on the "
+            f"{unseen['faces']} of them whose people the network never saw. "
+            f"The mean face, put anywhere without looking, has {_percent(measured['baseline_mean_shape']['nme'])}.",
+            "NME: mean distance of the 68 points over the distance of the outer eye corners; metrics hold it as a "
+            "fraction.",
+            "Curves: *Model metrics*, by epoch. Pictures: *Artifacts*, `figures`. The model: *Artifacts*, or "
+            "`mlflow.pyfunc.load_model`. To rebuild all: tag `git_commit` and the artifact `dvc.lock`.",
+        ]
+    )
+
+
+def _percent(fraction: float | None) -> str:
+    return "unknown" if fraction is None else f"{100 * fraction:.2f} %"

@@ -1,0 +1,211 @@
+"""Where MLflow keeps the runs, and what train says to it while it works. MLflow is a view of the runs, DVC the record.
+
+By default the store is `mlflow.db` and `mlartifacts/` in the main workspace, by absolute paths: temporary experiments
+of DVC run in folders that vanish. `MLFLOW_TRACKING_URI` names another one. mlflow takes seconds to import, so only
+functions import it, and only here, in run_record.py and in pyfunc_model.py.
+"""
+
+import json
+import os
+import socket
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from filelock import FileLock
+from tqdm import tqdm
+
+from pipeline.errors import TrackingError
+from pipeline.paths import workspace_root
+
+EXPERIMENT = "facial-keypoints"
+MODEL_DIGEST = "model_digest"
+"""Tag of a run: SHA-256 of its model.safetensors, by which `track` finds the run that `train` logged."""
+
+_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+    # The defaults of MLflow wait for many minutes when a server is gone.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+}
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Store:
+    client: Any
+    experiment_id: str
+
+
+def store_uri() -> str:
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace_root().resolve()}/mlflow.db"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep MLflow's log lines, progress bars, telemetry and Python warnings away from the user's terminal."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def mlflow_errors() -> Iterator[None]:
+    """Turn a failure of MLflow, which comes in the types of whatever store it uses, into a TrackingError."""
+    with quiet():
+        try:
+            yield
+        except Exception as error:
+            raise TrackingError(
+                f"MLflow at {store_uri()} failed: {first_line(error)}; mend it, or unset or change "
+                "MLFLOW_TRACKING_URI, then go on with: dvc repro"
+            ) from error
+
+
+def first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+
+
+def open_store() -> Store:
+    """The project's experiment, made if it is not there; raises whatever MLflow raises.
+
+    Two processes that create MLflow's database at once crash each other, hence the lock round opening; several
+    processes that write to an open one do not.
+    """
+    with quiet(), FileLock(workspace_root().resolve() / "mlflow.db.lock", timeout=120):
+        import mlflow
+
+        uri = store_uri()
+        mlflow.set_tracking_uri(uri)  # logging a model knows no client
+        client = mlflow.MlflowClient(uri)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        if experiment is None:
+            # A server knows where artifacts go; with a bare database MLflow would take ./mlruns.
+            served = uri.startswith(("http://", "https://"))
+            location = None if served else (workspace_root().resolve() / "mlartifacts").as_uri()
+            return Store(client, client.create_experiment(EXPERIMENT, location))
+        if experiment.lifecycle_stage == "deleted":
+            client.restore_experiment(experiment.experiment_id)
+        return Store(client, experiment.experiment_id)
+
+
+def process_tags() -> dict[str, str]:
+    """Tags that tell whether the process that writes a run still lives."""
+    return {"host": socket.gethostname(), "pid": str(os.getpid())}
+
+
+def close_dead_runs(store: Store) -> None:
+    """Mark as KILLED the runs that processes of this host left RUNNING when they died."""
+    for run in store.client.search_runs(
+        [store.experiment_id], f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
+    ):
+        if not _alive(int(run.data.tags["pid"])):
+            store.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _alive(pid: int) -> bool:
+    if pid == os.getpid():  # asked before this process opens a run: an earlier process had its number
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class LiveRun:
+    """The MLflow run of a training that is under way. After MLflow's first failure it keeps still."""
+
+    def __init__(self) -> None:
+        self._store: Store | None = None
+        self._run_id = ""
+        self._broken = False
+
+    def log(self, epoch: int, values: Mapping[str, float | None]) -> None:
+        """Add one point to each curve, e.g. {"train_loss": 0.1, "val_nme": None, "lr": 1e-3}; None adds nothing."""
+        self._attempt(lambda store: log_epochs(store, self._run_id, {epoch: values}))
+
+    def finish(self, model_digest: str) -> None:
+        """Tag the run with the digest of the weights it made, so that `track` finds it."""
+        self._attempt(lambda store: store.client.set_tag(self._run_id, MODEL_DIGEST, model_digest))
+
+    def open(self, params: Mapping[str, Value]) -> None:
+        def create(_: object) -> None:
+            self._store = store = open_store()
+            close_dead_runs(store)
+            name = os.environ.get("DVC_EXP_NAME") or f"{params.get('model.name', 'model')} in training"
+            run = store.client.create_run(store.experiment_id, tags=process_tags(), run_name=name)
+            self._run_id = run.info.run_id
+            log_params(store, self._run_id, params)
+
+        self._attempt(create)
+
+    def close(self, status: str) -> None:
+        self._attempt(lambda store: store.client.set_terminated(self._run_id, status))
+
+    def _attempt(self, action: Callable[[Any], None]) -> None:
+        if self._broken:
+            return
+        try:
+            with quiet():
+                action(self._store)
+        except Exception as error:  # of a type that depends on the store; no training may die of it
+            self._broken = True
+            tqdm.write(
+                f"warning: MLflow at {store_uri()} failed: {first_line(error)}; training goes on without live curves",
+                file=sys.stderr,
+            )
+
+
+@contextmanager
+def training_run(params: Mapping[str, Value]) -> Iterator[LiveRun]:
+    """Log a training live: open a run, let the body `log` each epoch and `finish`, close the run as the body ends."""
+    run = LiveRun()
+    run.open(params)
+    try:
+        yield run
+    except BaseException as error:
+        run.close("FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    run.close("FINISHED")
+
+
+def set_tags(store: Store, run_id: str, tags: Mapping[str, str]) -> None:
+    from mlflow.entities import RunTag
+
+    store.client.log_batch(run_id, tags=[RunTag(*item) for item in tags.items()])
+
+
+def log_params(store: Store, run_id: str, params: Mapping[str, Value]) -> None:
+    from mlflow.entities import Param
+
+    as_written = {name: value if isinstance(value, str) else json.dumps(value) for name, value in params.items()}
+    store.client.log_batch(run_id, params=[Param(*item) for item in as_written.items()])
+
+
+def log_epochs(store: Store, run_id: str, epochs: Mapping[int, Mapping[str, float | None]]) -> None:
+    """Add points to the curves of a run; epoch -> name -> value."""
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    points = [
+        Metric(name, value, now, epoch)
+        for epoch, values in epochs.items()
+        for name, value in values.items()
+        if value is not None
+    ]
+    for start in range(0, len(points), 1000):  # MLflow's limit of one request
+        store.client.log_batch(run_id, metrics=points[start : start + 1000])

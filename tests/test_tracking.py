@@ -1,0 +1,296 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import config, paths, tracking
+from pipeline.checkpoint import load_model, model_digest, save_model
+from pipeline.errors import DataError, TrackingError
+from pipeline.models import build_network
+from pipeline.predict import predict_faces
+from pipeline.stages import track
+
+PARAMS = config.load_params()
+TRAIN_PARAMS = config.flatten(PARAMS.train, "train.") | config.flatten(PARAMS.model, "model.")
+EPOCHS = {
+    1: {"lr": 0.002, "train_loss": 9.5, "val_loss": 8.5, "val_nme": 0.2},
+    2: {"lr": 0.001, "train_loss": 4.25, "val_loss": 4.5, "val_nme": 0.125},
+}
+MEASURED = {
+    "faces": 770,
+    "nme": 0.0371,
+    "nme_median": 0.035,
+    "nme_ci95": [0.0362, 0.0381],
+    "auc_08": 0.54,
+    "failure_rate_08": 0.01,
+    "nme_box": 0.02,
+    "smooth_l1": 0.001,
+    "mse": 0.0005,
+}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> Path:
+    """A workspace after `render`, with a fresh store; its path has a space, as users' paths do."""
+    folder = tmp_path / "my work"
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / "mlflow.db").write_bytes(empty_store.read_bytes())
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    write_outputs()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database with its tables, made once: making it takes seconds."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    with tracking.quiet():
+        import mlflow
+
+        mlflow.MlflowClient(f"sqlite:///{path}").get_experiment_by_name("none")
+    return path
+
+
+def write_outputs(nme: float = 0.0371) -> None:
+    torch.manual_seed(0)
+    section = PARAMS.model.model_dump()
+    section["coarse_to_fine"] |= {"coarse_px": 32, "fine_px": 64, "fine_width": 8}
+    network = build_network(section, side=64, mean_shape=torch.rand(68, 2) * 40 + 12)
+    save_model(paths.MODEL, network, {"model": section, "preprocess": {"size_px": 64, "fit": "pad"}})
+    dataset = {"dataset": "synthetic", "revision": "synthetic", "files": 12, "sha256": "ab" * 32}
+    test = MEASURED | {"nme": nme}
+    metrics = {
+        "dataset": "synthetic",
+        "model": {"name": "coarse_to_fine", "parameters": 12345},
+        "test": test,
+        "test_known_people": test,
+        "test_unseen_people": test | {"faces": 70},
+        "regions": {"jaw": 0.04, "mouth": 0.03},
+        "baseline_mean_shape": {"nme": 0.2831},
+    }
+    paths.FIGURES.mkdir(parents=True, exist_ok=True)
+    for name in ("ced.png", "faces.png"):
+        (paths.FIGURES / name).write_bytes(b"picture")
+    paths.DATASET.write_text(json.dumps(dataset))
+    paths.METRICS.write_text(json.dumps(metrics))
+    rows = [",".join(map(str, [epoch, *values.values()])) for epoch, values in EPOCHS.items()]
+    paths.HISTORY.write_text("\n".join(["epoch,lr,train_loss,val_loss,val_nme", *rows]) + "\n")
+    paths.CED.write_text("nme,model,mean_shape\n0.0,0.0,0.0\n")
+    paths.PER_FRAME.write_text("sample_id,nme,known,worst_point\n")
+    paths.LOCK.write_text("schema: '2.0'\n")
+
+
+def train_live() -> None:
+    with tracking.training_run(TRAIN_PARAMS) as run:
+        for epoch, values in EPOCHS.items():
+            run.log(epoch, values)
+        run.finish(model_digest(paths.MODEL))
+
+
+def run_track() -> None:
+    track.run(**dict(PARAMS))
+
+
+def runs() -> list[Any]:
+    """All runs of the store, newest first."""
+    store = tracking.open_store()
+    return list(store.client.search_runs([store.experiment_id]))
+
+
+def curve(run: Any, name: str) -> list[tuple[int, float]]:
+    history = tracking.open_store().client.get_metric_history(run.info.run_id, name)
+    return [(point.step, point.value) for point in history]
+
+
+def artifacts(run: Any, folder: str = "") -> list[str]:
+    return [file.path for file in tracking.open_store().client.list_artifacts(run.info.run_id, folder)]
+
+
+def test_live_training_then_track_is_one_complete_run(workspace: Path) -> None:
+    train_live()
+    run_track()
+    (run,) = runs()
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "coarse_to_fine 3.71 % NME"
+    assert run.data.params["train.lr"] == "0.002"
+    assert run.data.params["split.drop_test_copies"] == "true"
+    assert set(run.data.params) == set(config.flatten(PARAMS))
+    assert curve(run, "train_loss") == [(1, 9.5), (2, 4.25)]
+    assert curve(run, "test.nme") == [(2, 0.0371)]
+    assert run.data.metrics["test.nme_ci95_low"] == 0.0362
+    assert run.data.metrics["regions.jaw"] == 0.04
+    assert run.data.metrics["model.parameters"] == 12345
+    assert run.data.tags["dataset"] == "synthetic"
+    assert run.data.tags["dataset_sha256"] == "ab" * 32
+    assert run.inputs.dataset_inputs[0].dataset.name == "synthetic"
+    assert artifacts(run, "figures") == ["figures/ced.png", "figures/faces.png"]
+    assert {"dvc.lock", "reports"} <= set(artifacts(run))
+    assert len(artifacts(run, "reports")) == 4
+
+
+def test_everything_lies_in_the_main_workspace(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = workspace / ".dvc/tmp/exps/one"
+    temporary.mkdir(parents=True)
+    monkeypatch.chdir(temporary)
+    monkeypatch.setenv("DVC_ROOT", str(workspace))
+    monkeypatch.setenv("DVC_EXP_NAME", "bold-idea")
+    write_outputs()
+    run_track()
+    (run,) = runs()
+    assert run.info.run_name == "bold-idea"
+    assert (workspace / "mlartifacts" / run.info.run_id / "artifacts/dvc.lock").exists()
+    assert not list(temporary.glob("ml*"))
+
+
+def test_cached_training_is_backfilled_with_every_epoch(workspace: Path) -> None:
+    run_track()
+    (run,) = runs()
+    assert curve(run, "val_nme") == [(1, 0.2), (2, 0.125)]
+    assert curve(run, "lr") == [(1, 0.002), (2, 0.001)]
+
+
+def test_epochs_that_the_live_run_missed_are_filled_in(workspace: Path) -> None:
+    with tracking.training_run(TRAIN_PARAMS) as run:
+        run.log(2, EPOCHS[2])
+        run.finish(model_digest(paths.MODEL))
+    run_track()
+    assert sorted(curve(runs()[0], "train_loss")) == [(1, 9.5), (2, 4.25)]
+
+
+def test_tracking_twice_changes_nothing(workspace: Path) -> None:
+    run_track()
+    before = [run.to_dictionary() for run in runs()]
+    paths.LOCK.write_text("schema: '2.0'\nstages: {}\n")
+    run_track()
+    assert [run.to_dictionary() for run in runs()] == before
+
+
+def test_a_changed_evaluation_is_a_second_run(workspace: Path) -> None:
+    train_live()
+    run_track()
+    write_outputs(nme=0.05)
+    run_track()
+    newer, older = runs()
+    assert (newer.data.metrics["test.nme"], older.data.metrics["test.nme"]) == (0.05, 0.0371)
+    assert curve(newer, "train_loss") == [(1, 9.5), (2, 4.25)]
+
+
+def test_a_track_that_failed_midway_is_continued(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_live()
+    monkeypatch.setattr("mlflow.models.Model.log", lambda **_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(TrackingError, match="disk full"):
+        run_track()
+    assert [run.info.status for run in runs()] == ["FAILED"]
+    monkeypatch.undo()
+    monkeypatch.chdir(workspace)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    run_track()
+    (run,) = runs()
+    assert run.info.status == "FINISHED"
+    assert curve(run, "test.nme") == [(2, 0.0371)]
+
+
+def test_track_names_the_store_it_cannot_use_and_the_remedy(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(TrackingError, match=r"127\.0\.0\.1:9 failed.*MLFLOW_TRACKING_URI.*dvc repro"):
+        run_track()
+
+
+def test_track_names_a_missing_report(workspace: Path) -> None:
+    paths.HISTORY.unlink()
+    with pytest.raises(DataError, match=r"history\.csv.*dvc repro"):
+        run_track()
+
+
+def test_training_outlives_a_store_that_breaks(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with tracking.training_run(TRAIN_PARAMS) as run:
+        run.log(1, EPOCHS[1])
+        (workspace / "mlflow.db").write_bytes(b"no database")
+        run.log(2, EPOCHS[2])
+        run.log(3, EPOCHS[2])
+        run.finish("0" * 64)
+    assert capsys.readouterr().err.count("warning: MLflow") == 1
+
+
+def test_training_outlives_a_store_that_never_was(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with tracking.training_run(TRAIN_PARAMS) as run:
+        run.log(1, EPOCHS[1])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: MLflow at http://127.0.0.1:9 failed")
+
+
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, "KILLED"), (ValueError, "FAILED")])
+def test_a_training_that_stops_closes_its_run(workspace: Path, error: type[BaseException], status: str) -> None:
+    with pytest.raises(error), tracking.training_run(TRAIN_PARAMS):
+        raise error
+    assert [run.info.status for run in runs()] == [status]
+
+
+def test_runs_of_dead_processes_are_closed_and_those_of_living_ones_are_not(workspace: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    store = tracking.open_store()
+    for name, pid, host in [("dead", dead.pid, None), ("alive", os.getppid(), None), ("elsewhere", dead.pid, "other")]:
+        tags = tracking.process_tags() | {"pid": str(pid)} | ({"host": host} if host else {})
+        store.client.create_run(store.experiment_id, tags=tags, run_name=name)
+    train_live()
+    status = {run.info.run_name: run.info.status for run in runs()}
+    assert (status["dead"], status["alive"], status["elsewhere"]) == ("KILLED", "RUNNING", "RUNNING")
+
+
+def test_two_processes_may_open_a_fresh_store_at_once(workspace: Path) -> None:
+    (workspace / "mlflow.db").unlink()
+    code = "from pipeline import tracking; tracking.open_store()"
+    environment = os.environ | {"PYTHONPATH": str(Path(tracking.__file__).parents[1])}
+    both = [subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE) for _ in range(2)]
+    assert [process.communicate()[1] for process in both] == [b"", b""]
+    assert [process.returncode for process in both] == [0, 0]
+    assert runs() == []
+
+
+def test_a_deleted_experiment_comes_back(workspace: Path) -> None:
+    store = tracking.open_store()
+    store.client.delete_experiment(store.experiment_id)
+    run_track()
+    assert len(runs()) == 1
+
+
+LOAD = """
+import sys, warnings
+import mlflow, numpy as np
+model = mlflow.pyfunc.load_model(sys.argv[1])
+np.save(sys.argv[3], model.predict(np.load(sys.argv[2])))
+import pipeline
+assert "mlartifacts" in pipeline.__file__, pipeline.__file__
+"""
+
+
+def test_the_logged_model_predicts_alone_what_the_network_does(workspace: Path, tmp_path: Path) -> None:
+    run_track()
+    (model,) = runs()[0].outputs.model_outputs
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 90, 70, 1), np.uint8).repeat(3, axis=3)
+    np.save(tmp_path / "in.npy", pictures)
+    environment = os.environ | {"MLFLOW_TRACKING_URI": tracking.store_uri()}
+    arguments = [f"models:/{model.model_id}", tmp_path / "in.npy", tmp_path / "out.npy"]
+    subprocess.run([sys.executable, "-P", "-c", LOAD, *arguments], check=True, cwd=tmp_path, env=environment)
+    direct = predict_faces(load_model(paths.MODEL), list(pictures[..., 0]), size_px=64, fit="pad")
+    answer = np.load(tmp_path / "out.npy")
+    assert answer.dtype == np.float32
+    np.testing.assert_allclose(answer, direct, atol=1e-3)
+    stored = [path.name for path in (workspace / "mlartifacts/models").rglob("*") if path.is_file()]
+    assert "model.safetensors" in stored
+    assert not [name for name in stored if name.endswith((".pkl", ".pyc", ".pt", ".pth"))]
