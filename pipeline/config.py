@@ -1,5 +1,6 @@
 """Types and bounds of params.yaml. The values themselves stand only in params.yaml: there are no defaults here."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -140,6 +141,11 @@ def flatten(section: BaseModel, prefix: str = "") -> dict[str, bool | int | floa
         else:
             flat[f"{prefix}{name}"] = value
     return flat
+
+
+def flatten_all(sections: Mapping[str, BaseModel]) -> dict[str, bool | int | float | str]:
+    """`flatten` of several sections by name."""
+    return {key: value for name, section in sections.items() for key, value in flatten(section, f"{name}.").items()}
 
 
 def describe(section: str) -> list[str]:

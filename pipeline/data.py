@@ -34,7 +34,7 @@ def read_keypoints_csv(path: Path) -> tuple[list[str], np.ndarray]:
     except FileNotFoundError:
         raise DataError(f"{path} is missing; fetch the frames again with: dvc repro -f fetch") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not a CSV text file ({error}); fetch it again with: dvc repro -f fetch") from None
+        raise DataError(f"{path} is not CSV text ({error}); fetch it again with: dvc repro -f fetch") from None
     if not rows or rows[0] != _HEADER:
         lacking = sorted(set(_HEADER) - set(rows[0] if rows else []), key=lambda column: int(column or -1))
         raise DataError(

@@ -63,6 +63,22 @@ def similarity_between(source: Tensor, target: Tensor) -> Tensor:
     return to_3x3(torch.cat([rotation, shift[..., None]], -1))
 
 
+def similarity_about_centre(side: int, *, turn_rad: Tensor, scale: Tensor, shift_px: Tensor) -> Tensor:
+    """(B, 3, 3) matrices that turn (B,) and scale (B,) about the centre of `side` pixels, then shift (B, 2).
+
+    Positive turns bring the x axis towards the y axis: clockwise as seen on the screen.
+    """
+    cos, sin = scale * turn_rad.cos(), scale * turn_rad.sin()
+    linear = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
+    centre = shift_px.new_full((2,), (side - 1) / 2)
+    return to_3x3(torch.cat([linear, (centre + shift_px - linear @ centre)[..., None]], -1))
+
+
+def mirror_matrix(side: int) -> np.ndarray:
+    """(3, 3) float32 matrix that mirrors x in an image `side` pixels wide."""
+    return np.array([[-1, 0, side - 1], [0, 1, 0], [0, 0, 1]], np.float32)
+
+
 def to_3x3(matrix: Tensor) -> Tensor:
     """(B, 2, 3) -> (B, 3, 3) with the last row (0, 0, 1)."""
     last = matrix.new_tensor([0.0, 0.0, 1.0]).expand(len(matrix), 1, 3)

@@ -49,7 +49,6 @@ def _flip_index() -> np.ndarray:
     index = np.arange(POINTS)
     for right, left in _MIRROR_PAIRS:
         index[right], index[left] = left, right
-    index.setflags(write=False)
     return index
 
 

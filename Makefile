@@ -1,0 +1,41 @@
+# Everything starts here: `make help`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+RUN := $(VENV)/bin/python
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help repro test lint ui lock clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+repro: $(VENV)/.installed  ## rebuild whatever changed, from the frames to the MLflow run
+	@$(RUN) -m pipeline.repro
+
+test: lint  ## lint, types and every test
+	$(RUN) -m pytest
+
+lint: $(VENV)/.installed
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+ui: $(VENV)/.installed  ## browse the runs in MLflow at http://127.0.0.1:5000
+	@$(RUN) -m pipeline ui
+
+lock: pyproject.toml  ## refresh requirements.lock from pyproject.toml
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet uv
+	.venv-lock/bin/uv pip compile --upgrade --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --custom-compile-command "make lock" --extra dev --extra build pyproject.toml -o requirements.lock
+	rm -rf .venv-lock
+
+clean:  ## remove the environment and what the stages left; the DVC cache and the MLflow store stay
+	rm -rf $(VENV) .checkpoints data

@@ -1,0 +1,80 @@
+"""Random changes of whole batches by tensor operations; whatever moves pixels moves the keypoints with them."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline.geometry import apply_affine, mirror_matrix, similarity_about_centre, warp
+from pipeline.scheme import FLIP_INDEX
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a frame may be changed; each amount is the largest, drawn evenly for every frame."""
+
+    rotation_deg: float
+    scale_max: float
+    shift_frac: float
+    mirror_prob: float
+    brightness: float
+    contrast: float
+    occlusion_prob: float
+    occlusion_max_frac: float
+
+
+def augment(
+    images: Tensor, keypoints_crop: Tensor, amounts: Augmentation, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Changed copies of (B, 1, S, S) images in 0..1 and their (B, 68, 2) keypoints in crop pixels.
+
+    `generator` lives on the CPU, so that every device sees the same draws.
+    """
+    count, side = len(images), images.shape[-1]
+    mirrored = torch.rand(count, generator=generator) < amounts.mirror_prob
+    matrix = random_affine(count, side, amounts, mirrored, generator).to(images)
+    moved = apply_affine(matrix, keypoints_crop)
+    swapped = moved[:, torch.from_numpy(FLIP_INDEX)]
+    moved = torch.where(mirrored.to(images.device)[:, None, None], swapped, moved)
+    changed = change_tone(warp(images, matrix, side), amounts, generator)
+    return occlude(changed, amounts, generator), moved
+
+
+def random_affine(count: int, side: int, amounts: Augmentation, mirrored: Tensor, generator: torch.Generator) -> Tensor:
+    """(B, 3, 3) `augmented_from_crop`: mirror where `mirrored`, then turn and scale about the centre, then shift."""
+    moved_from_upright = similarity_about_centre(
+        side,
+        turn_rad=torch.deg2rad(amounts.rotation_deg * _uniform(count, generator)),
+        scale=torch.exp(math.log(amounts.scale_max) * _uniform(count, generator)),
+        shift_px=amounts.shift_frac * side * _uniform((count, 2), generator),
+    )
+    mirror = torch.from_numpy(mirror_matrix(side))
+    return torch.where(mirrored[:, None, None], moved_from_upright @ mirror, moved_from_upright)
+
+
+def change_tone(images: Tensor, amounts: Augmentation, generator: torch.Generator) -> Tensor:
+    """Contrast about each image's mean, then brightness; gray levels stay in 0..1."""
+    contrast = 1 + amounts.contrast * _uniform((len(images), 1, 1, 1), generator).to(images)
+    brightness = amounts.brightness * _uniform((len(images), 1, 1, 1), generator).to(images)
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return ((images - mean) * contrast + (mean + brightness)).clamp_(0, 1)
+
+
+def occlude(images: Tensor, amounts: Augmentation, generator: torch.Generator) -> Tensor:
+    """Cover a rectangle of one gray level in a share `occlusion_prob` of the images."""
+    count, side = len(images), images.shape[-1]
+    covered = torch.rand(count, generator=generator) < amounts.occlusion_prob
+    half = amounts.occlusion_max_frac * side / 2 * torch.rand((count, 2), generator=generator)
+    centre = side * torch.rand((count, 2), generator=generator)
+    gray = torch.rand((count, 1, 1, 1), generator=generator).to(images)
+    reach = torch.where(covered[:, None], half, -1.0)
+    pixel = torch.arange(side)
+    columns, rows = ((pixel - centre[:, axis, None]).abs() <= reach[:, axis, None] for axis in (0, 1))
+    patch = (rows[:, None, :, None] & columns[:, None, None, :]).to(images.device)
+    return torch.where(patch, gray, images)
+
+
+def _uniform(size: int | tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Even draws from -1..1."""
+    return 2 * torch.rand(size, generator=generator) - 1

@@ -1,0 +1,22 @@
+"""Where tensors live and in which precision convolutions train."""
+
+from contextlib import AbstractContextManager
+
+import torch
+
+
+def best_device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
+    """bfloat16 autocast for training on CUDA and on processors that compute with it natively, else float32.
+
+    Prediction never uses it, so that one model gives the same points everywhere.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or cpu_has_bfloat16())
+
+
+def cpu_has_bfloat16() -> bool:
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -1,0 +1,72 @@
+"""Keypoint errors, per face first. Every error is a fraction of the distance between the outer eye corners."""
+
+import numpy as np
+
+from pipeline.scheme import OUTER_EYE_CORNERS, REGIONS
+
+FAILURE_THRESHOLD = 0.08
+
+
+def point_distances(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(N, 68) Euclidean distances in pixels between (N, 68, 2) predicted and true keypoints of one frame."""
+    if predicted.shape != truth.shape or truth.ndim != 3:
+        raise ValueError(f"predicted {predicted.shape} and truth {truth.shape} should both be (N, 68, 2)")
+    return np.asarray(np.linalg.norm(predicted.astype(np.float64) - truth.astype(np.float64), axis=-1))
+
+
+def interocular(truth: np.ndarray) -> np.ndarray:
+    """(N,) distance of the outer eye corners of (N, 68, 2) true keypoints, in pixels."""
+    right, left = OUTER_EYE_CORNERS
+    return np.asarray(np.linalg.norm(truth[:, right].astype(np.float64) - truth[:, left].astype(np.float64), axis=-1))
+
+
+def box_size(truth: np.ndarray) -> np.ndarray:
+    """(N,) square root of the area of the tight box round (N, 68, 2) true keypoints, in pixels."""
+    return np.asarray(np.sqrt(np.prod(np.ptp(truth.astype(np.float64), axis=1), axis=-1)))
+
+
+def nme(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(N,) normalized mean error of each face: mean point distance over `interocular`."""
+    return np.asarray(point_distances(predicted, truth).mean(1) / interocular(truth))
+
+
+def nme_box(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(N,) mean point distance over `box_size`, which a turned head shrinks less than it shrinks `interocular`."""
+    return np.asarray(point_distances(predicted, truth).mean(1) / box_size(truth))
+
+
+def region_nme(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Mean over faces of the NME of each region's points alone."""
+    relative = point_distances(predicted, truth) / interocular(truth)[:, None]
+    return {region: float(relative[:, points].mean()) for region, points in REGIONS.items()}
+
+
+def ced(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """(T,) cumulative error distribution: share of the (N,) errors at or below each of (T,) thresholds."""
+    return np.searchsorted(np.sort(errors), thresholds, side="right") / len(errors)
+
+
+def auc(errors: np.ndarray, threshold: float = FAILURE_THRESHOLD) -> float:
+    """Area under the CED up to `threshold`, over `threshold`: exactly the mean of max(0, 1 - error / threshold)."""
+    return float(np.maximum(0, 1 - errors / threshold).mean())
+
+
+def failure_rate(errors: np.ndarray, threshold: float = FAILURE_THRESHOLD) -> float:
+    """Share of errors above `threshold`."""
+    return float((errors > threshold).mean())
+
+
+def bootstrap_interval(
+    errors: np.ndarray, groups: np.ndarray, *, samples: int, generator: np.random.Generator
+) -> tuple[float, float]:
+    """95 % percentile interval of the mean of (N,) errors when whole groups are drawn with replacement.
+
+    Frames of one person resemble each other, so people are the independent unit (cluster bootstrap; Field and Welsh,
+    "Bootstrapping clustered data", JRSS B 2007).
+    """
+    _, group_of = np.unique(groups, return_inverse=True)
+    sums, counts = np.bincount(group_of, weights=errors), np.bincount(group_of)
+    drawn = generator.integers(len(sums), size=(samples, len(sums)))
+    means = sums[drawn].sum(1) / counts[drawn].sum(1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)

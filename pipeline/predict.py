@@ -1,0 +1,35 @@
+"""Keypoints of prepared arrays and of pictures."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from pipeline.device import best_device
+from pipeline.geometry import fit_square, transform_points
+
+BATCH = 64
+
+
+def predict_crops(network: nn.Module, images: np.ndarray) -> np.ndarray:
+    """(N, 68, 2) float32 keypoints in crop pixels of (N, S, S) uint8 images; `network` is in eval mode."""
+    device = best_device()
+    network = network.to(device)
+    batches = [to_unit(images[start : start + BATCH], device) for start in range(0, len(images), BATCH)]
+    with torch.inference_mode():
+        parts = [network(batch)[:, -1].float().cpu().numpy() for batch in batches]
+    return np.concatenate(parts) if parts else np.zeros((0, 68, 2), np.float32)
+
+
+def to_unit(images: np.ndarray, device: torch.device) -> torch.Tensor:
+    """(B, S, S) uint8 -> (B, 1, S, S) float32 in 0..1 on `device`."""
+    return torch.from_numpy(np.ascontiguousarray(images)).to(device)[:, None].float() / 255
+
+
+def predict_faces(network: nn.Module, images: Sequence[np.ndarray], *, size_px: int, fit: str) -> np.ndarray:
+    """(N, 68, 2) float32 keypoints in the pixels of (H, W) uint8 pictures of one face each, of any sizes."""
+    fitted = [fit_square(image, size_px, fit) for image in images]
+    crops = np.stack([square for square, _ in fitted]) if fitted else np.zeros((0, size_px, size_px), np.uint8)
+    source_from_crop = np.array([np.linalg.inv(matrix) for _, matrix in fitted]).reshape(-1, 3, 3)
+    return transform_points(source_from_crop, predict_crops(network, crops).astype(np.float64)).astype(np.float32)
