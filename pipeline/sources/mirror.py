@@ -1,0 +1,154 @@
+"""The source of the real frames: the public archive, or the mirror that KEYPOINTS_MIRROR names."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipeline.errors import SourceError
+from pipeline.progress import progress
+from pipeline.sources import upstream
+from pipeline.sources.archives import read_tar, read_zip
+from pipeline.sources.faults import TransientFaultError, explain
+from pipeline.sources.folder import data_root, read_folder
+from pipeline.sources.layout import listed, refuse_lacking
+from pipeline.sources.location import Location, locate, without_secrets
+from pipeline.sources.manifest import Manifest
+from pipeline.sources.staging import Staging
+
+VARIABLE = "KEYPOINTS_MIRROR"
+BACKOFF_S = (1.0, 2.0, 4.0, 8.0)
+"""Waits after the first, second, … fault in a row; after the last the source is given up."""
+PROBE_S = 10.0
+"""Longest look whether a source can be reached."""
+MAX_WRONG = 20
+"""Wrong files after which it is the source or the manifest that is wrong."""
+
+
+class Source:
+    """A place that holds the frames; every fault of it comes as one SourceError."""
+
+    def __init__(self, find: Callable[[], Location], shown: str, kind: str | None = None) -> None:
+        """find: opens the place when first needed; kind: "tar", "zip" or "folder" where it is known beforehand."""
+        self._find = find
+        self._kind = kind
+        self._reached = False
+        self.shown = shown
+
+    def read(self, manifest: Manifest, wanted: Collection[str], scratch: Path) -> Iterator[tuple[str, bytes]]:
+        """Yield (name, content) of the wanted files, in an order of its own."""
+        place: Location | None = None
+        try:
+            place = self._find()
+            for item in _read(place, self._kind or kind_of(place), manifest, wanted, scratch):
+                self._reached = True
+                yield item
+        except SourceError:
+            raise
+        except Exception as error:  # each fsspec backend has exceptions of its own
+            raise explain(error, self.shown, remote=not place or place.remote, reached=self._reached) from error
+
+    def probe(self, manifest: Manifest) -> str | None:
+        """Why the source cannot be reached, or None; within PROBE_S."""
+        reason: list[str] = [f"{self.shown}: no answer within {PROBE_S:.0f} s"]
+
+        def look() -> None:
+            try:
+                place = self._find()
+                if (self._kind or kind_of(place)) == "folder":
+                    data_root(place, manifest)
+                else:
+                    with place.stream() as stream:
+                        stream.peek(1)
+                reason.clear()
+            except SourceError as error:
+                reason[:] = [str(error)]
+            except Exception as error:  # each fsspec backend has exceptions of its own
+                reason[:] = [str(explain(error, self.shown, remote=True, reached=False))]
+
+        # A thread of its own: a name server that does not answer holds the call longer than any time limit.
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        thread.join(PROBE_S)
+        return reason[0] if reason else None
+
+
+def choose_source(base: Path) -> Source:
+    """The mirror of the environment (a local path is relative to `base`), else the public archive."""
+    if mirror := os.environ.get(VARIABLE):
+        return Source(lambda: locate(mirror, base), f"{VARIABLE}={without_secrets(mirror)}")
+    shown = f"{upstream.URL} (the public archive, as {VARIABLE} is not set)"
+    return Source(lambda: locate(upstream.URL, base), shown, kind="tar")
+
+
+def kind_of(place: Location) -> str:
+    """ "tar", "zip" or "folder", by the content of a file, over HTTP first by the ending of the URL."""
+    if not place.http:
+        return "folder" if place.fs.isdir(place.path) else _sniffed(place)
+    ending = urlsplit(place.path).path.lower()
+    if ending.endswith((".tar.gz", ".tgz", ".tar")):
+        return "tar"
+    if ending.endswith(".zip"):
+        return "zip"
+    try:
+        return _sniffed(place)
+    except Exception:  # many servers give no page for a folder but the files in it
+        return "folder"
+
+
+def _sniffed(place: Location) -> str:
+    with place.stream() as stream:
+        start = stream.read(512)
+    if start.startswith(b"\x1f\x8b") or start[257:262] == b"ustar":
+        return "tar"
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "zip"
+    raise SourceError(f"{place.shown} is neither a folder nor a .tar.gz or .zip archive; correct {VARIABLE}")
+
+
+def _read(
+    place: Location, kind: str, manifest: Manifest, wanted: Collection[str], scratch: Path
+) -> Iterator[tuple[str, bytes]]:
+    match kind:
+        case "tar":
+            return read_tar(place, manifest, wanted)
+        case "zip":
+            return read_zip(place, manifest, wanted, scratch)
+    return read_folder(place, manifest, wanted)
+
+
+def bring(source: Source, staging: Staging) -> None:
+    """Fill `staging` from `source`; after a fault that may pass wait, longer each time, and read only what lacks."""
+    faults = 0
+    while staging.missing:
+        before = len(staging.missing)
+        try:
+            _take(source, staging)
+        except TransientFaultError as fault:
+            faults = 0 if len(staging.missing) < before else faults
+            if faults == len(BACKOFF_S):
+                raise
+            what = str(fault).partition(";")[0]
+            print(f"{what}; trying again in {BACKOFF_S[faults]:.0f} s", file=sys.stderr, flush=True)
+            time.sleep(BACKOFF_S[faults])
+            faults += 1
+
+
+def _take(source: Source, staging: Staging) -> None:
+    wanted = frozenset(staging.missing)
+    wrong: list[str] = []
+    found = source.read(staging.manifest, wanted, staging.folder)
+    for name, content in progress(found, label="fetch", total=len(wanted), unit="files"):
+        if not staging.store(name, content):
+            wrong.append(name)
+            if len(wrong) == MAX_WRONG:
+                break
+    if wrong:
+        raise SourceError(
+            f"{source.shown} holds {listed(wrong)} with another SHA-256 than {upstream.MANIFEST.name} says; "
+            "replace what is damaged or choose another KEYPOINTS_MIRROR"
+        )
+    refuse_lacking(sorted(staging.missing), source.shown)

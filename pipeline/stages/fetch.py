@@ -1,0 +1,51 @@
+"""Bring the frames and their labels to data/raw, each file checked."""
+
+import shutil
+from pathlib import Path
+
+from pipeline.config import Fetch, SyntheticFaces
+from pipeline.data import write_json
+from pipeline.paths import DATASET, RAW, workspace_root
+from pipeline.sources import upstream
+from pipeline.sources.manifest import Manifest, manifest_digest, manifest_of, read_manifest
+from pipeline.sources.mirror import bring, choose_source
+from pipeline.sources.staging import Staging, only_one, publish
+
+
+def run(*, fetch: Fetch) -> None:
+    """Write data/raw and say in data/dataset.json what it is."""
+    if fetch.source == "synthetic":
+        manifest, revision = _draw(fetch.synthetic), "synthetic"
+    else:
+        manifest, revision = _bring_real(), upstream.COMMIT
+    digest = manifest_digest(manifest)
+    write_json(DATASET, {"dataset": fetch.source, "revision": revision, "files": len(manifest), "sha256": digest})
+
+
+def _bring_real() -> Manifest:
+    manifest = read_manifest(upstream.MANIFEST)
+    if RAW.exists() and manifest_of(RAW) == manifest:
+        return manifest
+    folder = _gathering_place(manifest_digest(manifest)[:16])
+    with only_one(folder):
+        staging = Staging(folder, manifest)
+        staging.resume()
+        bring(choose_source(workspace_root()), staging)
+        publish(folder, RAW)
+    return manifest
+
+
+def _draw(faces: SyntheticFaces) -> Manifest:
+    from pipeline.sources.synthetic import write_synthetic
+
+    folder = _gathering_place("synthetic")
+    with only_one(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        write_synthetic(folder, people=faces.people, clips=faces.clips, frames=faces.frames, seed=faces.seed)
+        publish(folder, RAW)
+    return manifest_of(RAW)
+
+
+def _gathering_place(key: str) -> Path:
+    """In the main workspace and no output: DVC removes a stage's outputs before it runs the stage again."""
+    return workspace_root() / ".checkpoints" / "fetch" / key
