@@ -1,0 +1,141 @@
+import dataclasses
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.augment import Augmentation, augment
+from pipeline.scheme import FLIP_INDEX
+
+NOTHING = Augmentation(
+    rotation_deg=0,
+    scale_max=1,
+    shift_frac=0,
+    mirror_prob=0,
+    brightness=0,
+    contrast=0,
+    occlusion_prob=0,
+    occlusion_max_frac=0,
+)
+SIDE = 64
+
+
+def spots(points: torch.Tensor) -> torch.Tensor:
+    """(B, 1, S, S): a bright round spot at the first of each sample's keypoints."""
+    pixel = torch.arange(SIDE)
+    x, y = points[:, 0, 0, None, None], points[:, 0, 1, None, None]
+    return torch.exp(-((pixel[None, None] - x) ** 2 + (pixel[None, :, None] - y) ** 2) / 18)[:, None]
+
+
+def batch(count: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
+    points = 24 + 16 * torch.rand(count, 68, 2, generator=torch.Generator().manual_seed(5))
+    return spots(points), points
+
+
+def spot_positions(images: torch.Tensor) -> torch.Tensor:
+    weights = images[:, 0] / images[:, 0].sum((1, 2), keepdim=True)
+    pixel = torch.arange(SIDE).float()
+    return torch.stack([weights.sum(1) @ pixel, weights.sum(2) @ pixel], -1)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_amounts_of_zero_change_nothing():
+    images, points = batch()
+    changed, moved = augment(images, points, NOTHING, seeded())
+    assert torch.allclose(changed, images, atol=1e-5)
+    assert torch.allclose(moved, points, atol=1e-4)
+
+
+@given(st.integers(0, 2**31))
+def test_keypoints_move_with_the_image(seed):
+    images, points = batch()
+    amounts = dataclasses.replace(NOTHING, rotation_deg=180, scale_max=1.2, shift_frac=0.05)
+    changed, moved = augment(images, points, amounts, seeded(seed))
+    assert torch.allclose(spot_positions(changed), moved[:, 0], atol=0.15)
+    assert not torch.allclose(moved, points, atol=1)
+
+
+def test_mirroring_moves_points_and_swaps_their_numbers():
+    images, points = batch()
+    changed, moved = augment(images, points, dataclasses.replace(NOTHING, mirror_prob=1), seeded())
+    assert torch.allclose(changed, images.flip(-1), atol=1e-5)
+    by_hand = points[:, FLIP_INDEX.tolist()].clone()
+    by_hand[..., 0] = SIDE - 1 - by_hand[..., 0]
+    assert torch.allclose(moved, by_hand, atol=1e-4)
+
+
+def test_mirroring_a_share_of_the_frames():
+    images, points = batch(400)
+    changed, _ = augment(images, points, dataclasses.replace(NOTHING, mirror_prob=0.25), seeded())
+    share = 1 - torch.isclose(changed, images, atol=1e-4).flatten(1).all(1).float().mean()
+    assert share == pytest.approx(0.25, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("amount", "bound"),
+    [({"rotation_deg": 20.0}, 1.0), ({"scale_max": 1.5}, 1.5), ({"shift_frac": 0.2}, 1.0)],
+)
+def test_amounts_are_bounds(amount, bound):
+    images, points = batch(200)
+    _, moved = augment(images, points, dataclasses.replace(NOTHING, **amount), seeded())
+    before, after = (p - p.mean(1, keepdim=True) for p in (points, moved))
+    scale = after.norm(dim=(1, 2)) / before.norm(dim=(1, 2))
+    assert scale.max() <= bound + 1e-4
+    assert scale.min() >= 1 / bound - 1e-4
+    turn = torch.rad2deg(torch.acos(((before * after).sum((1, 2)) / before.norm(dim=(1, 2)) ** 2 / scale).clamp(-1, 1)))
+    assert turn.max() <= amount.get("rotation_deg", 0) + 0.1
+    centre = (SIDE - 1) / 2
+    if "shift_frac" in amount:
+        shift = (moved - points).mean(1).abs()
+        assert 0.15 * SIDE < shift.max() <= 0.2 * SIDE + 1e-3
+    if "rotation_deg" in amount:
+        assert turn.max() > 15
+        radius = [(p - centre).norm(dim=-1) for p in (points, moved)]
+        assert torch.allclose(*radius, atol=1e-3)
+
+
+def test_brightness_and_contrast_change_gray_levels_only():
+    images, points = batch()
+    images = 0.3 + 0.2 * images
+    brighter, moved = augment(images, points, dataclasses.replace(NOTHING, brightness=0.1), seeded())
+    difference = (brighter - images).flatten(1)
+    assert difference.std(1).max() < 1e-5
+    assert 0.02 < difference.abs().max() <= 0.1 + 1e-5
+    contrasted, _ = augment(images, points, dataclasses.replace(NOTHING, contrast=0.5), seeded())
+    ratio = contrasted.flatten(1).std(1) / images.flatten(1).std(1)
+    assert ratio.min() >= 0.5 - 1e-4
+    assert 1.1 < ratio.max() <= 1.5 + 1e-4
+    assert torch.allclose(contrasted.mean((1, 2, 3)), images.mean((1, 2, 3)), atol=1e-3)
+    assert torch.allclose(moved, points, atol=1e-4)
+
+
+def test_gray_levels_stay_in_range():
+    images, points = batch()
+    changed, _ = augment(images, points, dataclasses.replace(NOTHING, brightness=1, contrast=0.9), seeded())
+    assert changed.min() >= 0
+    assert changed.max() <= 1
+
+
+def test_a_patch_covers_a_bounded_rectangle_of_one_gray_level():
+    images = torch.rand(100, 1, SIDE, SIDE, generator=seeded(3))
+    amounts = dataclasses.replace(NOTHING, occlusion_prob=0.5, occlusion_max_frac=0.4)
+    covered, _ = augment(images, batch(100)[1], amounts, seeded())
+    hidden = ~torch.isclose(covered, images, atol=1e-4)[:, 0]
+    assert hidden.flatten(1).any(1).float().mean() == pytest.approx(0.5, abs=0.15)
+    for image, mask in zip(covered[:, 0], hidden, strict=True):
+        if mask.any():
+            rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
+            assert max(len(rows), len(columns)) <= 0.4 * SIDE + 1
+            patch = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+            assert patch.max() - patch.min() < 1e-6
+
+
+def test_one_seed_gives_one_result():
+    images, points = batch()
+    amounts = Augmentation(30, 1.25, 0.1, 0.5, 0.2, 0.3, 0.5, 0.3)
+    first, second = (augment(images, points, amounts, seeded(7)) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

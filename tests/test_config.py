@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+import yaml as pyyaml
+from ruamel.yaml import YAML
+
+from pipeline.config import Params, describe, flatten, load_params
+from pipeline.errors import ConfigError
+from tests.imports import ROOT
+
+
+def with_change(tmp_path: Path, old: str, new: str) -> Path:
+    text = (ROOT / "params.yaml").read_text()
+    assert text.count(old) == 1
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_the_committed_parameters_are_valid():
+    assert load_params(ROOT / "params.yaml").fetch.source == "youtube-faces"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  weight_decay:", "  wait_decay:", r"train\.wait_decay is not a known parameter; remove it"),
+        ("  weight_decay:", "  wait_decay:", r"train\.weight_decay is missing; add it"),
+        ("epochs: 60", "epochs: sixty", r"train\.epochs is 'sixty' but should be a valid integer"),
+        ("epochs: 60", "epochs: 1.5", r"train\.epochs is 1\.5 but should be a valid integer"),
+        ("epochs: 60", "epochs: true", r"train\.epochs is True but should be a valid integer"),
+        ("mirror_prob: 0.5", "mirror_prob: 1.5", r"augment\.mirror_prob is 1\.5 but should be less than or equal to 1"),
+        ("lr: 0.002", "lr: .nan", r"train\.lr is nan but should be"),
+        ("loss: l1 ", "loss: l3 ", r"train\.loss is 'l3' but should be 'l1', 'smooth_l1', 'mse' or 'wing'"),
+        ("    people: 70", "    people: 1", r"fetch\.synthetic\.people is 1 but should be greater"),
+        ("train:", "train: [", "not valid YAML"),
+    ],
+)
+def test_a_bad_parameter_is_named_with_the_remedy(tmp_path, old, new, message):
+    with pytest.raises(ConfigError, match=message):
+        load_params(with_change(tmp_path, old, new))
+
+
+@pytest.mark.parametrize("content", ["", "[]", "just text"])
+def test_a_file_without_sections_is_refused(tmp_path, content):
+    (tmp_path / "params.yaml").write_text(content)
+    with pytest.raises(ConfigError, match="the file is"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="run from the root of the repository"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_numbers_with_exponents_are_numbers(tmp_path):
+    path = with_change(tmp_path, "lr: 0.002", "lr: 1e-3")
+    assert pyyaml.safe_load(path.read_text())["train"]["lr"] == "1e-3"
+    assert load_params(path).train.lr == 1e-3
+
+
+def test_flattened_names_and_values_are_those_of_the_file():
+    tree = YAML(typ="safe").load(ROOT / "params.yaml")
+    flat = flatten(load_params(ROOT / "params.yaml"))
+    for name, value in flat.items():
+        node = tree
+        for part in name.split("."):
+            node = node[part]
+        assert node == value
+
+
+def test_every_parameter_is_described():
+    flat = flatten(load_params(ROOT / "params.yaml"))
+    described = [line.split(":")[0] for section in Params.model_fields for line in describe(section)]
+    assert described == list(flat)
+
+
+def test_every_parameter_has_a_comment_or_speaks_for_itself():
+    lines = [line for line in (ROOT / "params.yaml").read_text().splitlines() if line.startswith("  ")]
+    silent = {line.split(":")[0].strip() for line in lines if "#" not in line}
+    assert silent <= {"seed", "epochs", "batch_size", "weight_decay", "coarse_to_fine"}

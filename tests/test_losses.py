@@ -1,0 +1,42 @@
+import math
+
+import pytest
+import torch
+
+from pipeline.losses import LOSSES, keypoint_loss, wing
+
+
+def face(size: float) -> torch.Tensor:
+    """(1, 68, 2) points whose box is `size` by `size`."""
+    points = torch.full((1, 68, 2), size / 2)
+    points[0, 0], points[0, 1] = 0.0, size
+    return points
+
+
+@pytest.mark.parametrize(("name", "expected"), [("l1", 5.0), ("mse", 25.0), ("smooth_l1", 4.5)])
+def test_a_shift_by_five_percent_by_hand(name, expected):
+    truth = face(80.0)
+    assert keypoint_loss(name, truth[:, None] + 4.0, truth).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_wing_by_hand():
+    inside, outside = wing(torch.tensor([2.0, 15.0]))
+    assert inside.item() == pytest.approx(10 * math.log(2))
+    assert outside.item() == pytest.approx(15 - (10 - 10 * math.log(6)))
+
+
+def test_wing_has_no_jump_at_its_width():
+    below, above = wing(torch.tensor([9.9999, 10.0001], dtype=torch.float64))
+    assert (above - below).item() < 1e-3
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_do_not_depend_on_the_size_of_the_face(name):
+    small, large = (keypoint_loss(name, face(s)[:, None] * 1.1, face(s)) for s in (10.0, 150.0))
+    assert small.item() == pytest.approx(large.item(), rel=1e-4)
+
+
+def test_every_estimate_counts():
+    truth = face(100.0)
+    estimates = torch.stack([truth + 2, truth], 1)
+    assert keypoint_loss("l1", estimates, truth).item() == pytest.approx(1.0)

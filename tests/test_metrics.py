@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from pipeline import metrics
+from pipeline.scheme import POINTS
+
+
+def square_face(eye_distance: float) -> np.ndarray:
+    """Truth with the outer eye corners `eye_distance` apart and a box of 40 by 90 pixels."""
+    truth = np.zeros((1, POINTS, 2))
+    truth[0, 45, 0] = eye_distance
+    truth[0, 0], truth[0, 8] = (40, 0), (0, 90)
+    return truth
+
+
+def test_nme_by_hand():
+    truth = square_face(20.0)
+    predicted = truth.copy()
+    predicted[0, 5] += (3, 4)  # 5 pixels off in one of 68 points, eyes 20 pixels apart
+    assert metrics.nme(predicted, truth) == pytest.approx([5 / 68 / 20])
+
+
+def test_nme_box_by_hand():
+    truth = square_face(20.0)
+    assert metrics.nme_box(truth + (0, 6), truth) == pytest.approx([6 / 60])  # sqrt(40 * 90) = 60
+
+
+def test_nme_does_not_depend_on_scale():
+    generator = np.random.default_rng(0)
+    truth, predicted = generator.random((2, 5, POINTS, 2)) * 100
+    assert metrics.nme(7 * predicted, 7 * truth) == pytest.approx(metrics.nme(predicted, truth))
+
+
+def test_a_single_face_without_its_batch_axis_is_refused():
+    with pytest.raises(ValueError, match=r"\(N, 68, 2\)"):
+        metrics.point_distances(np.zeros((POINTS, 2)), np.zeros((POINTS, 2)))
+
+
+def test_regions_average_to_the_whole():
+    generator = np.random.default_rng(0)
+    truth, predicted = generator.random((2, 5, POINTS, 2)) * 100
+    regions = metrics.region_nme(predicted, truth)
+    sizes = {name: len(points) for name, points in metrics.REGIONS.items()}
+    weighted = sum(regions[name] * sizes[name] for name in regions) / POINTS
+    assert weighted == pytest.approx(metrics.nme(predicted, truth).mean())
+
+
+def test_auc_is_the_area_under_the_ced():
+    errors = np.random.default_rng(0).gamma(2, 0.02, 500)
+    thresholds = np.linspace(0, 0.08, 100_001)
+    area = np.trapezoid(metrics.ced(errors, thresholds), thresholds) / 0.08
+    assert metrics.auc(errors) == pytest.approx(area, abs=1e-4)
+
+
+def test_auc_and_failures_by_hand():
+    errors = np.array([0.0, 0.04, 0.08, 0.2])
+    assert metrics.auc(errors) == pytest.approx((1 + 0.5 + 0 + 0) / 4)
+    assert metrics.failure_rate(errors) == 0.25
+    assert metrics.ced(errors, np.array([0, 0.05, 0.08, 1])) == pytest.approx([0.25, 0.5, 0.75, 1])
+
+
+def test_the_interval_of_one_person_has_no_width():
+    interval = metrics.bootstrap_interval(
+        np.array([0.1, 0.2]), np.array(["a", "a"]), samples=50, generator=np.random.default_rng(0)
+    )
+    assert interval == pytest.approx((0.15, 0.15))
+
+
+def test_frames_of_one_person_count_as_one_draw():
+    # Ten people, each with 20 equal errors: the interval is that of ten numbers, not of 200.
+    errors = np.random.default_rng(1).random(10)
+    few = metrics.bootstrap_interval(errors, np.arange(10), samples=4000, generator=np.random.default_rng(0))
+    many = metrics.bootstrap_interval(
+        errors.repeat(20), np.arange(10).repeat(20), samples=4000, generator=np.random.default_rng(0)
+    )
+    assert many == pytest.approx(few)
+    expected_width = 2 * 1.96 * errors.std() / np.sqrt(10)
+    assert few[1] - few[0] == pytest.approx(expected_width, rel=0.15)
