@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.geometry import apply_affine, mirror_matrix, similarity_about_centre, warp
+from pipeline.geometry import apply_affine, face_size, mirror_matrix, similarity_about_centre, warp
 from pipeline.scheme import FLIP_INDEX
 
 
@@ -25,32 +25,45 @@ class Augmentation:
 
 
 def augment(
-    images: Tensor, keypoints_crop: Tensor, amounts: Augmentation, generator: torch.Generator
+    images: Tensor,
+    keypoints_crop: Tensor,
+    amounts: Augmentation,
+    generator: torch.Generator,
+    mirror_shift: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Changed copies of (B, 1, S, S) images in 0..1 and their (B, 68, 2) keypoints in crop pixels.
 
-    `generator` lives on the CPU, so that every device sees the same draws.
+    `generator` lives on the CPU, so that every device sees the same draws. `mirror_shift`: see `mirror_keypoints`.
     """
     count, side = len(images), images.shape[-1]
-    mirrored = torch.rand(count, generator=generator) < amounts.mirror_prob
-    matrix = random_affine(count, side, amounts, mirrored, generator).to(images)
-    moved = apply_affine(matrix, keypoints_crop)
-    swapped = moved[:, torch.from_numpy(FLIP_INDEX)]
-    moved = torch.where(mirrored.to(images.device)[:, None, None], swapped, moved)
+    mirrored = (torch.rand(count, generator=generator) < amounts.mirror_prob).to(images.device)[:, None, None]
+    mirror = torch.from_numpy(mirror_matrix(side)).to(images)
+    moved_from_mirrored = random_similarity(count, side, amounts, generator).to(images)
+    matrix = torch.where(mirrored, moved_from_mirrored @ mirror, moved_from_mirrored)
+    keypoints = torch.where(mirrored, mirror_keypoints(keypoints_crop, side, mirror_shift), keypoints_crop)
     changed = change_tone(warp(images, matrix, side), amounts, generator)
-    return occlude(changed, amounts, generator), moved
+    return occlude(changed, amounts, generator), apply_affine(moved_from_mirrored, keypoints)
 
 
-def random_affine(count: int, side: int, amounts: Augmentation, mirrored: Tensor, generator: torch.Generator) -> Tensor:
-    """(B, 3, 3) `augmented_from_crop`: mirror where `mirrored`, then turn and scale about the centre, then shift."""
-    moved_from_upright = similarity_about_centre(
+def mirror_keypoints(keypoints_crop: Tensor, side: int, mirror_shift: Tensor | None = None) -> Tensor:
+    """(B, 68, 2) keypoints of mirrored frames `side` pixels wide, renumbered.
+
+    `mirror_shift` (68, 2), in face sizes, is what labels of mirrored frames would differ by from mirrored labels. It
+    is not 0 where labels lie to one side of what they name, as those made on a coarse grid do.
+    """
+    mirror = torch.from_numpy(mirror_matrix(side)).to(keypoints_crop)
+    mirrored = apply_affine(mirror[None], keypoints_crop)[:, torch.from_numpy(FLIP_INDEX)]
+    return mirrored if mirror_shift is None else mirrored + mirror_shift * face_size(keypoints_crop)[:, None, None]
+
+
+def random_similarity(count: int, side: int, amounts: Augmentation, generator: torch.Generator) -> Tensor:
+    """(B, 3, 3) turn and scale about the centre, then shift."""
+    return similarity_about_centre(
         side,
         turn_rad=torch.deg2rad(amounts.rotation_deg * _uniform(count, generator)),
         scale=torch.exp(math.log(amounts.scale_max) * _uniform(count, generator)),
         shift_px=amounts.shift_frac * side * _uniform((count, 2), generator),
     )
-    mirror = torch.from_numpy(mirror_matrix(side))
-    return torch.where(mirrored[:, None, None], moved_from_upright @ mirror, moved_from_upright)
 
 
 def change_tone(images: Tensor, amounts: Augmentation, generator: torch.Generator) -> Tensor:

@@ -47,6 +47,11 @@ def apply_affine(matrix: Tensor, points: Tensor) -> Tensor:
     return points @ matrix[:, :2, :2].transpose(1, 2) + matrix[:, None, :2, 2]
 
 
+def face_size(keypoints: Tensor) -> Tensor:
+    """(...,) size of (..., 68, 2) faces: the square root of the area of the box round the points, in their unit."""
+    return (keypoints.amax(-2) - keypoints.amin(-2)).prod(-1).sqrt()
+
+
 def similarity_between(source: Tensor, target: Tensor) -> Tensor:
     """(B, 3, 3) `target_from_source`: the similarity that brings (B, K, 2) source nearest to (B, K, 2) target points.
 

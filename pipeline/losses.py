@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.geometry import face_size
+
 
 def wing(residuals: Tensor, width: float = 10.0, curvature: float = 2.0) -> Tensor:
     """Wing loss of each residual: logarithmic within `width`, linear beyond (Feng et al., CVPR 2018, equation 5)."""
@@ -25,8 +27,7 @@ LOSSES = {
 def keypoint_loss(name: str, estimates: Tensor, truth: Tensor) -> Tensor:
     """Scalar mean loss of (B, E, 68, 2) successive estimates of (B, 68, 2) true keypoints, both in pixels.
 
-    Residuals are in percent of the face's size: the square root of the area of the box round its true points.
+    Residuals are in percent of the true face's size (geometry.face_size).
     """
-    extent = truth.amax(1) - truth.amin(1)
-    size = extent.prod(-1).sqrt()[:, None, None, None]
+    size = face_size(truth)[:, None, None, None]
     return LOSSES[name](100 * (estimates - truth[:, None]) / size).mean()

@@ -4,6 +4,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from pipeline.errors import ModelError
 from pipeline.losses import keypoint_loss
 from pipeline.metrics import nme
 from pipeline.progress import progress
+from pipeline.scheme import POINTS
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,11 @@ def fit(
     network.to(memory_format=torch.channels_last)  # convolutions run up to twice as fast on the CPU
     generator = torch.Generator().manual_seed(recipe.seed)
     steps = recipe.epochs * _batches_per_epoch(len(train), recipe.batch_size)
-    optimizer = torch.optim.AdamW(_parameter_groups(network, recipe.weight_decay), lr=recipe.lr)
+    mirror_shift = nn.Parameter(torch.zeros(POINTS, 2, device=train.images.device))
+    groups = _parameter_groups(network, mirror_shift, recipe)
+    optimizer = torch.optim.AdamW(groups)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.lr, total_steps=steps, pct_start=recipe.warmup_frac
+        optimizer, [group["lr"] for group in groups], total_steps=steps, pct_start=recipe.warmup_frac
     )
     average = WeightAverage(network, recipe.ema_decay)
     batches = progress(_epochs(train, recipe, generator), label="train", total=steps, unit="steps")
@@ -84,7 +88,7 @@ def fit(
         losses = []
         lr = float(schedule.get_last_lr()[0])
         for images, keypoints in itertools.islice(batches, steps // recipe.epochs):
-            images, keypoints = augment(images, keypoints, amounts, generator)
+            images, keypoints = augment(images, keypoints, amounts, generator, mirror_shift)
             losses.append(_step(network, images, keypoints, recipe.loss, optimizer))
             schedule.step()
             average.update(network)
@@ -134,12 +138,18 @@ def validate(network: nn.Module, faces: Faces, recipe: Recipe) -> tuple[float, f
     return sum(losses) / len(faces), float(np.concatenate(errors).mean())
 
 
-def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Decay for matrices and kernels only: norms and biases keep their scale."""
+def _parameter_groups(network: nn.Module, mirror_shift: nn.Parameter, recipe: Recipe) -> list[dict[str, Any]]:
+    """Decay for matrices and kernels only: norms and biases keep their scale.
+
+    `mirror_shift` is learned along: the frames that are not mirrored hold the network to the labels' convention, so
+    what is left between its points and mirrored labels is the labels' own asymmetry. It is about a hundredth, hence
+    its smaller rate.
+    """
     parameters = list(network.parameters())
     return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay, "lr": recipe.lr},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0, "lr": recipe.lr},
+        {"params": [mirror_shift], "weight_decay": 0.0, "lr": recipe.lr / 20},
     ]
 
 

@@ -16,13 +16,13 @@ def square_face(eye_distance: float) -> np.ndarray:
 def test_nme_by_hand():
     truth = square_face(20.0)
     predicted = truth.copy()
-    predicted[0, 5] += (3, 4)  # 5 pixels off in one of 68 points, eyes 20 pixels apart
+    predicted[0, 5] += [3, 4]  # 5 pixels off in one of 68 points, eyes 20 pixels apart
     assert metrics.nme(predicted, truth) == pytest.approx([5 / 68 / 20])
 
 
 def test_nme_box_by_hand():
     truth = square_face(20.0)
-    assert metrics.nme_box(truth + (0, 6), truth) == pytest.approx([6 / 60])  # sqrt(40 * 90) = 60
+    assert metrics.nme_box(truth + np.array([0, 6]), truth) == pytest.approx([6 / 60])  # sqrt(40 * 90) = 60
 
 
 def test_nme_does_not_depend_on_scale():

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.geometry import apply_affine, invert_affine, similarity_about_centre, similarity_between, warp
+from pipeline.geometry import apply_affine, face_size, invert_affine, similarity_about_centre, similarity_between, warp
 from pipeline.models.layers import Residual, conv_norm_relu, standardize
 from pipeline.scheme import POINTS
 
@@ -39,8 +39,7 @@ class CoarseToFine(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, S, S) images in 0..1 -> (B, 2, 68, 2) coarse and fine keypoints in crop pixels."""
         small = functional.interpolate(images, size=(self.coarse_px, self.coarse_px), mode="area")
-        face_size = (self.mean_shape.amax(0) - self.mean_shape.amin(0)).prod().sqrt()
-        coarse = self.mean_shape + face_size * self.coarse(standardize(small))
+        coarse = self.mean_shape + face_size(self.mean_shape) * self.coarse(standardize(small))
         upright_from_crop = self._upright_from_crop(coarse.detach())
         cut_out = warp(images, upright_from_crop, self.fine_px)
         placed = self.fine(standardize(cut_out))
