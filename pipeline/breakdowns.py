@@ -1,0 +1,198 @@
+"""Charts that break the error down by point, region, person and face size: data in, Matplotlib figure out."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import cm, colors, ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from pipeline.metrics import interocular
+from pipeline.scheme import CONTOURS, REGIONS
+from pipeline.style import PALETTE, SEQUENTIAL, new_figure, percent
+
+NUMBERED_POINTS = 5
+"""So many of the worst points carry their index on the mean face."""
+SIZE_EDGES_PX = (20, 30, 40, 60, 90)
+"""Faces are grouped by the distance of their outer eye corners: below the first, between two, from the last up."""
+FEWEST_FOR_BOX = 10
+"""Quartiles of fewer faces say little; each is then drawn by itself."""
+
+_GROUPS = {"test": "all", "test_known_people": "known people", "test_unseen_people": "unseen people"}
+
+
+def mean_face(keypoints: np.ndarray) -> np.ndarray:
+    """(68, 2) mean of (N, 68, 2) faces of any frame, each centred and measured in its interocular; not turned."""
+    centred = keypoints - keypoints.mean(1, keepdims=True)
+    return np.asarray((centred / interocular(keypoints)[:, None, None]).mean(0))
+
+
+def error_by_point_figure(mean_face: np.ndarray, errors: np.ndarray, *, dataset: str) -> Figure:
+    """Mean error of each point on the (68, 2) mean face, and by region; `errors`: (N, 68) fractions of interocular."""
+    by_point = errors.mean(0)
+    by_region = pd.Series({_words(name): by_point[points].mean() for name, points in REGIONS.items()})
+    by_region = by_region.sort_values(ascending=False, kind="stable")
+    figure = new_figure(
+        4.9,
+        title=f"The {by_region.index[0]} is hardest: {percent(by_region.iloc[0])}, "
+        f"the {by_region.index[-1]} easiest: {percent(by_region.iloc[-1])}",
+        detail=f"{len(errors):,} labelled test faces; left and right are the subject's",
+        dataset=dataset,
+    )
+    face, bars = figure.subplots(1, 2, width_ratios=[1.35, 1], gridspec_kw={"wspace": 0.08})
+    shades = cm.ScalarMappable(colors.Normalize(100 * by_point.min(), 100 * by_point.max()), SEQUENTIAL)
+    _draw_mean_face(face, mean_face, by_point, shades)
+    face.set_title(f"Mean error by point; the {NUMBERED_POINTS} worst by number (from 0)")
+    bar = figure.colorbar(shades, ax=face, location="bottom", shrink=0.6, aspect=30, pad=0.02)
+    bar.set_label("% of the distance between the outer eye corners")
+    bar.outline.set_visible(False)
+    _draw_bars(bars, by_region, shades)
+    return figure
+
+
+def _words(region: str) -> str:
+    return region.replace("_", " ")
+
+
+def _draw_mean_face(axes: Axes, points: np.ndarray, errors: np.ndarray, shades: cm.ScalarMappable) -> None:
+    for indices, closes in CONTOURS:
+        line = points[[*indices, indices[0]] if closes else indices]
+        axes.plot(line[:, 0], line[:, 1], color=PALETTE["line"], lw=1, zorder=1)
+    x, y = points[:, 0], points[:, 1]
+    sizes = 20 + 80 * errors / (errors.max() or 1)
+    axes.scatter(x, y, s=sizes, c=shades.to_rgba(100 * errors), edgecolors=PALETTE["ink"], linewidths=0.5, zorder=2)
+    centre = points.mean(0)
+    for index in np.argsort(-errors, kind="stable")[:NUMBERED_POINTS]:
+        outward = (points[index] - centre) / np.linalg.norm(points[index] - centre)
+        offset = 13 * outward * (1, -1)  # y of a label counts upwards
+        _write(axes, str(index), points[index], offset, weight="bold")
+    for region, of_region in REGIONS.items():
+        _label_region(axes, region, points[of_region])
+    axes.set_aspect("equal")
+    axes.set_anchor("N")
+    axes.invert_yaxis()
+    axes.margins(0.08)
+    axes.axis("off")
+
+
+def _label_region(axes: Axes, region: str, points: np.ndarray) -> None:
+    """The name above a brow and the chin, right of the nose, below eyes and mouth: where no other points are."""
+    x, (top, bottom) = points[:, 0].mean(), (points[:, 1].min(), points[:, 1].max())
+    match region:
+        case "right_brow" | "left_brow":
+            place, offset = (x, top), (0, 13)
+        case "nose":
+            place, offset = (points[1:3, 0].mean(), points[1:3, 1].mean()), (24, 0)
+        case "jaw":
+            place, offset = (x, bottom), (0, 13)
+        case _:
+            place, offset = (x, bottom), (0, -13)
+    _write(axes, _words(region), place, offset, color=PALETTE["quiet"], size=8.5)
+
+
+def _write(axes: Axes, text: str, place: ArrayLike, offset: ArrayLike, **look: Any) -> None:
+    """Centre text at `offset` points (y up) from `place` in data units."""
+    axes.annotate(text, place, offset, textcoords="offset points", ha="center", va="center", **look)  # type: ignore[arg-type]
+
+
+def _draw_bars(axes: Axes, by_region: pd.Series, shades: cm.ScalarMappable) -> None:
+    """Longest bar on top, each with its value at its end."""
+    shown = 100 * by_region.to_numpy()
+    bars = axes.barh(by_region.index, shown, color=shades.to_rgba(shown), height=0.65)
+    axes.bar_label(bars, [percent(value) for value in by_region], padding=4)
+    axes.invert_yaxis()
+    axes.set_title("Mean error by region")
+    axes.spines[["bottom", "left"]].set_visible(False)
+    axes.tick_params(length=0, labelcolor=PALETTE["ink"])
+    axes.set_xticks([])
+    axes.margins(x=0.2)
+
+
+def error_by_group_figure(
+    groups: dict[str, dict[str, Any]], nme: np.ndarray, interocular_px: np.ndarray, *, dataset: str
+) -> Figure:
+    """NME by whether the person was trained on, and by face size.
+
+    `groups`: metrics.json; a group without faces may be missing or hold nulls. `nme` (N,) fractions, `interocular_px`
+    (N,) source pixels of the same faces.
+    """
+    present = {label: groups[name] for name, label in _GROUPS.items() if (groups.get(name) or {}).get("faces")}
+    means = {label: f"{label} {percent(group['nme'], 2)}" for label, group in present.items()}
+    figure = new_figure(
+        3.9,
+        title=f"Mean error: {', '.join(means[label] for label in list(means)[1:] or means)}",
+        detail=f"{len(nme):,} labelled test faces",
+        dataset=dataset,
+    )
+    people, sizes = figure.subplots(1, 2, width_ratios=[1, 1.5], gridspec_kw={"wspace": 0.1})
+    _draw_people(people, present)
+    _draw_sizes(sizes, by_size(nme, interocular_px))
+    return figure
+
+
+def _draw_people(axes: Axes, groups: dict[str, dict[str, Any]]) -> None:
+    for row, (label, group) in enumerate(groups.items()):
+        low, high = (100 * bound for bound in group["nme_ci95"])
+        color = PALETTE["unseen" if label.startswith("unseen") else "model"]
+        axes.plot([low, high], [row, row], color=color, lw=5, alpha=0.35)
+        axes.plot(100 * group["nme"], row, "o", color=color, ms=8)
+        _write(axes, percent(group["nme"], 2), (100 * group["nme"], row), (0, 14), weight="bold")
+    axes.set_yticks(range(len(groups)), [f"{label}\nn = {group['faces']:,}" for label, group in groups.items()])
+    axes.set_ylim(len(groups) - 0.5, -0.6)
+    axes.margins(x=0.25)
+    axes.tick_params(axis="y", length=0, labelcolor=PALETTE["ink"])
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.set_title("Was the person trained on?")
+    axes.set_xlabel("NME (%), mean and 95 % interval")
+    axes.grid(axis="x")
+
+
+def by_size(nme: np.ndarray, interocular_px: np.ndarray) -> dict[str, np.ndarray]:
+    """Label of each size bin that holds a face -> NME of its faces."""
+    edges = SIZE_EDGES_PX
+    labels = [f"< {edges[0]}", *(f"{low} to {high}" for low, high in pairwise(edges)), f"≥ {edges[-1]}"]
+    bin_of = np.digitize(interocular_px, edges)
+    return {label: nme[bin_of == index] for index, label in enumerate(labels) if (bin_of == index).any()}
+
+
+def _draw_sizes(axes: Axes, bins: dict[str, np.ndarray]) -> None:
+    explained = []
+    for place, errors in enumerate(bins.values()):
+        if len(errors) < FEWEST_FOR_BOX:
+            axes.scatter(np.full(len(errors), place), 100 * errors, facecolors="none", edgecolors=PALETTE["model"])
+        else:
+            _draw_box(axes, 100 * errors, place)
+    sizes = [len(errors) for errors in bins.values()]
+    if max(sizes) >= FEWEST_FOR_BOX:
+        explained.append("box: middle half, line: median, dot: mean, whiskers: 5 to 95 %")
+    if min(sizes) < FEWEST_FOR_BOX:
+        explained.append("rings: single faces" + (f", where n < {FEWEST_FOR_BOX}" if explained else ""))
+    axes.set_xticks(range(len(bins)), [f"{label}\nn = {len(errors):,}" for label, errors in bins.items()])
+    axes.set_xlim(-0.6, len(bins) - 0.4)
+    axes.set_ylim(bottom=0)
+    axes.tick_params(axis="x", length=0, labelcolor=PALETTE["ink"])
+    axes.set_title("NME (%) by face size")
+    axes.set_xlabel("\n".join(["distance between the outer eye corners in the frame (px)", *explained]))
+    axes.grid(axis="y")
+
+
+def _draw_box(axes: Axes, values: np.ndarray, place: float) -> None:
+    axes.boxplot(
+        values,
+        positions=[place],
+        whis=(5, 95),
+        widths=0.5,
+        showfliers=False,
+        showcaps=False,
+        showmeans=True,
+        patch_artist=True,
+        manage_ticks=False,
+        boxprops={"facecolor": colors.to_rgba(PALETTE["model"], 0.25), "edgecolor": "none"},
+        medianprops={"color": PALETTE["model"], "linewidth": 2},
+        meanprops={"marker": "o", "markerfacecolor": PALETTE["model"], "markeredgecolor": "white"},
+        whiskerprops={"color": PALETTE["model"]},
+    )

@@ -1,0 +1,167 @@
+"""Figures that show frames, which are other people's faces: data in, Matplotlib figure out; never saves."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from torch import Tensor, nn
+from torchvision.utils import make_grid
+
+from pipeline.style import DIVERGING, PALETTE, WIDTH_IN, new_figure, percent
+
+CELL_IN = 1.4
+"""Least side of one face."""
+FACE_MARGIN_FRAC = 0.12
+"""Space round the points, as a share of the side of their box."""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Labelled test faces, row by row."""
+
+    images: np.ndarray
+    """(N, S, S) uint8 gray."""
+    truth_crop: np.ndarray
+    """(N, 68, 2) crop pixels."""
+    predicted_crop: np.ndarray
+    """(N, 68, 2) crop pixels."""
+    nme: np.ndarray
+    """(N,) fractions."""
+    known: np.ndarray
+    """(N,) whether the person is in the training split."""
+
+
+def choose_faces(nme: np.ndarray, *, per_row: int, random_rows: int, seed: int) -> list[tuple[str, np.ndarray]]:
+    """Rows of faces by label and indices: the best, those round the median, the worst (worst first), random ones.
+
+    Where there are few faces, the first three rows are shorter, so that they share none.
+    """
+    order = np.argsort(nme, kind="stable")
+    count = max(1, min(per_row, len(nme) // 3))
+    middle = (len(nme) - count) // 2
+    rows = [("best", order[:count]), ("median", order[middle : middle + count]), ("worst", order[::-1][:count])]
+    drawn = np.random.default_rng(seed).permutation(len(nme))[: random_rows * per_row]
+    return rows + [("random", drawn[start : start + per_row]) for start in range(0, len(drawn), per_row)]
+
+
+def face_window(points: np.ndarray, side: int) -> tuple[float, float, float]:
+    """Left, top and size of a square inside a (side, side) image that holds (K, 2) points and a margin."""
+    low, high = points.min(0), points.max(0)
+    size = min(float((high - low).max()) * (1 + 2 * FACE_MARGIN_FRAC), side)
+    left, top = np.clip((low + high - size) / 2, -0.5, side - 0.5 - size)
+    return float(left), float(top), size
+
+
+def faces_figure(faces: Faces, rows: list[tuple[str, np.ndarray]], *, dataset: str) -> Figure:
+    """Truth and prediction on the faces of each row, the NME under each."""
+    columns = max(len(indices) for _, indices in rows)
+    width = max(WIDTH_IN, columns * CELL_IN + 0.5)
+    figure = new_figure(
+        0.75 + len(rows) * (width - 0.4) / columns * 1.13,
+        title="Truth and prediction",
+        detail=f"{len(faces.nme):,} labelled test faces; NME under each; unseen: a person not trained on",
+        dataset=dataset,
+        width_in=width,
+    )
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes_row, (label, indices) in zip(grid, rows, strict=True):
+        for axes in axes_row[len(indices) :]:
+            axes.axis("off")
+        for axes, index in zip(axes_row, indices, strict=False):
+            _draw_face(axes, faces, int(index))
+        axes_row[0].set_ylabel(label, weight="bold", color=PALETTE["ink"])
+    _legend(figure, width)
+    return figure
+
+
+def _draw_face(axes: Axes, faces: Faces, index: int) -> None:
+    truth, predicted = faces.truth_crop[index], faces.predicted_crop[index]
+    axes.imshow(faces.images[index], cmap="gray", vmin=0, vmax=255, interpolation="bicubic")
+    # Truth is the larger disc below, so that it shows round a prediction that hits.
+    axes.plot(truth[:, 0], truth[:, 1], ".", color=PALETTE["truth"], ms=5, mew=0)
+    axes.plot(*np.stack([truth, predicted]).transpose(2, 0, 1), color=PALETTE["prediction"], lw=0.6)
+    axes.plot(predicted[:, 0], predicted[:, 1], ".", color=PALETTE["prediction"], ms=3, mew=0)
+    left, top, size = face_window(np.concatenate([truth, predicted]), faces.images.shape[-1])
+    axes.set(xlim=(left, left + size), ylim=(top + size, top), xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    unseen = not faces.known[index]
+    axes.set_xlabel(
+        f"{percent(faces.nme[index])}  {'unseen' if unseen else 'known'}",
+        color=PALETTE["unseen" if unseen else "ink"],
+        weight="bold" if unseen else "normal",
+        labelpad=2,
+    )
+
+
+def _legend(figure: Figure, width_in: float) -> None:
+    marks = [
+        Line2D([], [], marker="o", ls="", ms=5, color=PALETTE[name], label=name) for name in ("truth", "prediction")
+    ]
+    top = 1 - 0.05 / figure.get_figheight()
+    figure.legend(handles=marks, loc="upper right", ncols=2, bbox_to_anchor=(1 - 0.05 / width_in, top))
+
+
+@dataclass(frozen=True)
+class FirstLayer:
+    """What the first convolution does with one face."""
+
+    seen: np.ndarray
+    """(H, W) its input, averaged over channels."""
+    kernels: np.ndarray
+    """(C, k, k) its kernels, summed over input channels: the filter that gray light meets."""
+    responses: np.ndarray
+    """(C, H', W') its output before any activation."""
+
+
+def first_layer(network: nn.Module, image: np.ndarray) -> FirstLayer:
+    """Run the first nn.Conv2d of `network.modules()` on an (S, S) uint8 image, through the whole network."""
+    layer = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
+    calls: list[tuple[Tensor, Tensor]] = []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the sums, and so a few pixels, would depend on the number of cores
+    # Copies, since an activation may work in place.
+    hook = layer.register_forward_hook(lambda _, inputs, output: calls.append((inputs[0].clone(), output.clone())))
+    try:
+        with torch.inference_mode():
+            network(torch.from_numpy(image[None, None].astype(np.float32) / 255))
+    finally:
+        hook.remove()
+        torch.set_num_threads(threads)
+    seen, responses = calls[0]
+    return FirstLayer(seen[0].mean(0).numpy(), layer.weight.detach().sum(1).numpy(), responses[0].numpy())
+
+
+def first_layer_figure(layer: FirstLayer, *, dataset: str) -> Figure:
+    """The layer's input, its kernels and their responses, in the same order, white is 0."""
+    count, side = len(layer.kernels), layer.kernels.shape[-1]
+    figure = new_figure(
+        4.2,
+        title=f"The first layer: {count} kernels of {side} x {side} and their responses",
+        detail="one test face; the response in each place of the right grid belongs to the kernel in the same place",
+        dataset=dataset,
+    )
+    columns = int(np.ceil(np.sqrt(count)))
+    face, kernels, responses = figure.subplots(1, 3, width_ratios=[0.75, 1, 1], gridspec_kw={"wspace": 0.08})
+    face.imshow(layer.seen, cmap="gray")
+    face.set_title("What it sees")
+    _draw_maps(figure, kernels, layer.kernels, columns, "Kernels", "weight")
+    _draw_maps(figure, responses, layer.responses, columns, "Responses", "response before activation")
+    for axes in (face, kernels, responses):
+        axes.axis("off")
+        axes.set_anchor("N")
+    return figure
+
+
+def _draw_maps(figure: Figure, axes: Axes, maps: np.ndarray, columns: int, title: str, unit: str) -> None:
+    """(C, H, W) maps in one grid under one colour scale, symmetric about 0, ends at the 99.5th percentile."""
+    gap = max(1, maps.shape[-1] // 12)
+    framed = make_grid(torch.from_numpy(maps[:, None]), nrow=columns, padding=gap, pad_value=float("nan"))[0].numpy()
+    tiled = framed[gap:-gap, gap:-gap]
+    limit = float(np.quantile(np.abs(maps), 0.995)) or 1.0
+    shown = axes.imshow(tiled, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
+    axes.set_title(title)
+    bar = figure.colorbar(shown, ax=axes, location="bottom", shrink=0.8, aspect=25, pad=0.03, extend="both")
+    bar.set_label(unit, size=8.5)

@@ -1,0 +1,93 @@
+"""Draw what was measured: charts of the errors, and pictures of faces and of the first layer."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pipeline import breakdowns, config, figures, metrics, paths, pictures
+from pipeline.checkpoint import load_model
+from pipeline.data import Arrays, load_arrays, read_json, read_keypoints_csv, read_samples
+from pipeline.errors import DataError
+from pipeline.geometry import transform_points
+from pipeline.progress import progress
+from pipeline.style import DPI, style
+
+FILES = (
+    "ced.png",
+    "learning_curves.png",
+    "error_by_point.png",
+    "error_by_group.png",
+    "faces.png",  # shows frames
+    "first_layer.png",  # shows frames
+)
+
+
+def run(*, render: config.Render) -> None:
+    paths.FIGURES.mkdir(parents=True, exist_ok=True)
+    with style():
+        drawn = progress(_figures(render), label="render", total=len(FILES), unit="figures")
+        for name, figure in zip(FILES, drawn, strict=True):
+            # The Software entry would change with Matplotlib's version though the picture does not.
+            figure.savefig(paths.FIGURES / name, dpi=DPI, metadata={"Software": None})
+
+
+def _figures(render: config.Render) -> Iterator[Figure]:
+    """The figures of FILES, in that order."""
+    measured = read_json(paths.METRICS)
+    dataset = measured["dataset"]
+    test = _labelled(load_arrays(paths.PROCESSED / "test"))
+    truth = transform_points(np.linalg.inv(test.crop_from_source), test.keypoints_crop)
+    predicted = _predictions_of(test.samples["file"].tolist())
+    interocular_px = metrics.interocular(truth)
+    errors = metrics.point_distances(predicted, truth) / interocular_px[:, None]
+    nme = errors.mean(1)
+    yield figures.ced_figure(_table(paths.CED), measured["test"], dataset=dataset)
+    yield _learning_curves(dataset)
+    yield breakdowns.error_by_point_figure(breakdowns.mean_face(truth), errors, dataset=dataset)
+    yield breakdowns.error_by_group_figure(measured, nme, interocular_px, dataset=dataset)
+    known = test.samples["known"].fillna(False).to_numpy(bool)
+    predicted_crop = transform_points(test.crop_from_source, predicted)
+    faces = pictures.Faces(test.images, test.keypoints_crop, predicted_crop, nme, known)
+    rows = pictures.choose_faces(nme, per_row=render.faces_per_row, random_rows=render.random_rows, seed=render.seed)
+    yield pictures.faces_figure(faces, rows, dataset=dataset)
+    layer = pictures.first_layer(load_model(paths.MODEL), test.images[nme.argmin()])
+    yield pictures.first_layer_figure(layer, dataset=dataset)
+
+
+def _learning_curves(dataset: str) -> Figure:
+    samples = read_samples(paths.SAMPLES)
+    faces = samples[samples["labelled"]]["split"].value_counts()
+    return figures.learning_curves_figure(
+        _table(paths.HISTORY),
+        train_faces=int(faces.get("train", 0)),
+        val_faces=int(faces.get("val", 0)),
+        dataset=dataset,
+    )
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: {error}; make it again with: dvc repro") from None
+
+
+def _labelled(arrays: Arrays) -> Arrays:
+    rows = np.flatnonzero(arrays.samples["labelled"])
+    if not len(rows):
+        raise DataError("no test frame has labels to draw errors of; label some in the test table of data/raw")
+    return Arrays(
+        arrays.images[rows], arrays.keypoints_crop[rows], arrays.crop_from_source[rows], arrays.samples.iloc[rows]
+    )
+
+
+def _predictions_of(files: list[str]) -> np.ndarray:
+    """(N, 68, 2) predictions in source pixels of the test frames with these file names, in their order."""
+    names, predicted = read_keypoints_csv(paths.PREDICTIONS)
+    row_of = {name: row for row, name in enumerate(names)}
+    if lacking := [file for file in files if file not in row_of]:
+        raise DataError(f"{paths.PREDICTIONS} lacks {lacking[0]}; make it again with: dvc repro -f evaluate")
+    return predicted[[row_of[file] for file in files]]

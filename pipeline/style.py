@@ -1,0 +1,94 @@
+"""One look for every figure: colours, type, the heading that names the data. Nothing here depends on the machine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+DPI = 200
+WIDTH_IN = 9.0
+"""A README shows this at about 900 px: 1 pt of type becomes 1.4 px."""
+
+PALETTE = {
+    "model": "#0072B2",
+    "baseline": "#D55E00",
+    "unseen": "#CC79A7",
+    "truth": "#56B4E9",
+    "prediction": "#F0E442",
+    "warning": "#D55E00",
+    "ink": "#222222",
+    "quiet": "#666666",
+    "line": "#B8B8B8",
+    "grid": "#E6E6E6",
+}
+"""Hues after Okabe and Ito, "Color Universal Design", 2008: apart for every common kind of colour vision."""
+
+SEQUENTIAL = LinearSegmentedColormap.from_list("sequential", ["#D6E8F5", PALETTE["model"], "#002B45"])
+"""Light to dark in one hue: the darker, the more."""
+DIVERGING = "PuOr"
+
+_RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "text.color": PALETTE["ink"],
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.labelcolor": PALETTE["quiet"],
+    "axes.edgecolor": PALETTE["line"],
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": PALETTE["grid"],
+    "grid.linewidth": 0.8,
+    "xtick.color": PALETTE["line"],
+    "ytick.color": PALETTE["line"],
+    "xtick.labelcolor": PALETTE["quiet"],
+    "ytick.labelcolor": PALETTE["quiet"],
+    "lines.linewidth": 2,
+    "lines.solid_capstyle": "round",
+    "legend.edgecolor": "none",
+    "figure.constrained_layout.w_pad": 0.05,
+    "figure.constrained_layout.h_pad": 0.03,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw and save inside: Matplotlib's own defaults with the changes above, whatever the user's matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
+        yield
+
+
+def new_figure(height_in: float, *, title: str, detail: str, dataset: str, width_in: float = WIDTH_IN) -> Figure:
+    """Empty figure under a heading: the title, then the dataset (loud when the faces are drawn ones) and `detail`."""
+    figure = Figure(figsize=(width_in, height_in))
+    left, top = 0.15 / width_in, 0.12 / height_in
+    figure.text(left, 1 - top, title, size=12.5, weight="bold", va="top")
+    below = 1 - top - 0.27 / height_in
+    synthetic = dataset == "synthetic"
+    name = figure.text(
+        left,
+        below,
+        "SYNTHETIC faces" if synthetic else dataset,
+        color=PALETTE["warning" if synthetic else "quiet"],
+        weight="bold",
+        va="top",
+    )
+    figure.draw_without_rendering()  # places the name, so that the detail can follow it
+    end = name.get_window_extent().x1 / (figure.dpi * width_in)
+    figure.text(end, below, f"  ·  {detail}", color=PALETTE["quiet"], va="top")
+    figure.set_layout_engine("constrained", rect=(left / 2, 0.01, 1 - left, below - 0.3 / height_in))
+    return figure
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """0.0412 -> "4.1 %"."""
+    return f"{100 * fraction:.{digits}f} %"

@@ -1,0 +1,284 @@
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+
+from pipeline import breakdowns, checkpoint, config, figures, paths, pictures, style
+from pipeline.data import SAMPLE_COLUMNS, write_json, write_keypoints_csv
+from pipeline.errors import DataError
+from pipeline.geometry import transform_points
+from pipeline.scheme import POINTS
+from pipeline.stages import render
+
+SIDE = 64
+RENDER = config.Render(faces_per_row=3, random_rows=2, seed=0)
+
+
+class FirstThenShape(nn.Module):
+    """One small convolution, and points whatever it says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Conv2d(1, 5, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.first(images).relu_()
+        return torch.zeros(len(images), 1, POINTS, 2)
+
+
+def faces_of(count: int) -> np.ndarray:
+    """(count, 68, 2) points in source pixels, the outer eye corners 20 apart."""
+    generator = np.random.default_rng(0)
+    points = generator.uniform(20, 40, (count, POINTS, 2))
+    points[:, 36], points[:, 45] = (20, 25), (40, 25)
+    return points.astype(np.float32)
+
+
+def texts(figure: Figure) -> str:
+    """Everything a reader can read."""
+    found = [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
+    return "\n".join(found)
+
+
+def group(faces: int) -> dict[str, object]:
+    values = {"nme": 0.05, "nme_ci95": [0.04, 0.06], "auc_08": 0.4, "failure_rate_08": 0.25}
+    return {"faces": faces, **(values if faces else dict.fromkeys(values))}
+
+
+def write_inputs(labelled: int = 6, *, unseen: bool = False) -> None:
+    """What the stages before render leave behind, for `labelled` test faces and one without labels."""
+    count = labelled + 1
+    truth = faces_of(count)
+    crop_from_source = np.tile(np.diag([1.0, 1.0, 1.0]), (count, 1, 1)).astype(np.float32)
+    crop_from_source[:, 0, 2] = 3
+    test = paths.PROCESSED / "test"
+    test.mkdir(parents=True)
+    keypoints = transform_points(crop_from_source, truth)
+    keypoints[labelled:] = np.nan
+    np.save(test / "images.npy", np.random.default_rng(1).integers(0, 255, (count, SIDE, SIDE), np.uint8))
+    np.save(test / "keypoints.npy", keypoints.astype(np.float32))
+    np.save(test / "crop_from_source.npy", crop_from_source)
+    rows = [
+        [f"test/P_{i}", f"P_{i}.jpg", "test", "P", 0, i, i < labelled, "test", not (unseen and i == 0)]
+        for i in range(count)
+    ]
+    samples = pd.DataFrame(rows, columns=SAMPLE_COLUMNS)
+    samples.to_csv(test / "samples.csv", index=False)
+    paths.SAMPLES.parent.mkdir(parents=True)
+    samples.to_csv(paths.SAMPLES, index=False)
+    names = samples["file"].tolist()[::-1]  # matched by name, not by row
+    write_keypoints_csv(paths.PREDICTIONS, names, (truth + np.array([1, 0]))[::-1])
+    unseen_faces = 1 if unseen else 0
+    groups = {"test": group(labelled), "test_known_people": group(labelled - unseen_faces)}
+    write_json(paths.METRICS, {"dataset": "synthetic", **groups, "test_unseen_people": group(unseen_faces)})
+    paths.HISTORY.write_text("epoch,lr,train_loss,val_loss,val_nme\n1,0.001,2.5,,\n")
+    paths.CED.write_text("nme,model,mean_shape\n0.0,0,0\n0.08,0.75,0.1\n0.16,1,0.2\n")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(render, "load_model", lambda path: FirstThenShape())
+    return tmp_path
+
+
+def test_render_writes_the_same_bytes_twice_whatever_the_users_style(workspace: Path) -> None:
+    write_inputs()
+    render.run(render=RENDER)
+    first = {path.name: path.read_bytes() for path in paths.FIGURES.iterdir()}
+    with mpl.rc_context({"font.size": 20, "axes.grid": True, "savefig.dpi": 30}):
+        render.run(render=RENDER)
+    assert {path.name: path.read_bytes() for path in paths.FIGURES.iterdir()} == first
+    assert sorted(first) == sorted(render.FILES)
+    assert all(content.startswith(b"\x89PNG") and b"Software" not in content for content in first.values())
+
+
+@pytest.mark.parametrize("labelled", [1, 2, 25])
+def test_render_works_on_very_few_faces_with_and_without_unseen_people(workspace: Path, labelled: int) -> None:
+    write_inputs(labelled, unseen=labelled > 1)
+    render.run(render=RENDER)
+    assert sorted(path.name for path in paths.FIGURES.iterdir()) == sorted(render.FILES)
+
+
+def test_errors_on_the_figures_are_those_of_predictions_matched_by_name(workspace: Path) -> None:
+    write_inputs()
+    drawn = dict(zip(render.FILES, render._figures(RENDER), strict=True))
+    # Every prediction is 1 px off and the outer eye corners are 20 px apart: 5 % everywhere.
+    assert "hardest: 5.0 %" in texts(drawn["error_by_point.png"])
+    assert "5.0 %  known" in texts(drawn["faces.png"])
+    assert "20 to 30\nn = 6" in texts(drawn["error_by_group.png"])
+
+
+def test_a_frame_without_prediction_is_named(workspace: Path) -> None:
+    write_inputs()
+    write_keypoints_csv(paths.PREDICTIONS, ["P_0.jpg"], faces_of(1))
+    with pytest.raises(DataError, match=r"test_frames_keypoints.csv lacks P_1.jpg; make it again"):
+        render.run(render=RENDER)
+
+
+def test_a_missing_report_is_named(workspace: Path) -> None:
+    write_inputs()
+    paths.CED.unlink()
+    with pytest.raises(DataError, match=r"reports/ced.csv.*make it again"):
+        render.run(render=RENDER)
+
+
+def test_test_frames_without_any_label_are_refused(workspace: Path) -> None:
+    write_inputs(0)
+    with pytest.raises(DataError, match="no test frame has labels"):
+        render.run(render=RENDER)
+
+
+def test_synthetic_faces_are_called_so_loudly_in_every_figure(workspace: Path) -> None:
+    write_inputs()
+    for figure in render._figures(RENDER):
+        name = next(text for text in figure.texts if text.get_text() == "SYNTHETIC faces")
+        assert name.get_color() == style.PALETTE["warning"]
+
+
+def test_real_faces_are_named_by_their_dataset() -> None:
+    figure = style.new_figure(3, title="A title", detail="7 faces", dataset="youtube-faces")
+    assert [text.get_text() for text in figure.texts] == ["A title", "youtube-faces", "  ·  7 faces"]
+
+
+def test_heading_lines_do_not_overlap() -> None:
+    figure = style.new_figure(3, title="A title", detail="7 faces", dataset="synthetic")
+    title, name, detail = (text.get_window_extent() for text in figure.texts)
+    assert title.y0 > name.y1
+    assert name.x1 <= detail.x0 + 1
+
+
+def test_baseline_of_the_ced_is_measured_on_its_curve() -> None:
+    nme = np.linspace(0, 0.16, 321)
+    # Share nme / 0.16: at 8 % half of the faces, area 0.08 * 0.5 / 2 over 0.08.
+    area, failures = figures._area_and_failures(nme, nme / 0.16)
+    assert area == pytest.approx(0.25)
+    assert failures == pytest.approx(0.5)
+
+
+def test_ced_reads_area_and_failures_from_the_metrics() -> None:
+    ced = pd.DataFrame({"nme": [0, 0.08, 0.16], "model": [0, 0.75, 1], "mean_shape": [0, 0.0, 0]})
+    drawn = texts(figures.ced_figure(ced, group(4), dataset="youtube-faces"))
+    assert "model: AUC@8% = 40.0 %, failures 25.0 %" in drawn
+    assert "75.0 % of the faces" in drawn
+    assert "mean shape: AUC@8% = 0.0 %, failures 100.0 %" in drawn
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 40])
+def test_learning_curves_show_validation_only_where_there_is_one(epochs: int) -> None:
+    history = pd.DataFrame({"epoch": np.arange(1, epochs + 1), "lr": 0.1, "train_loss": np.linspace(9, 1, epochs)})
+    validated = history.assign(val_loss=2.0, val_nme=0.043)
+    blind = history.assign(val_loss=np.nan, val_nme=np.nan)
+    with_val = figures.learning_curves_figure(validated, train_faces=10, val_faces=2, dataset="youtube-faces")
+    without = figures.learning_curves_figure(blind, train_faces=10, val_faces=0, dataset="youtube-faces")
+    assert len(with_val.axes) == 3
+    assert "Validation NME 4.30 % after" in texts(with_val)
+    assert len(without.axes) == 2
+    assert "alidation" not in texts(without)
+
+
+def test_mean_face_is_free_of_place_and_size() -> None:
+    face = faces_of(1)
+    both = breakdowns.mean_face(np.concatenate([face, 3 * face + 100]))
+    assert both == pytest.approx(breakdowns.mean_face(face), abs=1e-5)
+    assert np.linalg.norm(np.subtract(*breakdowns.mean_face(face)[[36, 45]])) == pytest.approx(1)
+
+
+def test_worst_points_carry_their_numbers() -> None:
+    errors = np.full((3, POINTS), 0.02)
+    worst = [8, 30, 57, 60, 66]
+    errors[:, worst] = 0.2
+    figure = breakdowns.error_by_point_figure(breakdowns.mean_face(faces_of(3)), errors, dataset="youtube-faces")
+    numbers = {text.get_text() for text in figure.axes[0].texts if text.get_text().isdigit()}
+    assert numbers == {str(point) for point in worst}
+
+
+def test_size_bins_hold_each_face_once_and_no_bin_is_empty() -> None:
+    nme = np.arange(6.0)
+    bins = breakdowns.by_size(nme, np.array([19.9, 20, 29, 45, 90, 500]))
+    assert {label: errors.tolist() for label, errors in bins.items()} == {
+        "< 20": [0],
+        "20 to 30": [1, 2],
+        "40 to 60": [3],
+        "≥ 90": [4, 5],
+    }
+
+
+def test_groups_without_faces_are_left_out() -> None:
+    groups = {"test": group(6), "test_known_people": group(6), "test_unseen_people": group(0)}
+    figure = breakdowns.error_by_group_figure(groups, np.full(6, 0.05), np.full(6, 25.0), dataset="youtube-faces")
+    assert "unseen" not in texts(figure)
+    del groups["test_known_people"], groups["test_unseen_people"]
+    figure = breakdowns.error_by_group_figure(groups, np.full(6, 0.05), np.full(6, 25.0), dataset="youtube-faces")
+    assert "Mean error: all 5.00 %" in texts(figure)
+
+
+def test_rows_are_the_best_the_median_and_the_worst() -> None:
+    nme = np.array([5, 1, 9, 3, 7, 2, 8, 4, 6]) / 100
+    rows = pictures.choose_faces(nme, per_row=3, random_rows=2, seed=0)
+    shown = [(label, (100 * nme[indices]).round().tolist()) for label, indices in rows]
+    assert shown[:3] == [("best", [1, 2, 3]), ("median", [4, 5, 6]), ("worst", [9, 8, 7])]
+    drawn = np.concatenate([indices for label, indices in rows if label == "random"])
+    assert len(drawn) == len(set(drawn)) == 6
+
+
+def test_random_faces_follow_the_seed() -> None:
+    nme = np.linspace(0, 1, 50)
+    first, again, other = (
+        pictures.choose_faces(nme, per_row=6, random_rows=1, seed=seed)[-1][1].tolist() for seed in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+def test_few_faces_are_in_one_of_the_first_rows_only() -> None:
+    rows = pictures.choose_faces(np.linspace(0, 1, 5), per_row=6, random_rows=2, seed=0)
+    assert [len(indices) for _, indices in rows] == [1, 1, 1, 5]
+
+
+def test_window_holds_the_points_and_stays_on_the_image() -> None:
+    left, top, size = pictures.face_window(np.array([[40.0, 50], [60, 60]]), 224)
+    assert (left, top, size) == pytest.approx((37.6, 42.6, 24.8))
+    assert pictures.face_window(np.array([[-30.0, 0], [10, 5]]), 224)[:2] == (-0.5, -0.5)
+    assert pictures.face_window(np.array([[-500.0, 0], [700, 5]]), 224) == (-0.5, -0.5, 224)
+
+
+def test_truth_and_prediction_are_drawn_on_their_own_pixels() -> None:
+    points = faces_of(1)
+    images = np.zeros((1, SIDE, SIDE), np.uint8)
+    faces = pictures.Faces(images, points, points + 2, np.array([0.1]), np.array([False]))
+    figure = pictures.faces_figure(faces, [("best", np.array([0]))], dataset="youtube-faces")
+    axes = figure.axes[0]
+    by_color = {line.get_color(): line.get_xydata() for line in axes.lines if line.get_marker() == "."}
+    assert np.array_equal(by_color[style.PALETTE["truth"]], points[0])
+    assert np.array_equal(by_color[style.PALETTE["prediction"]], points[0] + 2)
+    # The centre of the first pixel is (0, 0).
+    assert axes.images[0].get_extent() == pytest.approx((-0.5, SIDE - 0.5, SIDE - 0.5, -0.5))
+    assert "unseen" in axes.get_xlabel()
+
+
+def test_first_layer_is_what_the_first_convolution_computes() -> None:
+    network, image = FirstThenShape(), np.arange(SIDE * SIDE, dtype=np.uint32).reshape(SIDE, SIDE).astype(np.uint8)
+    layer = pictures.first_layer(network, image)
+    assert layer.seen == pytest.approx(image / 255, abs=1e-6)
+    assert np.array_equal(layer.kernels, network.first.weight.detach()[:, 0])
+    channel = int(layer.responses[:, 10, 20].argmin())
+    by_hand = (layer.kernels[channel] * layer.seen[10:13, 20:23]).sum() + float(network.first.bias.detach()[channel])
+    assert by_hand < 0  # seen before the activation, which works in place
+    assert layer.responses[channel, 10, 20] == pytest.approx(by_hand, abs=1e-5)
+    assert not network.first._forward_hooks
+
+
+@pytest.mark.parametrize("name", ["coarse_to_fine", "udacity_5conv"])
+def test_first_layer_of_each_network_can_be_drawn(tmp_path: Path, name: str) -> None:
+    section = {**config.load_params().model.model_dump(), "name": name}
+    network = checkpoint.build_network(section, side=224, mean_shape=torch.randn(POINTS, 2) * 30 + 112)
+    layer = pictures.first_layer(network.eval(), np.zeros((224, 224), np.uint8))
+    figure = pictures.first_layer_figure(layer, dataset="youtube-faces")
+    assert f"{len(layer.kernels)} kernels" in texts(figure)
+    figure.savefig(tmp_path / "first_layer.png", dpi=20)
