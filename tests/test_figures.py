@@ -85,6 +85,7 @@ def write_inputs(labelled: int = 6, *, unseen: bool = False) -> None:
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(render, "load_model", lambda path: FirstThenShape())
+    monkeypatch.setattr(render, "DPI", 40)  # quick
     return tmp_path
 
 
