@@ -1,0 +1,20 @@
+from pathlib import Path
+
+import pytest
+
+from tests.dataset import write_raw
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to run stages in, with its own DVC root."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def raw(workspace: Path) -> Path:
+    return write_raw(workspace / "data" / "raw")
