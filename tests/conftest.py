@@ -1,8 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.dataset import write_raw
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests compute little; threads would only wait for each other
 
 
 @pytest.fixture

@@ -1,0 +1,137 @@
+"""dvc.yaml, params.yaml, paths.py, the command line and the code say the same."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+from pipeline import paths
+from pipeline.cli import STAGES, app, stage_sections
+from pipeline.config import Params
+from pipeline.stages import render
+from tests.imports import ROOT, import_closure, imported_modules
+
+DEFINED = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+MODULES = sorted((ROOT / "pipeline").rglob("*.py"))
+CORE = {"scheme", "geometry", "augment", "losses", "trainer", "metrics", "models", "device", "progress", "synthetic"}
+DRAWING = {"figures", "breakdowns", "pictures", "style"}
+
+
+def outputs(stage: str) -> set[str]:
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in DEFINED[stage].get(kind, [])]
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
+
+
+def test_stages_come_in_their_order():
+    assert list(DEFINED) == list(STAGES) == ["fetch", "split", "preprocess", "train", "evaluate", "render", "track"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_runs_its_own_command(stage):
+    assert DEFINED[stage]["cmd"] == f"python -m pipeline {stage}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_the_code_it_imports(stage):
+    needed = import_closure(ROOT / "pipeline" / "stages" / f"{stage}.py")
+    if stage == "track":  # MLflow runs this script, nobody imports it
+        needed |= import_closure(ROOT / "pipeline" / "pyfunc_model.py")
+    assert {dep for dep in DEFINED[stage]["deps"] if dep.endswith(".py")} == needed
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_the_parameters_it_takes(stage):
+    run = importlib.import_module(f"pipeline.stages.{stage}").run
+    assert DEFINED[stage]["params"] == stage_sections(run)
+    assert set(stage_sections(run)) <= set(Params.model_fields)
+
+
+def test_every_file_between_stages_is_made_by_an_earlier_one():
+    made: set[str] = set()
+    for stage, definition in DEFINED.items():
+        for dep in definition["deps"]:
+            if not dep.startswith("pipeline/"):
+                assert any(dep == out or dep.startswith(f"{out}/") for out in made), f"{stage} needs {dep}"
+        made |= outputs(stage)
+
+
+def test_dvc_names_the_paths_of_the_code():
+    named = {path.as_posix() for path in vars(paths).values() if isinstance(path, type(paths.RAW))}
+    made = set.union(*map(outputs, DEFINED))
+    folders = {paths.PROCESSED.as_posix(), paths.FIGURES.as_posix()}
+    not_made = {paths.PARAMS.as_posix(), paths.LOCK.as_posix()}
+    assert {out for out in made if not any(out.startswith(f"{folder}/") for folder in folders)} == (
+        named - folders - not_made
+    )
+    assert {out for out in made if out.startswith("reports/figures/")} == {
+        (paths.FIGURES / name).as_posix() for name in render.FILES
+    }
+
+
+def test_pictures_of_people_stay_out_of_git():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert not {"reports/figures/faces.png", "reports/figures/first_layer.png"} & set(tracked)
+    assert not [path for path in tracked if path.startswith("data/") and not path.endswith(".gitignore")]
+    cached = [entry for entry in DEFINED["render"]["outs"] if isinstance(entry, str)]
+    assert cached == ["reports/figures/faces.png", "reports/figures/first_layer.png"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imports_run_one_way(path):
+    part = path.relative_to(ROOT / "pipeline").parts[0].removesuffix(".py")
+    modules = imported_modules(path)
+    ours = {name.split(".")[1] for name in modules if name.startswith("pipeline.")}
+    theirs = {name.split(".")[0] for name in modules}
+    if part in CORE | DRAWING:
+        assert not theirs & {"typer", "mlflow", "dvc", "pydantic"}
+        assert not ours - CORE - {"errors"} - (DRAWING if part in DRAWING else set())
+    if part == "stages":
+        assert not {name for name in modules if name.startswith("pipeline.stages")}
+    if part not in {"stages", "cli", "__main__", "repro"}:
+        assert not ours & {"stages", "cli", "repro"}
+    if part not in {"tracking", "run_record", "pyfunc_model"}:
+        assert "mlflow" not in theirs
+
+
+def test_help_imports_no_torch():
+    code = (
+        "import sys; from typer.testing import CliRunner; from pipeline.cli import app;"
+        "assert CliRunner().invoke(app, ['train', '--help']).exit_code == 0;"
+        "assert not {'torch', 'mlflow', 'pandas', 'cv2'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_help_lists_the_parameters_of_the_stage(stage):
+    result = CliRunner().invoke(app, [stage, "--help"])
+    assert result.exit_code == 0
+    assert STAGES[stage].split(",")[0] in " ".join(result.output.split())
+    if stage in Params.model_fields:
+        assert f"{stage}." in result.output
+
+
+def test_a_bad_parameter_ends_as_one_line(workspace):
+    text = (ROOT / "params.yaml").read_text().replace("batch_size: 32", "batch_size: 0")
+    (workspace / "params.yaml").write_text(text)
+    result = CliRunner().invoke(app, ["train"])
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "train.batch_size is 0 but should be greater than or equal to 1" in result.stderr
+
+
+def test_a_full_disk_ends_as_one_line(raw, monkeypatch):
+    from pipeline.stages import split
+
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device", "data/split/samples.csv")
+
+    monkeypatch.setattr(split.pd.DataFrame, "to_csv", full)
+    (raw.parents[1] / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    result = CliRunner().invoke(app, ["split"])
+    assert result.exit_code == 1
+    assert "No space left on device: 'data/split/samples.csv'; free or mend that place" in result.stderr
+    assert result.stderr.count("\n") == 1

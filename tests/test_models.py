@@ -1,0 +1,142 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from pipeline.checkpoint import load_model, read_description, save_model
+from pipeline.config import load_params
+from pipeline.errors import ModelError
+from pipeline.models import build_network, count_parameters
+from pipeline.models.coarse_to_fine import CoarseToFine, soft_argmax, upright_shape
+from pipeline.predict import predict_crops, predict_faces
+from tests.dataset import face_points
+from tests.imports import ROOT
+
+MEAN_SHAPE = torch.from_numpy(face_points(224, 224)).float()
+NAMES = ["coarse_to_fine", "udacity_5conv"]
+
+
+def network(name: str = "coarse_to_fine") -> torch.nn.Module:
+    torch.manual_seed(0)
+    section = load_params(ROOT / "params.yaml").model.model_dump() | {"name": name}
+    section["coarse_to_fine"] |= {"fine_width": 8}
+    return build_network(section, side=224, mean_shape=MEAN_SHAPE).eval()
+
+
+def description(name: str = "coarse_to_fine") -> dict:
+    section = load_params(ROOT / "params.yaml").model.model_dump() | {"name": name}
+    section["coarse_to_fine"] |= {"fine_width": 8}
+    return {"model": section, "preprocess": {"size_px": 224, "fit": "pad"}}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_network_keeps_the_contract(name):
+    estimates = network(name)(torch.rand(3, 1, 224, 224))
+    assert estimates.shape[0] == 3
+    assert estimates.shape[2:] == (68, 2)
+    assert estimates.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_face_does_not_depend_on_the_others_of_its_batch(name):
+    images = torch.rand(3, 1, 224, 224, generator=torch.Generator().manual_seed(0))
+    net = network(name)
+    with torch.inference_mode():
+        assert torch.allclose(net(images)[1], net(images[1:2])[0], atol=1e-3)
+
+
+def test_the_course_network_has_its_published_size():
+    layers = [(1, 32, 5), (32, 64, 3), (64, 128, 3), (128, 256, 3), (256, 512, 3)]
+    convolutions = sum(i * o * k * k + o for i, o, k in layers)
+    linear = sum(i * o + o for i, o in [(12800, 1024), (1024, 512), (512, 136)])
+    assert count_parameters(network("udacity_5conv")) == convolutions + linear == 15_271_304
+
+
+def test_an_untrained_coarse_guess_is_the_mean_shape():
+    coarse = network()(torch.rand(2, 1, 224, 224))[:, 0]
+    assert torch.allclose(coarse, MEAN_SHAPE.expand(2, -1, -1), atol=1e-3)
+
+
+def test_the_upright_shape_fills_the_cut_out_up_to_its_margin():
+    shape = upright_shape(MEAN_SHAPE, 112, 0.25)
+    low, high = shape.amin(0), shape.amax(0)
+    assert (high - low).amax().item() == pytest.approx(112 / 1.5, rel=1e-5)
+    assert ((low + high) / 2).tolist() == pytest.approx([55.5, 55.5], abs=1e-4)
+
+
+def test_the_fine_stage_sees_one_view_of_a_moved_face(monkeypatch):
+    """Move the face and the coarse guess alike: the cut-out, and so the answer in its frame, stays the same."""
+    net = network()
+    assert isinstance(net, CoarseToFine)
+    angle = 0.3
+    turn = torch.tensor([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]).float()
+    moved = (MEAN_SHAPE - 111.5) @ turn.T * 0.9 + 111.5 + torch.tensor([7.0, -4.0])
+    cut_from_moved, cut_from_mean = (net._upright_from_crop(shape[None]) for shape in (moved, MEAN_SHAPE))
+    points = torch.cat([moved, torch.ones(68, 1)], 1), torch.cat([MEAN_SHAPE, torch.ones(68, 1)], 1)
+    assert torch.allclose(points[0] @ cut_from_moved[0].T, points[1] @ cut_from_mean[0].T, atol=1e-3)
+
+
+def test_soft_argmax_of_a_peak_is_the_centre_of_its_cell():
+    heatmaps = torch.full((1, 1, 28, 28), -1e4)
+    heatmaps[0, 0, 3, 10] = 1e4
+    # A cell is 4 pixels wide: cell 10 covers pixels 40..43, whose middle is 41.5.
+    assert soft_argmax(heatmaps, 112)[0, 0].tolist() == pytest.approx([41.5, 13.5])
+
+
+def test_soft_argmax_of_a_flat_map_is_the_middle():
+    assert soft_argmax(torch.zeros(1, 1, 28, 28), 112)[0, 0].tolist() == pytest.approx([55.5, 55.5], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_saved_model_predicts_the_same(tmp_path, name):
+    net = network(name)
+    save_model(tmp_path / "m.safetensors", net, description(name))
+    images = np.random.default_rng(0).integers(0, 255, (3, 224, 224), np.uint8)
+    again = load_model(tmp_path / "m.safetensors")
+    assert not again.training
+    assert np.array_equal(predict_crops(net, images), predict_crops(again, images))
+    assert read_description(tmp_path / "m.safetensors") == description(name)
+
+
+def test_pictures_of_any_size_get_keypoints_in_their_own_pixels(tmp_path):
+    """With the mean face as the only answer, a picture twice as large has points twice as far."""
+
+    class MeanFace(torch.nn.Module):
+        def forward(self, images):
+            return MEAN_SHAPE.expand(len(images), 1, 68, 2)
+
+    small, large = predict_faces(
+        MeanFace(), [np.zeros((100, 80), np.uint8), np.zeros((200, 160), np.uint8)], size_px=224, fit="pad"
+    )
+    assert large + 0.5 == pytest.approx(2 * (small + 0.5), abs=1e-3)
+
+
+def test_no_pictures_give_no_keypoints():
+    assert predict_faces(network(), [], size_px=224, fit="pad").shape == (0, 68, 2)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda path: path.unlink(), "is missing; train a model with"),
+        (lambda path: path.write_bytes(b""), "is damaged or no model"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-100]), "is damaged or no model"),
+        (lambda path: path.write_bytes(b"\x80\x04pickle"), "is damaged or no model"),
+        (lambda path: save_file({"a": torch.zeros(1)}, path), "is damaged or no model"),
+        (lambda path: _relabel(path, "nobody"), "no network is called 'nobody'"),
+        (lambda path: _relabel(path, "udacity_5conv"), "does not fit this version"),
+    ],
+)
+def test_a_spoilt_model_is_named_with_the_remedy(tmp_path, spoil, message):
+    path = tmp_path / "m.safetensors"
+    save_model(path, network(), description())
+    spoil(path)
+    with pytest.raises(ModelError, match=message):
+        load_model(path)
+
+
+def _relabel(path, name):
+    text = json.dumps(description() | {"model": description()["model"] | {"name": name}})
+    save_file({"a": torch.zeros(1)}, path, metadata={"facial_keypoints": text})

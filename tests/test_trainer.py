@@ -1,0 +1,107 @@
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from pipeline.augment import mirror_keypoints
+from pipeline.errors import ModelError
+from pipeline.trainer import Faces, Recipe, WeightAverage, fit
+from tests.test_augment import NOTHING
+
+RECIPE = Recipe(epochs=2, batch_size=4, loss="l1", lr=0.01, weight_decay=0.01, warmup_frac=0.1, ema_decay=0.9, seed=0)
+
+
+class Offset(nn.Module):
+    """Answers one learned shape for every picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shape = nn.Parameter(torch.rand(68, 2, generator=torch.Generator().manual_seed(1)) * 10 + 20)
+
+    def forward(self, images):
+        return self.shape.expand(len(images), 1, 68, 2)
+
+
+def faces(count: int, *, shift: float = 0.0) -> Faces:
+    shape = torch.rand(68, 2, generator=torch.Generator().manual_seed(2)) * 32 + 16
+    # Symmetric on purpose, but for `shift` to the right.
+    shape = (shape + mirror_keypoints(shape[None], 64)[0]) / 2 + torch.tensor([shift, 0.0])
+    images = torch.randint(0, 255, (count, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    return Faces(images, shape.repeat(count, 1, 1))
+
+
+def train(recipe: Recipe = RECIPE, *, train_faces=None, val=None, amounts=NOTHING):
+    history = []
+    net = fit(
+        Offset(),
+        faces(10) if train_faces is None else train_faces,
+        faces(3) if val is None else val,
+        recipe=recipe,
+        amounts=amounts,
+        on_epoch=history.append,
+    )
+    return net, history
+
+
+def test_training_lowers_the_error():
+    _, history = train(dataclasses.replace(RECIPE, epochs=150, lr=0.5))
+    assert history[-1].val_nme < 0.1 * history[0].val_nme
+    assert [row.epoch for row in history] == list(range(1, 151))
+
+
+def test_the_rate_rises_to_its_peak_and_falls():
+    _, history = train(dataclasses.replace(RECIPE, epochs=50, lr=0.01, warmup_frac=0.2))
+    rates = [row.lr for row in history]
+    peak = rates.index(max(rates))
+    assert peak == 10
+    assert max(rates) == pytest.approx(0.01, rel=0.02)
+    assert rates[-1] < 1e-4
+
+
+def test_without_validation_frames_its_columns_are_empty():
+    _, history = train(val=faces(0))
+    assert history[-1].val_nme is None
+    assert history[-1].val_loss is None
+
+
+def test_a_set_smaller_than_a_batch_trains():
+    _, history = train(dataclasses.replace(RECIPE, batch_size=64))
+    assert len(history) == 2
+
+
+def test_one_seed_gives_one_model():
+    (first, _), (second, _) = train(), train()
+    assert torch.equal(first.shape, second.shape)
+
+
+def test_labels_that_lie_to_one_side_are_learned_in_spite_of_mirroring():
+    amounts = dataclasses.replace(NOTHING, mirror_prob=0.5)
+    shifted = faces(16, shift=1.0)
+    recipe = dataclasses.replace(RECIPE, epochs=300, lr=0.3, batch_size=8)
+    net, _ = train(recipe, train_faces=shifted, val=faces(0), amounts=amounts)
+    error = (net.shape - shifted.keypoints_crop[0]).mean(0)
+    assert error[0].abs().item() < 0.2  # pulled to the middle it would be 1
+
+
+def test_a_loss_that_explodes_is_named_with_the_remedy():
+    bad = faces(8)
+    bad.keypoints_crop[:] = float("nan")
+    with pytest.raises(ModelError, match=r"the loss became nan in epoch 1; lower train\.lr"):
+        train(train_faces=bad)
+
+
+def test_the_average_by_hand():
+    net = nn.Linear(1, 1, bias=False)
+    net.weight.data.fill_(1.0)
+    average = WeightAverage(net, decay=0.25)
+    net.weight.data.fill_(5.0)
+    average.update(net)  # decay is min(0.25, 2 / 11)
+    assert average.network.weight.item() == pytest.approx(1 * 2 / 11 + 5 * 9 / 11)
+    average.update(net)  # min(0.25, 3 / 12)
+    assert average.network.weight.item() == pytest.approx(0.25 * (1 * 2 / 11 + 5 * 9 / 11) + 0.75 * 5)
+
+
+def test_without_decay_the_average_is_the_last():
+    net, _ = train(dataclasses.replace(RECIPE, ema_decay=0.0))
+    assert torch.isfinite(net.shape).all()
