@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ class RunRecord:
     """Markdown."""
     model: Path
     model_digest: str
-    dataset: Mapping[str, str | int]
+    dataset: Mapping[str, Any]
     """Contents of dataset.json."""
     params: Mapping[str, Value]
     """Dotted name -> value."""
@@ -91,12 +92,14 @@ def _begin(store: Store, record: RunRecord, runs: list[Any]) -> str:
 
 
 def _tags(record: RunRecord) -> dict[str, str]:
-    tags = {**tracking.process_tags(), MODEL_DIGEST: record.model_digest, "mlflow.note.content": record.description}
-    tags |= {f"dataset_{key}".replace("dataset_dataset", "dataset"): str(item) for key, item in record.dataset.items()}
+    dataset = record.dataset
+    tags = {"dataset": dataset["dataset"], "dataset_revision": dataset["revision"], "dataset_digest": dataset["sha256"]}
+    tags |= {**tracking.process_tags(), MODEL_DIGEST: record.model_digest, "mlflow.note.content": record.description}
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["dvc_experiment"] = name
     if commit := _git("rev-parse", "HEAD"):
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", ":!reports")
+        kept_here = [":!params.yaml", ":!dvc.lock", ":!reports"]
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *kept_here)
         tags |= {"git_commit": commit, "git_dirty": str(bool(changed)).lower()}
         tags |= {"mlflow.source.git.commit": commit, "mlflow.source.name": "dvc repro", "mlflow.source.type": "LOCAL"}
     return tags
@@ -118,11 +121,9 @@ def _fill(store: Store, run_id: str, record: RunRecord) -> None:
         for name in client.get_run(run_id).data.metrics
         for point in client.get_metric_history(run_id, name)
     }
-    last = max(record.curves, default=0)
-    points = {**record.curves, last: {**record.curves.get(last, {}), **record.metrics}}
     missing = {
         epoch: {name: value for name, value in values.items() if (name, epoch) not in logged}
-        for epoch, values in points.items()
+        for epoch, values in record.curves.items()
     }
     tracking.log_epochs(store, run_id, missing)
     _log_dataset(store, run_id, record.dataset)
@@ -130,44 +131,60 @@ def _fill(store: Store, run_id: str, record: RunRecord) -> None:
         client.log_artifact(run_id, str(path), folder or None)
     if record.lock.exists():
         client.log_artifact(run_id, str(record.lock))
-    _log_model(store, run_id, record, step=last)
+    model_id = _log_model(store, run_id, record)
+    # Epochs count from 1; what has only a step 0, MLflow draws as a bar.
+    tracking.log_epochs(store, run_id, {0: record.metrics}, model_id)
 
 
-def _log_dataset(store: Store, run_id: str, dataset: Mapping[str, str | int]) -> None:
+def _log_dataset(store: Store, run_id: str, dataset: Mapping[str, Any]) -> None:
     from mlflow.entities import Dataset, DatasetInput
 
     source = json.dumps({"revision": dataset["revision"]})
-    entity = Dataset(str(dataset["dataset"]), str(dataset["sha256"])[:12], "dvc", source)
+    entity = Dataset(dataset["dataset"], dataset["sha256"][:12], "dvc", source)
     store.client.log_inputs(run_id, [DatasetInput(entity, [])])
 
 
-def _log_model(store: Store, run_id: str, record: RunRecord, *, step: int) -> None:
-    """Log the network with its code; what a `track` that was cut short left of it is removed first."""
-    import mlflow
+def _log_model(store: Store, run_id: str, record: RunRecord) -> str:
+    """Log the network with its code; what a `track` that was cut short left of it is removed first.
+
+    MLflow's own `log_model` is not used: it puts the model in the experiment called Default and changes
+    MLFLOW_TRACKING_URI.
+    """
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
+
+    client = store.client
+    outputs = client.get_run(run_id).outputs
+    for output in outputs.model_outputs if outputs else []:
+        client.delete_logged_model(output.model_id)
+    name = str(record.params["model.name"])
+    model_id = str(client.create_logged_model(store.experiment_id, name, source_run_id=run_id).model_id)
+    client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        _save_pyfunc(
+            path, record, Model(run_id=run_id, model_id=model_id, metadata={MODEL_DIGEST: record.model_digest})
+        )
+        client.log_model_artifacts(model_id, str(path))
+    client.finalize_logged_model(model_id, "READY")
+    return model_id
+
+
+def _save_pyfunc(path: Path, record: RunRecord, model: Any) -> None:
     import numpy as np
-    from mlflow.models import Model, ModelSignature
+    from mlflow import pyfunc
+    from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    outputs = store.client.get_run(run_id).outputs
-    for output in outputs.model_outputs if outputs else []:
-        store.client.delete_logged_model(output.model_id)
-    # Left to itself, MLflow puts the model in the experiment called Default, away from its run.
-    logged = store.client.create_logged_model(
-        store.experiment_id, name=str(record.params["model.name"]), source_run_id=run_id
-    )
     # Without names, the model is given an array and not a dictionary of one.
     pictures = TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))
     keypoints_source = TensorSpec(np.dtype(np.float32), (-1, 68, 2))
-    Model.log(
-        artifact_path=None,
-        flavor=mlflow.pyfunc,
-        model_id=logged.model_id,
-        run_id=run_id,
-        step=step,
+    pyfunc.save_model(
+        path,
+        mlflow_model=model,
         python_model=str(_PACKAGE / "pyfunc_model.py"),
         artifacts={"model": str(record.model)},
         code_paths=[str(_PACKAGE)],
         pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _MODEL_NEEDS],
         signature=ModelSignature(Schema([pictures]), Schema([keypoints_source])),
-        metadata={MODEL_DIGEST: record.model_digest},
     )

@@ -23,6 +23,11 @@ from pipeline.errors import TrackingError
 from pipeline.paths import workspace_root
 
 EXPERIMENT = "facial-keypoints"
+_EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # else its pages are those for language models
+    "mlflow.note.content": "Runs of the keypoint pipeline, one for each `dvc repro` or `dvc exp run` that computed "
+    "something, named after its network or experiment and its keypoint error (NME) on the official test.",
+}
 MODEL_DIGEST = "model_digest"
 """Tag of a run: SHA-256 of its model.safetensors, by which `track` finds the run that `train` logged."""
 
@@ -32,9 +37,9 @@ _SETTINGS = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
-    # The defaults of MLflow wait for many minutes when a server is gone.
+    # MLflow by itself waits for many minutes when a server is gone.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
 }
 
 Value = bool | int | float | str
@@ -87,14 +92,13 @@ def open_store() -> Store:
         import mlflow
 
         uri = store_uri()
-        mlflow.set_tracking_uri(uri)  # logging a model knows no client
         client = mlflow.MlflowClient(uri)
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
             # A server knows where artifacts go; with a bare database MLflow would take ./mlruns.
             served = uri.startswith(("http://", "https://"))
             location = None if served else (workspace_root().resolve() / "mlartifacts").as_uri()
-            return Store(client, client.create_experiment(EXPERIMENT, location))
+            return Store(client, client.create_experiment(EXPERIMENT, location, _EXPERIMENT_TAGS))
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         return Store(client, experiment.experiment_id)
@@ -143,6 +147,8 @@ class LiveRun:
         self._attempt(lambda store: store.client.set_tag(self._run_id, MODEL_DIGEST, model_digest))
 
     def open(self, params: Mapping[str, Value]) -> None:
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # no training waits longer for a curve
+
         def create(_: object) -> None:
             self._store = store = open_store()
             close_dead_runs(store)
@@ -196,13 +202,15 @@ def log_params(store: Store, run_id: str, params: Mapping[str, Value]) -> None:
     store.client.log_batch(run_id, params=[Param(*item) for item in as_written.items()])
 
 
-def log_epochs(store: Store, run_id: str, epochs: Mapping[int, Mapping[str, float | None]]) -> None:
-    """Add points to the curves of a run; epoch -> name -> value."""
+def log_epochs(
+    store: Store, run_id: str, epochs: Mapping[int, Mapping[str, float | None]], model_id: str | None = None
+) -> None:
+    """Add points to the curves of a run, and of a logged model if one is named; epoch -> name -> value."""
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
     points = [
-        Metric(name, value, now, epoch)
+        Metric(name, value, now, epoch, model_id)
         for epoch, values in epochs.items()
         for name, value in values.items()
         if value is not None

@@ -1,15 +1,17 @@
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
-from pipeline import config, paths, tracking
+from pipeline import config, paths, tracking, ui
 from pipeline.checkpoint import load_model, model_digest, save_model
 from pipeline.errors import DataError, TrackingError
 from pipeline.models import build_network
@@ -120,7 +122,7 @@ def test_live_training_then_track_is_one_complete_run(workspace: Path) -> None:
     run_track()
     (run,) = runs()
     assert run.info.status == "FINISHED"
-    assert run.info.run_name == "coarse_to_fine 3.71 % NME"
+    assert run.info.run_name == "coarse_to_fine 3.71 %"
     assert run.data.params["train.lr"] == "0.002"
     assert run.data.params["split.drop_test_copies"] == "true"
     assert set(run.data.params) == set(config.flatten(PARAMS))
@@ -146,7 +148,7 @@ def test_everything_lies_in_the_main_workspace(workspace: Path, monkeypatch: pyt
     write_outputs()
     run_track()
     (run,) = runs()
-    assert run.info.run_name == "bold-idea"
+    assert run.info.run_name == "bold-idea 3.71 %"
     assert (workspace / "mlartifacts" / run.info.run_id / "artifacts/dvc.lock").exists()
     assert not list(temporary.glob("ml*"))
 
@@ -186,17 +188,67 @@ def test_a_changed_evaluation_is_a_second_run(workspace: Path) -> None:
 
 def test_a_track_that_failed_midway_is_continued(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train_live()
-    monkeypatch.setattr("mlflow.models.Model.log", lambda **_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(TrackingError, match="disk full"):
-        run_track()
+    with monkeypatch.context() as broken:
+        broken.setattr("mlflow.pyfunc.save_model", Mock(side_effect=OSError("disk full")))
+        with pytest.raises(TrackingError, match=r"disk full.*dvc repro"):
+            run_track()
     assert [run.info.status for run in runs()] == ["FAILED"]
-    monkeypatch.undo()
-    monkeypatch.chdir(workspace)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     run_track()
     (run,) = runs()
     assert run.info.status == "FINISHED"
     assert curve(run, "test.nme") == [(0, 0.0371)]
+    store = tracking.open_store()
+    assert [model.status for model in store.client.search_logged_models([store.experiment_id])] == ["READY"]
+
+
+def test_the_commit_is_dirty_only_when_what_the_run_does_not_keep_has_changed(workspace: Path) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True)
+
+    (workspace / "code.py").write_text("1")
+    (workspace / "params.yaml").write_text("a: 1")
+    git("init", "-q")
+    git("add", "code.py", "params.yaml", "dvc.lock", "reports")
+    git("commit", "-qm", "first")
+    (workspace / "params.yaml").write_text("a: 2")
+    write_outputs(nme=0.06)
+    run_track()
+    (workspace / "code.py").write_text("2")
+    write_outputs(nme=0.05)
+    run_track()
+    newer, older = runs()
+    assert (newer.data.tags["git_dirty"], older.data.tags["git_dirty"]) == ("true", "false")
+    assert len(newer.data.tags["git_commit"]) == 40
+
+
+def test_the_pages_are_served_from_the_store_of_the_workspace(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    become = Mock()
+    monkeypatch.setattr("os.execve", become)
+    monkeypatch.setattr("os.dup2", Mock())
+    ui.serve(5000 + os.getpid() % 1000)
+    _, command, environment = become.call_args.args
+    assert f"sqlite:///{workspace}/mlflow.db" in command
+    assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    assert "http://127.0.0.1:" in capsys.readouterr().out
+
+
+def test_a_taken_port_is_named_with_the_remedy(workspace: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(TrackingError, match=rf"port {port} is taken.*--port {port + 1}"):
+            ui.serve(port)
+
+
+def test_a_server_of_the_user_is_named_and_not_served_again(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.example:5000")
+    ui.serve(5000)
+    assert "http://mlflow.example:5000" in capsys.readouterr().out
 
 
 def test_track_names_the_store_it_cannot_use_and_the_remedy(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

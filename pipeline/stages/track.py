@@ -43,7 +43,7 @@ def read_record(params: Mapping[str, Value]) -> RunRecord:
     """Gather what the earlier stages wrote. Raises DataError for a missing or damaged file."""
     measured = read_json(paths.METRICS)
     return RunRecord(
-        name=os.environ.get("DVC_EXP_NAME") or f"{measured['model']['name']} {100 * measured['test']['nme']:.2f} % NME",
+        name=f"{os.environ.get('DVC_EXP_NAME') or measured['model']['name']} {_percent(measured['test']['nme'])}",
         description=describe(measured),
         model=paths.MODEL,
         model_digest=model_digest(paths.MODEL),
@@ -91,17 +91,13 @@ def read_history(path: Path) -> dict[int, dict[str, float | None]]:
 def describe(measured: Mapping[str, Any]) -> str:
     """A few lines of Markdown for whoever opens the run."""
     test, unseen = measured["test"], measured["test_unseen_people"]
-    return "\n\n".join(
-        [
-            f"**{measured['model']['name']}** on **{measured['dataset']}**: keypoint error (NME) "
-            f"**{_percent(test['nme'])}** on the {test['faces']} labelled test faces, {_percent(unseen['nme'])} on the "
-            f"{unseen['faces']} of them whose people the network never saw. "
-            f"The mean face, put anywhere without looking, has {_percent(measured['baseline_mean_shape']['nme'])}.",
-            "NME: mean distance of the 68 points over the distance of the outer eye corners; metrics hold it as a "
-            "fraction.",
-            "Curves: *Model metrics*, by epoch. Pictures: *Artifacts*, `figures`. The model: *Artifacts*, or "
-            "`mlflow.pyfunc.load_model`. To rebuild all: tag `git_commit` and the artifact `dvc.lock`.",
-        ]
+    return (
+        f"**{measured['model']['name']}** on **{measured['dataset']}**: keypoint error (NME) "
+        f"**{_percent(test['nme'])}** on the {test['faces']} labelled test faces, {_percent(unseen['nme'])} on the "
+        f"{unseen['faces']} of people the network never saw. The mean face, which looks at no picture, has "
+        f"{_percent(measured['baseline_mean_shape']['nme'])}.\n\n"
+        "NME: mean distance of the 68 points over the distance of the outer eye corners; a fraction in the metrics. "
+        "Curves: *Model metrics*. Pictures: *Artifacts*. Model: column *Models*. Rebuild: `git_commit`, `dvc.lock`."
     )
 
 
