@@ -15,27 +15,29 @@ from pipeline.geometry import fit_square, transform_points
 from pipeline.progress import progress
 from pipeline.scheme import POINTS
 
+SPLITS = ("train", "val", "test")
+
 
 def run(*, preprocess: config.Preprocess) -> None:
     cv2.setNumThreads(1)  # frames are the unit of parallel work
     samples = read_samples(paths.SAMPLES)
+    samples = pd.concat([samples[samples["split"] == split] for split in SPLITS])
     labels = {
         folder: dict(zip(*read_keypoints_csv(paths.RAW / table), strict=True)) for folder, table in LABELS.items()
     }
     squares = progress(_squares(samples, preprocess), label="preprocess", total=len(samples), unit="frames")
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         rows = samples[samples["split"] == split]
         _write_split(paths.PROCESSED / split, rows, labels, squares, preprocess.size_px)
 
 
 def _squares(samples: pd.DataFrame, preprocess: config.Preprocess) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(S, S) uint8 images and their (3, 3) `crop_from_source`, split after split, in row order, read on all cores."""
+    """(S, S) uint8 images and their (3, 3) `crop_from_source`, in row order, read on all cores."""
 
     def read_square(path: Path) -> tuple[np.ndarray, np.ndarray]:
         return fit_square(read_gray(path), preprocess.size_px, preprocess.fit)
 
-    ordered = pd.concat([samples[samples["split"] == split] for split in ("train", "val", "test")])
-    files = [paths.RAW / folder / file for folder, file in zip(ordered["folder"], ordered["file"], strict=True)]
+    files = [paths.RAW / folder / file for folder, file in zip(samples["folder"], samples["file"], strict=True)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(read_square, files)
 

@@ -1,0 +1,62 @@
+"""A copy of the working tree with its own git and DVC, to run the whole pipeline in."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.imports import ROOT
+
+
+class Checkout:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))},
+            "DVC_SITE_CACHE_DIR": str(folder.parent / "dvc-site"),
+            "DVC_NO_ANALYTICS": "1",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "OMP_NUM_THREADS": str(os.cpu_count()),
+        }
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for name in filter(None, listed.split("\0")):
+            if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith("reports/"):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        self.run("git", "init", "-q")
+        self.commit()
+
+    def commit(self) -> None:
+        self.run("git", "add", "-A")
+        identity = ["-c", "user.name=Tester", "-c", "user.email=tester@example.com"]
+        self.run("git", *identity, "commit", "-q", "-m", "state")
+
+    def run(self, *command: str) -> str:
+        """Standard output and error of a command that must succeed."""
+        done = self.attempt(*command)
+        assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}"
+        return done.stdout
+
+    def attempt(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def mlflow(self, query: str) -> list[tuple]:
+        """Rows of the embedded MLflow store."""
+        with sqlite3.connect(self.folder / "mlflow.db") as store:
+            return store.execute(query).fetchall()

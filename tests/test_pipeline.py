@@ -1,0 +1,156 @@
+"""The whole pipeline by its own commands, on a few synthetic faces."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from tests.checkout import Checkout
+
+SMALL = {
+    "source: youtube-faces": "source: synthetic",
+    "people: 70": "people: 8",
+    "clips: 3 ": "clips: 1 ",
+    "val_people_frac: 0.1": "val_people_frac: 0.25",
+    "fine_width: 32": "fine_width: 8",
+    "fine_width: 24": "fine_width: 8",
+    "batch_size: 32": "batch_size: 8",
+    "bootstrap_samples: 2000": "bootstrap_samples: 50",
+}
+RUNS = "select run_uuid, name, status from runs where lifecycle_stage = 'active' order by start_time"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A checkout after one `dvc repro` with two epochs."""
+    checkout = Checkout(tmp_path_factory.mktemp("pipeline") / "checkout")
+    params = checkout.folder / "params.yaml"
+    text = params.read_text()
+    for old, new in SMALL.items():
+        text = text.replace(old, new)
+    params.write_text("\n".join("  epochs: 2" if line.startswith("  epochs:") else line for line in text.split("\n")))
+    checkout.commit()
+    checkout.run("dvc", "repro")
+    return checkout
+
+
+def report(checkout) -> dict:
+    return json.loads((checkout.folder / "reports" / "metrics.json").read_text())
+
+
+def test_metrics_hold_exactly_what_they_should(built):
+    metrics = report(built)
+    assert list(metrics) == [
+        "dataset",
+        "model",
+        "test",
+        "test_known_people",
+        "test_unseen_people",
+        "regions",
+        "baseline_mean_shape",
+    ]
+    assert metrics["dataset"] == "synthetic"
+    assert set(metrics["model"]) == {"name", "parameters"}
+    groups = [metrics[name] for name in ("test", "test_known_people", "test_unseen_people")]
+    assert groups[0]["faces"] == groups[1]["faces"] + groups[2]["faces"] > 0
+    for group in groups:
+        assert list(group) == [
+            "faces",
+            "nme",
+            "nme_median",
+            "nme_ci95",
+            "auc_08",
+            "failure_rate_08",
+            "nme_box",
+            "smooth_l1",
+            "mse",
+        ]
+    low, high = groups[0]["nme_ci95"]
+    assert low <= groups[0]["nme"] <= high
+
+
+def test_predictions_complete_the_labels(built):
+    data = built.folder / "data"
+    frames = sorted(path.name for path in (data / "raw" / "test").iterdir())
+    predicted = list(csv.reader((data / "predictions" / "test_frames_keypoints.csv").open()))
+    labels = list(csv.reader((data / "raw" / "test_frames_keypoints.csv").open()))
+    assert [row[0] for row in predicted[1:]] == frames
+    assert predicted[0] == labels[0]
+    assert 0 < len(labels) - 1 < len(frames)
+
+
+def test_the_reported_error_is_that_of_the_predictions(built):
+    data = built.folder / "data"
+    predicted, truth = (
+        {row[0]: np.array(row[1:], float).reshape(68, 2) for row in list(csv.reader(path.open()))[1:]}
+        for path in (data / "predictions" / "test_frames_keypoints.csv", data / "raw" / "test_frames_keypoints.csv")
+    )
+    errors = [
+        np.linalg.norm(predicted[name] - points, axis=1).mean() / np.linalg.norm(points[36] - points[45])
+        for name, points in truth.items()
+    ]
+    assert report(built)["test"]["nme"] == pytest.approx(np.mean(errors), abs=1e-4)
+    per_frame = list(csv.DictReader((built.folder / "reports" / "per_frame.csv").open()))
+    assert np.mean([float(row["nme"]) for row in per_frame]) == pytest.approx(np.mean(errors), abs=1e-4)
+
+
+def test_every_figure_is_a_picture(built):
+    figures = sorted((built.folder / "reports" / "figures").glob("*.png"))
+    assert len(figures) == 6
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in figures)
+
+
+def test_one_repro_is_one_complete_run(built):
+    ((run, _, status),) = built.mlflow(RUNS)
+    assert status == "FINISHED"
+    params = dict(built.mlflow(f"select key, value from params where run_uuid = '{run}'"))
+    assert params["fetch.source"] == "synthetic"
+    assert params["train.epochs"] == "2"
+    assert params["render.seed"] == "0"
+    curve = built.mlflow(f"select step, value from metrics where run_uuid = '{run}' and key = 'val_nme' order by step")
+    history = list(csv.DictReader((built.folder / "reports" / "history.csv").open()))
+    assert [step for step, _ in curve] == [1, 2]
+    assert [value for _, value in curve] == pytest.approx([float(row["val_nme"]) for row in history], abs=1e-6)
+    metrics = dict(built.mlflow(f"select key, value from latest_metrics where run_uuid = '{run}'"))
+    assert metrics["test.nme"] == report(built)["test"]["nme"]
+
+
+def test_dvc_knows_the_metrics_the_plots_and_the_parameters(built):
+    shown = json.loads(built.run("dvc", "metrics", "show", "--json"))
+    assert shown[""]["data"]["reports/metrics.json"]["data"]["test"]["nme"] == report(built)["test"]["nme"]
+    page = built.run("dvc", "plots", "show", "--out", "plots").strip()
+    assert page.endswith("index.html")
+
+
+def test_nothing_changed_runs_nothing_and_adds_no_run(built):
+    before = (built.folder / "dvc.lock").read_bytes()
+    assert "Running stage" not in built.run("dvc", "repro")
+    assert (built.folder / "dvc.lock").read_bytes() == before
+    assert len(built.mlflow(RUNS)) == 1
+
+
+def test_an_experiment_reruns_what_it_changes_and_is_one_more_run(built):
+    before = len(built.mlflow(RUNS))
+    output = built.run("dvc", "exp", "run", "--name", "bootstrap", "-S", "evaluate.seed=1")
+    assert "Running stage 'evaluate'" in output
+    assert "Running stage 'train'" not in output
+    runs = built.mlflow(RUNS)
+    assert len(runs) == before + 1
+    assert runs[-1][1:] == ("bootstrap", "FINISHED")
+    changed = json.loads(built.run("dvc", "params", "diff", "--json"))
+    assert changed["params.yaml"]["evaluate.seed"] == {"old": 0, "new": 1, "diff": 1}
+    assert "bootstrap" in built.run("dvc", "exp", "show", "--csv")
+
+
+def test_a_damaged_frame_stops_the_pipeline_with_one_line(built):
+    frame = next((built.folder / "data" / "raw" / "test").iterdir())
+    content = frame.read_bytes()
+    frame.unlink()  # a link into the cache
+    frame.write_bytes(content[:100])
+    done = built.attempt("python", "-m", "pipeline", "preprocess")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith(f"error: data/raw/test/{frame.name} is empty, truncated or no image")
+    assert "Traceback" not in done.stdout
