@@ -3,6 +3,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import socket
 import tarfile
 import threading
@@ -214,7 +215,6 @@ def test_files_and_digest_are_recorded(folder: Path, choose: Callable) -> None:
         "sha256": hashlib.sha256(lines.encode()).hexdigest(),
     }
     assert fetched() == FILES
-    assert not staged()
 
 
 @pytest.mark.parametrize("prefix", ["", "./", "data/", "P1_Facial_Keypoints-6e55/data/"])
@@ -486,6 +486,18 @@ def test_nothing_is_asked_of_a_source_when_all_is_whole() -> None:
     run()
     assert fetched() == FILES
     assert run()["files"] == 6
+
+
+def test_frames_that_came_once_are_not_asked_for_again(folder: Path, choose: Callable, monkeypatch) -> None:
+    choose(folder)
+    run()
+    frame = RAW / "training/Ann_00.jpg"
+    assert frame.stat().st_nlink == 2  # a second name, no second copy
+    assert fetch.no_source_needed()
+    shutil.rmtree("data")
+    monkeypatch.delenv(mirror.VARIABLE)
+    run()
+    assert fetched() == FILES
 
 
 def test_full_disk_is_one_line_and_keeps_what_is_whole(

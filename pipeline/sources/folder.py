@@ -12,8 +12,9 @@ from pipeline.sources.layout import refuse_extra, refuse_lacking
 from pipeline.sources.location import Location
 from pipeline.sources.manifest import Manifest
 
-PARALLEL = 8
-"""Files asked for at a time over a network."""
+PARALLEL = 4
+"""Files asked for at a time over a network. Measured on Python's http.server, which lets 5 callers wait and turns the
+others away for a second: 4 at a time 850 files/s, 8 at a time 210, one 470."""
 
 
 def read_folder(source: Location, manifest: Manifest, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:

@@ -102,11 +102,13 @@ class _Raw(io.RawIOBase):
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._ended = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        content = self._file.read(len(buffer))
+        content = b"" if self._ended else self._file.read(len(buffer))
+        self._ended = not content  # aiohttp complains of readers that come again after the end
         buffer[: len(content)] = content
         return len(content)

@@ -52,6 +52,10 @@ class Staging:
         self.missing.discard(name)
         return True
 
+    def looks_whole(self) -> bool:
+        """Whether no file lacks, by their names alone."""
+        return all((self.folder / name).is_file() for name in self.manifest)
+
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
@@ -62,17 +66,25 @@ def only_one(folder: Path) -> Iterator[None]:
 
 
 def publish(folder: Path, target: Path) -> None:
-    """Give a finished folder its final name at once, also from another file system; what was there goes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Give what has gathered in `folder` its final name at once; what stood there goes.
+
+    `folder` stays, so that nothing is read again from far away when only code of the stage changed: DVC removes the
+    outputs then.
+    """
     arriving = target.with_name(target.name + _PARTIAL)
     shutil.rmtree(arriving, ignore_errors=True)
     try:
-        shutil.move(folder, arriving)
+        shutil.copytree(folder, arriving, copy_function=_link_or_copy)
         if target.exists():
             shutil.rmtree(target)
         os.replace(arriving, target)
     except OSError as error:
         shutil.rmtree(arriving, ignore_errors=True)
-        raise SourceError(
-            f"{target} cannot be written ({error.strerror or error}); mend that place and run again"
-        ) from None
+        raise SourceError(f"{target} cannot be written ({error.strerror or error}); mend that and run again") from None
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)

@@ -26,13 +26,21 @@ def _bring_real() -> Manifest:
     manifest = read_manifest(upstream.MANIFEST)
     if RAW.exists() and manifest_of(RAW) == manifest:
         return manifest
-    folder = _gathering_place(manifest_digest(manifest)[:16])
-    with only_one(folder):
-        staging = Staging(folder, manifest)
+    staging = _staging(manifest)
+    with only_one(staging.folder):
         staging.resume()
         bring(choose_source(workspace_root()), staging)
-        publish(folder, RAW)
+        publish(staging.folder, RAW)
     return manifest
+
+
+def no_source_needed() -> bool:
+    """Whether an earlier run of this stage has left all the real frames where the next one takes them from."""
+    return _staging(read_manifest(upstream.MANIFEST)).looks_whole()
+
+
+def _staging(manifest: Manifest) -> Staging:
+    return Staging(_gathering_place(manifest_digest(manifest)[:16]), manifest)
 
 
 def _draw(faces: SyntheticFaces) -> Manifest:
@@ -43,6 +51,7 @@ def _draw(faces: SyntheticFaces) -> Manifest:
         shutil.rmtree(folder, ignore_errors=True)
         write_synthetic(folder, people=faces.people, clips=faces.clips, frames=faces.frames, seed=faces.seed)
         publish(folder, RAW)
+        shutil.rmtree(folder)
     return manifest_of(RAW)
 
 
