@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import sys
+import textwrap
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -39,7 +40,7 @@ _SETTINGS = {
     "GIT_PYTHON_REFRESH": "quiet",
     # MLflow by itself waits for many minutes when a server is gone.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 
 Value = bool | int | float | str
@@ -73,13 +74,15 @@ def mlflow_errors() -> Iterator[None]:
             yield
         except Exception as error:
             raise TrackingError(
-                f"MLflow at {store_uri()} failed: {first_line(error)}; mend it, or unset or change "
+                f"MLflow at {store_uri()} failed: {gist(error)}; mend it, or unset or change "
                 "MLFLOW_TRACKING_URI, then go on with: dvc repro"
             ) from error
 
 
-def first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+def gist(error: Exception) -> str:
+    """The beginning of the first line: MLflow's messages can be long."""
+    line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    return textwrap.shorten(line, 240, placeholder=" ...")
 
 
 def open_store() -> Store:
@@ -171,7 +174,7 @@ class LiveRun:
         except Exception as error:  # of a type that depends on the store; no training may die of it
             self._broken = True
             tqdm.write(
-                f"warning: MLflow at {store_uri()} failed: {first_line(error)}; training goes on without live curves",
+                f"warning: MLflow at {store_uri()} failed: {gist(error)}; training goes on without live curves",
                 file=sys.stderr,
             )
 
