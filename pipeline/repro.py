@@ -4,12 +4,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from pipeline.config import load_params
 from pipeline.errors import PipelineError
 from pipeline.paths import workspace_root
 
 WIDTH = 100
+WAY_BACK = (
+    "For the real frames: set KEYPOINTS_MIRROR to a folder, .tar.gz, .zip or URL that holds them, or go where the "
+    "public archive can be reached; then set fetch.source back to youtube-faces in params.yaml and run make repro."
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,13 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
         "NO REAL FRAMES CAN BE REACHED: EVERYTHING THAT FOLLOWS IS SYNTHETIC",
         *reasons,
         "Faces are drawn instead; params.yaml and every report will say fetch.source: synthetic.",
-        "For the real frames: set KEYPOINTS_MIRROR to a folder, .tar.gz, .zip or URL that holds them, or go where the "
-        "public archive can be reached, then: dvc exp run -S fetch.source=youtube-faces",
+        WAY_BACK,
     )
     _lend_git_a_name()
     status = _dvc("exp", "run", "-S", "fetch.source=synthetic", *arguments)
     if status == 0:
-        _say("THESE RESULTS ARE OF SYNTHETIC FACES", "For the real frames see the message at the start.")
+        _say("THESE RESULTS ARE OF SYNTHETIC FACES, as params.yaml and every report say", WAY_BACK)
     return status
 
 
@@ -57,22 +61,35 @@ def _unreachable(arguments: list[str]) -> list[str]:
 
 def fetch_has_work() -> bool:
     """Whether `dvc repro` would run the fetch stage: it changed, and the cache has no outputs for what it is now."""
+    import logging
+
     from dvc.exceptions import DvcException
+    from dvc.logger import set_loggers_level
     from dvc.repo import Repo
     from dvc.stage.cache import RunCacheNotFoundError
 
     try:
-        with Repo() as repo, repo.lock:
+        with set_loggers_level(logging.CRITICAL), Repo() as repo, repo.lock:
             stage = repo.stage.load_one(name="fetch")
             if not stage.changed():
                 return False
-            stage.save_deps()
+            if stage.changed_stage() or stage.changed_deps():
+                _forget_last_run(stage)
             repo.stage_cache.restore(stage, dry=True)
     except RunCacheNotFoundError:
         return True
     except DvcException:
         return False  # `dvc repro` says what is wrong
     return False
+
+
+def _forget_last_run(stage: Any) -> None:
+    """Let a DVC stage stand for its dependencies as they are, without the outputs it had for others."""
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    stage.save_deps()
+    for out in stage.outs:
+        out.hash_info = HashInfo()
 
 
 def _dvc(*arguments: str) -> int:

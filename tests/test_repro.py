@@ -86,6 +86,15 @@ def test_unreachable_source_is_said_and_faces_are_drawn_instead(project: Path) -
     assert "#" * 80 not in again.stderr
 
 
+def test_source_is_looked_for_when_the_parameter_goes_back_to_the_real_frames(project: Path) -> None:
+    repro(project, "/nowhere")
+    params = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(params.replace("source: synthetic", "source: youtube-faces"))
+    again = repro(project, "/nowhere")
+    assert again.returncode == 0
+    assert "SYNTHETIC" in again.stderr
+
+
 def test_frames_in_the_cache_need_no_source(project: Path) -> None:
     repro(project, "../mirror")
     shutil.rmtree(project / "data/raw")

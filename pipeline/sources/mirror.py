@@ -12,7 +12,7 @@ from pipeline.errors import SourceError
 from pipeline.progress import progress
 from pipeline.sources import upstream
 from pipeline.sources.archives import read_tar, read_zip
-from pipeline.sources.faults import TransientFaultError, explain
+from pipeline.sources.faults import WAYS_ON, TransientFaultError, explain
 from pipeline.sources.folder import data_root, read_folder
 from pipeline.sources.layout import listed, refuse_lacking
 from pipeline.sources.location import Location, locate, without_secrets
@@ -73,7 +73,7 @@ class Source:
         thread = threading.Thread(target=look, daemon=True)
         thread.start()
         thread.join(PROBE_S)
-        return reason[0] if reason else None
+        return reason[0].removesuffix(f"; {WAYS_ON}") if reason else None
 
 
 def choose_source(base: Path) -> Source:
