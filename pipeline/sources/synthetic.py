@@ -1,0 +1,99 @@
+"""The embedded stand-in for the real frames: drawn people in the dataset's own layout, quirks included."""
+
+import math
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.data import LABELS, write_keypoints_csv
+from pipeline.progress import progress
+from pipeline.synthetic import draw_face, random_clip, random_identity
+from pipeline.synthetic.names import person_names
+
+_INLINE_CLIPS = 4
+"""Up to so many clips are drawn here: starting other processes would take longer."""
+_LABELLED_EVERY = 3
+"""One test frame in so many has a label row, as upstream."""
+
+
+@dataclass(frozen=True)
+class _ClipTask:
+    folder: Path
+    person: int
+    name: str
+    clip: int
+    frames: dict[str, int]
+    """Frame folder -> number of its frames."""
+    seed: int
+
+
+def write_synthetic(folder: Path, *, people: int, clips: int, frames: int, seed: int) -> None:
+    """Draw people x clips x frames frames and their two label tables into `folder`, on all cores.
+
+    Three fifths of the frames of a clip go to training/, the rest to test/ under names that training/ has too; a third
+    of the test frames is labelled. The files are RGBA PNGs named .jpg. The same arguments give the same bytes.
+    """
+    training = min(math.ceil(frames * 3 / 5), frames - 1)
+    counts = {"training": training, "test": frames - training}
+    for name in counts:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    tasks = [
+        _ClipTask(folder, person, name, clip, counts, seed)
+        for person, name in enumerate(person_names(people, seed))
+        for clip in range(clips)
+    ]
+    labels: dict[str, dict[str, np.ndarray]] = {name: {} for name in counts}
+    for drawn in progress(_draw_all(tasks), label="drawing faces", total=len(tasks), unit="clips"):
+        for name, rows in drawn.items():
+            labels[name].update(rows)
+    labels["test"] = dict(list(labels["test"].items())[::_LABELLED_EVERY])
+    for name, rows in labels.items():
+        write_keypoints_csv(folder / LABELS[name], list(rows), np.stack(list(rows.values())))
+
+
+def _draw_all(tasks: list[_ClipTask]) -> Iterator[dict[str, dict[str, np.ndarray]]]:
+    cores = min(len(os.sched_getaffinity(0)), len(tasks))
+    if cores == 1 or len(tasks) <= _INLINE_CLIPS:
+        yield from map(_draw_clip, tasks)
+        return
+    # Forked copies of a process that has threads can hang; spawned ones start clean.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(cores, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        yield from pool.map(_draw_clip, tasks)
+
+
+def _draw_clip(task: _ClipTask) -> dict[str, dict[str, np.ndarray]]:
+    """Write the frames of a clip; folder -> file name -> (68, 2) keypoints_source."""
+    identity = random_identity(np.random.default_rng([task.seed, task.person]))
+    clip = random_clip(np.random.default_rng([task.seed, task.person, 1 + task.clip]))
+    labels: dict[str, dict[str, np.ndarray]] = {}
+    drawn = 0
+    for folder, count in task.frames.items():
+        labels[folder] = {}
+        for frame in range(count):
+            drawn += 1
+            rng = np.random.default_rng([task.seed, task.person, 1 + task.clip, drawn])
+            rgb, keypoints = draw_face(identity, rng, replace(clip, size=_cropped(clip.size, rng)))
+            name = f"{task.name}_{task.clip}{frame}.jpg"
+            _write_rgba(task.folder / folder / name, rgb)
+            labels[folder][name] = keypoints
+    return labels
+
+
+def _cropped(size: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
+    """A clip's (H, W) a little larger or smaller, as when frames are cut out round a detected face."""
+    height, width = (int(np.clip(round(side * rng.uniform(0.96, 1.04)), 72, 494)) for side in size)
+    return height, width
+
+
+def _write_rgba(path: Path, rgb: np.ndarray) -> None:
+    """(H, W, 3) uint8 as a PNG with alpha 255, whatever the name says."""
+    bgra = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)
+    _, code = cv2.imencode(".png", bgra)
+    path.write_bytes(code.tobytes())

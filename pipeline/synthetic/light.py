@@ -1,0 +1,111 @@
+"""Light on surfaces: a key light with cast shadows, a sky above and a floor below."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.synthetic.people import Rgb
+
+_WRAP = np.array([0.34, 0.2, 0.14], np.float32)
+"""How far red, green and blue light bleeds round the edge of light on skin."""
+_CELL_MM, _BIAS_MM = 3.0, 5.0
+_ROW = 4096
+
+
+@dataclass(frozen=True)
+class Light:
+    """Where the light comes from, seen from the camera, and how strong it is."""
+
+    azimuth_deg: float = -35.0
+    """Negative: from the left of the picture."""
+    elevation_deg: float = 35.0
+    key: float = 0.75
+    key_rgb: Rgb = (1.0, 0.96, 0.9)
+    sky: float = 0.38
+    sky_rgb: Rgb = (0.92, 0.96, 1.0)
+    floor: float = 0.18
+    floor_rgb: Rgb = (1.0, 0.9, 0.8)
+
+    def direction(self) -> np.ndarray:
+        """(3,) float32 unit vector to the key light, in camera axes."""
+        azimuth, elevation = np.radians([self.azimuth_deg, self.elevation_deg])
+        level = np.cos(elevation)
+        return np.array([level * np.sin(azimuth), -np.sin(elevation), level * np.cos(azimuth)], np.float32)
+
+
+@dataclass
+class Points:
+    """What is known of N seen points."""
+
+    position: np.ndarray
+    """(N, 3) float32 camera millimetres."""
+    normal: np.ndarray
+    albedo: np.ndarray
+    """(N, 3) float32 linear."""
+    gloss: np.ndarray
+    """(N, 1)."""
+    soft: np.ndarray
+    """(N, 1)."""
+
+
+def shadow_map(points: np.ndarray, light: Light) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Depth towards the light of the nearest of (M, 3) points in each cell, with the axes and origin to look it up."""
+    toward = light.direction()
+    side = np.cross(np.array([0, 1, 0], np.float32), toward)
+    side /= np.linalg.norm(side)
+    axes = np.stack([side, np.cross(toward, side), toward]).astype(np.float32)
+    seen = cv2.transform(points[None], axes)[0]
+    origin = seen[:, :2].min(0) - 2 * _CELL_MM
+    cells = ((seen[:, :2] - origin) / _CELL_MM).astype(np.int32)
+    width, height = (int(count) + 3 for count in cells.max(0))
+    depth = np.full(width * height, -1e4, np.float32)
+    np.maximum.at(depth, (cells[:, 1] * width + cells[:, 0]).astype(np.intp), seen[:, 2])
+    return cv2.blur(depth.reshape(height, width), (3, 3)), axes, origin
+
+
+def lit_share(position: np.ndarray, shadows: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
+    """(N,) share of the key light that reaches each of (N, 3) points."""
+    depth, axes, origin = shadows
+    seen = cv2.transform(position[None], axes)[0]
+    place = (seen[:, :2] - origin) / _CELL_MM - 0.5
+    rows = np.resize(place, (-(-len(place) // _ROW), _ROW, 2))  # remap takes no row longer than 32767
+    nearest = cv2.remap(depth, rows[..., 0], rows[..., 1], cv2.INTER_LINEAR).reshape(-1)[: len(place)]
+    return np.asarray(np.clip(1 - (nearest - seen[:, 2] - _BIAS_MM) / 10.0, 0, 1), np.float32)
+
+
+def shade(points: Points, light: Light, lit: np.ndarray) -> np.ndarray:
+    """(N, 3) float32 linear light that N points send to the camera, with (N, 1) shares of the key light."""
+    toward = light.direction()
+    facing = _along(points.normal, toward)
+    wrap = points.soft * _WRAP
+    diffuse = np.clip((facing + wrap) / (1 + wrap), 0, None)
+    lit = 0.12 * points.soft * np.array([1, 0.5, 0.4], np.float32) + lit * (1 - 0.12 * points.soft)
+    up = 0.5 - 0.5 * points.normal[:, 1:2]
+    front = 0.55 + 0.45 * np.clip(points.normal[:, 2:3], 0, 1)
+    around = up * np.float32(light.sky) * _rgb(light.sky_rgb) + (1 - up) * np.float32(light.floor) * _rgb(
+        light.floor_rgb
+    )
+    halfway = toward + np.array([0, 0, 1], np.float32)
+    halfway = (halfway / np.linalg.norm(halfway)).astype(np.float32)
+    shine = np.clip(_along(points.normal, halfway), 0, 1)
+    sharp = np.clip(points.gloss - 0.6, 0, 1)
+    gloss = points.gloss * (0.16 * (1 - sharp) * _power(shine, 4) + 0.35 * sharp * _power(shine, 9)) * (facing > -0.1)
+    key = np.float32(light.key) * _rgb(light.key_rgb)
+    return np.asarray(points.albedo * (around * front + key * diffuse * lit) + key * gloss * lit, np.float32)
+
+
+def _along(vectors: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """(N, 1) dot products of (N, 3) vectors with (3,) direction."""
+    return np.asarray(cv2.transform(vectors[None], direction[None]).reshape(-1, 1))
+
+
+def _power(values: np.ndarray, doublings: int) -> np.ndarray:
+    """values ** (2 ** doublings), by squaring."""
+    for _ in range(doublings):
+        values = values * values
+    return values
+
+
+def _rgb(colour: Rgb) -> np.ndarray:
+    return np.array(colour, np.float32)

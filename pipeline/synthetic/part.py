@@ -1,0 +1,35 @@
+"""A piece of a drawn person: a surface, its normals, its paint and which of its cells exist."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.synthetic.skin import Paint
+from pipeline.synthetic.surface import normals
+
+
+@dataclass
+class Part:
+    surface: np.ndarray
+    """(H, W, 3) float32 millimetres; columns run to the right and rows down as seen from outside."""
+    normals: np.ndarray
+    """(H, W, 3) float32, unit, outward."""
+    paint: Paint
+    exists: np.ndarray
+    """(H, W) bool."""
+
+    def turned(self, rotation: np.ndarray) -> "Part":
+        """The part after (3, 3) `camera_from_head`."""
+        return Part(
+            cv2.transform(self.surface, rotation), cv2.transform(self.normals, rotation), self.paint, self.exists
+        )
+
+
+def plain(surface: np.ndarray, colour: np.ndarray, *, gloss: float = 0.1, soft: float = 0.0) -> Part:
+    """A part that exists everywhere, in one (3,) linear colour or an (H, W, 3) picture."""
+    shape = surface.shape[:2]
+    albedo = np.broadcast_to(np.asarray(colour, np.float32), surface.shape).copy()
+    surface = surface.astype(np.float32)
+    paint = Paint(albedo, np.full(shape, gloss, np.float32), soft)
+    return Part(surface, normals(surface), paint, np.ones(shape, bool))
