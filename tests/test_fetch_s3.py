@@ -1,0 +1,56 @@
+"""A bucket as mirror, on a server with the real S3 interface on this machine."""
+
+from collections.abc import Iterator
+
+import boto3
+import fsspec
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.test_fetch import FILES, choose, failure, fetched, run, tar_gz, workspace  # noqa: F401 (fixtures)
+
+# botocore and its companions warn of their own code's future.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator["boto3.resources.base.ServiceResource"]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tester")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "tester")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    fsspec.get_filesystem_class("s3").clear_instance_cache()  # one remembers the server of the test before
+    bucket = boto3.resource("s3").Bucket("frames")
+    bucket.create()
+    yield bucket
+    server.stop()
+
+
+def test_a_folder_in_a_bucket_is_a_mirror(bucket, choose):  # noqa: F811
+    for name, content in FILES.items():
+        bucket.put_object(Key=f"faces/data/{name}", Body=content)
+    choose("s3://frames/faces")
+    run()
+    assert fetched() == FILES
+
+
+def test_an_archive_in_a_bucket_is_a_mirror(bucket, choose):  # noqa: F811
+    bucket.put_object(Key="faces.tar.gz", Body=tar_gz())
+    choose("s3://frames/faces.tar.gz")
+    run()
+    assert fetched() == FILES
+
+
+def test_an_extra_file_in_a_bucket_is_named(bucket, choose):  # noqa: F811
+    for name, content in {**FILES, "test/extra.jpg": b"extra"}.items():
+        bucket.put_object(Key=name, Body=content)
+    choose("s3://frames")
+    assert "test/extra.jpg among the data" in failure()
+
+
+def test_a_bucket_that_is_not_there_is_one_line(bucket, choose):  # noqa: F811
+    choose("s3://elsewhere/faces")
+    assert "s3://elsewhere/faces" in failure()
