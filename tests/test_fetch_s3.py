@@ -1,6 +1,7 @@
 """A bucket as mirror, on a server with the real S3 interface on this machine."""
 
 from collections.abc import Iterator
+from urllib.request import Request, urlopen
 
 import boto3
 import fsspec
@@ -26,6 +27,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator["boto3.resources.base.Se
     bucket = boto3.resource("s3").Bucket("frames")
     bucket.create()
     yield bucket
+    urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
     server.stop()
 
 
