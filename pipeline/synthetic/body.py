@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.synthetic.part import Part, plain
 from pipeline.synthetic.people import Identity, Rgb
-from pipeline.synthetic.skin import linear, noise, skin_colour
+from pipeline.synthetic.skin import linear, mix, noise, skin_colour
 
 
 @dataclass(frozen=True)
@@ -73,31 +73,39 @@ def shoulders(person: Identity, clothes: Clothes, side: int, body: np.ndarray) -
     drop = 240 * down**1.25
     slope = np.clip(drop / 72, 0, 1) ** 0.62
     longitude = np.radians(105 * around)
-    x = (55 + 152 * slope) * np.sin(longitude)
-    z = (56 + 40 * slope) * np.cos(longitude) - 26
+    x = (48 + 159 * slope) * np.sin(longitude)
+    z = (47 + 47 * slope) * np.cos(longitude) - 20 - 6 * slope
     y = 124 + drop + 40 * np.clip(np.cos(longitude), -0.2, 1) * (1 - slope)
     rest = np.stack([x, y, z], -1)
-    size = (max(side, 96), max(side * 3 // 4, 72))
+    size = (max(side * 5 // 4, 120), max(side, 96))
     shape = cv2.resize(rest.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     return plain(cv2.transform(shape, body), _cloth(person, clothes, shape), gloss=0.05)
 
 
 def _cloth(person: Identity, clothes: Clothes, rest: np.ndarray) -> np.ndarray:
+    """(H, W, 3) linear cloth, and skin where the neckline leaves it bare, of an (H, W, 3) body in millimetres."""
     x, y, z = np.moveaxis(rest, -1, 0)
+    main, second, skin = linear(clothes.rgb), linear(clothes.second_rgb), skin_colour(person)
+    colour = np.broadcast_to(main, rest.shape)
+    match clothes.style:
+        case "stripes":
+            colour = mix(colour, second, _within(6 * np.sin(x / 5.5)))
+        case "tshirt":
+            colour = mix(colour, skin, _within(45 * (1 - x**2 / 62**2 - (y - 150) ** 2 / 42**2)) * (z > 0))
+        case "suit":
+            opening = 0.42 * (330 - y) - np.abs(x)
+            colour = mix(colour, 0.8 * main, _within(opening + 26) * (z > 0))
+            colour = mix(colour, linear((0.88, 0.88, 0.9)), _within(opening) * (z > 0))
+            tie = np.minimum(opening, 9 + 0.05 * (y - 170) - np.abs(x))
+            colour = mix(colour, second, _within(tie) * (z > 0))
+        case "shirt":
+            opening = 0.45 * (225 - y) - np.abs(x)
+            colour = mix(colour, 1.25 * main, _within(18 - np.abs(opening + 9)) * (y < 222) * (z > 0))
+            colour = mix(colour, skin, _within(opening) * (z > 0))
     wrinkles = 1 + 0.12 * noise(person.texture_seed + 41, (12, 12), x.shape)
-    main, second = linear(clothes.rgb), linear(clothes.second_rgb)
-    colour = np.broadcast_to(main, rest.shape).copy()
-    front, skin = z > 0, skin_colour(person)
-    if clothes.style == "stripes":
-        colour[(np.sin(x / 5.5) > 0.2)] = second
-    elif clothes.style == "tshirt":
-        colour[front & (x**2 / 62**2 + (y - 150) ** 2 / 42**2 < 1)] = skin
-    elif clothes.style == "suit":
-        vee = front & (np.abs(x) < 0.42 * (330 - y))
-        colour[vee] = linear((0.88, 0.88, 0.9))
-        colour[vee & (np.abs(x) < 9 + 0.05 * (y - 170))] = second
-        colour[front & ~vee & (np.abs(x) < 0.42 * (330 - y) + 26)] = main * 0.8
-    elif clothes.style == "shirt":
-        colour[front & (np.abs(x) < 0.45 * (225 - y))] = skin
-        colour[front & (np.abs(np.abs(x) - 0.45 * (225 - y) - 9) < 9) & (y < 222)] = main * 1.25
     return np.asarray(np.clip(colour * wrinkles[..., None], 0, 1), np.float32)
+
+
+def _within(inside_mm: np.ndarray) -> np.ndarray:
+    """0..1, an edge as soft as the weave."""
+    return np.asarray(np.clip(inside_mm / 4 + 0.5, 0, 1), np.float32)

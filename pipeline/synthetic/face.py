@@ -86,7 +86,7 @@ def _parts(face: Face, side: int, hair_side: int) -> tuple[list[Part], np.ndarra
     on_head = [_skin(face, points, skin), *spectacles(person, points, side, width)]
     on_head += [] if person.headwear == "scarf" else [scalp_hair(person, scalp, layout(hair_side))]
     on_head += [] if person.headwear == "scarf" or person.hair_style in COVERS_EARS else ears(person, side, width)
-    on_head += headwear(person, scalp, layout(hair_side))
+    on_head += headwear(person, skin, layout(side))
     hanging = None if person.headwear == "scarf" else curtain(person, hair_side, head, width=width)
     below = [neck(person, side, head, body), shoulders(person, face.clothes, side, body)]
     return [part.turned(head) for part in on_head] + below + ([hanging] if hanging else []), skin
@@ -115,5 +115,5 @@ def paint_face(face: Face, camera: Camera, light: Light, size: tuple[int, int]) 
 
 def _grid_sides(px_per_mm: float) -> tuple[int, int]:
     """Cells along the sides of the grids of skin and of hair, so that neighbours fall about a pixel apart."""
-    fitting = int(np.searchsorted(_SIDES, 235 * px_per_mm))
-    return _SIDES[min(fitting, len(_SIDES) - 1)], _SIDES[int(np.clip(fitting - 2, 0, len(_SIDES) - 3))]
+    fitting = int(np.searchsorted(_SIDES, 205 * px_per_mm))
+    return _SIDES[min(fitting, len(_SIDES) - 1)], _SIDES[int(np.clip(fitting - 1, 0, len(_SIDES) - 2))]

@@ -106,7 +106,8 @@ def scalp_hair(person: Identity, skin: np.ndarray, where: Layout) -> Part:
     outward = grid_directions(where.side)
     thick = np.maximum(_thickness(person, where, inside), 0.5)
     if person.headwear != "none":
-        thick = np.where(where.place[..., 1] < -35, np.minimum(thick, 3.0), thick)  # pressed flat
+        inside = np.where(_hat_edge(where) > 6, -1, inside)
+        thick = np.where(_hat_edge(where) > -12, np.minimum(thick, 4.0), thick)  # pressed flat
     surface = skin + outward * thick[..., None].astype(np.float32)
     if person.hair_style in ("curly", "buzz", "bald"):
         strands = noise(person.texture_seed + 26, (110, 110), inside.shape)
@@ -143,6 +144,12 @@ def curtain(person: Identity, side: int, head: np.ndarray, *, width: float) -> P
     return part
 
 
+def _hat_edge(where: Layout) -> np.ndarray:
+    """(S, S) millimetres inside the edge of a beanie or cap."""
+    y, z = where.place[..., 1], where.place[..., 2]
+    return np.asarray(0.35 * np.abs(np.minimum(z - 60, 0)) - 50 - y)
+
+
 def headwear(person: Identity, skin: np.ndarray, where: Layout) -> list[Part]:
     """Beanie, cap or scarf over the (S, S, 3) skin and the hair."""
     if person.headwear == "none":
@@ -156,7 +163,7 @@ def headwear(person: Identity, skin: np.ndarray, where: Layout) -> list[Part]:
         exists = (oval > 1) | (z < 22)
         folds = 0.16 * noise(person.texture_seed + 33, (8, 30), y.shape)
     else:
-        exists = y < -50 + 0.35 * np.abs(np.minimum(z - 60, 0))
+        exists = _hat_edge(where) > 0
         knit = (
             np.sin(np.linspace(0, 160 * np.pi, where.side))[None] if person.headwear == "beanie" else np.zeros((1, 1))
         )

@@ -38,9 +38,8 @@ class Light:
 class Points:
     """What is known of N seen points."""
 
-    position: np.ndarray
-    """(N, 3) float32 camera millimetres."""
     normal: np.ndarray
+    """(N, 3) float32, unit, camera axes."""
     albedo: np.ndarray
     """(N, 3) float32 linear."""
     gloss: np.ndarray

@@ -17,18 +17,27 @@ _SHADOWS_EVERY = 4
 
 def render(parts: list[Part], camera: Camera, light: Light, size: tuple[int, int]) -> np.ndarray:
     """(H, W, 4) float32, linear light times coverage and coverage, of parts in camera millimetres; size is (H, W)."""
-    cells = np.flatnonzero(np.concatenate([part.exists.ravel() for part in parts]))
-    places = np.concatenate([part.surface[part.exists] for part in parts])
+    cells = np.concatenate(
+        [np.flatnonzero(part.exists) + start for part, start in zip(parts, _starts(parts), strict=True)]
+    )
+    places = np.concatenate([part.surface.reshape(-1, 3) for part in parts])[cells]
     height, width = size[0] * SAMPLES, size[1] * SAMPLES
-    index = visible(camera.enlarged(SAMPLES).project(places), places[:, 2], (height, width))
-    shown = index != EMPTY
-    lit = np.ones((height, width), np.float32)
-    lit[shown] = lit_share(places[index[shown]], shadow_map(places[::_SHADOWS_EVERY], light))
-    lit = _softened(lit, _PENUMBRA_MM * camera.px_per_mm * SAMPLES)
-    picture = np.zeros((height, width, 4), np.float32)
-    picture[shown, :3] = shade(_gather(parts, cells[index[shown]]), light, lit[shown][:, None])
-    picture[shown, 3] = 1
-    return np.asarray(cv2.resize(picture, (size[1], size[0]), interpolation=cv2.INTER_AREA))
+    index = visible(camera.enlarged(SAMPLES).project(places), places[:, 2], (height, width)).ravel()
+    shown = np.flatnonzero(index != EMPTY)
+    seen = index[shown]
+    lit = np.ones(height * width, np.float32)
+    lit[shown] = lit_share(places[seen], shadow_map(places[::_SHADOWS_EVERY], light))
+    lit = _softened(lit.reshape(height, width), _PENUMBRA_MM * camera.px_per_mm * SAMPLES).ravel()
+    picture = np.zeros((height * width, 4), np.float32)
+    colour = shade(_gather(parts, cells[seen]), light, lit[shown][:, None])
+    picture[shown] = np.concatenate([colour, np.ones((len(shown), 1), np.float32)], 1)
+    return np.asarray(cv2.resize(picture.reshape(height, width, 4), (size[1], size[0]), interpolation=cv2.INTER_AREA))
+
+
+def _starts(parts: list[Part]) -> list[int]:
+    """Number of the first cell of each part when all are counted through."""
+    sizes = [part.exists.size for part in parts]
+    return [0, *np.cumsum(sizes[:-1]).tolist()]
 
 
 def _softened(values: np.ndarray, reach_px: float) -> np.ndarray:
@@ -38,10 +47,15 @@ def _softened(values: np.ndarray, reach_px: float) -> np.ndarray:
 
 def _gather(parts: list[Part], cells: np.ndarray) -> Points:
     """What is known of (N,) cells, counted through all parts one after another."""
-    return Points(
-        position=np.concatenate([part.surface.reshape(-1, 3) for part in parts])[cells],
-        normal=np.concatenate([part.normals.reshape(-1, 3) for part in parts])[cells],
-        albedo=np.concatenate([part.paint.albedo.reshape(-1, 3) for part in parts])[cells],
-        gloss=np.concatenate([part.paint.gloss.reshape(-1, 1) for part in parts])[cells],
-        soft=np.concatenate([np.full((part.exists.size, 1), part.paint.soft, np.float32) for part in parts])[cells],
-    )
+    rows = np.concatenate([_rows(part) for part in parts]).take(cells, 0)
+    return Points(normal=np.ascontiguousarray(rows[:, :3]), albedo=rows[:, 3:6], gloss=rows[:, 6:7], soft=rows[:, 7:])
+
+
+def _rows(part: Part) -> np.ndarray:
+    """(cells, 8) float32: normal, albedo, gloss and softness, side by side so that one look-up brings all."""
+    rows = np.empty((part.exists.size, 8), np.float32)
+    rows[:, :3] = part.normals.reshape(-1, 3)
+    rows[:, 3:6] = part.paint.albedo.reshape(-1, 3)
+    rows[:, 6] = part.paint.gloss.ravel()
+    rows[:, 7] = part.paint.soft
+    return rows

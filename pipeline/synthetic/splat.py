@@ -5,6 +5,7 @@ import numpy as np
 
 EMPTY = -1
 _DEPTH_STEPS, _DEPTH_RANGE_MM = 1 << 20, 4096.0
+_GAP_MM = 5.0
 
 
 def visible(pixels: np.ndarray, depth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -27,7 +28,7 @@ def _close_gaps(buffer: np.ndarray) -> np.ndarray:
     depth = np.where(buffer >= 0, (buffer >> 32) * (_DEPTH_RANGE_MM / _DEPTH_STEPS), -1e4).astype(np.float32)
     kernel = np.ones((3, 3), np.uint8)
     closed = cv2.morphologyEx(depth, cv2.MORPH_CLOSE, kernel, iterations=2)
-    gap = closed - depth > 12.0
+    gap = closed - depth > _GAP_MM
     for _ in range(2):
         beside = buffer.copy()
         beside[1:] = np.maximum(beside[1:], buffer[:-1])

@@ -179,6 +179,6 @@ def normals(surface: np.ndarray) -> np.ndarray:
     across = cv2.Sobel(surface, cv2.CV_32F, 1, 0, ksize=3, borderType=cv2.BORDER_REPLICATE)
     down = cv2.Sobel(surface, cv2.CV_32F, 0, 1, ksize=3, borderType=cv2.BORDER_REPLICATE)
     (ax, ay, az), (bx, by, bz) = cv2.split(across), cv2.split(down)
-    normal = cv2.merge([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
-    length = np.sqrt((normal * normal).sum(-1, keepdims=True)) + 1e-9
-    return np.asarray(normal / length, np.float32)
+    x, y, z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    shrink = 1 / (np.sqrt(x * x + y * y + z * z) + 1e-9)
+    return np.asarray(cv2.merge([x * shrink, y * shrink, z * shrink]))
