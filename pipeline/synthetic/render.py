@@ -29,8 +29,8 @@ def render(parts: list[Part], camera: Camera, light: Light, size: tuple[int, int
     lit[shown] = lit_share(places[seen], shadow_map(places[::_SHADOWS_EVERY], light))
     lit = _softened(lit.reshape(height, width), _PENUMBRA_MM * camera.px_per_mm * SAMPLES).ravel()
     picture = np.zeros((height * width, 4), np.float32)
-    colour = shade(_gather(parts, cells[seen]), light, lit[shown][:, None])
-    picture[shown] = np.concatenate([colour, np.ones((len(shown), 1), np.float32)], 1)
+    picture[shown, :3] = shade(_gather(parts, cells[seen]), light, lit[shown])
+    picture[shown, 3] = 1
     return np.asarray(cv2.resize(picture.reshape(height, width, 4), (size[1], size[0]), interpolation=cv2.INTER_AREA))
 
 
@@ -48,7 +48,9 @@ def _softened(values: np.ndarray, reach_px: float) -> np.ndarray:
 def _gather(parts: list[Part], cells: np.ndarray) -> Points:
     """What is known of (N,) cells, counted through all parts one after another."""
     rows = np.concatenate([_rows(part) for part in parts]).take(cells, 0)
-    return Points(normal=np.ascontiguousarray(rows[:, :3]), albedo=rows[:, 3:6], gloss=rows[:, 6:7], soft=rows[:, 7:])
+    return Points(
+        normal=np.ascontiguousarray(rows[:, :3]), albedo=rows[:, 3:6], gloss=rows[:, 6].copy(), soft=rows[:, 7].copy()
+    )
 
 
 def _rows(part: Part) -> np.ndarray:

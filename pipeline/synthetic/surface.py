@@ -149,9 +149,10 @@ def _fixed_anchors() -> np.ndarray:
 
 @cache
 def _motion_weights() -> np.ndarray:
+    """(K, 10000) float32: one row a control, since sums over long rows are the fast ones."""
     controls = np.concatenate([canonical_points(), _fixed_anchors()])
     place = grid_directions(_MOTION_SIDE).reshape(-1, 3).astype(np.float64)
-    return _interpolation(_toward(controls), place, 0.04).astype(np.float32)
+    return np.ascontiguousarray(_interpolation(_toward(controls), place, 0.04).T, np.float32)
 
 
 def skull_shift(shape: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -163,8 +164,8 @@ def skull_shift(shape: np.ndarray, points: np.ndarray) -> np.ndarray:
 def face_motion(points: np.ndarray, shape: np.ndarray) -> np.ndarray:
     """(100, 100, 3) float32 way from the canonical skin to that through (68, 3) points of an identity (len(MODES),)."""
     moved = np.concatenate([points - canonical_points(), skull_shift(shape, _fixed_anchors())])
-    motion = np.einsum("pk,kc->pc", _motion_weights(), moved.astype(np.float32))
-    return np.asarray(motion.reshape(_MOTION_SIDE, _MOTION_SIDE, 3))
+    motion = np.einsum("kp,kc->cp", _motion_weights(), moved.astype(np.float32))
+    return np.asarray(cv2.merge(list(motion.reshape(3, _MOTION_SIDE, _MOTION_SIDE))))
 
 
 def face_surface(motion: np.ndarray, side: int) -> np.ndarray:
