@@ -1,6 +1,5 @@
 """Model files: safetensors with the weights and, as metadata, how to rebuild the network and prepare its pictures."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pipeline.errors import ModelError
+from pipeline.files import whole
 from pipeline.models import build_network
 from pipeline.scheme import POINTS
 
@@ -21,9 +21,12 @@ _KEY = "facial_keypoints"
 
 def save_model(path: Path, network: nn.Module, description: Mapping[str, Any]) -> None:
     """Write weights and `description`: {"model": section of params.yaml, "preprocess": {"size_px", "fit"}}."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    save_file(tensors, path, metadata={_KEY: json.dumps(description, sort_keys=True)})
+    try:
+        with whole(path) as partial:
+            save_file(tensors, partial, metadata={_KEY: json.dumps(description, sort_keys=True)})
+    except SafetensorError as error:
+        raise ModelError(f"{path} cannot be written ({error}); mend that place and train again") from None
 
 
 def read_description(path: Path) -> dict[str, Any]:
@@ -53,8 +56,3 @@ def load_model(path: Path) -> nn.Module:
             f"{path} does not fit this version of its network ({reason}); train again: dvc repro -f train"
         ) from None
     return network.eval()
-
-
-def model_digest(path: Path) -> str:
-    """SHA-256 of the file, which names a trained model in MLflow and elsewhere."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

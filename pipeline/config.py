@@ -48,10 +48,11 @@ class CoarseToFine(Section):
     fine_px: Annotated[int, Ge(64), Le(256)]
     fine_margin_frac: Annotated[float, Ge(0), Le(1)]
     fine_width: Annotated[int, Ge(8), Le(128)]
+    fine_pyramid: Annotated[int, Ge(8), Le(512)]
 
 
 class Model(Section):
-    name: Literal["coarse_to_fine", "udacity_5conv"]
+    name: Literal["coarse_to_fine", "udacity_5conv", "resnet18", "mobilenet_v3_small"]
     coarse_to_fine: CoarseToFine
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import DataError
+from pipeline.files import whole
 from pipeline.scheme import POINTS
 
 LABELS = {"training": "training_frames_keypoints.csv", "test": "test_frames_keypoints.csv"}
@@ -88,9 +89,8 @@ def _refuse_duplicates(path: Path, names: list[str]) -> None:
 
 def write_keypoints_csv(path: Path, names: list[str], keypoints_source: np.ndarray) -> None:
     """Write (N, 68, 2) keypoints in source pixels in the dataset's own layout, to 3 decimals."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     flat = np.round(keypoints_source.reshape(len(names), 2 * POINTS).astype(np.float64), 3)
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_HEADER)
         writer.writerows([name, *row] for name, row in zip(names, flat.tolist(), strict=True))
@@ -144,7 +144,10 @@ def load_arrays(folder: Path) -> Arrays:
 def read_samples(path: Path) -> pd.DataFrame:
     """samples.csv with text as text and yes/no as booleans; `known` is missing outside test."""
     kinds: dict[str, str] = dict.fromkeys(SAMPLE_COLUMNS, "str") | {"labelled": "bool", "known": "boolean"}
-    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"known": [""]})
+    try:
+        return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"known": [""]})
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: {error}; make it again with: dvc repro -f split") from None
 
 
 def read_json(path: Path) -> Any:
@@ -156,5 +159,12 @@ def read_json(path: Path) -> Any:
 
 def write_json(path: Path, value: Any) -> None:
     """Indented JSON; refuses NaN and infinity."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """CSV without an index."""
+    with whole(path) as partial:
+        table.to_csv(partial, index=False, lineterminator="\n")

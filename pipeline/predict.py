@@ -8,6 +8,8 @@ from torch import nn
 
 from pipeline.device import best_device
 from pipeline.geometry import fit_square, transform_points
+from pipeline.progress import progress
+from pipeline.scheme import POINTS
 
 BATCH = 64
 
@@ -16,10 +18,12 @@ def predict_crops(network: nn.Module, images: np.ndarray) -> np.ndarray:
     """(N, 68, 2) float32 keypoints in crop pixels of (N, S, S) uint8 images; `network` is in eval mode."""
     device = best_device()
     network = network.to(device)
-    batches = [to_unit(images[start : start + BATCH], device) for start in range(0, len(images), BATCH)]
+    batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+    parts = [np.zeros((0, POINTS, 2), np.float32)]
     with torch.inference_mode():
-        parts = [network(batch)[:, -1].float().cpu().numpy() for batch in batches]
-    return np.concatenate(parts) if parts else np.zeros((0, 68, 2), np.float32)
+        for batch in progress(batches, label="predict", total=len(batches), unit="batches"):
+            parts.append(network(to_unit(batch, device))[:, -1].float().cpu().numpy())
+    return np.concatenate(parts)
 
 
 def to_unit(images: np.ndarray, device: torch.device) -> torch.Tensor:

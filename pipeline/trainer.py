@@ -1,10 +1,9 @@
 """The training loop: whole batches from arrays held in memory, one-cycle schedule, averaged weights."""
 
-import copy
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from pipeline.device import mixed_precision
 from pipeline.errors import ModelError
 from pipeline.losses import keypoint_loss
 from pipeline.metrics import nme
+from pipeline.optim import WeightAverage, make_optimizer, one_cycle
 from pipeline.progress import progress
 from pipeline.scheme import POINTS
 
@@ -73,55 +73,70 @@ def fit(
 
     Validation measures the averaged weights. Raises ModelError when the loss is no longer finite.
     """
-    network.to(memory_format=torch.channels_last)  # convolutions run up to twice as fast on the CPU
-    generator = torch.Generator().manual_seed(recipe.seed)
-    steps = recipe.epochs * _batches_per_epoch(len(train), recipe.batch_size)
-    mirror_shift = nn.Parameter(torch.zeros(POINTS, 2, device=train.images.device))
-    groups = _parameter_groups(network, mirror_shift, recipe)
-    optimizer = torch.optim.AdamW(groups)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [group["lr"] for group in groups], total_steps=steps, pct_start=recipe.warmup_frac
-    )
-    average = WeightAverage(network, recipe.ema_decay)
-    batches = progress(_epochs(train, recipe, generator), label="train", total=steps, unit="steps")
+    training = Training(network, recipe, amounts, train.images.device)
+    epoch_steps = training.steps(len(train)) // recipe.epochs
+    schedule = training.schedule(len(train))
+    batches = progress(training.batches(train), label="train", total=recipe.epochs * epoch_steps, unit="steps")
     for epoch in range(1, recipe.epochs + 1):
-        losses = []
         lr = float(schedule.get_last_lr()[0])
-        for images, keypoints in itertools.islice(batches, steps // recipe.epochs):
-            images, keypoints = augment(images, keypoints, amounts, generator, mirror_shift)
-            losses.append(_step(network, images, keypoints, recipe.loss, optimizer))
+        losses = []
+        for images, keypoints in itertools.islice(batches, epoch_steps):
+            losses.append(training.step(images, keypoints))
             schedule.step()
-            average.update(network)
         train_loss = torch.stack(losses).mean().item()
         if not np.isfinite(train_loss):
             raise ModelError(f"the loss became {train_loss} in epoch {epoch}; lower train.lr and run again")
-        on_epoch(Epoch(epoch, lr, train_loss, *validate(average.network, val, recipe)))
-    return average.network
+        on_epoch(Epoch(epoch, lr, train_loss, *validate(training.average.network, val, recipe)))
+    return training.average.network
+
+
+class Training:
+    """A network on its way: its optimizer, the average of its weights, and the random draws."""
+
+    def __init__(self, network: nn.Module, recipe: Recipe, amounts: Augmentation, device: torch.device) -> None:
+        self.network = network.to(memory_format=torch.channels_last)  # convolutions take half the time on the CPU
+        self.recipe, self.amounts = recipe, amounts
+        self.generator = torch.Generator().manual_seed(recipe.seed)
+        self.mirror_shift = nn.Parameter(torch.zeros(POINTS, 2, device=device))
+        self.optimizer = make_optimizer(network, self.mirror_shift, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        self.average = WeightAverage(network, recipe.ema_decay)
+
+    def steps(self, frames: int) -> int:
+        return self.recipe.epochs * _batches_per_epoch(frames, self.recipe.batch_size)
+
+    def schedule(self, frames: int) -> torch.optim.lr_scheduler.LRScheduler:
+        factor = partial(one_cycle, steps=self.steps(frames), warmup_frac=self.recipe.warmup_frac)
+        return torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: factor(step))
+
+    def batches(self, faces: Faces) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every epoch all faces in a new order."""
+        size = self.recipe.batch_size
+        for _ in range(self.recipe.epochs):
+            order = torch.randperm(len(faces), generator=self.generator)
+            for index in range(_batches_per_epoch(len(faces), size)):
+                yield faces.batch(order[index * size : (index + 1) * size])
+
+    def step(self, images: Tensor, keypoints: Tensor) -> Tensor:
+        """One step on a batch; returns its loss."""
+        images, keypoints = augment(images, keypoints, self.amounts, self.generator, self._learned_shift())
+        self.network.train()
+        with mixed_precision(images.device):
+            estimates = self.network(images)
+        loss = keypoint_loss(self.recipe.loss, estimates.float(), keypoints)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        self.optimizer.step()
+        self.average.update(self.network)
+        return loss.detach()
+
+    def _learned_shift(self) -> Tensor | None:
+        """None where every frame is mirrored: then nothing holds the network to the labels' side."""
+        return self.mirror_shift if self.amounts.mirror_prob < 1 else None
 
 
 def _batches_per_epoch(frames: int, batch_size: int) -> int:
     """Whole batches only, so that every step sees as many frames; a set smaller than a batch is one batch."""
     return max(1, frames // batch_size)
-
-
-def _epochs(faces: Faces, recipe: Recipe, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    for _ in range(recipe.epochs):
-        order = torch.randperm(len(faces), generator=generator)
-        for index in range(_batches_per_epoch(len(faces), recipe.batch_size)):
-            yield faces.batch(order[index * recipe.batch_size : (index + 1) * recipe.batch_size])
-
-
-def _step(
-    network: nn.Module, images: Tensor, keypoints: Tensor, loss_name: str, optimizer: torch.optim.Optimizer
-) -> Tensor:
-    network.train()
-    with mixed_precision(images.device):
-        estimates = network(images)
-    loss = keypoint_loss(loss_name, estimates.float(), keypoints)
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    optimizer.step()
-    return loss.detach()
 
 
 def validate(network: nn.Module, faces: Faces, recipe: Recipe) -> tuple[float, float] | tuple[None, None]:
@@ -136,39 +151,3 @@ def validate(network: nn.Module, faces: Faces, recipe: Recipe) -> tuple[float, f
             losses.append(keypoint_loss(recipe.loss, estimates, keypoints).item() * len(rows))
             errors.append(nme(estimates[:, -1].cpu().numpy(), keypoints.cpu().numpy()))
     return sum(losses) / len(faces), float(np.concatenate(errors).mean())
-
-
-def _parameter_groups(network: nn.Module, mirror_shift: nn.Parameter, recipe: Recipe) -> list[dict[str, Any]]:
-    """Decay for matrices and kernels only: norms and biases keep their scale.
-
-    `mirror_shift` is learned along: the frames that are not mirrored hold the network to the labels' convention, so
-    what is left between its points and mirrored labels is the labels' own asymmetry. It is about a hundredth, hence
-    its smaller rate.
-    """
-    parameters = list(network.parameters())
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay, "lr": recipe.lr},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0, "lr": recipe.lr},
-        {"params": [mirror_shift], "weight_decay": 0.0, "lr": recipe.lr / 20},
-    ]
-
-
-class WeightAverage:
-    """Exponential moving average of a network's weights and running statistics.
-
-    The decay starts low and rises to `decay`, so that short trainings do not remember their first weights.
-    """
-
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        self.decay = decay
-        self.updates = 0
-
-    def update(self, network: nn.Module) -> None:
-        self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for mean, current in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(current, 1 - decay)
-            else:
-                mean.copy_(current)

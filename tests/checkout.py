@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from tests.imports import ROOT
@@ -58,5 +59,5 @@ class Checkout:
 
     def mlflow(self, query: str) -> list[tuple]:
         """Rows of the embedded MLflow store."""
-        with sqlite3.connect(self.folder / "mlflow.db") as store:
+        with closing(sqlite3.connect(self.folder / "mlflow.db")) as store:
             return store.execute(query).fetchall()

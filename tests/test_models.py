@@ -1,4 +1,5 @@
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from pipeline.checkpoint import load_model, read_description, save_model
-from pipeline.config import load_params
+from pipeline.config import Model, load_params
 from pipeline.errors import ModelError
 from pipeline.models import build_network, count_parameters
 from pipeline.models.coarse_to_fine import CoarseToFine, soft_argmax, upright_shape
@@ -15,7 +16,7 @@ from tests.dataset import face_points
 from tests.imports import ROOT
 
 MEAN_SHAPE = torch.from_numpy(face_points(224, 224)).float()
-NAMES = ["coarse_to_fine", "udacity_5conv"]
+NAMES = get_args(Model.model_fields["name"].annotation)
 
 
 def network(name: str = "coarse_to_fine") -> torch.nn.Module:
@@ -54,6 +55,11 @@ def test_the_course_network_has_its_published_size():
     assert count_parameters(network("udacity_5conv")) == convolutions + linear == 15_271_304
 
 
+def test_a_backbone_is_torchvisions_but_for_gray_input_and_its_answer():
+    # Published: 11,689,512 parameters with 3 input channels and 1,000 classes of 512 features each.
+    assert count_parameters(network("resnet18")) == 11_689_512 - 2 * 64 * 7 * 7 - (512 + 1) * (1000 - 136)
+
+
 def test_an_untrained_coarse_guess_is_the_mean_shape():
     coarse = network()(torch.rand(2, 1, 224, 224))[:, 0]
     assert torch.allclose(coarse, MEAN_SHAPE.expand(2, -1, -1), atol=1e-3)
@@ -76,6 +82,28 @@ def test_the_fine_stage_sees_one_view_of_a_moved_face(monkeypatch):
     cut_from_moved, cut_from_mean = (net._upright_from_crop(shape[None]) for shape in (moved, MEAN_SHAPE))
     points = torch.cat([moved, torch.ones(68, 1)], 1), torch.cat([MEAN_SHAPE, torch.ones(68, 1)], 1)
     assert torch.allclose(points[0] @ cut_from_moved[0].T, points[1] @ cut_from_mean[0].T, atol=1e-3)
+
+
+class Always(torch.nn.Module):
+    """The same points for every picture."""
+
+    def __init__(self, points: torch.Tensor) -> None:
+        super().__init__()
+        self.points = points
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.points.expand(len(images), *self.points.shape)
+
+
+def test_mixed_precision_leaves_the_geometry_exact():
+    """Two bfloat16 digits are worth a pixel: with the same points placed, the answer must not change."""
+    net = network()
+    net.fine = Always(MEAN_SHAPE / 2.5)
+    net.coarse = Always(torch.full((68, 2), 0.1))
+    images = torch.rand(2, 1, 224, 224)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = net(images)
+    assert torch.allclose(mixed, net(images), atol=1e-3)
 
 
 def test_soft_argmax_of_a_peak_is_the_centre_of_its_cell():
@@ -103,12 +131,11 @@ def test_a_saved_model_predicts_the_same(tmp_path, name):
 def test_pictures_of_any_size_get_keypoints_in_their_own_pixels(tmp_path):
     """With the mean face as the only answer, a picture twice as large has points twice as far."""
 
-    class MeanFace(torch.nn.Module):
-        def forward(self, images):
-            return MEAN_SHAPE.expand(len(images), 1, 68, 2)
-
     small, large = predict_faces(
-        MeanFace(), [np.zeros((100, 80), np.uint8), np.zeros((200, 160), np.uint8)], size_px=224, fit="pad"
+        Always(MEAN_SHAPE[None]),
+        [np.zeros((100, 80), np.uint8), np.zeros((200, 160), np.uint8)],
+        size_px=224,
+        fit="pad",
     )
     assert large + 0.5 == pytest.approx(2 * (small + 0.5), abs=1e-3)
 

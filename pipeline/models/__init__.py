@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from pipeline.models.backbone import Backbone
 from pipeline.models.coarse_to_fine import CoarseToFine
 from pipeline.models.udacity_5conv import Udacity5Conv
 
@@ -25,6 +26,8 @@ def build_network(model: Mapping[str, Any], *, side: int, mean_shape: Tensor) ->
             return CoarseToFine(mean_shape, **model[name])
         case "udacity_5conv":
             return Udacity5Conv(side)
+        case "resnet18" | "mobilenet_v3_small":
+            return Backbone(name, mean_shape)
     raise ValueError(f"no network is called {name!r}")
 
 

@@ -27,24 +27,35 @@ class CoarseToFine(nn.Module):
     mean_shape: Tensor
 
     def __init__(
-        self, mean_shape: Tensor, *, coarse_px: int, fine_px: int, fine_margin_frac: float, fine_width: int
+        self,
+        mean_shape: Tensor,
+        *,
+        coarse_px: int,
+        fine_px: int,
+        fine_margin_frac: float,
+        fine_width: int,
+        fine_pyramid: int,
     ) -> None:
         """`mean_shape`: (68, 2) mean face of the training frames in crop pixels."""
         super().__init__()
         self.coarse_px, self.fine_px, self.fine_margin_frac = coarse_px, fine_px, fine_margin_frac
         self.register_buffer("mean_shape", mean_shape)
         self.coarse = CoarseNetwork(coarse_px)
-        self.fine = FineNetwork(fine_width)
+        self.fine = FineNetwork(fine_width, fine_pyramid)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, S, S) images in 0..1 -> (B, 2, 68, 2) coarse and fine keypoints in crop pixels."""
         small = functional.interpolate(images, size=(self.coarse_px, self.coarse_px), mode="area")
-        coarse = self.mean_shape + face_size(self.mean_shape) * self.coarse(standardize(small))
-        upright_from_crop = self._upright_from_crop(coarse.detach())
-        cut_out = warp(images, upright_from_crop, self.fine_px)
+        offsets = self.coarse(standardize(small))
+        with torch.autocast(images.device.type, enabled=False):  # in bfloat16 points would be off by a pixel
+            coarse = self.mean_shape + face_size(self.mean_shape) * offsets.float()
+            upright_from_crop = self._upright_from_crop(coarse.detach())
+            crop_from_upright = invert_affine(upright_from_crop)
+            cut_out = warp(images, upright_from_crop, self.fine_px)
         placed = self.fine(standardize(cut_out))
-        fine = apply_affine(invert_affine(upright_from_crop), placed)
-        return torch.stack([coarse, fine], 1)
+        with torch.autocast(images.device.type, enabled=False):
+            fine = apply_affine(crop_from_upright, placed.float())
+            return torch.stack([coarse, fine], 1)
 
     def _upright_from_crop(self, coarse: Tensor) -> Tensor:
         upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
@@ -83,7 +94,7 @@ class CoarseNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         hidden = functional.relu(self.hidden(self.trunk(images).flatten(1)))
-        with torch.autocast(images.device.type, enabled=False):  # bf16 coordinates would be off by up to 0.2 pixels
+        with torch.autocast(images.device.type, enabled=False):
             offsets: Tensor = self.offsets(hidden.float())
             return offsets.view(-1, POINTS, 2)
 
@@ -91,10 +102,9 @@ class CoarseNetwork(nn.Module):
 class FineNetwork(nn.Module):
     """(B, 1, P, P) upright faces -> (B, 68, 2) keypoints in pixels of the cut-out."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, pyramid: int) -> None:
         super().__init__()
         channels = [width, 2 * width, 4 * width, 6 * width]
-        pyramid = 2 * width
         self.stem = conv_norm_relu(1, width, kernel=5, stride=2)
         self.stages = nn.ModuleList(
             nn.Sequential(conv_norm_relu(i, o, stride=2), Residual(o)) for i, o in pairwise(channels)

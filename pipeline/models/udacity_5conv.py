@@ -19,6 +19,8 @@ class Udacity5Conv(nn.Module):
             kernel = 5 if inputs == 1 else 3
             layers += [nn.Conv2d(inputs, outputs, kernel), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
             side = (side - kernel + 1) // 2
+        if side < 1:
+            raise ValueError("five convolutions with pooling leave nothing of frames below 96 pixels")
         self.trunk = nn.Sequential(*layers)
         self.head = nn.Sequential(
             nn.Flatten(),

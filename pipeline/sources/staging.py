@@ -10,8 +10,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from pipeline.errors import SourceError
+from pipeline.files import file_sha256
 from pipeline.progress import progress
-from pipeline.sources.manifest import Manifest, file_sha256
+from pipeline.sources.manifest import Manifest
 
 _PARTIAL = ".partial"
 

@@ -15,6 +15,7 @@ from pipeline.data import (
     read_keypoints_csv,
     write_json,
     write_keypoints_csv,
+    write_table,
 )
 from pipeline.errors import DataError
 from pipeline.geometry import transform_points
@@ -29,7 +30,6 @@ def run(*, evaluate: config.Evaluate) -> None:
     network = load_model(paths.MODEL)
     test = load_arrays(paths.PROCESSED / "test")
     predicted = to_source(test, predict_crops(network, test.images))
-    write_keypoints_csv(paths.PREDICTIONS, test.samples["file"].tolist(), predicted)
     faces = LabelledFaces(test, predicted)
     mean_shape = to_source(test, np.broadcast_to(_mean_training_shape(), predicted.shape))[faces.rows]
     baseline = metrics.nme(mean_shape, faces.truth)
@@ -42,12 +42,12 @@ def run(*, evaluate: config.Evaluate) -> None:
         "regions": metrics.region_nme(faces.predicted, faces.truth),
         "baseline_mean_shape": {"nme": float(baseline.mean())},
     }
+    write_keypoints_csv(paths.PREDICTIONS, test.samples["file"].tolist(), predicted)
     write_json(paths.METRICS, _rounded(report))
     _write_ced(faces.nme, baseline)
     _write_per_frame(faces)
-    print(
-        f"test NME {100 * faces.nme.mean():.2f} % on {len(faces.rows)} faces, mean shape {100 * baseline.mean():.2f} %"
-    )
+    model, mean = 100 * faces.nme.mean(), 100 * baseline.mean()
+    print(f"{report['dataset']}: test NME {model:.2f} % on {len(faces.rows)} faces, mean shape {mean:.2f} %")
 
 
 class LabelledFaces:
@@ -60,6 +60,11 @@ class LabelledFaces:
         self.samples = test.samples.iloc[self.rows]
         table = dict(zip(*read_keypoints_csv(paths.RAW / LABELS["test"]), strict=True))
         self.truth = np.stack([table[file] for file in self.samples["file"]])
+        if len(flat := self.samples[metrics.interocular(self.truth) == 0]):
+            raise DataError(
+                f"{paths.RAW / LABELS['test']}: the outer eye corners of {flat['file'].iloc[0]} lie on one point, "
+                "so its error has no unit; mend its label"
+            )
         self.predicted = predicted[self.rows]
         self.known = self.samples["known"].to_numpy(bool)
         self.nme = metrics.nme(self.predicted, self.truth)
@@ -111,7 +116,7 @@ def _rounded(value: Any) -> Any:
 
 def _write_ced(errors: np.ndarray, baseline: np.ndarray) -> None:
     shares = {"model": metrics.ced(errors, THRESHOLDS), "mean_shape": metrics.ced(baseline, THRESHOLDS)}
-    pd.DataFrame({"nme": THRESHOLDS, **shares}).round(6).to_csv(paths.CED, index=False, lineterminator="\n")
+    write_table(paths.CED, pd.DataFrame({"nme": THRESHOLDS, **shares}).round(6))
 
 
 def _write_per_frame(faces: LabelledFaces) -> None:
@@ -124,4 +129,4 @@ def _write_per_frame(faces: LabelledFaces) -> None:
             "worst_point": worst,
         }
     )
-    table.to_csv(paths.PER_FRAME, index=False, lineterminator="\n")
+    write_table(paths.PER_FRAME, table)

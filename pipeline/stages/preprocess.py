@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline import config, paths
-from pipeline.data import LABELS, read_gray, read_keypoints_csv, read_samples
+from pipeline.data import LABELS, read_gray, read_keypoints_csv, read_samples, write_table
+from pipeline.files import whole
 from pipeline.geometry import fit_square, transform_points
 from pipeline.progress import progress
 from pipeline.scheme import POINTS
@@ -49,17 +50,16 @@ def _write_split(
     squares: Iterator[tuple[np.ndarray, np.ndarray]],
     size_px: int,
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    images = np.lib.format.open_memmap(
-        folder / "images.npy", mode="w+", dtype=np.uint8, shape=(len(rows), size_px, size_px)
-    )
+    images = np.zeros((len(rows), size_px, size_px), np.uint8)
     keypoints = np.full((len(rows), POINTS, 2), np.nan, np.float32)
     crop_from_source = np.zeros((len(rows), 3, 3), np.float32)
     for row, (source, file) in enumerate(zip(rows["folder"], rows["file"], strict=True)):
         images[row], crop_from_source[row] = next(squares)
         if file in labels[source]:
             keypoints[row] = transform_points(crop_from_source[row], labels[source][file])
-    images.flush()
-    np.save(folder / "keypoints.npy", keypoints)
-    np.save(folder / "crop_from_source.npy", crop_from_source)
-    rows.to_csv(folder / "samples.csv", index=False, lineterminator="\n")
+    with whole(folder) as partial:
+        partial.mkdir()
+        np.save(partial / "images.npy", images)
+        np.save(partial / "keypoints.npy", keypoints)
+        np.save(partial / "crop_from_source.npy", crop_from_source)
+        write_table(partial / "samples.csv", rows)

@@ -1,6 +1,5 @@
 """Assign every frame to train, val or test; a copy of a test frame in training belongs to none of them."""
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -8,15 +7,17 @@ import numpy as np
 import pandas as pd
 
 from pipeline import config, paths
-from pipeline.data import LABELS, SAMPLE_COLUMNS, read_keypoints_csv, write_json
+from pipeline.data import LABELS, SAMPLE_COLUMNS, read_keypoints_csv, write_json, write_table
 from pipeline.errors import DataError
+from pipeline.files import file_sha256
 
 _NAME = re.compile(r"(?P<person>.+)_(?P<clip>\d)(?P<frame>\d+)\.jpg")
 
 
 def run(*, split: config.Split) -> None:
     samples = pd.concat([_list_folder(paths.RAW, folder) for folder in LABELS], ignore_index=True)
-    val_people = choose_people(samples["person"], split.val_people_frac, split.seed)
+    people = samples.loc[samples["folder"] == "training", "person"]
+    val_people = choose_people(people, split.val_people_frac, split.seed)
     samples["split"] = [
         "test" if folder == "test" else "val" if person in val_people else "train"
         for folder, person in zip(samples["folder"], samples["person"], strict=True)
@@ -27,8 +28,7 @@ def run(*, split: config.Split) -> None:
     if not train_people:
         raise DataError("no frame is left to train on; lower split.val_people_frac")
     samples["known"] = samples["person"].isin(train_people).where(samples["split"] == "test").astype("boolean")
-    paths.SAMPLES.parent.mkdir(parents=True, exist_ok=True)
-    samples[SAMPLE_COLUMNS].to_csv(paths.SAMPLES, index=False, lineterminator="\n")
+    write_table(paths.SAMPLES, samples[SAMPLE_COLUMNS])
     summary = _summarize(samples)
     write_json(paths.SPLIT_SUMMARY, summary)
     print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in summary.items()))
@@ -77,8 +77,7 @@ def choose_people(people: pd.Series, fraction: float, seed: int) -> set[str]:
 def _copies_of_test_frames(samples: pd.DataFrame) -> list[str]:
     """sample_ids of the frames in training whose bytes are those of a test frame."""
     digests = [
-        hashlib.sha256((paths.RAW / folder / file).read_bytes()).hexdigest()
-        for folder, file in zip(samples["folder"], samples["file"], strict=True)
+        file_sha256(paths.RAW / folder / file) for folder, file in zip(samples["folder"], samples["file"], strict=True)
     ]
     test = set(pd.Series(digests)[(samples["folder"] == "test").to_numpy()])
     rows = zip(samples["sample_id"], samples["folder"], digests, strict=True)

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from pipeline import config, paths, tracking
 from pipeline.augment import Augmentation
-from pipeline.checkpoint import model_digest, save_model
+from pipeline.checkpoint import save_model
 from pipeline.data import load_arrays
 from pipeline.device import best_device
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
+from pipeline.files import file_sha256, whole
 from pipeline.models import build_network, count_parameters
 from pipeline.trainer import Epoch, Faces, Recipe, fit
 
@@ -25,8 +27,7 @@ def run(*, preprocess: config.Preprocess, model: config.Model, augment: config.A
         raise DataError(
             f"{paths.PROCESSED / 'train'} holds no labelled frame; mend the labels, then: dvc repro -f split"
         )
-    mean_shape = faces.keypoints_crop.mean(0).cpu()
-    network = build_network(model.model_dump(), side=preprocess.size_px, mean_shape=mean_shape).to(device)
+    network = new_network(model, preprocess, faces.keypoints_crop.mean(0).cpu()).to(device)
     print(f"{model.name}, {count_parameters(network)} parameters, {len(faces)} frames, on {device.type}", flush=True)
     description = {"model": model.model_dump(), "preprocess": preprocess.model_dump()}
     sections = {"preprocess": preprocess, "model": model, "augment": augment, "train": train}
@@ -46,9 +47,16 @@ def run(*, preprocess: config.Preprocess, model: config.Model, augment: config.A
             amounts=Augmentation(**augment.model_dump()),
             on_epoch=on_epoch,
         )
+        write_history(paths.HISTORY, history)
         save_model(paths.MODEL, averaged, description)
-        live.finish(model_digest(paths.MODEL))
-    write_history(paths.HISTORY, history)
+        live.finish(file_sha256(paths.MODEL))
+
+
+def new_network(model: config.Model, preprocess: config.Preprocess, mean_shape: torch.Tensor) -> nn.Module:
+    try:
+        return build_network(model.model_dump(), side=preprocess.size_px, mean_shape=mean_shape)
+    except ValueError as error:
+        raise ConfigError(f"model.name {model.name} and preprocess.size_px do not go together: {error}") from None
 
 
 def labelled_faces(folder: Path, device: torch.device) -> Faces:
@@ -61,8 +69,7 @@ def labelled_faces(folder: Path, device: torch.device) -> Faces:
 
 
 def write_history(path: Path, history: list[Epoch]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Epoch)], lineterminator="\n")
         writer.writeheader()
         for epoch in history:
