@@ -1,14 +1,15 @@
 """The command line: `python -m pipeline <command>`, installed as `keypoints`. Heavy imports wait for a command."""
 
+import ast
 import importlib
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline.config import Params, describe, load_params
+from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
 
 STAGES = {
@@ -24,9 +25,13 @@ STAGES = {
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 
-def stage_sections(run: Callable[..., None]) -> list[str]:
-    """Sections of params.yaml that a stage's `run(*, …)` declares, in its order."""
-    return list(inspect.signature(run).parameters)
+def stage_sections(stage: str) -> list[str]:
+    """Sections of params.yaml that the stage's `run(*, …)` declares, found without importing it."""
+    source = Path(__file__).with_name("stages") / f"{stage}.py"
+    functions = [
+        node for node in ast.parse(source.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)
+    ]
+    return next([arg.arg for arg in function.args.kwonlyargs] for function in functions if function.name == "run")
 
 
 @contextmanager
@@ -39,7 +44,7 @@ def errors_as_one_line() -> Iterator[None]:
     except OSError as error:
         _fail(f"{error}; free or mend that place and run again", 1)
     except KeyboardInterrupt:
-        _fail("interrupted; run again to go on", 130)
+        _fail("interrupted", 130)
 
 
 def _fail(message: str, status: int) -> NoReturn:
@@ -51,14 +56,15 @@ def _run_stage(name: str) -> None:
     with errors_as_one_line():
         params = load_params()
         run = importlib.import_module(f"pipeline.stages.{name}").run
-        run(**{section: getattr(params, section) for section in stage_sections(run)})
+        run(**{section: getattr(params, section) for section in stage_sections(name)})
 
 
 def _add_stage_command(name: str, summary: str) -> None:
     def command() -> None:
         _run_stage(name)
 
-    listed = "\n\n".join(["Parameters in params.yaml:", *describe(name)]) if name in Params.model_fields else ""
+    parameters = [line for section in stage_sections(name) for line in describe(section)]
+    listed = "\n\n".join(["Parameters in params.yaml:", *parameters])
     app.command(name, help=summary, epilog=listed)(command)
 
 

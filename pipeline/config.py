@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -10,10 +10,15 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ConfigError
+from pipeline.models import NETWORKS
 from pipeline.paths import PARAMS
 
 Seed = Annotated[int, Ge(0), Lt(2**32)]
 Fraction = Annotated[float, Ge(0), Le(1)]
+if TYPE_CHECKING:
+    NetworkName = str
+else:
+    NetworkName = Literal[tuple(NETWORKS)]
 
 
 class Section(BaseModel):
@@ -52,7 +57,7 @@ class CoarseToFine(Section):
 
 
 class Model(Section):
-    name: Literal["coarse_to_fine", "udacity_5conv", "resnet18", "mobilenet_v3_small"]
+    name: NetworkName
     coarse_to_fine: CoarseToFine
 
 

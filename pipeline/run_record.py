@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import tracking
-from pipeline.tracking import MODEL_DIGEST, Store, Value
+from pipeline.files import file_sha256
+from pipeline.tracking import MODEL_DIGEST, TRACK_DIGEST, Store, Value, find_runs
 
-TRACK_DIGEST = "track_digest"
-"""Tag of a run: digest over all that `track` records in it, set when it begins to."""
+MODEL_NAME = "model"
+"""The same for every network, so that `runs:/<run id>/model` loads the model of any run."""
 
 _MODEL_NEEDS = ["mlflow", "numpy", "opencv-python-headless", "safetensors", "torch"]
 _PACKAGE = Path(__file__).parent
@@ -44,14 +45,9 @@ class RunRecord:
 
     def digest(self) -> str:
         """SHA-256 over all that is recorded except `lock`: equal for equal results."""
-        files = sorted((folder, path.name, _sha256(path)) for path, folder in self.artifacts.items())
+        files = sorted((folder, path.name, file_sha256(path)) for path, folder in self.artifacts.items())
         content = [self.model_digest, dict(self.dataset), dict(self.params), dict(self.metrics), files]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def keep(record: RunRecord) -> bool:
@@ -63,10 +59,11 @@ def keep(record: RunRecord) -> bool:
     with tracking.mlflow_errors():
         store = tracking.open_store()
         tracking.close_dead_runs(store)
-        begun = _find(store, TRACK_DIGEST, digest)
+        begun = find_runs(store, TRACK_DIGEST, digest)
         if any(run.info.status == "FINISHED" for run in begun):
             return False
-        live = [run for run in _find(store, MODEL_DIGEST, record.model_digest) if TRACK_DIGEST not in run.data.tags]
+        same_model = find_runs(store, MODEL_DIGEST, record.model_digest)
+        live = [run for run in same_model if TRACK_DIGEST not in run.data.tags]
         run_id = _begin(store, record, begun or live)
         try:
             tracking.set_tags(store, run_id, {TRACK_DIGEST: digest, **_tags(record)})
@@ -76,10 +73,6 @@ def keep(record: RunRecord) -> bool:
             raise
         store.client.set_terminated(run_id, "FINISHED")
     return True
-
-
-def _find(store: Store, tag: str, value: str) -> list[Any]:
-    return list(store.client.search_runs([store.experiment_id], f"tags.{tag} = '{value}'"))
 
 
 def _begin(store: Store, record: RunRecord, runs: list[Any]) -> str:
@@ -157,8 +150,7 @@ def _log_model(store: Store, run_id: str, record: RunRecord) -> str:
     outputs = client.get_run(run_id).outputs
     for output in outputs.model_outputs if outputs else []:
         client.delete_logged_model(output.model_id)
-    name = str(record.params["model.name"])
-    model_id = str(client.create_logged_model(store.experiment_id, name, source_run_id=run_id).model_id)
+    model_id = str(client.create_logged_model(store.experiment_id, MODEL_NAME, source_run_id=run_id).model_id)
     client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"

@@ -12,7 +12,7 @@ import sys
 import textwrap
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +31,8 @@ _EXPERIMENT_TAGS = {
 }
 MODEL_DIGEST = "model_digest"
 """Tag of a run: SHA-256 of its model.safetensors, by which `track` finds the run that `train` logged."""
+TRACK_DIGEST = "track_digest"
+"""Tag of a run: digest over all that `track` records in it, set when it begins to."""
 
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -107,6 +109,11 @@ def open_store() -> Store:
         return Store(client, experiment.experiment_id)
 
 
+def find_runs(store: Store, tag: str, value: str) -> list[Any]:
+    """Runs of MLflow with this tag, newest first; deleted ones are left out."""
+    return list(store.client.search_runs([store.experiment_id], f"tags.{tag} = '{value}'"))
+
+
 def process_tags() -> dict[str, str]:
     """Tags that tell whether the process that writes a run still lives."""
     return {"host": socket.gethostname(), "pid": str(os.getpid())}
@@ -134,49 +141,64 @@ def _alive(pid: int) -> bool:
 
 
 class LiveRun:
-    """The MLflow run of a training that is under way. After MLflow's first failure it keeps still."""
+    """The MLflow run of a training that is under way.
+
+    MLflow's first failure is told and ends the live curves. The end of the run is tried all the same, so that `track`
+    finds it and fills in what it missed.
+    """
 
     def __init__(self) -> None:
         self._store: Store | None = None
         self._run_id = ""
-        self._broken = False
-
-    def log(self, epoch: int, values: Mapping[str, float | None]) -> None:
-        """Add one point to each curve, e.g. {"train_loss": 0.1, "val_nme": None, "lr": 1e-3}; None adds nothing."""
-        self._attempt(lambda store: log_epochs(store, self._run_id, {epoch: values}))
-
-    def finish(self, model_digest: str) -> None:
-        """Tag the run with the digest of the weights it made, so that `track` finds it."""
-        self._attempt(lambda store: store.client.set_tag(self._run_id, MODEL_DIGEST, model_digest))
+        self._failed = False
 
     def open(self, params: Mapping[str, Value]) -> None:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # no training waits longer for a curve
-
-        def create(_: object) -> None:
-            self._store = store = open_store()
+        name = os.environ.get("DVC_EXP_NAME") or f"{params.get('model.name', 'model')} in training"
+        with self._outliving_failures():
+            store = open_store()
             close_dead_runs(store)
-            name = os.environ.get("DVC_EXP_NAME") or f"{params.get('model.name', 'model')} in training"
             run = store.client.create_run(store.experiment_id, tags=process_tags(), run_name=name)
-            self._run_id = run.info.run_id
+            self._store, self._run_id = store, run.info.run_id
             log_params(store, self._run_id, params)
 
-        self._attempt(create)
+    def log(self, epoch: int, values: Mapping[str, float | None]) -> None:
+        """Add one point to each curve, e.g. {"train_loss": 0.1, "val_nme": None, "lr": 1e-3}; None adds nothing."""
+        if self._store and not self._failed:
+            with self._outliving_failures():
+                log_epochs(self._store, self._run_id, {epoch: values})
+
+    def finish(self, model_digest: str) -> None:
+        """Tag the run with the digest of the weights it made, so that `track` finds it.
+
+        If `track` has taken up a run with the same weights, this one is deleted instead: `track` would leave it as it
+        is, or, where nothing that it records has changed, not even run.
+        """
+        if self._store:
+            with self._outliving_failures():
+                if any(TRACK_DIGEST in run.data.tags for run in find_runs(self._store, MODEL_DIGEST, model_digest)):
+                    self._store.client.delete_run(self._run_id)
+                    self._store = None
+                else:
+                    self._store.client.set_tag(self._run_id, MODEL_DIGEST, model_digest)
 
     def close(self, status: str) -> None:
-        self._attempt(lambda store: store.client.set_terminated(self._run_id, status))
+        if self._store:
+            with self._outliving_failures():
+                self._store.client.set_terminated(self._run_id, status)
 
-    def _attempt(self, action: Callable[[Any], None]) -> None:
-        if self._broken:
-            return
+    @contextmanager
+    def _outliving_failures(self) -> Iterator[None]:
         try:
             with quiet():
-                action(self._store)
+                yield
         except Exception as error:  # of a type that depends on the store; no training may die of it
-            self._broken = True
-            tqdm.write(
-                f"warning: MLflow at {store_uri()} failed: {gist(error)}; training goes on without live curves",
-                file=sys.stderr,
-            )
+            if not self._failed:
+                tqdm.write(
+                    f"warning: MLflow at {store_uri()} failed: {gist(error)}; training goes on without live curves",
+                    file=sys.stderr,
+                )
+            self._failed = True
 
 
 @contextmanager

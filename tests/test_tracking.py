@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from pipeline import config, paths, tracking, ui
-from pipeline.checkpoint import load_model, model_digest, save_model
+from pipeline.checkpoint import load_model, save_model
 from pipeline.errors import DataError, TrackingError
+from pipeline.files import file_sha256
 from pipeline.models import build_network
 from pipeline.predict import predict_faces
 from pipeline.stages import track
@@ -95,7 +96,7 @@ def train_live() -> None:
     with tracking.training_run(TRAIN_PARAMS) as run:
         for epoch, values in EPOCHS.items():
             run.log(epoch, values)
-        run.finish(model_digest(paths.MODEL))
+        run.finish(file_sha256(paths.MODEL))
 
 
 def run_track() -> None:
@@ -163,7 +164,7 @@ def test_cached_training_is_backfilled_with_every_epoch(workspace: Path) -> None
 def test_epochs_that_the_live_run_missed_are_filled_in(workspace: Path) -> None:
     with tracking.training_run(TRAIN_PARAMS) as run:
         run.log(2, EPOCHS[2])
-        run.finish(model_digest(paths.MODEL))
+        run.finish(file_sha256(paths.MODEL))
     run_track()
     assert sorted(curve(runs()[0], "train_loss")) == [(1, 9.5), (2, 4.25)]
 
@@ -174,6 +175,27 @@ def test_tracking_twice_changes_nothing(workspace: Path) -> None:
     paths.LOCK.write_text("schema: '2.0'\nstages: {}\n")
     run_track()
     assert [run.to_dictionary() for run in runs()] == before
+
+
+def test_the_same_training_again_leaves_one_run(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train_live()
+    run_track()
+    before = [run.to_dictionary() for run in runs()]
+    train_live()
+    assert [run.to_dictionary() for run in runs()] == before
+    run_track()
+    assert [run.to_dictionary() for run in runs()] == before
+    assert capsys.readouterr().err == ""
+
+
+def test_the_same_training_with_another_evaluation_is_a_second_complete_run(workspace: Path) -> None:
+    train_live()
+    run_track()
+    train_live()
+    write_outputs(nme=0.05)
+    run_track()
+    assert [run.data.metrics["test.nme"] for run in runs()] == [0.05, 0.0371]
+    assert [curve(run, "train_loss") for run in runs()] == [[(1, 9.5), (2, 4.25)]] * 2
 
 
 def test_a_changed_evaluation_is_a_second_run(workspace: Path) -> None:
@@ -274,6 +296,24 @@ def test_training_outlives_a_store_that_breaks(workspace: Path, capsys: pytest.C
     assert capsys.readouterr().err.count("warning: MLflow") == 1
 
 
+def test_a_store_that_recovers_ends_with_one_complete_run(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tracking.training_run(TRAIN_PARAMS) as run:
+        with monkeypatch.context() as broken:
+            broken.setattr("mlflow.MlflowClient.log_batch", Mock(side_effect=OSError("no answer")))
+            run.log(1, EPOCHS[1])
+        run.log(2, EPOCHS[2])
+        run.finish(file_sha256(paths.MODEL))
+    assert capsys.readouterr().err.count("warning: MLflow") == 1
+    assert [run.info.status for run in runs()] == ["FINISHED"]
+    run_track()
+    (complete,) = runs()
+    assert complete.info.status == "FINISHED"
+    assert curve(complete, "train_loss") == [(1, 9.5), (2, 4.25)]
+    assert curve(complete, "test.nme") == [(0, 0.0371)]
+
+
 def test_training_outlives_a_store_that_never_was(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -322,22 +362,27 @@ def test_a_deleted_experiment_comes_back(workspace: Path) -> None:
 
 
 LOAD = """
-import sys, warnings
+import sys
 import mlflow, numpy as np
-model = mlflow.pyfunc.load_model(sys.argv[1])
-np.save(sys.argv[3], model.predict(np.load(sys.argv[2])))
+uri, checkout, given, answer = sys.argv[1:]
+model = mlflow.pyfunc.load_model(uri)
+np.save(answer, model.predict(np.load(given)))
 import pipeline
-assert "mlartifacts" in pipeline.__file__, pipeline.__file__
+assert not pipeline.__file__.startswith(checkout), pipeline.__file__
 """
 
 
-def test_the_logged_model_predicts_alone_what_the_network_does(workspace: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("uri", ["models:/{model_id}", "runs:/{run_id}/model"])
+def test_the_logged_model_predicts_alone_what_the_network_does(workspace: Path, tmp_path: Path, uri: str) -> None:
     run_track()
-    (model,) = runs()[0].outputs.model_outputs
+    (run,) = runs()
+    (model,) = run.outputs.model_outputs
     pictures = np.random.default_rng(0).integers(0, 256, (2, 90, 70, 1), np.uint8).repeat(3, axis=3)
     np.save(tmp_path / "in.npy", pictures)
     environment = os.environ | {"MLFLOW_TRACKING_URI": tracking.store_uri()}
-    arguments = [f"models:/{model.model_id}", tmp_path / "in.npy", tmp_path / "out.npy"]
+    location = uri.format(model_id=model.model_id, run_id=run.info.run_id)
+    checkout = Path(tracking.__file__).parents[1]
+    arguments = [location, checkout, tmp_path / "in.npy", tmp_path / "out.npy"]
     subprocess.run([sys.executable, "-P", "-c", LOAD, *arguments], check=True, cwd=tmp_path, env=environment)
     direct = predict_faces(load_model(paths.MODEL), list(pictures[..., 0]), size_px=64, fit="pad")
     answer = np.load(tmp_path / "out.npy")

@@ -1,35 +1,39 @@
-"""Networks by name. To add one: a file beside this one, a line in `build_network`, its name in config.Model.
+"""Networks by name. To add one: a file beside this one and a line in NETWORKS.
 
-Contract: forward takes (B, 1, S, S) float32 images in 0..1 and returns (B, E, 68, 2) float32 keypoints in crop pixels,
+Contract: a file offers `build(name, options, *, side, mean_shape)`, where `options` are those of params.yaml under the
+network's name, `side` the pixels of the square frames and `mean_shape` (68, 2) the mean training face in them. The
+network's forward takes (B, 1, S, S) float32 images in 0..1 and returns (B, E, 68, 2) float32 keypoints in crop pixels,
 E successive estimates of which the last is the answer; the training loss counts all of them.
 """
 
+import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
+if TYPE_CHECKING:  # the names alone must not load torch
+    from torch import Tensor, nn
 
-from pipeline.models.backbone import Backbone
-from pipeline.models.coarse_to_fine import CoarseToFine
-from pipeline.models.udacity_5conv import Udacity5Conv
+NETWORKS = {
+    "coarse_to_fine": "coarse_to_fine",
+    "udacity_5conv": "udacity_5conv",
+    "resnet18": "backbone",
+    "mobilenet_v3_small": "backbone",
+}
+"""Name -> file of this folder that builds it."""
 
 
-def build_network(model: Mapping[str, Any], *, side: int, mean_shape: Tensor) -> nn.Module:
-    """A new network for frames of `side` pixels; `mean_shape` (68, 2) is the mean training face in crop pixels.
+def build_network(model: Mapping[str, Any], *, side: int, mean_shape: "Tensor") -> "nn.Module":
+    """A new network by the `model` section of params.yaml.
 
-    `model` is the section of params.yaml: a name and, under the name of a network with choices, its options.
-    Raises ValueError for an unknown name and TypeError for options that do not fit.
+    Raises ValueError for an unknown name or frames of a size it cannot take, TypeError for options that do not fit.
     """
     name = model["name"]
-    match name:
-        case "coarse_to_fine":
-            return CoarseToFine(mean_shape, **model[name])
-        case "udacity_5conv":
-            return Udacity5Conv(side)
-        case "resnet18" | "mobilenet_v3_small":
-            return Backbone(name, mean_shape)
-    raise ValueError(f"no network is called {name!r}")
+    if name not in NETWORKS:
+        raise ValueError(f"no network is called {name!r}; there are {', '.join(NETWORKS)}")
+    module = importlib.import_module(f"pipeline.models.{NETWORKS[name]}")
+    network: nn.Module = module.build(name, model.get(name, {}), side=side, mean_shape=mean_shape)
+    return network
 
 
-def count_parameters(network: nn.Module) -> int:
+def count_parameters(network: "nn.Module") -> int:
     return sum(parameter.numel() for parameter in network.parameters())

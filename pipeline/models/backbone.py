@@ -1,5 +1,8 @@
 """A classifier of torchvision with its last layer made to answer keypoints: what one would try first."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torchvision.models import get_model
@@ -7,6 +10,10 @@ from torchvision.models import get_model
 from pipeline.geometry import face_size
 from pipeline.models.layers import standardize
 from pipeline.scheme import POINTS
+
+
+def build(name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tensor) -> nn.Module:
+    return Backbone(name, mean_shape)
 
 
 class Backbone(nn.Module):

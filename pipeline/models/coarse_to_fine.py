@@ -8,7 +8,9 @@ cut-out is the idea of deep alignment networks (Kowalski et al., CVPRW 2017).
 """
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +23,10 @@ from pipeline.scheme import POINTS
 _JITTER_TURN_RAD = 0.1
 _JITTER_LOG_SCALE = 0.1
 _JITTER_SHIFT_FRAC = 0.04
+
+
+def build(name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tensor) -> nn.Module:
+    return CoarseToFine(mean_shape, **options)
 
 
 class CoarseToFine(nn.Module):

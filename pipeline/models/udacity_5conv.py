@@ -1,11 +1,17 @@
 """The best-known course network: five convolutions on the whole frame and three fully connected layers."""
 
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.scheme import POINTS
+
+
+def build(name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tensor) -> nn.Module:
+    return Udacity5Conv(side)
 
 
 class Udacity5Conv(nn.Module):

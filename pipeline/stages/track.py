@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import config, paths
-from pipeline.checkpoint import model_digest
 from pipeline.data import read_json
 from pipeline.errors import DataError
+from pipeline.files import file_sha256
 from pipeline.run_record import RunRecord, keep
 from pipeline.tracking import Value, store_uri
 
@@ -46,7 +46,7 @@ def read_record(params: Mapping[str, Value]) -> RunRecord:
         name=f"{os.environ.get('DVC_EXP_NAME') or measured['model']['name']} {_percent(measured['test']['nme'])}",
         description=describe(measured),
         model=paths.MODEL,
-        model_digest=model_digest(paths.MODEL),
+        model_digest=file_sha256(paths.MODEL),
         dataset=read_json(paths.DATASET),
         params=params,
         metrics=flatten_metrics(measured),
