@@ -124,7 +124,7 @@ def test_live_training_then_track_is_one_complete_run(workspace: Path) -> None:
     (run,) = runs()
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "coarse_to_fine 3.71 %"
-    assert run.data.params["train.lr"] == "0.002"
+    assert run.data.params["train.lr"] == str(PARAMS.train.lr)
     assert run.data.params["split.drop_test_copies"] == "true"
     assert set(run.data.params) == set(config.flatten(PARAMS))
     assert curve(run, "train_loss") == [(1, 9.5), (2, 4.25)]
