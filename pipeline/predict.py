@@ -28,7 +28,7 @@ def predict_crops(network: nn.Module, images: np.ndarray) -> np.ndarray:
 
 def to_unit(images: np.ndarray, device: torch.device) -> torch.Tensor:
     """(B, S, S) uint8 -> (B, 1, S, S) float32 in 0..1 on `device`."""
-    return torch.from_numpy(np.array(images)).to(device)[:, None].float() / 255
+    return torch.from_numpy(np.array(images)).to(device)[:, None].float().div_(255)
 
 
 def predict_faces(network: nn.Module, images: Sequence[np.ndarray], *, size_px: int, fit: str) -> np.ndarray:

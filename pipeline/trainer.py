@@ -46,7 +46,7 @@ class Faces:
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 1, S, S) float32 images in 0..1 and (B, 68, 2) keypoints of these rows."""
         rows = rows.to(self.images.device)
-        return self.images[rows, None].float() / 255, self.keypoints_crop[rows]
+        return self.images.index_select(0, rows)[:, None].float().div_(255), self.keypoints_crop[rows]
 
 
 @dataclass(frozen=True)
