@@ -381,8 +381,8 @@ def test_the_logged_model_predicts_alone_what_the_network_does(workspace: Path, 
     np.save(tmp_path / "in.npy", pictures)
     environment = os.environ | {"MLFLOW_TRACKING_URI": tracking.store_uri()}
     location = uri.format(model_id=model.model_id, run_id=run.info.run_id)
-    checkout = Path(tracking.__file__).parents[1]
-    arguments = [location, checkout, tmp_path / "in.npy", tmp_path / "out.npy"]
+    checkout = str(Path(tracking.__file__).parents[1])
+    arguments = [location, checkout, str(tmp_path / "in.npy"), str(tmp_path / "out.npy")]
     subprocess.run([sys.executable, "-P", "-c", LOAD, *arguments], check=True, cwd=tmp_path, env=environment)
     direct = predict_faces(load_model(paths.MODEL), list(pictures[..., 0]), size_px=64, fit="pad")
     answer = np.load(tmp_path / "out.npy")
