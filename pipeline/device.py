@@ -12,7 +12,7 @@ def best_device() -> torch.device:
 def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
     """bfloat16 autocast for training on CUDA and on processors that compute with it natively, else float32.
 
-    Prediction never uses it, so that one model gives the same points everywhere.
+    Prediction never uses it, so that a model gives the same points everywhere, up to rounding.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or cpu_has_bfloat16())
 

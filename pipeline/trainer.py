@@ -106,7 +106,7 @@ class Training:
 
     def schedule(self, frames: int) -> torch.optim.lr_scheduler.LRScheduler:
         factor = partial(one_cycle, steps=self.steps(frames), warmup_frac=self.recipe.warmup_frac)
-        return torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: factor(step))
+        return torch.optim.lr_scheduler.LambdaLR(self.optimizer, factor)
 
     def batches(self, faces: Faces) -> Iterator[tuple[Tensor, Tensor]]:
         """Every epoch all faces in a new order."""

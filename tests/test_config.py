@@ -27,9 +27,9 @@ def test_the_committed_parameters_are_valid():
     [
         ("  weight_decay:", "  wait_decay:", r"train\.wait_decay is not a known parameter; remove it"),
         ("  weight_decay:", "  wait_decay:", r"train\.weight_decay is missing; add it"),
-        ("epochs: 70  #", "epochs: sixty  #", r"train\.epochs is 'sixty' but should be a valid integer"),
-        ("epochs: 70  #", "epochs: 1.5  #", r"train\.epochs is 1\.5 but should be a valid integer"),
-        ("epochs: 70  #", "epochs: true  #", r"train\.epochs is True but should be a valid integer"),
+        ("epochs: 80  #", "epochs: sixty  #", r"train\.epochs is 'sixty' but should be a valid integer"),
+        ("epochs: 80  #", "epochs: 1.5  #", r"train\.epochs is 1\.5 but should be a valid integer"),
+        ("epochs: 80  #", "epochs: true  #", r"train\.epochs is True but should be a valid integer"),
         ("mirror_prob: 0.5", "mirror_prob: 1.5", r"augment\.mirror_prob is 1\.5 but should be less than or equal to 1"),
         ("lr: 0.004", "lr: .nan", r"train\.lr is nan but should be"),
         ("loss: l1 ", "loss: l3 ", r"train\.loss is 'l3' but should be 'l1', 'smooth_l1', 'mse' or 'wing'"),
