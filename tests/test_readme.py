@@ -1,0 +1,100 @@
+"""What the README says of results, commands and files is so.
+
+Results are compared as committed: an experiment in the working tree may change them.
+"""
+
+import json
+import re
+import subprocess
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def committed(path: str) -> str:
+    return subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def metrics() -> dict:
+    return json.loads(committed("reports/metrics.json"))
+
+
+@pytest.fixture(scope="module")
+def params() -> dict:
+    return YAML(typ="safe").load(committed("params.yaml"))
+
+
+def percent(fraction: float, digits: int = 2) -> str:
+    return f"{100 * fraction:.{digits}f}"
+
+
+def test_results_are_of_the_real_frames(metrics, params):
+    assert metrics["dataset"] == "youtube-faces"
+    assert params["fetch"]["source"] == "youtube-faces"
+    assert metrics["model"]["name"] == params["model"]["name"]
+
+
+def test_the_headline_is_that_of_the_report(metrics):
+    test, unseen = metrics["test"], metrics["test_unseen_people"]
+    headline = f"**NME {percent(test['nme'])} % on the official test, {percent(unseen['nme'])} % on people"
+    assert headline in " ".join(README.split())
+
+
+def test_the_table_is_that_of_the_report(metrics):
+    test = metrics["test"]
+    parameters = f"{metrics['model']['parameters'] / 1e6:.2f} M"
+    ours = [percent(test["nme"]), percent(test["auc_08"], 1), percent(test["failure_rate_08"], 1)]
+    assert f"`coarse_to_fine`, {parameters} parameters** | " + " | ".join(f"**{v}**" for v in ours) in README
+    assert f"| mean training shape | {percent(metrics['baseline_mean_shape']['nme'])} |" in README
+
+
+def test_the_lock_file_is_of_the_committed_parameters(params):
+    lock = YAML(typ="safe").load(committed("dvc.lock"))
+    for stage in lock["stages"].values():
+        for section, values in stage["params"]["params.yaml"].items():
+            assert values == params[section]
+
+
+@pytest.mark.parametrize("path", re.findall(r"`((?:pipeline|reports|data|benchmarks)/[\w./]*)`", README))
+def test_a_file_that_is_named_exists(path):
+    ignored = path.startswith("data/") or path == "reports/figures/"
+    definition = (ROOT / "dvc.yaml").read_text()
+    assert (ROOT / path).exists() or (ignored and path in definition)
+
+
+@pytest.mark.parametrize("target", re.findall(r"make ([a-z]+)", README))
+def test_a_make_target_that_is_named_exists(target):
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", re.findall(r"-S ([\w.]+)=", README))
+def test_a_parameter_that_is_named_exists(name):
+    node = YAML(typ="safe").load(ROOT / "params.yaml")
+    for part in name.split("."):
+        node = node[part]
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) < 200
+
+
+def test_python_in_the_readme_runs(tmp_path, monkeypatch):
+    """With a model and a picture of its own in the place of the trained ones."""
+    import cv2
+    import numpy as np
+
+    from pipeline.checkpoint import save_model
+    from tests.test_models import description, network
+
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    save_model(tmp_path / "data/model/model.safetensors", network(), description())
+    cv2.imwrite("me.jpg", np.zeros((120, 90, 3), np.uint8))
+    result: dict = {}
+    exec(code, result)
+    assert result["keypoints"].shape == (1, 68, 2)
