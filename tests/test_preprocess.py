@@ -67,9 +67,23 @@ def test_a_broken_frame_is_named(samples, raw):
     (raw / "test" / "Person_B_01.jpg").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     with pytest.raises(DataError, match=r"Person_B_01\.jpg is empty, truncated or no image"):
         run()
+    assert not paths.PROCESSED.exists()
 
 
 def test_a_missing_frame_is_named(samples, raw):
     (raw / "test" / "Person_B_01.jpg").unlink()
     with pytest.raises(DataError, match=r"Person_B_01\.jpg cannot be read \(No such file or directory\)"):
         run()
+
+
+def test_a_full_disk_leaves_what_was_there(samples, monkeypatch):
+    run()
+    before = {path: path.read_bytes() for path in sorted(paths.PROCESSED.rglob("*")) if path.is_file()}
+
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(preprocess.np, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        run("stretch")
+    assert before == {path: path.read_bytes() for path in sorted(paths.PROCESSED.rglob("*")) if path.is_file()}

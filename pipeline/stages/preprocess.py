@@ -1,9 +1,7 @@
 """Turn frames into square grayscale arrays, one folder a split."""
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,46 +18,43 @@ SPLITS = ("train", "val", "test")
 
 
 def run(*, preprocess: config.Preprocess) -> None:
-    cv2.setNumThreads(1)  # frames are the unit of parallel work
     samples = read_samples(paths.SAMPLES)
-    samples = pd.concat([samples[samples["split"] == split] for split in SPLITS])
-    labels = {
+    samples = samples[samples["split"].isin(SPLITS)]
+    images, crop_from_source = _squares(samples, preprocess)
+    keypoints_crop = transform_points(crop_from_source, _labels(samples)).astype(np.float32)
+    # Nothing is written before everything is read, so that a broken frame leaves no half of a dataset.
+    for split in SPLITS:
+        rows = (samples["split"] == split).to_numpy()
+        with whole(paths.PROCESSED / split) as folder:
+            folder.mkdir()
+            np.save(folder / "images.npy", images[rows])
+            np.save(folder / "keypoints.npy", keypoints_crop[rows])
+            np.save(folder / "crop_from_source.npy", crop_from_source[rows])
+            write_table(folder / "samples.csv", samples[rows])
+
+
+def _squares(samples: pd.DataFrame, preprocess: config.Preprocess) -> tuple[np.ndarray, np.ndarray]:
+    """(N, S, S) uint8 images and their (N, 3, 3) float32 `crop_from_source`, read on all cores."""
+    images = np.empty((len(samples), preprocess.size_px, preprocess.size_px), np.uint8)
+    crop_from_source = np.empty((len(samples), 3, 3), np.float32)
+
+    def read_square(row: int, folder: str, file: str) -> None:
+        gray = read_gray(paths.RAW / folder / file)
+        images[row], crop_from_source[row] = fit_square(gray, preprocess.size_px, preprocess.fit)
+
+    cv2.setNumThreads(1)  # frames are the unit of parallel work
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        done = pool.map(read_square, range(len(samples)), samples["folder"], samples["file"])
+        for _ in progress(done, label="preprocess", total=len(samples), unit="frames"):
+            pass
+    return images, crop_from_source
+
+
+def _labels(samples: pd.DataFrame) -> np.ndarray:
+    """(N, 68, 2) float32 keypoints in source pixels, NaN where there is no label."""
+    tables = {
         folder: dict(zip(*read_keypoints_csv(paths.RAW / table), strict=True)) for folder, table in LABELS.items()
     }
-    squares = progress(_squares(samples, preprocess), label="preprocess", total=len(samples), unit="frames")
-    for split in SPLITS:
-        rows = samples[samples["split"] == split]
-        _write_split(paths.PROCESSED / split, rows, labels, squares, preprocess.size_px)
-
-
-def _squares(samples: pd.DataFrame, preprocess: config.Preprocess) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(S, S) uint8 images and their (3, 3) `crop_from_source`, in row order, read on all cores."""
-
-    def read_square(path: Path) -> tuple[np.ndarray, np.ndarray]:
-        return fit_square(read_gray(path), preprocess.size_px, preprocess.fit)
-
-    files = [paths.RAW / folder / file for folder, file in zip(samples["folder"], samples["file"], strict=True)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(read_square, files)
-
-
-def _write_split(
-    folder: Path,
-    rows: pd.DataFrame,
-    labels: dict[str, dict[str, np.ndarray]],
-    squares: Iterator[tuple[np.ndarray, np.ndarray]],
-    size_px: int,
-) -> None:
-    images = np.zeros((len(rows), size_px, size_px), np.uint8)
-    keypoints = np.full((len(rows), POINTS, 2), np.nan, np.float32)
-    crop_from_source = np.zeros((len(rows), 3, 3), np.float32)
-    for row, (source, file) in enumerate(zip(rows["folder"], rows["file"], strict=True)):
-        images[row], crop_from_source[row] = next(squares)
-        if file in labels[source]:
-            keypoints[row] = transform_points(crop_from_source[row], labels[source][file])
-    with whole(folder) as partial:
-        partial.mkdir()
-        np.save(partial / "images.npy", images)
-        np.save(partial / "keypoints.npy", keypoints)
-        np.save(partial / "crop_from_source.npy", crop_from_source)
-        write_table(partial / "samples.csv", rows)
+    unlabelled = np.full((POINTS, 2), np.nan, np.float32)
+    rows = zip(samples["folder"], samples["file"], strict=True)
+    return np.stack([tables[folder].get(file, unlabelled) for folder, file in rows])
