@@ -377,6 +377,9 @@ def test_the_logged_model_predicts_alone_what_the_network_does(workspace: Path, 
     run_track()
     (run,) = runs()
     (model,) = run.outputs.model_outputs
+    stored = [path.name for path in (workspace / "mlartifacts/models").rglob("*") if path.is_file()]
+    assert "model.safetensors" in stored
+    assert not [name for name in stored if name.endswith((".pkl", ".pyc", ".pt", ".pth"))]
     pictures = np.random.default_rng(0).integers(0, 256, (2, 90, 70, 1), np.uint8).repeat(3, axis=3)
     np.save(tmp_path / "in.npy", pictures)
     environment = os.environ | {"MLFLOW_TRACKING_URI": tracking.store_uri()}
@@ -388,6 +391,3 @@ def test_the_logged_model_predicts_alone_what_the_network_does(workspace: Path, 
     answer = np.load(tmp_path / "out.npy")
     assert answer.dtype == np.float32
     np.testing.assert_allclose(answer, direct, atol=1e-3)
-    stored = [path.name for path in (workspace / "mlartifacts/models").rglob("*") if path.is_file()]
-    assert "model.safetensors" in stored
-    assert not [name for name in stored if name.endswith((".pkl", ".pyc", ".pt", ".pth"))]
