@@ -1,5 +1,7 @@
 """Figures that show frames, which are other people's faces: data in, Matplotlib figure out; never saves."""
 
+import contextlib
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,20 +118,26 @@ class FirstLayer:
     """(C, H', W') its output before any activation."""
 
 
+class _ReachedError(Exception):
+    """The first layer has answered; the rest of the network need not run."""
+
+
 def first_layer(network: nn.Module, image: np.ndarray) -> FirstLayer:
-    """Run the first nn.Conv2d of `network.modules()` on an (S, S) uint8 image, through the whole network."""
-    layer = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
+    """Run the first nn.Conv2d of `network.modules()` on an (S, S) uint8 image, and what the network does before it.
+
+    In float64: in float32 the rounding, which depends on the processor and its threads, would reach a colour.
+    """
+    exact = copy.deepcopy(network).double()
+    layer = next(module for module in exact.modules() if isinstance(module, nn.Conv2d))
     calls: list[tuple[Tensor, Tensor]] = []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the sums, and so a few pixels, would depend on the number of cores
-    # Copies, since an activation may work in place.
-    hook = layer.register_forward_hook(lambda _, inputs, output: calls.append((inputs[0].clone(), output.clone())))
-    try:
-        with torch.inference_mode():
-            network(torch.from_numpy(image[None, None].astype(np.float32) / 255))
-    finally:
-        hook.remove()
-        torch.set_num_threads(threads)
+
+    def stop(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        calls.append((inputs[0], output))
+        raise _ReachedError
+
+    layer.register_forward_hook(stop)
+    with torch.inference_mode(), contextlib.suppress(_ReachedError):
+        exact(torch.from_numpy(image[None, None].astype(np.float64) / 255))
     seen, responses = calls[0]
     return FirstLayer(seen[0].mean(0).numpy(), layer.weight.detach().sum(1).numpy(), responses[0].numpy())
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from pipeline.device import best_device
+from pipeline.errors import DataError
 from pipeline.geometry import fit_square, transform_points
 from pipeline.progress import progress
 from pipeline.scheme import POINTS
@@ -32,7 +33,16 @@ def to_unit(images: np.ndarray, device: torch.device) -> torch.Tensor:
 
 
 def predict_faces(network: nn.Module, images: Sequence[np.ndarray], *, size_px: int, fit: str) -> np.ndarray:
-    """(N, 68, 2) float32 keypoints in the pixels of (H, W) uint8 pictures of one face each, of any sizes."""
+    """(N, 68, 2) float32 keypoints in the pixels of (H, W) uint8 pictures of one face each, of any sizes.
+
+    Raises DataError for anything that is no gray picture, as what cv2.imread answers for a missing file.
+    """
+    for index, image in enumerate(images):
+        if not isinstance(image, np.ndarray) or image.ndim != 2 or image.dtype != np.uint8 or not image.size:
+            shown = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else repr(image)[:40]
+            raise DataError(
+                f"picture {index} is {shown} but should be a gray uint8 array (H, W); read it again as gray"
+            )
     fitted = [fit_square(image, size_px, fit) for image in images]
     crops = np.stack([square for square, _ in fitted]) if fitted else np.zeros((0, size_px, size_px), np.uint8)
     source_from_crop = np.array([np.linalg.inv(matrix) for _, matrix in fitted]).reshape(-1, 3, 3)

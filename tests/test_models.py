@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from pipeline.checkpoint import load_model, read_description, save_model
 from pipeline.config import Model, load_params
-from pipeline.errors import ModelError
+from pipeline.errors import DataError, ModelError
 from pipeline.models import build_network, count_parameters
 from pipeline.models.coarse_to_fine import CoarseToFine, soft_argmax, upright_shape
 from pipeline.predict import predict_crops, predict_faces
@@ -138,6 +138,12 @@ def test_pictures_of_any_size_get_keypoints_in_their_own_pixels(tmp_path):
         fit="pad",
     )
     assert large + 0.5 == pytest.approx(2 * (small + 0.5), abs=1e-3)
+
+
+@pytest.mark.parametrize("picture", [None, np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9)), np.zeros((0, 9), np.uint8)])
+def test_what_is_no_gray_picture_is_named(picture):
+    with pytest.raises(DataError, match=r"picture 1 is .* but should be a gray uint8 array"):
+        predict_faces(network(), [np.zeros((9, 9), np.uint8), picture], size_px=224, fit="pad")
 
 
 def test_no_pictures_give_no_keypoints():

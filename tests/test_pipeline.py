@@ -129,8 +129,9 @@ def test_one_repro_is_one_complete_run(built):
 def test_dvc_knows_the_metrics_the_plots_and_the_parameters(built):
     shown = json.loads(built.run("dvc", "metrics", "show", "--json"))
     assert shown[""]["data"]["reports/metrics.json"]["data"]["test"]["nme"] == report(built)["test"]["nme"]
-    page = built.run("dvc", "plots", "show", "--out", "plots").strip()
-    assert page.endswith("index.html")
+    page = built.run("dvc", "plots", "show").strip()
+    assert page.endswith("dvc_plots/index.html")
+    assert "dvc_plots" not in built.run("git", "status", "--porcelain")
 
 
 def test_nothing_changed_runs_nothing_and_adds_no_run(built):
