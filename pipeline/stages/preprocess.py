@@ -19,18 +19,22 @@ SPLITS = ("train", "val", "test")
 
 def run(*, preprocess: config.Preprocess) -> None:
     samples = read_samples(paths.SAMPLES)
-    samples = samples[samples["split"].isin(SPLITS)]
-    images, crop_from_source = _squares(samples, preprocess)
-    keypoints_crop = transform_points(crop_from_source, _labels(samples)).astype(np.float32)
+    parts = [samples[samples["split"] == split] for split in SPLITS]
+    samples = pd.concat(parts)
+    with ThreadPoolExecutor(1) as beside:
+        labels = beside.submit(_labels, samples)
+        images, crop_from_source = _squares(samples, preprocess)
+    keypoints_crop = transform_points(crop_from_source, labels.result()).astype(np.float32)
     # Nothing is written before everything is read, so that a broken frame leaves no half of a dataset.
-    for split in SPLITS:
-        rows = (samples["split"] == split).to_numpy()
+    ends = np.cumsum([len(part) for part in parts])
+    for split, part, end in zip(SPLITS, parts, ends, strict=True):
+        rows = slice(end - len(part), end)  # a view: a mask would copy the images
         with whole(paths.PROCESSED / split) as folder:
             folder.mkdir()
             np.save(folder / "images.npy", images[rows])
             np.save(folder / "keypoints.npy", keypoints_crop[rows])
             np.save(folder / "crop_from_source.npy", crop_from_source[rows])
-            write_table(folder / "samples.csv", samples[rows])
+            write_table(folder / "samples.csv", part)
 
 
 def _squares(samples: pd.DataFrame, preprocess: config.Preprocess) -> tuple[np.ndarray, np.ndarray]:
