@@ -26,6 +26,9 @@ class Recipe:
     epochs: int
     batch_size: int
     loss: str
+    loss_unit: str
+    optimizer: str
+    schedule: str
     lr: float
     weight_decay: float
     warmup_frac: float
