@@ -22,6 +22,7 @@ CORE = {
     "losses",
     "optim",
     "trainer",
+    "training_state",
     "metrics",
     "models",
     "device",

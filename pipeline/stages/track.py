@@ -42,9 +42,14 @@ def run(
 def read_record(params: Mapping[str, Value]) -> RunRecord:
     """Gather what the earlier stages wrote. Raises DataError for a missing or damaged file."""
     measured = read_json(paths.METRICS)
+    try:
+        name = f"{os.environ.get('DVC_EXP_NAME') or measured['model']['name']} {_percent(measured['test']['nme'])}"
+        description = describe(measured)
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{paths.METRICS} lacks {error}; measure again with: dvc repro -f evaluate") from None
     return RunRecord(
-        name=f"{os.environ.get('DVC_EXP_NAME') or measured['model']['name']} {_percent(measured['test']['nme'])}",
-        description=describe(measured),
+        name=name,
+        description=description,
         model=paths.MODEL,
         model_digest=file_sha256(paths.MODEL),
         dataset=read_json(paths.DATASET),
