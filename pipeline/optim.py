@@ -20,7 +20,7 @@ def make_optimizer(
     the labels' own asymmetry. It is about a hundredth, hence its smaller rate.
     """
     inner = inner_kernels(network) if name == "muon" else []
-    chosen = {id(kernel) for kernel in inner}
+    chosen = {id(parameter) for parameter in (*inner, mirror_shift)}
     others = [parameter for parameter in network.parameters() if id(parameter) not in chosen]
     groups = [
         {"params": [p for p in others if p.ndim > 1], "weight_decay": weight_decay, "lr": lr},
@@ -32,7 +32,7 @@ def make_optimizer(
     return MuonAdamW([*groups, {"params": inner, "weight_decay": weight_decay, "lr": lr, "momentum": 0.9}])
 
 
-def inner_kernels(network: nn.Module) -> list[nn.Parameter]:
+def inner_kernels(network: nn.Module) -> list[Tensor]:
     """Kernels of the convolutions between the first, which sees gray levels, and those that answer per point."""
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     return [c.weight for c in convolutions if c.in_channels > c.groups and c.out_channels != POINTS]
@@ -54,7 +54,7 @@ class MuonAdamW(torch.optim.AdamW):
                     self._orthogonal_step(kernel, group)
         super().step()
 
-    def _orthogonal_step(self, kernel: nn.Parameter, group: dict[str, Any]) -> None:
+    def _orthogonal_step(self, kernel: Tensor, group: dict[str, Any]) -> None:
         if kernel.grad is None:
             return
         gradient, kernel.grad = kernel.grad, None  # AdamW passes over what has no gradient
@@ -75,7 +75,8 @@ def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
     for _ in range(iterations):
         gram = x @ x.T
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return (x if wide is matrix else x.T).to(matrix.dtype, memory_format=torch.contiguous_format)
+    found: Tensor = x if wide is matrix else x.T
+    return found.to(matrix.dtype, memory_format=torch.contiguous_format)
 
 
 def rate_factor(schedule: str, step: int, *, steps: int, warmup_frac: float) -> float:

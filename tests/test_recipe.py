@@ -34,7 +34,7 @@ def test_applying_names_each_change(params):
 
 
 def test_an_unknown_recipe_is_named_with_those_there_are(params):
-    with pytest.raises(ConfigError, match="no recipe is called 'nobody'; there are .*naimishnet"):
+    with pytest.raises(ConfigError, match=r"no recipe is called 'nobody'; there are .*naimishnet"):
         apply_recipe("nobody", params)
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,12 @@ from torch.nn import functional
 from pipeline.config import load_params
 from pipeline.models import build_network
 from pipeline.resume import Checkpoint
-from pipeline.trainer import Faces, Recipe, fit
+from pipeline.trainer import Faces, fit
 from tests.imports import ROOT
 from tests.test_augment import NOTHING
-from tests.test_trainer import faces
+from tests.test_trainer import RECIPE, faces
 
-RECIPE = Recipe(epochs=3, batch_size=4, loss="l1", lr=0.01, weight_decay=0.01, warmup_frac=0.1, ema_decay=0.9, seed=0)
+THREE_EPOCHS = replace(RECIPE, epochs=3)
 KEY = "ab" * 32
 
 
@@ -39,7 +40,7 @@ def train(name, path: Path, *, die_after: int | None = None, key: str = KEY):
         if epoch.epoch == die_after:
             raise Killed
 
-    fit(network, large, large, recipe=RECIPE, amounts=NOTHING, on_epoch=on_epoch, resume=start)
+    fit(network, large, large, recipe=THREE_EPOCHS, amounts=NOTHING, on_epoch=on_epoch, resume=start)
     return final, history
 
 
