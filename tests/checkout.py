@@ -10,6 +10,16 @@ from pathlib import Path
 
 from tests.imports import ROOT
 
+SMALL = {
+    "source: youtube-faces": "source: synthetic",
+    "people: 70": "people: 8",
+    "clips: 3 ": "clips: 1 ",
+    "val_people_frac: 0.1": "val_people_frac: 0.25",
+    "fine_width: 32": "fine_width: 8",
+    "batch_size: 32": "batch_size: 8",
+    "bootstrap_samples: 2000": "bootstrap_samples: 50",
+}
+
 
 class Checkout:
     def __init__(self, folder: Path) -> None:
@@ -33,6 +43,17 @@ class Checkout:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
         self.run("git", "init", "-q")
+        self.commit()
+
+    def make_small(self, *, epochs: int) -> None:
+        """Set and commit parameters with which the whole pipeline takes a minute."""
+        params = self.folder / "params.yaml"
+        text = params.read_text()
+        for old, new in SMALL.items():
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        lines = [f"  epochs: {epochs}" if line.startswith("  epochs:") else line for line in text.split("\n")]
+        params.write_text("\n".join(lines))
         self.commit()
 
     def commit(self) -> None:
