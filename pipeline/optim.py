@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from pipeline.scheme import POINTS
 
-
 _MUON_STEP = 0.4  # root mean square over the rate; AdamW's is about 0.2, and twice that was best on validation frames
 
 
