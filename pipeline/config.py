@@ -55,10 +55,14 @@ class CoarseToFine(Section):
     fine_margin_frac: Annotated[float, Ge(0), Le(1)]
     fine_width: Annotated[int, Ge(8), Le(128)]
     fine_pyramid: Annotated[int, Ge(8), Le(512)]
+    mirrored_view: bool
+    correction_ridge: Annotated[float, Gt(0), Le(1_000_000)]
 
 
 class Model(Section):
     name: NetworkName
+    weights: Literal["scratch", "pretrained"]
+    window_frac: Annotated[float, Gt(0), Le(1)]
     coarse_to_fine: CoarseToFine
 
 
@@ -77,6 +81,9 @@ class Train(Section):
     epochs: Annotated[int, Ge(1), Le(10_000)]
     batch_size: Annotated[int, Ge(1), Le(4096)]
     loss: Literal["l1", "smooth_l1", "mse", "wing"]
+    loss_unit: Literal["face_size", "50_px"]
+    optimizer: Literal["muon", "adamw"]
+    schedule: Literal["one_cycle", "constant"]
     lr: Annotated[float, Gt(0), Le(1)]
     weight_decay: Annotated[float, Ge(0), Le(1)]
     warmup_frac: Fraction
@@ -123,6 +130,11 @@ def load_params(path: Path = PARAMS) -> Params:
         raise ConfigError(
             f"{path} is not valid YAML: {reason}; mend it or restore it with: git checkout {path}"
         ) from None
+    return validate_params(values, path)
+
+
+def validate_params(values: Any, path: Path) -> Params:
+    """Check the contents of `path`. Raises ConfigError as `load_params` does."""
     try:
         return Params.model_validate(values)
     except ValidationError as error:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -18,12 +19,12 @@ from pipeline.errors import DataError
 from pipeline.models import build_network
 from pipeline.resume import Checkpoint, resumable, training_key
 from pipeline.stages import preprocess, split, train
-from pipeline.trainer import Faces, Recipe, fit
+from pipeline.trainer import Faces, fit
 from tests.imports import NETWORKS_FOLDER, ROOT, import_closure
 from tests.test_augment import NOTHING
-from tests.test_trainer import faces
+from tests.test_trainer import RECIPE, faces
 
-RECIPE = Recipe(epochs=3, batch_size=4, loss="l1", lr=0.01, weight_decay=0.01, warmup_frac=0.1, ema_decay=0.9, seed=0)
+THREE_EPOCHS = replace(RECIPE, epochs=3)
 PARAMS = config.load_params(ROOT / "params.yaml")
 KEY = "ab" * 32
 CPU = torch.device("cpu")
@@ -56,7 +57,7 @@ def train_with_checkpoints(name: str, path: Path, *, die_after: int | None = Non
         if epoch.epoch == die_after:
             raise Killed
 
-    fit(network, large, large, recipe=RECIPE, amounts=NOTHING, on_epoch=on_epoch, resume=start)
+    fit(network, large, large, recipe=THREE_EPOCHS, amounts=NOTHING, on_epoch=on_epoch, resume=start)
     return final, history
 
 
@@ -251,10 +252,10 @@ def test_the_key_covers_all_code_that_trains():
 
 def test_workers_end_with_the_stage_that_is_killed(tmp_path):
     script = tmp_path / "draw.py"
+    draw = f"write_synthetic(Path({str(tmp_path / 'raw')!r}), people=99, clips=9, frames=9, seed=0)"
     script.write_text(
-        "from pathlib import Path\n"
-        "from pipeline.sources.synthetic import write_synthetic\n"
-        f"if __name__ == '__main__':\n    write_synthetic(Path({str(tmp_path / 'raw')!r}), people=99, clips=9, frames=9, seed=0)"
+        "from pathlib import Path\nfrom pipeline.sources.synthetic import write_synthetic\n"
+        f"if __name__ == '__main__':\n    {draw}"
     )
     with subprocess.Popen([sys.executable, script], env=os.environ | {"PYTHONPATH": str(ROOT)}) as stage:
         while not list(tmp_path.glob("raw/training/*")):
