@@ -1,14 +1,16 @@
 """The command line: `python -m pipeline <command>`, installed as `keypoints`. Heavy imports wait for a command."""
 
 import ast
+import functools
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from pipeline.commands.predict import predict
 from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
 
@@ -70,6 +72,18 @@ def _add_stage_command(name: str, summary: str) -> None:
 
 for _name, _summary in STAGES.items():
     _add_stage_command(_name, _summary)
+
+
+def _add_command(command: Callable[..., None]) -> None:
+    @functools.wraps(command)
+    def guarded(*args: object, **options: object) -> None:
+        with errors_as_one_line():
+            command(*args, **options)
+
+    app.command()(guarded)
+
+
+_add_command(predict)
 
 
 @app.command()
