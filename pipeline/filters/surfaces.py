@@ -13,8 +13,6 @@ from pipeline.synthetic.surface import CENTRE
 
 _MOST_SAMPLED_PX = 3_000_000
 """Overlays are drawn at twice the size and reduced; larger ones as they are, since memory has to be bounded."""
-_BEHIND_MM = 2.0
-"""A sheet vanishes where the skin is this much nearer."""
 _NOTHING = -1e6
 
 
@@ -29,6 +27,10 @@ class Sheet:
     inside: float = 1.0
     """Brightness of the side on which rows run clockwise from columns, as seen: of a vessel drawn from its rim up,
     the inner one."""
+    sunk_mm: float = 2.0
+    """It vanishes where the skin is this much nearer to the camera."""
+    pixels: np.ndarray | None = None
+    """(R, C, 2) where the grid falls in the photograph, if not where the head alone would put it."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def lay_over(
 
     What is farther off than the head is hidden; `hair` is how much wider than the bare one it is taken to be.
     """
-    placed = [head.project(sheet.grid) for sheet in sheets]
+    placed = [head.project(sheet.grid) if sheet.pixels is None else sheet.pixels for sheet in sheets]
     margin_px = (shadow.drop_mm + 3 * shadow.blur_mm) * head.px_per_mm + 2
     window = _window(placed, margin_px, image.shape[:2])
     if window is None:
@@ -132,7 +134,7 @@ def _draw(sheet: Sheet, pixels: np.ndarray, places: np.ndarray, skin: np.ndarray
     values = np.stack([places[..., 2], u, v, _shade(places, sheet, light)], -1)
     numbers, found = _seen(pixels, values, skin.shape)
     depth, across, down, lit = cv2.split(found)
-    shown = (numbers >= 0) & (depth > skin - _BEHIND_MM)
+    shown = (numbers >= 0) & (depth > skin - sheet.sunk_mm)
     picture = _reduced(sheet.picture, pixels)
     height, width = picture.shape[:2]
     drawn = cv2.remap(
