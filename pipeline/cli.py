@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from pipeline.commands.inspect import inspect
 from pipeline.commands.predict import predict
 from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
@@ -84,6 +85,7 @@ def _add_command(command: Callable[..., None]) -> None:
 
 
 _add_command(predict)
+_add_command(inspect)
 
 
 @app.command()
