@@ -12,11 +12,11 @@ from pipeline.filters.surfaces import Shadow, Sheet, lay_over
 
 _ROWS, _COLUMNS = 60, 96
 _PICTURE = (900, 2400)
-_CROWN_MM = (83.0, 101.0)
+_CROWN_MM = (88.0, 105.0)
 """Half width and half depth of the head's opening."""
 _TILT_DEG = 9.0
 """Higher over the forehead than over the nape."""
-_FOREHEAD_Y_MM = -60.0
+_FOREHEAD_Y_MM = -55.0
 _BRIM, _WALL = 0.36, 0.78
 """Shares of the sheet, from the edge: where the brim ends and where the wall of the crown ends."""
 _FELT = np.array([0.47, 0.34, 0.24])

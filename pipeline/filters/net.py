@@ -28,8 +28,9 @@ def net_triangles() -> np.ndarray:
 
     front = net_points(mean_points()[:, :2])
     triangles = np.asarray(Triangulation(*front.T).triangles)
-    a, b, c = front[triangles].transpose(1, 0, 2)
-    area = np.abs(np.cross(b - a, c - a)) / 2
+    first, second, third = front[triangles].transpose(1, 2, 0)
+    (ax, ay), (bx, by) = second - first, third - first
+    area = np.abs(ax * by - ay * bx) / 2
     return triangles[area > 1.0]  # millimetres squared: slivers along straight edges carry nothing
 
 

@@ -66,7 +66,7 @@ def _region_bars(axes: Axes, sigma: np.ndarray) -> None:
     axes.set(
         yticks=range(len(means)), yticklabels=list(means), ylim=(len(means) - 0.4, -0.7), xlim=(0, 118 * sigma.max())
     )
-    axes.set_xlabel("standard deviation, % of the distance between the eyes' outer corners")
+    axes.set_xlabel("standard deviation (% of the eye distance)")
     axes.set_title("By region (bar: mean; dots: points)")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
