@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
+from pipeline.commands.predict import Model
+
 
 def inspect(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A picture; its largest face is looked at.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the figures and index.html.")] = Path(
         "inspected"
     ),
-    model: Annotated[
-        str | None, typer.Option(help="Model file or MLflow URI; else the model of this workspace.")
-    ] = None,
+    model: Model = None,
     layer: Annotated[
         list[str] | None,
         typer.Option(help="Layer to show maps and kernels of, once for each; else the last of each size of maps."),

@@ -1,70 +1,110 @@
-"""Filters on files: each picture read, its faces found and filtered, what comes of it written beside the others."""
+"""Filters on pictures and videos: faces found, filtered, and what comes of it written beside the others."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import typer
-from PIL import Image
 
-from pipeline.detector import KeypointDetector
+from pipeline.batch import Tally, each
+from pipeline.detector import Face, KeypointDetector
 from pipeline.errors import DataError
-from pipeline.files import whole
 from pipeline.filters.apply import PictureFilter
+from pipeline.follow import FaceFollower
+from pipeline.inputs import Source
+from pipeline.outputs import write_picture
 from pipeline.progress import progress
-from pipeline.reading import read_picture
+from pipeline.video import frame_writer, open_video, read_frames
 
-_JPEG = frozenset((".jpg", ".jpeg"))
-_JPEG_QUALITY = 95
+COVERED_S = 0.5
+"""How long before it was found and after it was lost a face of a video stays hidden: longer than between searches."""
+_HIDING = ("blur", "pixelate")
 
 
-def filter_pictures(
-    detector: KeypointDetector, apply: PictureFilter, paths: Sequence[Path], output: Path, *, name: str, every: bool
-) -> int:
-    """Write <stem>_<name>.<jpg or png> for each picture; how many failed, each having been told in a line.
+@dataclass(frozen=True)
+class Job:
+    """What to do with every source."""
 
-    Of a picture without faces a copy is written, where the filter gives whole pictures. No notes of the original
-    (place, camera, small preview) go along.
+    detector: KeypointDetector
+    name: str
+    """Of the filter, in the names of what is written."""
+    apply: PictureFilter
+    output: Path
+    every: bool
+    """All faces, or the largest of a picture or frame."""
+
+
+def filter_files(job: Job, sources: Sequence[Source]) -> Tally:
+    """Write <name>_<filter>.jpg or .mp4 for each source, crops with a number; OSError where it cannot be written.
+
+    Nothing but pixels goes over: no place, camera or small preview that an original may carry.
     """
-    failed, taken = 0, set[Path]()
-    for path in progress(paths, label="filter", total=len(paths), unit="pictures"):
-        try:
-            made = _filtered(detector, apply, path, every)
-        except DataError as error:
-            failed += 1
-            typer.echo(f"error: {error}", err=True)
-            continue
-        for number, picture in enumerate(made):
-            suffix = ".jpg" if path.suffix.lower() in _JPEG else ".png"
-            stem = f"{path.stem}_{name}" + (f"_{number}" if name == "crop" else "")
-            write_picture(_free(output, stem, suffix, taken), picture)
-    return failed
+    return each(
+        sources,
+        label=job.name,
+        on_picture=lambda source, picture: _picture(job, source, picture),
+        on_video=lambda source: _video(job, source),
+    )
 
 
-def _filtered(detector: KeypointDetector, apply: PictureFilter, path: Path, every: bool) -> list[np.ndarray]:
-    picture = read_picture(path)
-    faces = sorted(detector(picture), key=lambda face: face.box[2] * face.box[3])
-    if not faces:
-        typer.echo(f"{path}: no face found", err=True)
+def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
+    faces = _wanted(job, job.detector(picture))
     try:
-        return apply(picture, [face.keypoints.astype(np.float64) for face in (faces if every else faces[-1:])])
+        made = job.apply(picture, [_points(face) for face in faces])
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+        raise DataError(f"{source.shown}: {error}") from None
+    base = job.output / f"{source.name}_{job.name}"
+    for number, part in enumerate(made, start=1):
+        write_picture(base.with_name(f"{base.name}_{number}") if job.name == "crop" else base, part)
+    return len(faces)
 
 
-def _free(folder: Path, stem: str, suffix: str, taken: set[Path]) -> Path:
-    """A name that no other picture of this run has."""
-    path, number = folder / f"{stem}{suffix}", 2
-    while path in taken:
-        path, number = folder / f"{stem}_{number}{suffix}", number + 1
-    taken.add(path)
-    return path
+def _video(job: Job, source: Source) -> int:
+    """Returns how many different faces were seen."""
+    assert source.path is not None
+    if job.name == "crop":
+        raise DataError(f"{source.shown} is a video, of which crop makes nothing; give pictures")
+    video = open_video(source.path)
+    follow = FaceFollower(job.detector, video.fps)
+    seen: set[int] = set()
+    frames = progress(read_frames(video), label=source.name, total=video.frames, unit="frames")
+    followed: Iterable[tuple[np.ndarray, Mapping[int, Face]]] = ((frame, follow(frame)) for frame in frames)
+    if job.name in _HIDING:
+        followed = lasting(followed, max(1, round(COVERED_S * video.fps)))
+    with frame_writer(job.output / f"{source.name}_{job.name}.mp4", video) as write:
+        for frame, faces in followed:
+            seen |= set(faces)
+            points = [_points(face) for face in _wanted(job, faces.values())]
+            write(frame if job.name == "swap" and len(points) < 2 else job.apply(frame, points)[0])
+    return len(seen)
 
 
-def write_picture(path: Path, picture: np.ndarray) -> None:
-    """An (H, W, 3) uint8 RGB picture as JPEG or PNG by the suffix of the path."""
-    with whole(path) as partial:
-        if path.suffix == ".jpg":
-            Image.fromarray(picture).save(partial, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-        else:
-            Image.fromarray(picture).save(partial, "PNG")
+def lasting(
+    followed: Iterable[tuple[np.ndarray, Mapping[int, Face]]], reach: int
+) -> Iterator[tuple[np.ndarray, Mapping[int, Face]]]:
+    """The same frames and faces, each face also in `reach` frames before it was first and after it was last seen.
+
+    It holds `reach` + 1 frames.
+    """
+    waiting: deque[tuple[np.ndarray, dict[int, Face]]] = deque()
+    known: dict[int, tuple[Face, int]] = {}
+    for number, (frame, faces) in enumerate(followed):
+        for name in faces.keys() - known.keys():
+            for _, earlier in waiting:
+                earlier[name] = faces[name]
+        known = {name: kept for name, kept in known.items() if number - kept[1] <= reach}
+        known |= {name: (face, number) for name, face in faces.items()}
+        waiting.append((frame, {name: face for name, (face, _) in known.items()}))
+        if len(waiting) > reach:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _wanted(job: Job, faces: Iterable[Face]) -> list[Face]:
+    by_size = sorted(faces, key=lambda face: face.box[2] * face.box[3])
+    return by_size if job.every else by_size[-1:]
+
+
+def _points(face: Face) -> np.ndarray:
+    return face.keypoints.astype(np.float64)

@@ -22,13 +22,13 @@ _SHADOW = Shadow(drop_mm=4, blur_mm=3, strength=0.4)
 
 def sunglasses(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
     head = fit_head(keypoints)
-    front, bend = _front(head)
-    arms = [_arm(head, front, side) for side in (-1, 1)]
-    return lay_over(image, head, [*arms, Sheet(bend, front_picture())], _SHADOW, light_of(image, head))
+    bridge, front = _front(head)
+    arms = [_arm(head, bridge, side) for side in (-1, 1)]
+    return lay_over(image, head, [*arms, Sheet(front, front_picture())], _SHADOW, light_of(image, head))
 
 
 def _front(head: Head) -> tuple[np.ndarray, np.ndarray]:
-    """Where the bridge sits, and the (8, 40, 3) grid of the front."""
+    """(3,) where the bridge sits, and the (8, 40, 3) grid of the front, head millimetres."""
     points = head.points
     eyes = points[[36, 39, 42, 45]]
     scale = np.linalg.norm(eyes[3] - eyes[0]) / 90
@@ -55,7 +55,7 @@ def _arm(head: Head, bridge: np.ndarray, side: int) -> Sheet:
 def front_picture() -> np.ndarray:
     """(696, 1800, 4) float32."""
     size = (round(2 * _HALF_MM[1] * _PX_PER_MM), round(2 * _HALF_MM[0] * _PX_PER_MM))
-    lenses = art.filled([_in_px(_lens(side, 1.0)) for side in (-1, 1)], size)
+    lenses = art.filled([_in_px(_lens(side)) for side in (-1, 1)], size)
     body = art.filled([_in_px(_rim(side)) for side in (-1, 1)] + [_in_px(_bridge())], size)
     body = art.rounded(body, 2.6 * _PX_PER_MM) * (1 - lenses)
     normals = art.bevelled(body, 2.2 * _PX_PER_MM)
@@ -69,17 +69,17 @@ def _in_px(outline_mm: np.ndarray) -> np.ndarray:
     return np.asarray((outline_mm + np.array(_HALF_MM)) * _PX_PER_MM - 0.5)
 
 
-def _lens(side: int, grow: float) -> np.ndarray:
+def _lens(side: int) -> np.ndarray:
     """(240, 2) millimetres: a rounded square, wider above and drawn up at the temple."""
     turn = np.linspace(0, 2 * np.pi, 240, endpoint=False)
     x, y = (np.sign(f) * np.abs(f) ** 0.66 for f in (np.cos(turn), np.sin(turn)))
     x, y = x * (1 - 0.1 * y), y - 0.07 * x * (1 - 0.5 * y)
-    return np.stack([side * (_LENS_X_MM + grow * _LENS_MM[0] * x), grow * _LENS_MM[1] * y + 1.5], -1)
+    return np.stack([side * (_LENS_X_MM + _LENS_MM[0] * x), _LENS_MM[1] * y + 1.5], -1)
 
 
 def _rim(side: int) -> np.ndarray:
     """(240, 2) outer outline round a lens: heavier above, with a wing to the hinge."""
-    lens = _lens(side, 1.0)
+    lens = _lens(side)
     centre = np.array([side * _LENS_X_MM, 1.5])
     away = lens - centre
     direction = away / np.linalg.norm(away, axis=1, keepdims=True)

@@ -17,6 +17,7 @@ _CROWN_MM = (88.0, 105.0)
 _TILT_DEG = 9.0
 """Higher over the forehead than over the nape."""
 _FOREHEAD_Y_MM = -55.0
+"""Where the opening crosses the forehead of the mean face."""
 _BRIM, _WALL = 0.36, 0.78
 """Shares of the sheet, from the edge: where the brim ends and where the wall of the crown ends."""
 _FELT = np.array([0.47, 0.34, 0.24])
@@ -38,8 +39,7 @@ def _grid(head: Head) -> np.ndarray:
     curl = np.clip(1 - share / _BRIM, 0, 1) ** 2
     rise = rise + curl * (20 * across**2 - 7 * np.clip(ahead, 0, 1) ** 2 + 5 * np.clip(-ahead, 0, 1))
     pinch = 11 * np.exp(-(((np.abs(turn) - 0.62) / 0.3) ** 2) - ((share - 0.76) / 0.12) ** 2)
-    x = (_CROWN_MM[0] + 0 * radius) * across
-    z = _CROWN_MM[1] * ahead
+    x, z = _CROWN_MM[0] * across, _CROWN_MM[1] * ahead
     inward = np.clip((share - _WALL) / (1 - _WALL), 0, 1)
     x, z = ((c + (radius - pinch) * d) * (1 - inward**1.5) for c, d in ((x, across), (z, ahead)))
     crease = 17 * np.exp(-((x / 24) ** 2)) * np.clip((share - 0.74) / 0.1, 0, 1)

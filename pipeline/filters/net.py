@@ -31,7 +31,7 @@ def net_triangles() -> np.ndarray:
     first, second, third = front[triangles].transpose(1, 2, 0)
     (ax, ay), (bx, by) = second - first, third - first
     area = np.abs(ax * by - ay * bx) / 2
-    return triangles[area > 1.0]  # millimetres squared: slivers along straight edges carry nothing
+    return np.asarray(triangles[area > 1.0])  # millimetres squared: slivers along straight edges carry nothing
 
 
 def mesh(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
@@ -39,7 +39,7 @@ def mesh(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
     points = net_points(np.asarray(keypoints, np.float64))
     corners = net_triangles()
     edges = np.unique(np.sort(np.concatenate([corners[:, pair] for pair in ((0, 1), (1, 2), (0, 2))]), axis=1), axis=0)
-    size = face_size(points)
+    size = max(face_size(points), 1.0)
     fixed = np.rint(np.clip(points, -1e5, 1e5) * (1 << _SHIFT)).astype(np.int32)
     drawn = np.ascontiguousarray(image).copy()
     lines = drawn.copy()

@@ -52,8 +52,8 @@ class _Cells:
         height, width = image.shape[:2]
         columns = _mirrored(np.arange(self.left, self.left + self.covered_size[0]), width)
         rows = _mirrored(np.arange(self.top, self.top + self.covered_size[1]), height)
-        part = image[rows[:, None], columns].astype(np.float32)
-        return np.asarray(cv2.resize(part, self.count, interpolation=cv2.INTER_AREA))
+        part = cv2.resize(image[rows[:, None], columns], self.count, interpolation=cv2.INTER_AREA)
+        return np.asarray(part, np.float32)
 
     def faded(self, reach_px: float) -> np.ndarray:
         return np.asarray(cv2.GaussianBlur(self.mask, (0, 0), reach_px))

@@ -11,8 +11,9 @@ from pipeline.filters.light import Light
 from pipeline.filters.piecewise import carried, covering_triangle, grid_triangles
 from pipeline.synthetic.surface import CENTRE
 
-_MOST_SAMPLED_PX = 3_000_000
-"""Overlays are drawn at twice the size and reduced; larger ones as they are, since memory has to be bounded."""
+_MOST_SAMPLES = 4_000_000
+"""Overlays are drawn at twice the size and reduced, so that edges are smooth; large ones with no more than these
+samples, since memory has to be bounded."""
 _NOTHING = -1e6
 
 
@@ -44,21 +45,28 @@ class Shadow:
 
 @dataclass(frozen=True)
 class _Window:
-    """The part of a photograph that is painted, and at how many samples along a pixel."""
+    """The part of a photograph that is painted, and with how many samples."""
 
     top: int
-    bottom: int
     left: int
-    right: int
-    samples: int
+    pixels: tuple[int, int]
+    """Height and width in the photograph."""
+    size: tuple[int, int]
+    """Height and width in samples."""
 
     @property
-    def size(self) -> tuple[int, int]:
-        return (self.bottom - self.top) * self.samples, (self.right - self.left) * self.samples
+    def part(self) -> tuple[slice, slice]:
+        return slice(self.top, self.top + self.pixels[0]), slice(self.left, self.left + self.pixels[1])
 
-    def inside(self, pixels: np.ndarray) -> np.ndarray:
+    def inside(self, places: np.ndarray) -> np.ndarray:
         """(..., 2) px of the photograph -> samples of the window."""
-        return np.asarray((pixels - (self.left, self.top) + 0.5) * self.samples - 0.5)
+        scale = np.divide(self.size, self.pixels)[::-1]
+        return np.asarray((places - (self.left, self.top) + 0.5) * scale - 0.5)
+
+    def in_pixels(self, samples: np.ndarray) -> np.ndarray:
+        """(h, w, ...) float32 samples of the window as pixels of the photograph."""
+        way = cv2.INTER_AREA if self.size > self.pixels else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(samples, self.pixels[::-1], interpolation=way), np.float32)
 
 
 def lay_over(
@@ -78,14 +86,11 @@ def lay_over(
     for sheet, pixels in zip(sheets, placed, strict=True):
         drawn = _draw(sheet, window.inside(pixels), head.turned(sheet.grid), skin, light)
         overlay = drawn + overlay * (1 - drawn[..., 3:])
-    final = (window.right - window.left, window.bottom - window.top)
-    overlay = np.asarray(cv2.resize(overlay, final, interpolation=cv2.INTER_AREA), np.float32)
-    cover = cv2.resize((skin > _NOTHING).astype(np.float32), final, interpolation=cv2.INTER_AREA)
-    part = (slice(window.top, window.bottom), slice(window.left, window.right))
-    below = image[part].astype(np.float32) / 255
+    overlay, cover = window.in_pixels(overlay), window.in_pixels((skin > _NOTHING).astype(np.float32))
+    below = image[window.part].astype(np.float32) / 255
     below *= (1 - cover * _darkness(overlay[..., 3], shadow, head))[..., None]
     result = image.copy()
-    result[part] = np.rint(255 * (light.on(overlay) + below * (1 - overlay[..., 3:])).clip(0, 1))
+    result[window.part] = np.rint(255 * (light.on(overlay) + below * (1 - overlay[..., 3:])).clip(0, 1))
     return result
 
 
@@ -96,8 +101,10 @@ def _window(placed: list[np.ndarray], margin_px: float, size: tuple[int, int]) -
     right, bottom = np.clip(np.ceil(pixels.max(0) + margin_px), 0, size[::-1]).astype(int)
     if left >= right or top >= bottom:
         return None
-    samples = 2 if (right - left) * (bottom - top) <= _MOST_SAMPLED_PX else 1
-    return _Window(int(top), int(bottom), int(left), int(right), samples)
+    scale = min(2.0, float(np.sqrt(_MOST_SAMPLES / ((right - left) * (bottom - top)))))
+    height, width = int(bottom - top), int(right - left)
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return _Window(int(top), int(left), (height, width), size)
 
 
 def _skin_depth(head: Head, window: _Window, hair: float) -> np.ndarray:
