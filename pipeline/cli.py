@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from pipeline.commands.export import export
 from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
 
@@ -79,6 +80,10 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this ma
 
     with errors_as_one_line():
         serve(port)
+
+
+for _command in (export,):
+    app.command()(errors_as_one_line()(_command))
 
 
 def main() -> None:
