@@ -1,8 +1,9 @@
 """The command line: `python -m pipeline <command>`, installed as `keypoints`. Heavy imports wait for a command."""
 
 import ast
+import functools
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -10,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from pipeline.commands.export import export
+from pipeline.commands.predict import predict
 from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
 
@@ -73,6 +75,19 @@ for _name, _summary in STAGES.items():
     _add_stage_command(_name, _summary)
 
 
+def _add_command(command: Callable[..., None]) -> None:
+    @functools.wraps(command)
+    def guarded(*args: object, **options: object) -> None:
+        with errors_as_one_line():
+            command(*args, **options)
+
+    app.command()(guarded)
+
+
+_add_command(predict)
+_add_command(export)
+
+
 @app.command()
 def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000) -> None:
     """Show the runs in MLflow's web pages."""
@@ -80,10 +95,6 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this ma
 
     with errors_as_one_line():
         serve(port)
-
-
-for _command in (export,):
-    app.command()(errors_as_one_line()(_command))
 
 
 def main() -> None:

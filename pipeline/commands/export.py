@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from pipeline import paths
-
 
 class Kind(StrEnum):
     onnx = "onnx"
@@ -21,7 +19,9 @@ def export(
     int8: Annotated[
         bool, typer.Option("--int8", help="Convolutions in 8 bits, for a smaller and faster file.")
     ] = False,
-    model: Annotated[Path, typer.Option(help="Model to export.")] = paths.MODEL,
+    model: Annotated[
+        str | None, typer.Option(help="Model file or MLflow URI; else the model of this workspace.")
+    ] = None,
 ) -> None:
     """Write the trained network as one file that runs without this project: gray frames in, pixels out.
 
@@ -31,6 +31,7 @@ def export(
     from pipeline.checkpoint import load_model, read_description
     from pipeline.errors import ModelError
     from pipeline.export import export_model, need_onnx
+    from pipeline.model_location import locate_model
     from pipeline.quantize import quantize
     from pipeline.sample_frames import frames_to_compare, training_frames
 
@@ -38,12 +39,13 @@ def export(
         raise ModelError("--int8 goes with --format onnx; leave one of the two away")
     if kind is Kind.onnx:
         need_onnx()
-    side = read_description(model)["preprocess"]["size_px"]
+    source = locate_model(model)
+    side = read_description(source)["preprocess"]["size_px"]
     calibration = training_frames(side) if int8 else None
     frames, whose = frames_to_compare(side)
     with TemporaryDirectory() as folder:
         exact = output if calibration is None else Path(folder) / "float32.onnx"
-        difference = export_model(model, load_model(model), exact, kind=kind, frames=frames)
+        difference = export_model(source, load_model(source), exact, kind=kind, frames=frames)
         print(f"{kind}: no point is further than {difference:.1g} px from PyTorch's on {len(frames)} {whose}")
         if calibration is not None:
             quantize(exact, output, calibration)
