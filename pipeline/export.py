@@ -83,13 +83,20 @@ def trace(network: nn.Module, side: int) -> ExportedProgram:
         for node in graph.graph.nodes if isinstance(graph, GraphModule) else []:
             for origin in ("stack_trace", "from_node"):  # paths of this machine, numbers of this process
                 node.meta.pop(origin, None)
-    return program
+    # Tensors that the network makes on its way, as of mirrored points, are real ones only after this.
+    return torch.export.load(_saved(program, {}))
 
 
 def write_pt2(path: Path, program: ExportedProgram, metadata: dict[str, str]) -> None:
-    content = io.BytesIO()  # a name that does not end in .pt2, as that of a file half written, brings a warning
-    torch.export.save(program, content, extra_files={METADATA_FILE: json.dumps(metadata, indent=2)})
-    path.write_bytes(content.getvalue())
+    path.write_bytes(_saved(program, {METADATA_FILE: json.dumps(metadata, indent=2)}).getvalue())
+
+
+def _saved(program: ExportedProgram, files: dict[str, Any]) -> io.BytesIO:
+    """A .pt2 in memory: a name that does not end so, as that of a file half written, would bring a warning."""
+    content = io.BytesIO()
+    torch.export.save(program, content, extra_files=files)
+    content.seek(0)
+    return content
 
 
 def write_onnx(path: Path, program: ExportedProgram, metadata: dict[str, str]) -> None:

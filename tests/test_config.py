@@ -35,6 +35,8 @@ def test_the_committed_parameters_are_valid():
         ("loss: l1 ", "loss: l3 ", r"train\.loss is 'l3' but should be 'l1', 'smooth_l1', 'mse' or 'wing'"),
         ("    people: 70", "    people: 1", r"fetch\.synthetic\.people is 1 but should be greater"),
         ("train:", "train: [", "not valid YAML"),
+        ("  lr: 0.004", "  lr: 0.004\n  lr: 0.002", r"line \d+: lr stands twice in its section; remove one"),
+        ("epochs: 80  #", "epochs: 1e1  #", r"train\.epochs is the decimal number 10\.0 .* whole one; write 10"),
     ],
 )
 def test_a_bad_parameter_is_named_with_the_remedy(tmp_path, old, new, message):
@@ -42,10 +44,17 @@ def test_a_bad_parameter_is_named_with_the_remedy(tmp_path, old, new, message):
         load_params(with_change(tmp_path, old, new))
 
 
-@pytest.mark.parametrize("content", ["", "[]", "just text"])
-def test_a_file_without_sections_is_refused(tmp_path, content):
+@pytest.mark.parametrize(("content", "held"), [("", "empty"), ("[]", r"\[\]"), ("just text", "'just text'")])
+def test_a_file_without_sections_is_refused(tmp_path, content, held):
     (tmp_path / "params.yaml").write_text(content)
-    with pytest.raises(ConfigError, match="the file is"):
+    with pytest.raises(ConfigError, match=f"the file is {held} but should hold parameters by name; restore it"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_a_section_without_parameters_is_named(tmp_path):
+    head, _, tail = (ROOT / "params.yaml").read_text().partition("\ntrain:\n")
+    (tmp_path / "params.yaml").write_text(f"{head}\ntrain:\nevaluate:{tail.partition('evaluate:')[2]}")
+    with pytest.raises(ConfigError, match="train is empty but should hold parameters by name"):
         load_params(tmp_path / "params.yaml")
 
 

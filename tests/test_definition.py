@@ -23,6 +23,7 @@ CORE = {
     "losses",
     "optim",
     "trainer",
+    "training_state",
     "metrics",
     "models",
     "device",

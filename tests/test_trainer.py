@@ -40,7 +40,7 @@ def train(recipe: Recipe = RECIPE, *, train_faces=None, val=None, amounts=NOTHIN
         faces(3) if val is None else val,
         recipe=recipe,
         amounts=amounts,
-        on_epoch=history.append,
+        on_epoch=lambda epoch, state: history.append(epoch),
     )
     return net, history
 
@@ -111,7 +111,7 @@ def test_without_decay_the_average_is_the_last():
         faces(0),
         recipe=dataclasses.replace(RECIPE, ema_decay=0.0),
         amounts=NOTHING,
-        on_epoch=lambda epoch: None,
+        on_epoch=lambda epoch, state: None,
     )
     assert torch.equal(average.shape, net.shape)
 

@@ -15,24 +15,39 @@ if TYPE_CHECKING:  # the names alone must not load torch
 
 NETWORKS = {
     "coarse_to_fine": "coarse_to_fine",
-    "udacity_5conv": "udacity_5conv",
+    "udacity_5conv": "course",
+    "udacity_4conv": "course",
+    "naimishnet_bn": "course",
+    "naimishnet": "course",
     "resnet18": "backbone",
     "mobilenet_v3_small": "backbone",
 }
 """Name -> file of this folder that builds it."""
 
 
-def build_network(model: Mapping[str, Any], *, side: int, mean_shape: "Tensor") -> "nn.Module":
+def build_network(
+    model: Mapping[str, Any], *, side: int, mean_shape: "Tensor", load_pretrained: bool = False
+) -> "nn.Module":
     """A new network by the `model` section of params.yaml.
 
-    Raises ValueError for an unknown name or frames of a size it cannot take, TypeError for options that do not fit.
+    With `load_pretrained` and weights "pretrained" it starts from weights of ImageNet; else the caller fills them in.
+    Raises ValueError for an unknown name, frames of a size it cannot take, or weights that do not exist or cannot be
+    had; TypeError for options that do not fit.
     """
-    name = model["name"]
+    from pipeline.models.window import Window, shape_in_window
+
+    name, share = model["name"], model["window_frac"]
     if name not in NETWORKS:
         raise ValueError(f"no network is called {name!r}; there are {', '.join(NETWORKS)}")
     module = importlib.import_module(f"pipeline.models.{NETWORKS[name]}")
-    network: nn.Module = module.build(name, model.get(name, {}), side=side, mean_shape=mean_shape)
-    return network
+    network: nn.Module = module.build(
+        name, model.get(name, {}), side=side, mean_shape=shape_in_window(mean_shape, side, share)
+    )
+    if load_pretrained and model["weights"] == "pretrained":
+        if not hasattr(network, "load_pretrained"):
+            raise ValueError(f"{name} has no pretrained weights; set model.weights to scratch")
+        network.load_pretrained()
+    return Window(network, share) if share < 1 else network
 
 
 def count_parameters(network: "nn.Module") -> int:
