@@ -32,7 +32,7 @@ def augment(
 ) -> tuple[Tensor, Tensor]:
     """Changed copies of (B, 1, S, S) images in 0..1 and their (B, 68, 2) keypoints in crop pixels.
 
-    `generator` lives on the CPU, so that every device sees the same draws. `mirror_shift`: of geometry.mirror_keypoints.
+    `generator` lives on the CPU, so that every device sees the same draws; `mirror_shift`: see mirror_keypoints.
     """
     count, side = len(images), images.shape[-1]
     mirrored = (torch.rand(count, generator=generator) < amounts.mirror_prob).to(images.device)[:, None, None]

@@ -10,8 +10,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from pipeline.commands.compare import compare
 from pipeline.commands.export import export
 from pipeline.commands.predict import predict
+from pipeline.commands.register import register
+from pipeline.commands.sweep import sweep
 from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
 
@@ -86,6 +89,9 @@ def _add_command(command: Callable[..., None]) -> None:
 
 _add_command(predict)
 _add_command(export)
+_add_command(compare)
+_add_command(register)
+_add_command(sweep)
 
 
 @app.command()

@@ -6,7 +6,6 @@ It lies in the main workspace and is no output of a stage: DVC removes those bef
 import hashlib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,17 +53,18 @@ def loaded_code() -> list[Path]:
 @contextmanager
 def resumable(key: str) -> Iterator["Checkpoint"]:
     """The checkpoint of the training with this key, gone when the body ends well. One process at a time has it."""
-    folder = workspace_root() / ".checkpoints" / "train" / key[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "lock")
+    path = workspace_root() / ".checkpoints" / "train" / f"{key[:16]}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_suffix(".lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
         print("another process trains exactly this; waiting for it to end", file=sys.stderr, flush=True)
         lock.acquire()
     try:
-        yield Checkpoint(folder / "state.safetensors", key)
-        shutil.rmtree(folder, ignore_errors=True)
+        yield Checkpoint(path, key)
+        for left in path.parent.glob(f"{path.stem}.*"):  # the lock too: one more process would do no harm, only work
+            left.unlink()
     finally:
         lock.release()
 

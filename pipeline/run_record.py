@@ -107,7 +107,8 @@ def _begin(store: Store, record: RunRecord, runs: list[Any]) -> str:
         if surplus.info.status == "FINISHED":
             store.client.delete_run(surplus.info.run_id)
     if not runs:
-        return str(store.client.create_run(store.experiment_id, run_name=record.name).info.run_id)
+        tags = tracking.process_tags()
+        return str(store.client.create_run(store.experiment_id, tags=tags, run_name=record.name).info.run_id)
     run_id = str(runs[0].info.run_id)
     store.client.update_run(run_id, status="RUNNING", name=record.name)
     return run_id

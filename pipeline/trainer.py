@@ -13,7 +13,7 @@ from pipeline.device import mixed_precision
 from pipeline.errors import ModelError
 from pipeline.losses import keypoint_loss
 from pipeline.metrics import nme
-from pipeline.optim import WeightAverage, make_optimizer, one_cycle
+from pipeline.optim import WeightAverage, make_optimizer, rate_factor
 from pipeline.progress import progress
 from pipeline.scheme import POINTS
 from pipeline.training_state import (
@@ -25,6 +25,8 @@ from pipeline.training_state import (
     part,
     random_state,
 )
+
+_EVALUATED_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def fit(
         train_loss = torch.stack([training.step(*batch) for batch in batches]).mean().item()
         if not np.isfinite(train_loss):
             raise ModelError(f"the loss became {train_loss} in epoch {epoch}; lower train.lr and run again")
+        if epoch == recipe.epochs:
+            finish(training.average.network, train)
         on_epoch(Epoch(epoch, lr, train_loss, *validate(training.average.network, val, recipe)), training.state())
     return training.average.network
 
@@ -107,10 +111,14 @@ class Training:
         self.recipe, self.amounts, self.faces = recipe, amounts, faces
         self.device = faces.images.device
         self.generator = torch.Generator().manual_seed(recipe.seed)
-        self.mirror_shift = nn.Parameter(torch.zeros(POINTS, 2, device=self.device))
-        self.optimizer = make_optimizer(network, self.mirror_shift, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        own_shift = getattr(network, "mirror_shift", None)
+        self.mirror_shift = nn.Parameter(torch.zeros(POINTS, 2, device=self.device)) if own_shift is None else own_shift
+        self.optimizer = make_optimizer(
+            recipe.optimizer, network, self.mirror_shift, lr=recipe.lr, weight_decay=recipe.weight_decay
+        )
         self.peak_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.average = WeightAverage(network, recipe.ema_decay)
+        set_draft(self.average.network, True)
         # Whole batches only, so that every step sees as many frames; a set smaller than a batch is one batch.
         self.epoch_steps = max(1, len(faces) // recipe.batch_size)
 
@@ -133,7 +141,9 @@ class Training:
     def set_rate(self) -> float:
         """Set the learning rate of the next step; returns that of the weights."""
         steps = self.recipe.epochs * self.epoch_steps
-        factor = one_cycle(self.average.updates, steps=steps, warmup_frac=self.recipe.warmup_frac)
+        factor = rate_factor(
+            self.recipe.schedule, self.average.updates, steps=steps, warmup_frac=self.recipe.warmup_frac
+        )
         for group, peak in zip(self.optimizer.param_groups, self.peak_rates, strict=True):
             group["lr"] = factor * peak
         return float(self.optimizer.param_groups[0]["lr"])
@@ -145,7 +155,7 @@ class Training:
             **named("average", self.average.network.state_dict()),
             **named("optimizer", optimizer_state(self.optimizer)),
             **named("random", random_state(self.generator, self.device)),
-            "mirror_shift": self.mirror_shift.detach(),
+            "mirror_shift": self.mirror_shift.detach().clone(),  # maybe one of the network's own
             "updates": torch.tensor(self.average.updates),
         }
 
@@ -157,6 +167,7 @@ class Training:
         load_random_state(part("random", state), self.generator, self.device)
         self.mirror_shift.data.copy_(state["mirror_shift"])
         self.average.updates = int(state["updates"])
+        set_draft(self.average.network, self.average.updates < self.recipe.epochs * self.epoch_steps)
 
     def step(self, images: Tensor, keypoints: Tensor) -> Tensor:
         """One step on a batch; returns its loss."""
@@ -165,7 +176,7 @@ class Training:
         self.network.train()
         with mixed_precision(images.device):
             estimates = self.network(images)
-        loss = keypoint_loss(self.recipe.loss, estimates.float(), keypoints)
+        loss = keypoint_loss(self.recipe.loss, self.recipe.loss_unit, estimates.float(), keypoints)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.optimizer.step()
@@ -177,15 +188,29 @@ class Training:
         return self.mirror_shift if self.amounts.mirror_prob < 1 else None
 
 
+def set_draft(network: nn.Module, draft: bool) -> None:
+    """Tell a network that answers better for more time whether it should be quick about it."""
+    if hasattr(network, "draft"):
+        network.draft = draft  # type: ignore[assignment]  # it says so itself
+
+
+def finish(network: nn.Module, faces: Faces) -> None:
+    """Let a network that corrects its answers by the frames it was trained on do so."""
+    set_draft(network, False)
+    fit_own = getattr(network, "fit_correction", None)
+    if fit_own is not None:
+        fit_own(faces.batch(rows) for rows in torch.split(torch.arange(len(faces)), _EVALUATED_AT_ONCE))
+
+
 def validate(network: nn.Module, faces: Faces, recipe: Recipe) -> tuple[float, float] | tuple[None, None]:
     """Mean loss and NME of a network in eval mode; None without faces."""
     if not len(faces):
         return None, None
     losses, errors = [], []
     with torch.inference_mode():
-        for rows in torch.split(torch.arange(len(faces)), recipe.batch_size):
+        for rows in torch.split(torch.arange(len(faces)), _EVALUATED_AT_ONCE):
             images, keypoints = faces.batch(rows)
             estimates = network(images)
-            losses.append(keypoint_loss(recipe.loss, estimates, keypoints).item() * len(rows))
+            losses.append(keypoint_loss(recipe.loss, recipe.loss_unit, estimates, keypoints).item() * len(rows))
             errors.append(nme(estimates[:, -1].cpu().numpy(), keypoints.cpu().numpy()))
     return sum(losses) / len(faces), float(np.concatenate(errors).mean())

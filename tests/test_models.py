@@ -163,7 +163,7 @@ def _unreachable(*args, **kwargs):
 
 def test_networks_without_pretrained_weights_say_so():
     section = model_section("udacity_5conv") | {"weights": "pretrained"}
-    with pytest.raises(ValueError, match="udacity_5conv has no pretrained weights; set model.weights to scratch"):
+    with pytest.raises(ValueError, match=r"udacity_5conv has no pretrained weights; set model.weights to scratch"):
         build_network(section, side=224, mean_shape=MEAN_SHAPE, load_pretrained=True)
 
 

@@ -56,17 +56,6 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path
     return folder
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's database with its tables, made once: making it takes seconds."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    with tracking.quiet():
-        import mlflow
-
-        mlflow.MlflowClient(f"sqlite:///{path}").get_experiment_by_name("none")
-    return path
-
-
 def write_outputs(nme: float = 0.0371) -> None:
     torch.manual_seed(0)
     section = PARAMS.model.model_dump()

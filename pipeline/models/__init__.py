@@ -3,7 +3,9 @@
 Contract: a file offers `build(name, options, *, side, mean_shape)`, where `options` are those of params.yaml under the
 network's name, `side` the pixels of the square frames and `mean_shape` (68, 2) the mean training face in them. The
 network's forward takes (B, 1, S, S) float32 images in 0..1 and returns (B, E, 68, 2) float32 keypoints in crop pixels,
-E successive estimates of which the last is the answer; the training loss counts all of them.
+E successive estimates of which the last is the answer; the training loss counts all of them. It may have a parameter
+`mirror_shift` (68, 2), which training then learns (geometry.mirror_keypoints), a method `fit_correction(batches)`,
+called in eval mode with the training frames when its weights are final, and a flag `draft`, set until then.
 """
 
 import importlib
@@ -34,20 +36,21 @@ def build_network(
     Raises ValueError for an unknown name, frames of a size it cannot take, or weights that do not exist or cannot be
     had; TypeError for options that do not fit.
     """
-    from pipeline.models.window import Window, shape_in_window
-
     name, share = model["name"], model["window_frac"]
     if name not in NETWORKS:
         raise ValueError(f"no network is called {name!r}; there are {', '.join(NETWORKS)}")
     module = importlib.import_module(f"pipeline.models.{NETWORKS[name]}")
-    network: nn.Module = module.build(
-        name, model.get(name, {}), side=side, mean_shape=shape_in_window(mean_shape, side, share)
-    )
+    if share < 1 and NETWORKS[name] == "coarse_to_fine":
+        raise ValueError("it finds the face itself; set model.window_frac to 1")
+    window = importlib.import_module("pipeline.models.window")
+    seen = window.shape_in_window(mean_shape, side, share)
+    network: nn.Module = module.build(name, model.get(name, {}), side=side, mean_shape=seen)
     if load_pretrained and model["weights"] == "pretrained":
-        if not hasattr(network, "load_pretrained"):
+        start = getattr(network, "load_pretrained", None)
+        if start is None:
             raise ValueError(f"{name} has no pretrained weights; set model.weights to scratch")
-        network.load_pretrained()
-    return Window(network, share) if share < 1 else network
+        start()
+    return window.Window(network, share) if share < 1 else network
 
 
 def count_parameters(network: "nn.Module") -> int:

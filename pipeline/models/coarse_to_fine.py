@@ -34,6 +34,7 @@ from pipeline.scheme import POINTS
 _JITTER_TURN_RAD = 0.1
 _JITTER_LOG_SCALE = 0.1
 _JITTER_SHIFT_FRAC = 0.04
+_FINE_BLOCKS = (1, 2, 1)
 _SHAPE_FEATURES = 2 * POINTS + 4
 
 
@@ -42,6 +43,7 @@ def build(name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tenso
 
 
 class CoarseToFine(nn.Module):
+    draft = False  # one view and no correction, for a cheap look while it trains
     mean_shape: Tensor
     correction: Tensor
 
@@ -70,11 +72,10 @@ class CoarseToFine(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, S, S) images in 0..1 -> (B, 2, 68, 2) coarse and fine keypoints in crop pixels."""
         coarse, upright_from_crop, cut_out = self._find(images)
-        if self.training:
-            placed = self.fine(standardize(cut_out))
-        else:
-            placed = self._corrected(self._placed(cut_out), upright_from_crop)
+        placed = self._placed(cut_out)
         with torch.autocast(images.device.type, enabled=False):
+            if not (self.training or self.draft):
+                placed = self._corrected(placed, upright_from_crop)
             fine = apply_affine(invert_affine(upright_from_crop), placed)
             return torch.stack([coarse, fine], 1)
 
@@ -88,11 +89,13 @@ class CoarseToFine(nn.Module):
             return coarse, upright_from_crop, warp(images, upright_from_crop, self.fine_px)
 
     def _placed(self, cut_out: Tensor) -> Tensor:
-        """(B, 1, P, P) upright faces -> (B, 68, 2) points in their pixels, the mean over the views."""
-        if not self.mirrored_view:
-            return self.fine(standardize(cut_out))
+        """(B, 1, P, P) upright faces -> (B, 68, 2) points in their pixels, the mean over the views once trained."""
+        if self.training or self.draft or not self.mirrored_view:
+            points: Tensor = self.fine(standardize(cut_out))
+            return points
         straight, mirrored = self.fine(standardize(torch.cat([cut_out, cut_out.flip(-1)]))).unflatten(0, (2, -1))
-        return (straight + unmirror_keypoints(mirrored, self.fine_px, self.mirror_shift)) / 2
+        with torch.autocast(cut_out.device.type, enabled=False):
+            return torch.lerp(straight, unmirror_keypoints(mirrored, self.fine_px, self.mirror_shift), 0.5)
 
     def _corrected(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
         return placed + (self._shape_features(placed, upright_from_crop) @ self.correction).view_as(placed)
@@ -175,7 +178,8 @@ class FineNetwork(nn.Module):
         channels = [width, 2 * width, 4 * width, 6 * width]
         self.stem = conv_norm_relu(1, width, kernel=5, stride=2)
         self.stages = nn.ModuleList(
-            nn.Sequential(conv_norm_relu(i, o, stride=2), Residual(o)) for i, o in pairwise(channels)
+            nn.Sequential(conv_norm_relu(i, o, stride=2), *(Residual(o) for _ in range(blocks)))
+            for (i, o), blocks in zip(pairwise(channels), _FINE_BLOCKS, strict=True)
         )
         self.laterals = nn.ModuleList(nn.Conv2d(c, pyramid, 1) for c in channels[1:])
         self.smooth = conv_norm_relu(pyramid, pyramid)

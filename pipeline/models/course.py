@@ -114,9 +114,11 @@ def _hidden_layers(layers: Layers, inputs: int) -> list[nn.Module]:
 
 def _glorot(module: nn.Module) -> None:
     """Convolutions evenly from -0.05..0.05, dense layers after Glorot, as the paper has it."""
+    if not isinstance(module, nn.Linear | nn.Conv2d):
+        return
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)
-    if isinstance(module, nn.Conv2d):
+    else:
         nn.init.uniform_(module.weight, -0.05, 0.05)
+    if module.bias is not None:
         nn.init.zeros_(module.bias)

@@ -61,9 +61,10 @@ def go_on(training: Callable[..., nn.Module], checkpoint: Checkpoint, live: Live
 
 def new_network(model: config.Model, preprocess: config.Preprocess, mean_shape: torch.Tensor) -> nn.Module:
     try:
-        return build_network(model.model_dump(), side=preprocess.size_px, mean_shape=mean_shape)
+        values = model.model_dump()
+        return build_network(values, side=preprocess.size_px, mean_shape=mean_shape, load_pretrained=True)
     except ValueError as error:
-        raise ConfigError(f"model.name {model.name} and preprocess.size_px do not go together: {error}") from None
+        raise ConfigError(f"model.name {model.name} does not go with the other parameters: {error}") from None
 
 
 def labelled_faces(folder: Path, size_px: int, device: torch.device) -> Faces:
