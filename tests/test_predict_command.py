@@ -104,7 +104,8 @@ def test_the_overlay_is_the_picture_with_the_face_drawn_on_it(predict, photos, t
     predict(photos / "two.png", "--whole")
     before, after = cv2.imread(str(photos / "two.png")), cv2.imread(str(tmp_path / "predicted/two.jpg"))
     assert before.shape == after.shape
-    assert 0.02 < (np.abs(before.astype(int) - after).max(-1) > 40).mean() < 0.6
+    changed = np.abs(before.astype(int) - after).max(-1) > 40
+    assert 0.001 < changed.mean() < 0.3
 
 
 def test_a_picture_on_standard_input(predict, photos, tmp_path):
