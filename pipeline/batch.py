@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -53,16 +54,27 @@ class Tally:
 
 def run(job: Job, sources: Sequence[Source]) -> Tally:
     """Look at all sources and write what is found; OSError where it cannot be written."""
+    return each(sources, label="predict", on_picture=partial(_picture, job), on_video=partial(_video, job))
+
+
+def each(
+    sources: Sequence[Source],
+    *,
+    label: str,
+    on_picture: Callable[[Source, np.ndarray], int],
+    on_video: Callable[[Source], int],
+) -> Tally:
+    """Do something with every source; both answer how many faces there were, or raise DataError to skip it."""
     tally = Tally()
-    for source, picture in progress(_read_ahead(sources), label="predict", total=len(sources), unit="files"):
+    for source, picture in progress(_read_ahead(sources), label=label, total=len(sources), unit="files"):
         try:
             if isinstance(picture, DataError):
                 raise picture
             if picture is None:
-                tally.faces += _video(job, source)
+                tally.faces += on_video(source)
                 tally.videos += 1
             else:
-                tally.faces += _picture(job, source, picture)
+                tally.faces += on_picture(source, picture)
                 tally.pictures += 1
         except DataError as error:
             tally.skipped += 1
