@@ -35,10 +35,9 @@ def with_values(values: Mapping[str, Any], path: Path = PARAMS) -> Params:
     return validate_params(_overlaid(path, values), path)
 
 
-def apply_recipe(name: str, path: Path = PARAMS) -> list[str]:
-    """Write a recipe's values into `path`, comments kept; returns one line for each value that changed."""
+def write_values(values: Mapping[str, Any], path: Path = PARAMS) -> list[str]:
+    """Write values for dotted names into `path`, comments kept; returns one line for each that changed."""
     before = load_params(path)
-    values = recipe_values(name)
     document = _overlaid(path, values)
     validate_params(document, path)
     with whole(path) as partial:

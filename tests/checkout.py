@@ -8,16 +8,17 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from pipeline.recipe import write_values
 from tests.imports import ROOT
 
 SMALL = {
-    "source: youtube-faces": "source: synthetic",
-    "people: 70": "people: 8",
-    "clips: 3 ": "clips: 1 ",
-    "val_people_frac: 0.1": "val_people_frac: 0.25",
-    "fine_width: 32": "fine_width: 8",
-    "batch_size: 32": "batch_size: 8",
-    "bootstrap_samples: 2000": "bootstrap_samples: 50",
+    "fetch.source": "synthetic",
+    "fetch.synthetic.people": 8,
+    "fetch.synthetic.clips": 1,
+    "split.val_people_frac": 0.25,
+    "model.coarse_to_fine.fine_width": 8,
+    "train.batch_size": 8,
+    "evaluate.bootstrap_samples": 50,
 }
 
 
@@ -47,13 +48,7 @@ class Checkout:
 
     def make_small(self, *, epochs: int) -> None:
         """Set and commit parameters with which the whole pipeline takes a minute."""
-        params = self.folder / "params.yaml"
-        text = params.read_text()
-        for old, new in SMALL.items():
-            assert text.count(old) == 1
-            text = text.replace(old, new)
-        lines = [f"  epochs: {epochs}" if line.startswith("  epochs:") else line for line in text.split("\n")]
-        params.write_text("\n".join(lines))
+        write_values({**SMALL, "train.epochs": epochs}, self.folder / "params.yaml")
         self.commit()
 
     def commit(self) -> None:

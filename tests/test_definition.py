@@ -126,7 +126,7 @@ def test_help_lists_the_parameters_of_the_stage(stage):
 
 
 def test_a_bad_parameter_ends_as_one_line(workspace):
-    text = (ROOT / "params.yaml").read_text().replace("batch_size: 32", "batch_size: 0")
+    text = (ROOT / "params.yaml").read_text().replace("batch_size: ", "batch_size: 0  # ")
     (workspace / "params.yaml").write_text(text)
     result = CliRunner().invoke(app, ["train"])
     assert result.exit_code == 1

@@ -55,7 +55,7 @@ def one_step(name: str) -> tuple[nn.Sequential, nn.Sequential]:
 def test_muon_steps_are_orthogonal_and_of_the_promised_size():
     old, new = one_step("muon")
     step = (old[1].weight - new[1].weight).detach().flatten(1)  # (6, 72)
-    values = torch.linalg.svdvals(step) / (0.01 * 0.2 * 72**0.5)
+    values = torch.linalg.svdvals(step) / (0.01 * 0.4 * 72**0.5)
     assert values.min() > 0.5
     assert values.max() < 1.3
 

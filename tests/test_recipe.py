@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config import load_params
 from pipeline.errors import ConfigError
-from pipeline.recipe import apply_recipe, recipe_names, recipe_summary, recipe_values, with_values
+from pipeline.recipe import recipe_names, recipe_summary, recipe_values, with_values, write_values
 from tests.imports import ROOT
 
 
@@ -22,20 +22,20 @@ def test_a_recipe_is_valid_and_says_what_it_is(name, params):
 @pytest.mark.parametrize("name", recipe_names())
 def test_an_applied_recipe_is_what_the_file_then_says(name, params):
     wanted = with_values(recipe_values(name), params)
-    apply_recipe(name, params)
+    write_values(recipe_values(name), params)
     assert load_params(params) == wanted
     assert "# side of the square arrays" in params.read_text()
-    assert apply_recipe(name, params) == []
+    assert write_values(recipe_values(name), params) == []
 
 
 def test_applying_names_each_change(params):
     epochs = load_params(params).train.epochs
-    assert f"train.epochs: {epochs} -> 7" in apply_recipe("naimishnet_bn", params)
+    assert f"train.epochs: {epochs} -> 7" in write_values(recipe_values("naimishnet_bn"), params)
 
 
-def test_an_unknown_recipe_is_named_with_those_there_are(params):
+def test_an_unknown_recipe_is_named_with_those_there_are():
     with pytest.raises(ConfigError, match=r"no recipe is called 'nobody'; there are .*naimishnet"):
-        apply_recipe("nobody", params)
+        recipe_values("nobody")
 
 
 def test_the_course_recipes_are_adam_at_a_constant_rate():
