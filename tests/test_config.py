@@ -31,7 +31,11 @@ def test_the_committed_parameters_are_valid():
         (r"epochs: \d+  #", "epochs: sixty  #", r"train\.epochs is 'sixty' but should be a valid integer"),
         (r"epochs: \d+  #", "epochs: 1.5  #", r"train\.epochs is 1\.5 but should be a valid integer"),
         (r"epochs: \d+  #", "epochs: true  #", r"train\.epochs is True but should be a valid integer"),
-        (r"mirror_prob: \S+", "mirror_prob: 1.5", r"augment\.mirror_prob is 1\.5 but should be less than or equal to 1"),
+        (
+            r"mirror_prob: \S+",
+            "mirror_prob: 1.5",
+            r"augment\.mirror_prob is 1\.5 but should be less than or equal to 1",
+        ),
         (r"^  lr: \S+", "  lr: .nan", r"train\.lr is nan but should be"),
         ("  loss: l1 ", "  loss: l3 ", r"train\.loss is 'l3' but should be 'l1', 'smooth_l1', 'mse' or 'wing'"),
         ("    people: 70", "    people: 1", r"fetch\.synthetic\.people is 1 but should be greater"),
