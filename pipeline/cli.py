@@ -1,14 +1,23 @@
 """The command line: `python -m pipeline <command>`, installed as `keypoints`. Heavy imports wait for a command."""
 
 import ast
+import functools
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from pipeline.commands.compare import compare
+from pipeline.commands.export import export
+from pipeline.commands.filter import filter_faces
+from pipeline.commands.inspect import inspect
+from pipeline.commands.predict import predict
+from pipeline.commands.recipe import recipe
+from pipeline.commands.register import register
+from pipeline.commands.sweep import sweep
 from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
 
@@ -70,6 +79,25 @@ def _add_stage_command(name: str, summary: str) -> None:
 
 for _name, _summary in STAGES.items():
     _add_stage_command(_name, _summary)
+
+
+def _add_command(command: Callable[..., None], name: str | None = None) -> None:
+    @functools.wraps(command)
+    def guarded(*args: object, **options: object) -> None:
+        with errors_as_one_line():
+            command(*args, **options)
+
+    app.command(name)(guarded)
+
+
+_add_command(predict)
+_add_command(inspect)
+_add_command(filter_faces, "filter")
+_add_command(export)
+_add_command(recipe)
+_add_command(compare)
+_add_command(register)
+_add_command(sweep)
 
 
 @app.command()

@@ -55,6 +55,20 @@ class RunRecord:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def flatten_metrics(measured: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Numbers by dotted name, as `dvc metrics show` has them; an interval [low, high] becomes _low and _high."""
+    flat: dict[str, float] = {}
+    for name, value in measured.items():
+        match value:
+            case dict():
+                flat |= flatten_metrics(value, f"{prefix}{name}.")
+            case [float() | int() as low, float() | int() as high]:
+                flat |= {f"{prefix}{name}_low": low, f"{prefix}{name}_high": high}
+            case float() | int():
+                flat[f"{prefix}{name}"] = value
+    return flat
+
+
 def describe_experiment(store: Store) -> None:
     """Tell MLflow's pages what the runs are."""
     for name, value in _EXPERIMENT_TAGS.items():

@@ -6,6 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS_FOLDER = "pipeline/models"
 NETWORKS = ROOT / NETWORKS_FOLDER
+FRONT_DOOR = ROOT / "pipeline" / "__init__.py"
+"""Lends names of other modules, which load only when asked for."""
 
 
 def imported_modules(path: Path) -> set[str]:
@@ -35,7 +37,7 @@ def import_closure(start: Path) -> set[str]:
         if path not in found:
             found.add(path)
             modules = {m for m in imported_modules(path) if m.split(".")[0] == "pipeline"}
-            waiting += [file for file in map(file_of, sorted(modules)) if file]
+            waiting += [file for file in map(file_of, sorted(modules)) if file and file != FRONT_DOOR]
             if "pipeline.models.build_network" in modules:  # which imports them by name
                 waiting += NETWORKS.glob("*.py")
     files = {path.relative_to(ROOT).as_posix() for path in found if _has_code(path)}

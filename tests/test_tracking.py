@@ -17,6 +17,7 @@ from pipeline.checkpoint import load_model, save_model
 from pipeline.errors import DataError, TrackingError
 from pipeline.files import file_sha256
 from pipeline.live_run import training_run
+from pipeline.model_card import CARD
 from pipeline.models import build_network
 from pipeline.predict import predict_faces
 from pipeline.stages import track
@@ -81,6 +82,7 @@ def write_outputs(nme: float = 0.0371) -> None:
     paths.HISTORY.write_text("\n".join(["epoch,lr,train_loss,val_loss,val_nme", *rows]) + "\n")
     paths.CED.write_text("nme,model,mean_shape\n0.0,0.0,0.0\n")
     paths.PER_FRAME.write_text("sample_id,nme,known,worst_point\n")
+    CARD.write_text("# Model card\n")
     paths.LOCK.write_text("schema: '2.0'\n")
 
 
@@ -128,7 +130,7 @@ def test_live_training_then_track_is_one_complete_run(workspace: Path) -> None:
     assert run.inputs.dataset_inputs[0].dataset.name == "synthetic"
     assert artifacts(run, "figures") == ["figures/ced.png", "figures/faces.png"]
     assert {"dvc.lock", "reports"} <= set(artifacts(run))
-    assert len(artifacts(run, "reports")) == 4
+    assert len(artifacts(run, "reports")) == 5
 
 
 def test_everything_lies_in_the_main_workspace(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,6 +165,7 @@ def test_epochs_that_the_live_run_missed_are_filled_in(workspace: Path) -> None:
 def test_tracking_twice_changes_nothing(workspace: Path) -> None:
     run_track()
     before = [run.to_dictionary() for run in runs()]
+    CARD.write_text("# Model card\n")
     paths.LOCK.write_text("schema: '2.0'\nstages: {}\n")
     run_track()
     assert [run.to_dictionary() for run in runs()] == before

@@ -93,7 +93,7 @@ class CoarseToFine(nn.Module):
         if self.training or self.draft or not self.mirrored_view:
             points: Tensor = self.fine(standardize(cut_out))
             return points
-        straight, mirrored = self.fine(standardize(torch.cat([cut_out, cut_out.flip(-1)]))).chunk(2)
+        straight, mirrored = self.fine(standardize(torch.cat([cut_out, cut_out.flip(-1)]))).unflatten(0, (2, -1))
         with torch.autocast(cut_out.device.type, enabled=False):
             return torch.lerp(straight, unmirror_keypoints(mirrored, self.fine_px, self.mirror_shift), 0.5)
 

@@ -1,0 +1,70 @@
+"""Cut faces out of a picture as the network knows them: gray, square, the face in its place and at its size.
+
+A window is (centre x, centre y, side) in pixels of the picture.
+"""
+
+import cv2
+import numpy as np
+
+from pipeline.boxes import boxes_of_points
+from pipeline.geometry import resize_matrix
+
+FACE_FRAC = 0.37
+"""Size of the face (root of the area of the box round its 68 points) over the side of a training frame, on average."""
+FACE_CENTRE = (0.5, 0.542)
+"""Where the middle of that box lies in a training frame, on average, as shares of its side."""
+
+# libpng's whole-number weights; the shift makes OpenCV round down as libpng does, which reads the training frames.
+_LUMA = np.array([[9797 / 2**15, 19234 / 2**15, 3737 / 2**15, 2**-16 - 0.5]], np.float32)
+
+
+def to_gray(image: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 luma, bit for bit that of the training frames, of (H, W, 3) RGB or (H, W) gray uint8."""
+    return image if image.ndim == 2 else np.asarray(cv2.transform(image, _LUMA), np.uint8)
+
+
+def windows_of_points(points: np.ndarray) -> np.ndarray:
+    """(K, 3) windows that show the faces of (K, 68, 2) keypoints as an average training frame would."""
+    return windows_of_boxes(boxes_of_points(points))
+
+
+def windows_of_boxes(boxes: np.ndarray) -> np.ndarray:
+    """(K, 3) windows for (K, 4) boxes x, y, width, height round the 68 points."""
+    side = np.sqrt(np.maximum(boxes[:, 2] * boxes[:, 3], 1))[:, None] / FACE_FRAC
+    centre = boxes[:, :2] + boxes[:, 2:] / 2 - (np.array(FACE_CENTRE) - 0.5) * side
+    return np.concatenate([centre, side], 1)
+
+
+def cut(gray: np.ndarray, window: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """(side, side) uint8 of a window of an (H, W) picture and (3, 3) float64 `crop_from_picture`.
+
+    Only what lies inside the picture is resized, straight from its pixels; beyond its border the border repeats.
+    """
+    (left, right), (top, bottom) = (
+        _inside(middle, window[2], length) for middle, length in zip(window[:2], gray.shape[::-1], strict=True)
+    )
+    scale = side / window[2]
+    placed = [
+        _placed(start, end, middle, scale, side)
+        for start, end, middle in ((left, right, window[0]), (top, bottom, window[1]))
+    ]
+    (at_x, width), (at_y, height) = placed
+    part = gray[top:bottom, left:right]
+    shrinks = width * height < part.size
+    resized = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    square = cv2.copyMakeBorder(resized, at_y, side - height - at_y, at_x, side - width - at_x, cv2.BORDER_REPLICATE)
+    shift, back = np.eye(3), np.eye(3)
+    shift[:2, 2], back[:2, 2] = (at_x, at_y), (-left, -top)
+    return np.asarray(square, np.uint8), shift @ resize_matrix(part.shape, (height, width)) @ back
+
+
+def _inside(middle: float, side: float, length: int) -> tuple[int, int]:
+    """First and end pixel of the part of a window that lies in a picture `length` long; never empty."""
+    start = int(np.clip(round(middle + 0.5 - side / 2), 0, length - 1))
+    return start, int(np.clip(round(middle + 0.5 + side / 2), start + 1, length))
+
+
+def _placed(start: int, end: int, middle: float, scale: float, side: int) -> tuple[int, int]:
+    """Where pixels start..end of the picture begin in the crop, and how many pixels they become there."""
+    count = int(np.clip(round((end - start) * scale), 1, side))
+    return int(np.clip(round((start - 0.5 - middle) * scale + side / 2), 0, side - count)), count
