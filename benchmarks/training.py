@@ -19,7 +19,7 @@ def main() -> None:
     params = load_params()
     torch.manual_seed(0)
     device = best_device()
-    faces = labelled_faces(paths.PROCESSED / "train", device)
+    faces = labelled_faces(paths.PROCESSED / "train", params.preprocess.size_px, device)
     faces = Faces(*(part[: STEPS * params.train.batch_size] for part in (faces.images, faces.keypoints_crop)))
     none = Faces(faces.images[:0], faces.keypoints_crop[:0])
     mean_shape = faces.keypoints_crop.mean(0).cpu()
@@ -39,7 +39,7 @@ def main() -> None:
     amounts = Augmentation(**params.augment.model_dump())
 
     def product() -> None:
-        fit(network, faces, none, recipe=recipe, amounts=amounts, on_epoch=lambda epoch: None)
+        fit(network, faces, none, recipe=recipe, amounts=amounts, on_epoch=lambda epoch, state: None)
 
     mine, theirs = compare(product, bare, rounds=5)
     frames = STEPS * params.train.batch_size

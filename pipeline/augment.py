@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.geometry import apply_affine, face_size, mirror_matrix, similarity_about_centre, warp
-from pipeline.scheme import FLIP_INDEX
+from pipeline.geometry import apply_affine, mirror_keypoints, mirror_matrix, similarity_about_centre, warp
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ def augment(
 ) -> tuple[Tensor, Tensor]:
     """Changed copies of (B, 1, S, S) images in 0..1 and their (B, 68, 2) keypoints in crop pixels.
 
-    `generator` lives on the CPU, so that every device sees the same draws. `mirror_shift`: see `mirror_keypoints`.
+    `generator` lives on the CPU, so that every device sees the same draws; `mirror_shift`: see mirror_keypoints.
     """
     count, side = len(images), images.shape[-1]
     mirrored = (torch.rand(count, generator=generator) < amounts.mirror_prob).to(images.device)[:, None, None]
@@ -43,17 +42,6 @@ def augment(
     keypoints = torch.where(mirrored, mirror_keypoints(keypoints_crop, side, mirror_shift), keypoints_crop)
     changed = change_tone(warp(images, matrix, side), amounts, generator)
     return occlude(changed, amounts, generator), apply_affine(moved_from_mirrored, keypoints)
-
-
-def mirror_keypoints(keypoints_crop: Tensor, side: int, mirror_shift: Tensor | None = None) -> Tensor:
-    """(B, 68, 2) keypoints of mirrored frames `side` pixels wide, renumbered.
-
-    `mirror_shift` (68, 2), in face sizes, is what labels of mirrored frames would differ by from mirrored labels. It
-    is not 0 where labels lie to one side of what they name, as those made on a coarse grid do.
-    """
-    mirror = torch.from_numpy(mirror_matrix(side)).to(keypoints_crop)
-    mirrored = apply_affine(mirror[None], keypoints_crop)[:, torch.from_numpy(FLIP_INDEX)]
-    return mirrored if mirror_shift is None else mirrored + mirror_shift * face_size(keypoints_crop)[:, None, None]
 
 
 def random_similarity(count: int, side: int, amounts: Augmentation, generator: torch.Generator) -> Tensor:

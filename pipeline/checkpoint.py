@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from pipeline.errors import ModelError
@@ -22,11 +22,8 @@ _KEY = "facial_keypoints"
 def save_model(path: Path, network: nn.Module, description: Mapping[str, Any]) -> None:
     """Write weights and `description`: {"model": section of params.yaml, "preprocess": {"size_px", "fit"}}."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    try:
-        with whole(path) as partial:
-            save_file(tensors, partial, metadata={_KEY: json.dumps(description, sort_keys=True)})
-    except SafetensorError as error:
-        raise ModelError(f"{path} cannot be written ({error}); mend that place and train again") from None
+    with whole(path) as partial:
+        partial.write_bytes(save(tensors, {_KEY: json.dumps(description, sort_keys=True)}))
 
 
 def read_description(path: Path) -> dict[str, Any]:

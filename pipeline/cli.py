@@ -10,9 +10,14 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from pipeline.commands.compare import compare
+from pipeline.commands.export import export
 from pipeline.commands.filter import filter_faces
 from pipeline.commands.inspect import inspect
 from pipeline.commands.predict import predict
+from pipeline.commands.recipe import recipe
+from pipeline.commands.register import register
+from pipeline.commands.sweep import sweep
 from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
 
@@ -88,6 +93,11 @@ def _add_command(command: Callable[..., None], name: str | None = None) -> None:
 _add_command(predict)
 _add_command(inspect)
 _add_command(filter_faces, "filter")
+_add_command(export)
+_add_command(recipe)
+_add_command(compare)
+_add_command(register)
+_add_command(sweep)
 
 
 @app.command()

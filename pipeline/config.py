@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ConfigError
@@ -54,10 +55,14 @@ class CoarseToFine(Section):
     fine_margin_frac: Annotated[float, Ge(0), Le(1)]
     fine_width: Annotated[int, Ge(8), Le(128)]
     fine_pyramid: Annotated[int, Ge(8), Le(512)]
+    mirrored_view: bool
+    correction_ridge: Annotated[float, Gt(0), Le(1_000_000)]
 
 
 class Model(Section):
     name: NetworkName
+    weights: Literal["scratch", "pretrained"]
+    window_frac: Annotated[float, Gt(0), Le(1)]
     coarse_to_fine: CoarseToFine
 
 
@@ -76,6 +81,9 @@ class Train(Section):
     epochs: Annotated[int, Ge(1), Le(10_000)]
     batch_size: Annotated[int, Ge(1), Le(4096)]
     loss: Literal["l1", "smooth_l1", "mse", "wing"]
+    loss_unit: Literal["face_size", "50_px"]
+    optimizer: Literal["muon", "adamw"]
+    schedule: Literal["one_cycle", "constant"]
     lr: Annotated[float, Gt(0), Le(1)]
     weight_decay: Annotated[float, Ge(0), Le(1)]
     warmup_frac: Fraction
@@ -114,11 +122,19 @@ def load_params(path: Path = PARAMS) -> Params:
         values = YAML(typ="safe").load(path)
     except FileNotFoundError:
         raise ConfigError(f"{path} is not here; run from the root of the repository") from None
+    except DuplicateKeyError as error:
+        line, key = error.problem_mark.line + 1, error.problem.split('"')[1]
+        raise ConfigError(f"{path} line {line}: {key} stands twice in its section; remove one of the two") from None
     except (YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(
             f"{path} is not valid YAML: {reason}; mend it or restore it with: git checkout {path}"
         ) from None
+    return validate_params(values, path)
+
+
+def validate_params(values: Any, path: Path) -> Params:
+    """Check the contents of `path`. Raises ConfigError as `load_params` does."""
     try:
         return Params.model_validate(values)
     except ValidationError as error:
@@ -128,14 +144,20 @@ def load_params(path: Path = PARAMS) -> Params:
 
 def _explain(problem: Any) -> str:
     key = ".".join(str(part) for part in problem["loc"]) or "the file"
+    value = problem["input"]
     match problem["type"]:
         case "extra_forbidden":
             return f"{key} is not a known parameter; remove it or correct its name"
         case "missing":
             return f"{key} is missing; add it"
+        case "model_type":
+            held = "empty" if value is None else f"{value!r}"
+            return f"{key} is {held} but should hold parameters by name; restore it with: git checkout {PARAMS}"
+        case "int_type" if isinstance(value, float) and value.is_integer():
+            return f"{key} is the decimal number {value!r} but should be a whole one; write {int(value)}"
         case _:
             expected = problem["msg"].removeprefix("Input should be ")
-            return f"{key} is {problem['input']!r} but should be {expected}; change it"
+            return f"{key} is {value!r} but should be {expected}; change it"
 
 
 def flatten(section: BaseModel, prefix: str = "") -> dict[str, bool | int | float | str]:

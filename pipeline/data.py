@@ -145,9 +145,12 @@ def read_samples(path: Path) -> pd.DataFrame:
     """samples.csv with text as text and yes/no as booleans; `known` is missing outside test."""
     kinds: dict[str, str] = dict.fromkeys(SAMPLE_COLUMNS, "str") | {"labelled": "bool", "known": "boolean"}
     try:
-        return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"known": [""]})
+        table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"known": [""]})
+        if lacking := [column for column in SAMPLE_COLUMNS if column not in table]:
+            raise ValueError(f"it lacks the columns {', '.join(lacking)}")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: {error}; make it again with: dvc repro -f split") from None
+    return table
 
 
 def read_json(path: Path) -> Any:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.scheme import FLIP_INDEX
+
 
 def resize_matrix(source_hw: tuple[int, int], target_hw: tuple[int, int]) -> np.ndarray:
     """(3, 3) float64 `target_from_source` of a resize between two sizes given as (height, width)."""
@@ -82,6 +84,22 @@ def similarity_about_centre(side: int, *, turn_rad: Tensor, scale: Tensor, shift
 def mirror_matrix(side: int) -> np.ndarray:
     """(3, 3) float32 matrix that mirrors x in an image `side` pixels wide."""
     return np.array([[-1, 0, side - 1], [0, 1, 0], [0, 0, 1]], np.float32)
+
+
+def mirror_keypoints(keypoints: Tensor, side: int, shift: Tensor | None = None) -> Tensor:
+    """(B, 68, 2) keypoints of mirrored images `side` pixels wide, renumbered.
+
+    `shift` (68, 2), in face sizes, is what labels of mirrored images differ by from mirrored labels. It is not 0 where
+    labels lie to one side of what they name, as those made on a coarse grid do.
+    """
+    mirror = torch.from_numpy(mirror_matrix(side)).to(keypoints)
+    mirrored = apply_affine(mirror[None], keypoints)[:, torch.from_numpy(FLIP_INDEX)]
+    return mirrored if shift is None else mirrored + shift * face_size(keypoints)[:, None, None]
+
+
+def unmirror_keypoints(keypoints: Tensor, side: int, shift: Tensor) -> Tensor:
+    """The inverse of `mirror_keypoints`."""
+    return mirror_keypoints(keypoints - shift * face_size(keypoints)[:, None, None], side)
 
 
 def to_3x3(matrix: Tensor) -> Tensor:

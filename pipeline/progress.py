@@ -10,23 +10,48 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 SILENT_S = 2.0
-"""Work shorter than this shows nothing."""
+"""Work shorter than this shows nothing on a terminal."""
+FIRST_LINE_S = 5.0
 LINE_EVERY_S = 20.0
-"""Seconds between lines when the output is not a terminal."""
+"""Seconds to the first line and between lines when the output is not a terminal."""
 
 
-def progress(items: Iterable[T], *, label: str, total: int, unit: str) -> Iterator[T]:
-    """Yield `items`, showing on stderr how many of `total` are done, the rate and the time left."""
+def progress(items: Iterable[T], *, label: str, total: int, unit: str, done: int = 0) -> Iterator[T]:
+    """Yield `items`, showing on stderr how many of `total` are done, the rate and the time left.
+
+    `done` counts those that an earlier process did.
+    """
     if sys.stderr.isatty():
-        yield from tqdm(items, desc=label, total=total, unit=f" {unit}", delay=SILENT_S, dynamic_ncols=True)
+        bar = tqdm(items, desc=label, total=total, initial=done, unit=f" {unit}", delay=SILENT_S, dynamic_ncols=True)
+        yield from bar
         return
-    start = time.monotonic()
-    last_line = start + SILENT_S - LINE_EVERY_S
-    for done, item in enumerate(items, start=1):
+    lines = _Lines(label, total, unit, done)
+    for item in items:
         yield item
+        lines.advance()
+
+
+class _Lines:
+    """Lines on stderr: the first after a while, then now and then, and one at the end if there was any."""
+
+    def __init__(self, label: str, total: int, unit: str, done: int) -> None:
+        self.label, self.total, self.unit, self.done = label, total, unit, done
+        self.start = time.monotonic()
+        self.next_line = self.start + FIRST_LINE_S
+        self.shown = False
+        self.rate_since, self.rate_from = self.start, done
+
+    def advance(self) -> None:
         now = time.monotonic()
-        if now - last_line >= LINE_EVERY_S:
-            last_line = now
-            rate = done / (now - start)
-            left = max(0, total - done) / rate
-            print(f"{label}: {done}/{total} {unit}, {rate:.3g}/s, {left:.0f} s left", file=sys.stderr, flush=True)
+        self.done += 1
+        if now >= self.next_line or (self.shown and self.done == self.total):
+            self.shown, self.next_line = True, now + LINE_EVERY_S
+            print(self._line(now), file=sys.stderr, flush=True)
+        if self.rate_since == self.start:  # the first item also waits for workers and memory: it tells no rate
+            self.rate_since, self.rate_from = now, self.done
+
+    def _line(self, now: float) -> str:
+        rate = (self.done - self.rate_from) / (now - self.rate_since)
+        left = self.total - self.done
+        rest = f"{left / rate:.0f} s left" if left > 0 else f"{now - self.start:.0f} s in all"
+        return f"{self.label}: {self.done}/{self.total} {self.unit}, {rate:.3g}/s, {rest}"

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import DataError
 
-PIXEL_LIMIT = 200_000_000
+PIXEL_LIMIT = 150_000_000
 """More pixels are refused before they are decoded: a small file can unpack to more memory than there is."""
 _BYTE_LIMIT = 2**30
 
@@ -44,10 +44,13 @@ def read_picture(source: Path | bytes) -> np.ndarray:
     content = source if isinstance(source, bytes) else _content(source)
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            _refuse_huge(name, image)
+            if image.width * image.height > PIXEL_LIMIT:
+                raise Image.DecompressionBombError
             return np.array(_rgb(_upright(image)))
-    except DataError:
-        raise
+    except Image.DecompressionBombError:  # Pillow raises it too, from a higher limit
+        raise DataError(
+            f"{name} has more than {PIXEL_LIMIT // 1_000_000} million pixels, which may not fit into memory; shrink it"
+        ) from None
     except UnidentifiedImageError:
         raise DataError(
             f"{name} is {'no picture of a known kind' if content else 'empty'}; give a JPEG, PNG, WebP, TIFF or BMP"
@@ -67,14 +70,6 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); correct the path or its permissions") from None
-
-
-def _refuse_huge(name: str, image: Image.Image) -> None:
-    if image.width * image.height > PIXEL_LIMIT:
-        raise DataError(
-            f"{name} has {image.width} x {image.height} pixels, more than the {PIXEL_LIMIT // 1_000_000} million that "
-            "fit into memory safely; make it smaller"
-        )
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -13,11 +13,16 @@ from typing import Any
 
 from pipeline import tracking
 from pipeline.files import file_sha256
-from pipeline.tracking import MODEL_DIGEST, TRACK_DIGEST, Store, Value, find_runs
+from pipeline.tracking import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value, find_runs
 
 MODEL_NAME = "model"
 """The same for every network, so that `runs:/<run id>/model` loads the model of any run."""
 
+_EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # else its pages are those for language models
+    "mlflow.note.content": "Runs of the keypoint pipeline, one for each `dvc repro` or `dvc exp run` that computed "
+    "something, named after its network or experiment and its keypoint error (NME) on the official test.",
+}
 _MODEL_NEEDS = ["mlflow", "numpy", "opencv-python-headless", "safetensors", "torch"]
 _PACKAGE = Path(__file__).parent
 
@@ -36,8 +41,8 @@ class RunRecord:
     params: Mapping[str, Value]
     """Dotted name -> value."""
     metrics: Mapping[str, float]
-    curves: Mapping[int, Mapping[str, float | None]]
-    """Epoch -> column of history.csv -> value, None where there is none."""
+    curves: Curves
+    """Columns of history.csv."""
     artifacts: Mapping[Path, str]
     """File -> folder among the artifacts of the run, "" for their root."""
     lock: Path
@@ -50,6 +55,26 @@ class RunRecord:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def flatten_metrics(measured: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Numbers by dotted name, as `dvc metrics show` has them; an interval [low, high] becomes _low and _high."""
+    flat: dict[str, float] = {}
+    for name, value in measured.items():
+        match value:
+            case dict():
+                flat |= flatten_metrics(value, f"{prefix}{name}.")
+            case [float() | int() as low, float() | int() as high]:
+                flat |= {f"{prefix}{name}_low": low, f"{prefix}{name}_high": high}
+            case float() | int():
+                flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def describe_experiment(store: Store) -> None:
+    """Tell MLflow's pages what the runs are."""
+    for name, value in _EXPERIMENT_TAGS.items():
+        store.client.set_experiment_tag(store.experiment_id, name, value)
+
+
 def keep(record: RunRecord) -> bool:
     """Complete the run that `train` logged live, or make one from the files; False if a run holds all of it already.
 
@@ -59,6 +84,7 @@ def keep(record: RunRecord) -> bool:
     with tracking.mlflow_errors():
         store = tracking.open_store()
         tracking.close_dead_runs(store)
+        describe_experiment(store)
         begun = find_runs(store, TRACK_DIGEST, digest)
         if any(run.info.status == "FINISHED" for run in begun):
             return False
@@ -76,9 +102,13 @@ def keep(record: RunRecord) -> bool:
 
 
 def _begin(store: Store, record: RunRecord, runs: list[Any]) -> str:
-    """Open the first of `runs` again, or a new one if there is none."""
+    """Open the first of `runs` again, or a new one if there is none; others that finished the same training go."""
+    for surplus in runs[1:]:
+        if surplus.info.status == "FINISHED":
+            store.client.delete_run(surplus.info.run_id)
     if not runs:
-        return str(store.client.create_run(store.experiment_id, run_name=record.name).info.run_id)
+        tags = tracking.process_tags()
+        return str(store.client.create_run(store.experiment_id, tags=tags, run_name=record.name).info.run_id)
     run_id = str(runs[0].info.run_id)
     store.client.update_run(run_id, status="RUNNING", name=record.name)
     return run_id
@@ -109,16 +139,7 @@ def _git(*arguments: str) -> str:
 def _fill(store: Store, run_id: str, record: RunRecord) -> None:
     client = store.client
     tracking.log_params(store, run_id, record.params)
-    logged = {
-        (name, point.step)
-        for name in client.get_run(run_id).data.metrics
-        for point in client.get_metric_history(run_id, name)
-    }
-    missing = {
-        epoch: {name: value for name, value in values.items() if (name, epoch) not in logged}
-        for epoch, values in record.curves.items()
-    }
-    tracking.log_epochs(store, run_id, missing)
+    tracking.log_epochs(store, run_id, tracking.lacking(record.curves, tracking.logged_points(store, run_id)))
     _log_dataset(store, run_id, record.dataset)
     for path, folder in record.artifacts.items():
         client.log_artifact(run_id, str(path), folder or None)

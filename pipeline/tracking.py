@@ -1,14 +1,14 @@
-"""Where MLflow keeps the runs, and what train says to it while it works. MLflow is a view of the runs, DVC the record.
+"""Where MLflow keeps the runs. MLflow is a view of the runs, DVC the record.
 
 By default the store is `mlflow.db` and `mlartifacts/` in the main workspace, by absolute paths: temporary experiments
 of DVC run in folders that vanish. `MLFLOW_TRACKING_URI` names another one. mlflow takes seconds to import, so only
-functions import it, and only here, in run_record.py and in pyfunc_model.py.
+functions import it, and only here, in run_record.py and in pyfunc_model.py. Every training depends on this file and
+live_run.py: what only `track` or `ui` needs stands in run_record.py.
 """
 
 import json
 import os
 import socket
-import sys
 import textwrap
 import time
 import warnings
@@ -18,17 +18,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from filelock import FileLock
-from tqdm import tqdm
 
 from pipeline.errors import TrackingError
 from pipeline.paths import workspace_root
 
 EXPERIMENT = "facial-keypoints"
-_EXPERIMENT_TAGS = {
-    "mlflow.experimentKind": "custom_model_development",  # else its pages are those for language models
-    "mlflow.note.content": "Runs of the keypoint pipeline, one for each `dvc repro` or `dvc exp run` that computed "
-    "something, named after its network or experiment and its keypoint error (NME) on the official test.",
-}
 MODEL_DIGEST = "model_digest"
 """Tag of a run: SHA-256 of its model.safetensors, by which `track` finds the run that `train` logged."""
 TRACK_DIGEST = "track_digest"
@@ -46,6 +40,8 @@ _SETTINGS = {
 }
 
 Value = bool | int | float | str
+Curves = Mapping[int, Mapping[str, float | None]]
+"""Epoch -> curve -> value, None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +99,7 @@ def open_store() -> Store:
             # A server knows where artifacts go; with a bare database MLflow would take ./mlruns.
             served = uri.startswith(("http://", "https://"))
             location = None if served else (workspace_root().resolve() / "mlartifacts").as_uri()
-            return Store(client, client.create_experiment(EXPERIMENT, location, _EXPERIMENT_TAGS))
+            return Store(client, client.create_experiment(EXPERIMENT, location))
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         return Store(client, experiment.experiment_id)
@@ -140,80 +136,6 @@ def _alive(pid: int) -> bool:
     return True
 
 
-class LiveRun:
-    """The MLflow run of a training that is under way.
-
-    MLflow's first failure is told and ends the live curves. The end of the run is tried all the same, so that `track`
-    finds it and fills in what it missed.
-    """
-
-    def __init__(self) -> None:
-        self._store: Store | None = None
-        self._run_id = ""
-        self._failed = False
-
-    def open(self, params: Mapping[str, Value]) -> None:
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # no training waits longer for a curve
-        name = os.environ.get("DVC_EXP_NAME") or f"{params.get('model.name', 'model')} in training"
-        with self._outliving_failures():
-            store = open_store()
-            close_dead_runs(store)
-            run = store.client.create_run(store.experiment_id, tags=process_tags(), run_name=name)
-            self._store, self._run_id = store, run.info.run_id
-            log_params(store, self._run_id, params)
-
-    def log(self, epoch: int, values: Mapping[str, float | None]) -> None:
-        """Add one point to each curve, e.g. {"train_loss": 0.1, "val_nme": None, "lr": 1e-3}; None adds nothing."""
-        if self._store and not self._failed:
-            with self._outliving_failures():
-                log_epochs(self._store, self._run_id, {epoch: values})
-
-    def finish(self, model_digest: str) -> None:
-        """Tag the run with the digest of the weights it made, so that `track` finds it.
-
-        If `track` has taken up a run with the same weights, this one is deleted instead: `track` would leave it as it
-        is, or, where nothing that it records has changed, not even run.
-        """
-        if self._store:
-            with self._outliving_failures():
-                if any(TRACK_DIGEST in run.data.tags for run in find_runs(self._store, MODEL_DIGEST, model_digest)):
-                    self._store.client.delete_run(self._run_id)
-                    self._store = None
-                else:
-                    self._store.client.set_tag(self._run_id, MODEL_DIGEST, model_digest)
-
-    def close(self, status: str) -> None:
-        if self._store:
-            with self._outliving_failures():
-                self._store.client.set_terminated(self._run_id, status)
-
-    @contextmanager
-    def _outliving_failures(self) -> Iterator[None]:
-        try:
-            with quiet():
-                yield
-        except Exception as error:  # of a type that depends on the store; no training may die of it
-            if not self._failed:
-                tqdm.write(
-                    f"warning: MLflow at {store_uri()} failed: {gist(error)}; training goes on without live curves",
-                    file=sys.stderr,
-                )
-            self._failed = True
-
-
-@contextmanager
-def training_run(params: Mapping[str, Value]) -> Iterator[LiveRun]:
-    """Log a training live: open a run, let the body `log` each epoch and `finish`, close the run as the body ends."""
-    run = LiveRun()
-    run.open(params)
-    try:
-        yield run
-    except BaseException as error:
-        run.close("FAILED" if isinstance(error, Exception) else "KILLED")
-        raise
-    run.close("FINISHED")
-
-
 def set_tags(store: Store, run_id: str, tags: Mapping[str, str]) -> None:
     from mlflow.entities import RunTag
 
@@ -227,10 +149,22 @@ def log_params(store: Store, run_id: str, params: Mapping[str, Value]) -> None:
     store.client.log_batch(run_id, params=[Param(*item) for item in as_written.items()])
 
 
-def log_epochs(
-    store: Store, run_id: str, epochs: Mapping[int, Mapping[str, float | None]], model_id: str | None = None
-) -> None:
-    """Add points to the curves of a run, and of a logged model if one is named; epoch -> name -> value."""
+def logged_points(store: Store, run_id: str) -> set[tuple[str, int]]:
+    """(curve, epoch) of every point that a run holds."""
+    curves = store.client.get_run(run_id).data.metrics
+    return {(name, point.step) for name in curves for point in store.client.get_metric_history(run_id, name)}
+
+
+def lacking(epochs: Curves, logged: set[tuple[str, int]]) -> Curves:
+    """The points that are not among those `logged`."""
+    return {
+        epoch: {name: value for name, value in values.items() if (name, epoch) not in logged}
+        for epoch, values in epochs.items()
+    }
+
+
+def log_epochs(store: Store, run_id: str, epochs: Curves, model_id: str | None = None) -> None:
+    """Add points to the curves of a run, and of a logged model if one is named."""
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -14,9 +13,20 @@ from pipeline.device import mixed_precision
 from pipeline.errors import ModelError
 from pipeline.losses import keypoint_loss
 from pipeline.metrics import nme
-from pipeline.optim import WeightAverage, make_optimizer, one_cycle
+from pipeline.optim import WeightAverage, make_optimizer, rate_factor
 from pipeline.progress import progress
 from pipeline.scheme import POINTS
+from pipeline.training_state import (
+    State,
+    load_optimizer_state,
+    load_random_state,
+    named,
+    optimizer_state,
+    part,
+    random_state,
+)
+
+_EVALUATED_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,9 @@ class Recipe:
     epochs: int
     batch_size: int
     loss: str
+    loss_unit: str
+    optimizer: str
+    schedule: str
     lr: float
     weight_decay: float
     warmup_frac: float
@@ -67,62 +80,103 @@ def fit(
     *,
     recipe: Recipe,
     amounts: Augmentation,
-    on_epoch: Callable[[Epoch], None],
+    on_epoch: Callable[[Epoch, State], None],
+    resume: State | None = None,
 ) -> nn.Module:
     """Train `network` in place on the device of `train`; returns a copy with averaged weights, in eval mode.
 
-    Validation measures the averaged weights. Raises ModelError when the loss is no longer finite.
+    Validation measures the averaged weights. `on_epoch` hears of each epoch and gets the state after it, which is good
+    until it returns; given as `resume`, a training goes on from there, bit for bit as if it had never stopped. Raises
+    ModelError when the loss is no longer finite.
     """
-    training = Training(network, recipe, amounts, train.images.device)
-    epoch_steps = training.steps(len(train)) // recipe.epochs
-    schedule = training.schedule(len(train))
-    batches = progress(training.batches(train), label="train", total=recipe.epochs * epoch_steps, unit="steps")
-    for epoch in range(1, recipe.epochs + 1):
-        lr = float(schedule.get_last_lr()[0])
-        losses = []
-        for images, keypoints in itertools.islice(batches, epoch_steps):
-            losses.append(training.step(images, keypoints))
-            schedule.step()
-        train_loss = torch.stack(losses).mean().item()
+    training = Training(network, recipe, amounts, train)
+    if resume is not None:
+        training.load_state(resume)
+    for epoch, batches in training.epochs():
+        lr = training.set_rate()
+        train_loss = torch.stack([training.step(*batch) for batch in batches]).mean().item()
         if not np.isfinite(train_loss):
             raise ModelError(f"the loss became {train_loss} in epoch {epoch}; lower train.lr and run again")
-        on_epoch(Epoch(epoch, lr, train_loss, *validate(training.average.network, val, recipe)))
+        if epoch == recipe.epochs:
+            finish(training.average.network, train)
+        on_epoch(Epoch(epoch, lr, train_loss, *validate(training.average.network, val, recipe)), training.state())
     return training.average.network
 
 
 class Training:
     """A network on its way: its optimizer, the average of its weights, and the random draws."""
 
-    def __init__(self, network: nn.Module, recipe: Recipe, amounts: Augmentation, device: torch.device) -> None:
+    def __init__(self, network: nn.Module, recipe: Recipe, amounts: Augmentation, faces: Faces) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # convolutions take half the time on the CPU
-        self.recipe, self.amounts = recipe, amounts
+        self.recipe, self.amounts, self.faces = recipe, amounts, faces
+        self.device = faces.images.device
         self.generator = torch.Generator().manual_seed(recipe.seed)
-        self.mirror_shift = nn.Parameter(torch.zeros(POINTS, 2, device=device))
-        self.optimizer = make_optimizer(network, self.mirror_shift, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        own_shift = getattr(network, "mirror_shift", None)
+        self.mirror_shift = nn.Parameter(torch.zeros(POINTS, 2, device=self.device)) if own_shift is None else own_shift
+        self.optimizer = make_optimizer(
+            recipe.optimizer, network, self.mirror_shift, lr=recipe.lr, weight_decay=recipe.weight_decay
+        )
+        self.peak_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.average = WeightAverage(network, recipe.ema_decay)
+        set_draft(self.average.network, True)
+        # Whole batches only, so that every step sees as many frames; a set smaller than a batch is one batch.
+        self.epoch_steps = max(1, len(faces) // recipe.batch_size)
 
-    def steps(self, frames: int) -> int:
-        return self.recipe.epochs * _batches_per_epoch(frames, self.recipe.batch_size)
+    def epochs(self) -> Iterator[tuple[int, Iterator[tuple[Tensor, Tensor]]]]:
+        """Number and batches of each epoch that is still to come."""
+        done, total = self.average.updates, self.recipe.epochs * self.epoch_steps
+        batches = progress(self._batches(), label="train", total=total, done=done, unit="steps")
+        for epoch in range(done // self.epoch_steps + 1, self.recipe.epochs + 1):
+            yield epoch, itertools.islice(batches, self.epoch_steps)
+        next(batches, None)  # there is none: it ends the progress
 
-    def schedule(self, frames: int) -> torch.optim.lr_scheduler.LRScheduler:
-        factor = partial(one_cycle, steps=self.steps(frames), warmup_frac=self.recipe.warmup_frac)
-        return torch.optim.lr_scheduler.LambdaLR(self.optimizer, factor)
-
-    def batches(self, faces: Faces) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Every epoch all faces in a new order."""
         size = self.recipe.batch_size
-        for _ in range(self.recipe.epochs):
-            order = torch.randperm(len(faces), generator=self.generator)
-            for index in range(_batches_per_epoch(len(faces), size)):
-                yield faces.batch(order[index * size : (index + 1) * size])
+        for _ in range(self.average.updates // self.epoch_steps, self.recipe.epochs):
+            order = torch.randperm(len(self.faces), generator=self.generator)
+            for index in range(self.epoch_steps):
+                yield self.faces.batch(order[index * size : (index + 1) * size])
+
+    def set_rate(self) -> float:
+        """Set the learning rate of the next step; returns that of the weights."""
+        steps = self.recipe.epochs * self.epoch_steps
+        factor = rate_factor(
+            self.recipe.schedule, self.average.updates, steps=steps, warmup_frac=self.recipe.warmup_frac
+        )
+        for group, peak in zip(self.optimizer.param_groups, self.peak_rates, strict=True):
+            group["lr"] = factor * peak
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def state(self) -> State:
+        """What `load_state` needs; the tensors are those that the next step changes."""
+        return {
+            **named("network", self.network.state_dict()),
+            **named("average", self.average.network.state_dict()),
+            **named("optimizer", optimizer_state(self.optimizer)),
+            **named("random", random_state(self.generator, self.device)),
+            "mirror_shift": self.mirror_shift.detach().clone(),  # maybe one of the network's own
+            "updates": torch.tensor(self.average.updates),
+        }
+
+    def load_state(self, state: State) -> None:
+        """Become the training that `state` is of; tensors keep their layout in memory, on which bits depend."""
+        self.network.load_state_dict(part("network", state))
+        self.average.network.load_state_dict(part("average", state))
+        load_optimizer_state(self.optimizer, part("optimizer", state))
+        load_random_state(part("random", state), self.generator, self.device)
+        self.mirror_shift.data.copy_(state["mirror_shift"])
+        self.average.updates = int(state["updates"])
+        set_draft(self.average.network, self.average.updates < self.recipe.epochs * self.epoch_steps)
 
     def step(self, images: Tensor, keypoints: Tensor) -> Tensor:
         """One step on a batch; returns its loss."""
+        self.set_rate()
         images, keypoints = augment(images, keypoints, self.amounts, self.generator, self._learned_shift())
         self.network.train()
         with mixed_precision(images.device):
             estimates = self.network(images)
-        loss = keypoint_loss(self.recipe.loss, estimates.float(), keypoints)
+        loss = keypoint_loss(self.recipe.loss, self.recipe.loss_unit, estimates.float(), keypoints)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.optimizer.step()
@@ -134,9 +188,18 @@ class Training:
         return self.mirror_shift if self.amounts.mirror_prob < 1 else None
 
 
-def _batches_per_epoch(frames: int, batch_size: int) -> int:
-    """Whole batches only, so that every step sees as many frames; a set smaller than a batch is one batch."""
-    return max(1, frames // batch_size)
+def set_draft(network: nn.Module, draft: bool) -> None:
+    """Tell a network that answers better for more time whether it should be quick about it."""
+    if hasattr(network, "draft"):
+        network.draft = draft  # type: ignore[assignment]  # it says so itself
+
+
+def finish(network: nn.Module, faces: Faces) -> None:
+    """Let a network that corrects its answers by the frames it was trained on do so."""
+    set_draft(network, False)
+    fit_own = getattr(network, "fit_correction", None)
+    if fit_own is not None:
+        fit_own(faces.batch(rows) for rows in torch.split(torch.arange(len(faces)), _EVALUATED_AT_ONCE))
 
 
 def validate(network: nn.Module, faces: Faces, recipe: Recipe) -> tuple[float, float] | tuple[None, None]:
@@ -145,9 +208,9 @@ def validate(network: nn.Module, faces: Faces, recipe: Recipe) -> tuple[float, f
         return None, None
     losses, errors = [], []
     with torch.inference_mode():
-        for rows in torch.split(torch.arange(len(faces)), recipe.batch_size):
+        for rows in torch.split(torch.arange(len(faces)), _EVALUATED_AT_ONCE):
             images, keypoints = faces.batch(rows)
             estimates = network(images)
-            losses.append(keypoint_loss(recipe.loss, estimates, keypoints).item() * len(rows))
+            losses.append(keypoint_loss(recipe.loss, recipe.loss_unit, estimates, keypoints).item() * len(rows))
             errors.append(nme(estimates[:, -1].cpu().numpy(), keypoints.cpu().numpy()))
     return sum(losses) / len(faces), float(np.concatenate(errors).mean())

@@ -6,6 +6,7 @@ import sys
 
 from pipeline import tracking
 from pipeline.errors import TrackingError
+from pipeline.run_record import describe_experiment
 
 HOST = "127.0.0.1"
 
@@ -21,9 +22,10 @@ def serve(port: int) -> None:
         return
     _refuse_taken(port)
     with tracking.mlflow_errors():
-        experiment_id = tracking.open_store().experiment_id
+        store = tracking.open_store()
+        describe_experiment(store)
     # Without the workflow, MLflow shows its pages for language models.
-    page = f"http://{HOST}:{port}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+    page = f"http://{HOST}:{port}/#/experiments/{store.experiment_id}/runs?workflowType=machine_learning"
     print(f"Up in a few seconds: {page} (Ctrl+C ends it)", flush=True)
     # As it comes, MLflow starts fifteen processes and takes four times as long.
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}

@@ -8,7 +8,18 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from pipeline.recipe import write_values
 from tests.imports import ROOT
+
+SMALL = {
+    "fetch.source": "synthetic",
+    "fetch.synthetic.people": 8,
+    "fetch.synthetic.clips": 1,
+    "split.val_people_frac": 0.25,
+    "model.coarse_to_fine.fine_width": 8,
+    "train.batch_size": 8,
+    "evaluate.bootstrap_samples": 50,
+}
 
 
 class Checkout:
@@ -33,6 +44,11 @@ class Checkout:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
         self.run("git", "init", "-q")
+        self.commit()
+
+    def make_small(self, *, epochs: int) -> None:
+        """Set and commit parameters with which the whole pipeline takes a minute."""
+        write_values({**SMALL, "train.epochs": epochs}, self.folder / "params.yaml")
         self.commit()
 
     def commit(self) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from pipeline import tracking
 from tests.dataset import write_raw
 
 settings.register_profile("any machine", deadline=None)  # a busy machine is no failure
@@ -24,3 +25,14 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def raw(workspace: Path) -> Path:
     return write_raw(workspace / "data" / "raw")
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database with its tables, made once: making it takes seconds."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    with tracking.quiet():
+        import mlflow
+
+        mlflow.MlflowClient(f"sqlite:///{path}").get_experiment_by_name("none")
+    return path

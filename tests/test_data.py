@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.data import load_arrays, read_gray, read_keypoints_csv, write_json, write_keypoints_csv
+from pipeline.data import load_arrays, read_gray, read_keypoints_csv, read_samples, write_json, write_keypoints_csv
 from pipeline.errors import DataError
 
 
@@ -109,3 +109,9 @@ def test_json_refuses_nan(tmp_path):
 def test_missing_arrays_are_named(tmp_path):
     with pytest.raises(DataError, match="dvc repro preprocess"):
         load_arrays(tmp_path)
+
+
+def test_a_list_of_samples_without_its_columns_is_named(tmp_path):
+    (tmp_path / "samples.csv").write_text("sample_id,file\na,b\n")
+    with pytest.raises(DataError, match=r"samples\.csv: it lacks the columns folder, person.*dvc repro -f split"):
+        read_samples(tmp_path / "samples.csv")

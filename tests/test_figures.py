@@ -9,14 +9,21 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from pipeline import breakdowns, checkpoint, config, figures, paths, pictures, style
-from pipeline.data import SAMPLE_COLUMNS, write_json, write_keypoints_csv
+from pipeline.data import SAMPLE_COLUMNS, read_json, read_samples, write_json, write_keypoints_csv
 from pipeline.errors import DataError
 from pipeline.geometry import transform_points
+from pipeline.model_card import CARD, model_card
 from pipeline.scheme import POINTS
 from pipeline.stages import render
+from tests.imports import ROOT
 
 SIDE = 64
 RENDER = config.Render(faces_per_row=3, random_rows=2, seed=0)
+
+
+def run() -> None:
+    params = config.load_params(ROOT / "params.yaml")
+    render.run(preprocess=params.preprocess, train=params.train, render=RENDER)
 
 
 class FirstThenShape(nn.Module):
@@ -76,7 +83,11 @@ def write_inputs(labelled: int = 6, *, unseen: bool = False) -> None:
     write_keypoints_csv(paths.PREDICTIONS, names, (truth + np.array([1, 0]))[::-1])
     unseen_faces = 1 if unseen else 0
     groups = {"test": group(labelled), "test_known_people": group(labelled - unseen_faces)}
-    write_json(paths.METRICS, {"dataset": "synthetic", **groups, "test_unseen_people": group(unseen_faces)})
+    others = {"regions": {"jaw": 0.05, "right_brow": 0.04}, "baseline_mean_shape": {"nme": 0.25}}
+    network = {"name": "coarse_to_fine", "parameters": 12345}
+    report = {"dataset": "synthetic", "model": network, **groups, "test_unseen_people": group(unseen_faces), **others}
+    write_json(paths.METRICS, report)
+    write_json(paths.DATASET, {"dataset": "synthetic", "revision": "synthetic", "files": 9, "sha256": "ab" * 32})
     paths.HISTORY.write_text("epoch,lr,train_loss,val_loss,val_nme\n1,0.001,2.5,,\n")
     paths.CED.write_text("nme,model,mean_shape\n0.0,0,0\n0.08,0.75,0.1\n0.16,1,0.2\n")
 
@@ -91,11 +102,13 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_render_writes_the_same_bytes_twice_whatever_the_users_style(workspace: Path) -> None:
     write_inputs()
-    render.run(render=RENDER)
+    run()
     first = {path.name: path.read_bytes() for path in paths.FIGURES.iterdir()}
+    card = CARD.read_bytes()
     with mpl.rc_context({"font.size": 20, "axes.grid": True, "savefig.dpi": 30}):
-        render.run(render=RENDER)
+        run()
     assert {path.name: path.read_bytes() for path in paths.FIGURES.iterdir()} == first
+    assert CARD.read_bytes() == card
     assert sorted(first) == sorted(render.FILES)
     assert all(content.startswith(b"\x89PNG") and b"Software" not in content for content in first.values())
 
@@ -103,42 +116,72 @@ def test_render_writes_the_same_bytes_twice_whatever_the_users_style(workspace: 
 @pytest.mark.parametrize("labelled", [1, 2, 25])
 def test_render_works_on_very_few_faces_with_and_without_unseen_people(workspace: Path, labelled: int) -> None:
     write_inputs(labelled, unseen=labelled > 1)
-    render.run(render=RENDER)
+    run()
     assert sorted(path.name for path in paths.FIGURES.iterdir()) == sorted(render.FILES)
 
 
 def test_errors_on_the_figures_are_those_of_predictions_matched_by_name(workspace: Path) -> None:
     write_inputs()
-    drawn = dict(zip(render.FILES, render._figures(RENDER), strict=True))
+    drawn = dict(zip(render.FILES, render._figures(render._read_measured(), RENDER), strict=True))
     # Every prediction is 1 px off and the outer eye corners are 20 px apart: 5 % everywhere.
     assert "hardest: 5.0 %" in texts(drawn["error_by_point.png"])
     assert "5.0 %  known" in texts(drawn["faces.png"])
     assert "20 to 30\nn = 6" in texts(drawn["error_by_group.png"])
 
 
+def test_the_card_tells_people_results_and_limits(workspace: Path) -> None:
+    write_inputs(unseen=True)
+    run()
+    card = CARD.read_text()
+    assert "**5.00 %** on 6 labelled test frames of synthetic, **5.00 %** on people it never saw" in card
+    assert "| all | 6 | 5.00 % | 4.00 % to 6.00 % | 40.0 % | 25.0 % |" in card
+    assert "| test | 7 | 6 | 1 |" in card
+    assert "| of these, people never seen | 1 | 1 | 1 |" in card
+    assert "| 20 to 30 px | 6 | 5.00 % |" in card  # the eye corners are 20 px apart, every prediction 1 px off
+    assert "| right brow | 4.00 % |" in card
+    assert "| `train.seed` | `0` |" in card
+    assert "1 people, none of them real" in card
+
+
+def test_the_card_leaves_out_people_never_seen_where_there_are_none(workspace: Path) -> None:
+    write_inputs()
+    run()
+    assert "| people never seen |" not in CARD.read_text()
+    assert "people it never saw" not in CARD.read_text()
+
+
+def test_the_card_of_real_frames_names_their_origin_and_licence(workspace: Path) -> None:
+    write_inputs()
+    dataset = read_json(paths.DATASET) | {"dataset": "youtube-faces"}
+    samples, sizes = read_samples(paths.SAMPLES), {"20 to 30": np.array([0.05])}
+    card = model_card(read_json(paths.METRICS), dataset, samples, {}, sizes)
+    assert "all of them public figures" in card
+    assert "YouTube Faces" in card.split("## Licence")[1]
+
+
 def test_a_frame_without_prediction_is_named(workspace: Path) -> None:
     write_inputs()
     write_keypoints_csv(paths.PREDICTIONS, ["P_0.jpg"], faces_of(1))
     with pytest.raises(DataError, match=r"test_frames_keypoints.csv lacks P_1.jpg; make it again"):
-        render.run(render=RENDER)
+        run()
 
 
 def test_a_missing_report_is_named(workspace: Path) -> None:
     write_inputs()
     paths.CED.unlink()
     with pytest.raises(DataError, match=r"reports/ced.csv.*make it again"):
-        render.run(render=RENDER)
+        run()
 
 
 def test_test_frames_without_any_label_are_refused(workspace: Path) -> None:
     write_inputs(0)
     with pytest.raises(DataError, match="no test frame has labels"):
-        render.run(render=RENDER)
+        run()
 
 
 def test_synthetic_faces_are_called_so_loudly_in_every_figure(workspace: Path) -> None:
     write_inputs()
-    for figure in render._figures(RENDER):
+    for figure in render._figures(render._read_measured(), RENDER):
         name = next(text for text in figure.texts if text.get_text() == "SYNTHETIC faces")
         assert name.get_color() == style.PALETTE["warning"]
 

@@ -16,7 +16,7 @@ def face(size: float) -> torch.Tensor:
 @pytest.mark.parametrize(("name", "expected"), [("l1", 5.0), ("mse", 25.0), ("smooth_l1", 4.5)])
 def test_a_shift_by_five_percent_by_hand(name, expected):
     truth = face(80.0)
-    assert keypoint_loss(name, truth[:, None] + 4.0, truth).item() == pytest.approx(expected, rel=1e-5)
+    assert keypoint_loss(name, "face_size", truth[:, None] + 4.0, truth).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_wing_by_hand():
@@ -32,17 +32,22 @@ def test_wing_has_no_jump_at_its_width():
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_do_not_depend_on_the_size_of_the_face(name):
-    small, large = (keypoint_loss(name, face(s)[:, None] * 1.1, face(s)) for s in (10.0, 150.0))
+    small, large = (keypoint_loss(name, "face_size", face(s)[:, None] * 1.1, face(s)) for s in (10.0, 150.0))
     assert small.item() == pytest.approx(large.item(), rel=1e-4)
+
+
+def test_in_the_units_of_the_course_smooth_l1_is_half_a_squared_error():
+    truth = face(80.0)
+    assert keypoint_loss("smooth_l1", "50_px", truth[:, None] + 5.0, truth).item() == pytest.approx(0.5 * 0.1**2)
 
 
 def test_every_estimate_counts():
     truth = face(100.0)
     estimates = torch.stack([truth + 2, truth], 1)
-    assert keypoint_loss("l1", estimates, truth).item() == pytest.approx(1.0)
+    assert keypoint_loss("l1", "face_size", estimates, truth).item() == pytest.approx(1.0)
 
 
 def test_a_learned_truth_cannot_lower_the_loss_by_growing():
     truth = face(100.0).requires_grad_()
-    keypoint_loss("l1", truth.detach()[:, None] + 1, truth).backward()
+    keypoint_loss("l1", "face_size", truth.detach()[:, None] + 1, truth).backward()
     assert torch.allclose(truth.grad, torch.full_like(truth, -100 / 100 / (68 * 2)))

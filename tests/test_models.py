@@ -1,9 +1,12 @@
 import json
+from itertools import pairwise
 from typing import get_args
+from urllib.error import URLError
 
 import numpy as np
 import pytest
 import torch
+import torchvision
 from safetensors.torch import save_file
 
 from pipeline.checkpoint import load_model, read_description, save_model
@@ -11,6 +14,7 @@ from pipeline.config import Model, load_params
 from pipeline.errors import DataError, ModelError
 from pipeline.models import build_network, count_parameters
 from pipeline.models.coarse_to_fine import CoarseToFine, soft_argmax, upright_shape
+from pipeline.models.window import Window
 from pipeline.predict import predict_crops, predict_faces
 from tests.dataset import face_points
 from tests.imports import ROOT
@@ -19,17 +23,19 @@ MEAN_SHAPE = torch.from_numpy(face_points(224, 224)).float()
 NAMES = get_args(Model.model_fields["name"].annotation)
 
 
-def network(name: str = "coarse_to_fine") -> torch.nn.Module:
-    torch.manual_seed(0)
+def model_section(name: str = "coarse_to_fine") -> dict:
     section = load_params(ROOT / "params.yaml").model.model_dump() | {"name": name}
     section["coarse_to_fine"] |= {"fine_width": 8}
-    return build_network(section, side=224, mean_shape=MEAN_SHAPE).eval()
+    return section
+
+
+def network(name: str = "coarse_to_fine") -> torch.nn.Module:
+    torch.manual_seed(0)
+    return build_network(model_section(name), side=224, mean_shape=MEAN_SHAPE).eval()
 
 
 def description(name: str = "coarse_to_fine") -> dict:
-    section = load_params(ROOT / "params.yaml").model.model_dump() | {"name": name}
-    section["coarse_to_fine"] |= {"fine_width": 8}
-    return {"model": section, "preprocess": {"size_px": 224, "fit": "pad"}}
+    return {"model": model_section(name), "preprocess": {"size_px": 224, "fit": "pad"}}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -48,11 +54,117 @@ def test_a_face_does_not_depend_on_the_others_of_its_batch(name):
         assert torch.allclose(net(images)[1], net(images[1:2])[0], atol=1e-3)
 
 
-def test_the_course_network_has_its_published_size():
-    layers = [(1, 32, 5), (32, 64, 3), (64, 128, 3), (128, 256, 3), (256, 512, 3)]
-    convolutions = sum(i * o * k * k + o for i, o, k in layers)
-    linear = sum(i * o + o for i, o in [(12800, 1024), (1024, 512), (512, 136)])
-    assert count_parameters(network("udacity_5conv")) == convolutions + linear == 15_271_304
+# As their authors give them: channels and kernel of each convolution, then inputs of each fully connected layer.
+COURSE_LAYERS = {
+    "udacity_5conv": ([(32, 5), (64, 3), (128, 3), (256, 3), (512, 3)], [12800, 1024, 512]),
+    "udacity_4conv": ([(32, 5), (64, 4), (128, 3), (256, 2)], [36864, 1000]),
+    "naimishnet_bn": ([(32, 5), (64, 5), (128, 3), (256, 3)], [30976, 2048, 2048]),
+    "naimishnet": ([(32, 4), (64, 3), (128, 2), (256, 1)], [43264, 1000, 1000]),
+}
+
+
+@pytest.mark.parametrize("name", COURSE_LAYERS)
+def test_a_course_network_has_its_authors_layers(name):
+    convolutions, inputs = COURSE_LAYERS[name]
+    modules = list(network(name).modules())
+    found = [(m.in_channels, m.out_channels, m.kernel_size) for m in modules if isinstance(m, torch.nn.Conv2d)]
+    channels = [1, *(c for c, _ in convolutions)]
+    assert found == [(channels[i], c, (k, k)) for i, (c, k) in enumerate(convolutions)]
+    dense = [(m.in_features, m.out_features) for m in modules if isinstance(m, torch.nn.Linear)]
+    assert dense == list(pairwise([*inputs, 136]))
+    assert sum(isinstance(m, torch.nn.MaxPool2d) for m in modules) == len(convolutions)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("udacity_5conv", 832 + 18_496 + 73_856 + 295_168 + 1_180_160 + 13_108_224 + 524_800 + 69_768),
+        ("udacity_4conv", 832 + 32_832 + 73_856 + 131_328 + 36_865_000 + 136_136),
+        ("naimishnet_bn", 832 + 51_264 + 73_856 + 295_168 + 2 * 480 + 63_440_896 + 4_196_352 + 278_664),
+        ("naimishnet", 544 + 18_496 + 32_896 + 33_024 + 43_265_000 + 1_001_000 + 136_136),
+    ],
+)
+def test_a_course_network_has_its_authors_size(name, count):
+    """Sum over layers of (inputs x kernel + 1) x outputs; two per channel for batch norm."""
+    assert count_parameters(network(name)) == count
+
+
+def test_the_published_naimishnet_drops_ever_more():
+    dropouts = [m.p for m in network("naimishnet").modules() if isinstance(m, torch.nn.Dropout)]
+    assert dropouts == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+
+
+def test_the_published_naimishnet_flattens_to_6400_on_its_own_frames():
+    net = build_network(model_section("naimishnet"), side=96, mean_shape=MEAN_SHAPE)
+    assert next(m.in_features for m in net.modules() if isinstance(m, torch.nn.Linear)) == 6400
+
+
+@pytest.mark.parametrize("name", COURSE_LAYERS)
+def test_a_frame_too_small_for_a_course_network_is_refused(name):
+    with pytest.raises(ValueError, match="leave nothing"):
+        build_network(model_section(name), side=16, mean_shape=MEAN_SHAPE)
+
+
+def test_a_window_in_the_middle_answers_in_the_pixels_of_the_frame():
+    """A network that always answers the centre of the window and its corner, seen at share 1/2."""
+    corner = torch.tensor([[111.5, 111.5], [-0.5, -0.5]]).repeat(34, 1)
+    points = Window(Always(corner[None]), 0.5).eval()(torch.rand(2, 1, 224, 224))
+    assert points[0, 0, :2].tolist() == [[111.5, 111.5], pytest.approx([55.5, 55.5], abs=1e-3)]
+
+
+def test_a_window_shows_the_middle_enlarged():
+    seen = []
+    window = Window(torch.nn.Identity(), 0.5)
+    window.network.register_forward_hook(
+        lambda module, inputs, output: seen.append(inputs[0]) or MEAN_SHAPE[None, None]
+    )
+    image = torch.zeros(1, 1, 224, 224)
+    image[..., 56:168, 56:168] = 1
+    window.eval()(image)
+    assert seen[0][..., 2:-2, 2:-2].min().item() == 1
+
+
+def test_windows_of_training_lie_anywhere_within_the_frame():
+    torch.manual_seed(0)
+    window = Window(Always(torch.tensor([[-0.5, -0.5]]).expand(1, 68, 2)), 0.75).train()
+    corners = torch.cat([window(torch.rand(1, 1, 200, 200))[0, 0, :1] for _ in range(200)])
+    assert corners.min() >= -0.5 - 1e-3
+    assert corners.max() <= 50 - 0.5 + 1e-3
+    assert corners.amax(0).min() > 45
+    assert corners.amin(0).max() < 5
+
+
+def test_pretrained_weights_are_those_of_imagenet_but_for_colours_and_answer(tmp_path, monkeypatch):
+    """A file as torchvision offers it, here with random values, lies where torch.hub keeps it."""
+    reference = torchvision.models.get_model("mobilenet_v3_small", weights=None)
+    path = tmp_path / "hub" / "checkpoints" / "mobilenet_v3_small-047dcff4.pth"
+    path.parent.mkdir(parents=True)
+    torch.save(reference.state_dict(), path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    section = model_section("mobilenet_v3_small") | {"weights": "pretrained"}
+    net = build_network(section, side=224, mean_shape=MEAN_SHAPE, load_pretrained=True)
+    gray, answer = net.network.features[0][0].weight, net.network.classifier[3].weight
+    assert torch.equal(gray, reference.features[0][0].weight.sum(1, keepdim=True))
+    assert torch.equal(net.network.features[1].block[0][0].weight, reference.features[1].block[0][0].weight)
+    assert answer.shape[0] == 136
+
+
+def test_pretrained_weights_that_cannot_be_had_say_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.urlopen", _unreachable)
+    section = model_section("resnet18") | {"weights": "pretrained"}
+    with pytest.raises(ValueError, match="pretrained weights of resnet18 cannot be had from https"):
+        build_network(section, side=224, mean_shape=MEAN_SHAPE, load_pretrained=True)
+
+
+def _unreachable(*args, **kwargs):
+    raise URLError("no route")
+
+
+def test_networks_without_pretrained_weights_say_so():
+    section = model_section("udacity_5conv") | {"weights": "pretrained"}
+    with pytest.raises(ValueError, match=r"udacity_5conv has no pretrained weights; set model.weights to scratch"):
+        build_network(section, side=224, mean_shape=MEAN_SHAPE, load_pretrained=True)
 
 
 def test_a_backbone_is_torchvisions_but_for_gray_input_and_its_answer():

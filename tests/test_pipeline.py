@@ -8,15 +8,6 @@ import pytest
 
 from tests.checkout import Checkout
 
-SMALL = {
-    "source: youtube-faces": "source: synthetic",
-    "people: 70": "people: 8",
-    "clips: 3 ": "clips: 1 ",
-    "val_people_frac: 0.1": "val_people_frac: 0.25",
-    "fine_width: 32": "fine_width: 8",
-    "batch_size: 32": "batch_size: 8",
-    "bootstrap_samples: 2000": "bootstrap_samples: 50",
-}
 RUNS = "select run_uuid, name, status from runs where lifecycle_stage = 'active' order by start_time"
 
 pytestmark = pytest.mark.slow
@@ -26,13 +17,7 @@ pytestmark = pytest.mark.slow
 def built(tmp_path_factory):
     """A checkout after one `dvc repro` with two epochs."""
     checkout = Checkout(tmp_path_factory.mktemp("pipeline") / "checkout")
-    params = checkout.folder / "params.yaml"
-    text = params.read_text()
-    for old, new in SMALL.items():
-        assert text.count(old) == 1
-        text = text.replace(old, new)
-    params.write_text("\n".join("  epochs: 2" if line.startswith("  epochs:") else line for line in text.split("\n")))
-    checkout.commit()
+    checkout.make_small(epochs=2)
     checkout.run("dvc", "repro")
     return checkout
 

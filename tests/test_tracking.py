@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import socket
@@ -15,6 +16,8 @@ from pipeline import config, paths, tracking, ui
 from pipeline.checkpoint import load_model, save_model
 from pipeline.errors import DataError, TrackingError
 from pipeline.files import file_sha256
+from pipeline.live_run import training_run
+from pipeline.model_card import CARD
 from pipeline.models import build_network
 from pipeline.predict import predict_faces
 from pipeline.stages import track
@@ -25,6 +28,7 @@ EPOCHS = {
     1: {"lr": 0.002, "train_loss": 9.5, "val_loss": 8.5, "val_nme": 0.2},
     2: {"lr": 0.001, "train_loss": 4.25, "val_loss": 4.5, "val_nme": 0.125},
 }
+KEY = "ab" * 32
 MEASURED = {
     "faces": 770,
     "nme": 0.0371,
@@ -50,17 +54,6 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     write_outputs()
     return folder
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's database with its tables, made once: making it takes seconds."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    with tracking.quiet():
-        import mlflow
-
-        mlflow.MlflowClient(f"sqlite:///{path}").get_experiment_by_name("none")
-    return path
 
 
 def write_outputs(nme: float = 0.0371) -> None:
@@ -89,13 +82,13 @@ def write_outputs(nme: float = 0.0371) -> None:
     paths.HISTORY.write_text("\n".join(["epoch,lr,train_loss,val_loss,val_nme", *rows]) + "\n")
     paths.CED.write_text("nme,model,mean_shape\n0.0,0.0,0.0\n")
     paths.PER_FRAME.write_text("sample_id,nme,known,worst_point\n")
+    CARD.write_text("# Model card\n")
     paths.LOCK.write_text("schema: '2.0'\n")
 
 
 def train_live() -> None:
-    with tracking.training_run(TRAIN_PARAMS) as run:
-        for epoch, values in EPOCHS.items():
-            run.log(epoch, values)
+    with training_run(TRAIN_PARAMS, KEY) as run:
+        run.log(EPOCHS)
         run.finish(file_sha256(paths.MODEL))
 
 
@@ -137,7 +130,7 @@ def test_live_training_then_track_is_one_complete_run(workspace: Path) -> None:
     assert run.inputs.dataset_inputs[0].dataset.name == "synthetic"
     assert artifacts(run, "figures") == ["figures/ced.png", "figures/faces.png"]
     assert {"dvc.lock", "reports"} <= set(artifacts(run))
-    assert len(artifacts(run, "reports")) == 4
+    assert len(artifacts(run, "reports")) == 5
 
 
 def test_everything_lies_in_the_main_workspace(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,8 +155,8 @@ def test_cached_training_is_backfilled_with_every_epoch(workspace: Path) -> None
 
 
 def test_epochs_that_the_live_run_missed_are_filled_in(workspace: Path) -> None:
-    with tracking.training_run(TRAIN_PARAMS) as run:
-        run.log(2, EPOCHS[2])
+    with training_run(TRAIN_PARAMS, KEY) as run:
+        run.log({2: EPOCHS[2]})
         run.finish(file_sha256(paths.MODEL))
     run_track()
     assert sorted(curve(runs()[0], "train_loss")) == [(1, 9.5), (2, 4.25)]
@@ -172,6 +165,7 @@ def test_epochs_that_the_live_run_missed_are_filled_in(workspace: Path) -> None:
 def test_tracking_twice_changes_nothing(workspace: Path) -> None:
     run_track()
     before = [run.to_dictionary() for run in runs()]
+    CARD.write_text("# Model card\n")
     paths.LOCK.write_text("schema: '2.0'\nstages: {}\n")
     run_track()
     assert [run.to_dictionary() for run in runs()] == before
@@ -286,12 +280,45 @@ def test_track_names_a_missing_report(workspace: Path) -> None:
         run_track()
 
 
+def test_track_names_what_the_metrics_lack(workspace: Path) -> None:
+    paths.METRICS.write_text(json.dumps({"model": {"name": "coarse_to_fine"}}))
+    with pytest.raises(DataError, match=r"metrics\.json lacks 'test'; measure again with: dvc repro -f evaluate"):
+        run_track()
+
+
+def test_a_training_that_was_broken_off_goes_on_in_its_run(workspace: Path) -> None:
+    with contextlib.suppress(KeyboardInterrupt), training_run(TRAIN_PARAMS, KEY) as run:
+        run.log({1: EPOCHS[1]})
+        raise KeyboardInterrupt
+    assert [run.info.status for run in runs()] == ["KILLED"]
+    train_live()
+    run_track()
+    (whole,) = runs()
+    assert whole.info.status == "FINISHED"
+    assert sorted(curve(whole, "train_loss")) == [(1, 9.5), (2, 4.25)]
+
+
+def test_another_training_does_not_go_on_in_the_run_of_one_that_was_broken_off(workspace: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), training_run(TRAIN_PARAMS, "other"):
+        raise KeyboardInterrupt
+    train_live()
+    assert sorted(run.info.status for run in runs()) == ["FINISHED", "KILLED"]
+
+
+def test_the_same_weights_trained_again_before_they_are_evaluated_are_one_run(workspace: Path) -> None:
+    train_live()
+    train_live()
+    run_track()
+    (run,) = runs()
+    assert curve(run, "test.nme") == [(0, 0.0371)]
+
+
 def test_training_outlives_a_store_that_breaks(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with tracking.training_run(TRAIN_PARAMS) as run:
-        run.log(1, EPOCHS[1])
+    with training_run(TRAIN_PARAMS, KEY) as run:
+        run.log({1: EPOCHS[1]})
         (workspace / "mlflow.db").write_bytes(b"no database")
-        run.log(2, EPOCHS[2])
-        run.log(3, EPOCHS[2])
+        run.log({2: EPOCHS[2]})
+        run.log({3: EPOCHS[2]})
         run.finish("0" * 64)
     assert capsys.readouterr().err.count("warning: MLflow") == 1
 
@@ -299,11 +326,11 @@ def test_training_outlives_a_store_that_breaks(workspace: Path, capsys: pytest.C
 def test_a_store_that_recovers_ends_with_one_complete_run(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with tracking.training_run(TRAIN_PARAMS) as run:
+    with training_run(TRAIN_PARAMS, KEY) as run:
         with monkeypatch.context() as broken:
             broken.setattr("mlflow.MlflowClient.log_batch", Mock(side_effect=OSError("no answer")))
-            run.log(1, EPOCHS[1])
-        run.log(2, EPOCHS[2])
+            run.log({1: EPOCHS[1]})
+        run.log({2: EPOCHS[2]})
         run.finish(file_sha256(paths.MODEL))
     assert capsys.readouterr().err.count("warning: MLflow") == 1
     assert [run.info.status for run in runs()] == ["FINISHED"]
@@ -319,15 +346,15 @@ def test_training_outlives_a_store_that_never_was(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with tracking.training_run(TRAIN_PARAMS) as run:
-        run.log(1, EPOCHS[1])
+    with training_run(TRAIN_PARAMS, KEY) as run:
+        run.log({1: EPOCHS[1]})
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("warning: MLflow at http://127.0.0.1:9 failed")
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, "KILLED"), (ValueError, "FAILED")])
 def test_a_training_that_stops_closes_its_run(workspace: Path, error: type[BaseException], status: str) -> None:
-    with pytest.raises(error), tracking.training_run(TRAIN_PARAMS):
+    with pytest.raises(error), training_run(TRAIN_PARAMS, KEY):
         raise error
     assert [run.info.status for run in runs()] == [status]
 

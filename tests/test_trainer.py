@@ -4,13 +4,25 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.augment import mirror_keypoints
 from pipeline.errors import ModelError
-from pipeline.optim import WeightAverage, one_cycle
+from pipeline.geometry import mirror_keypoints
+from pipeline.optim import WeightAverage, rate_factor
 from pipeline.trainer import Faces, Recipe, fit
 from tests.test_augment import NOTHING
 
-RECIPE = Recipe(epochs=2, batch_size=4, loss="l1", lr=0.01, weight_decay=0.01, warmup_frac=0.1, ema_decay=0.9, seed=0)
+RECIPE = Recipe(
+    epochs=2,
+    batch_size=4,
+    loss="l1",
+    loss_unit="face_size",
+    optimizer="muon",
+    schedule="one_cycle",
+    lr=0.01,
+    weight_decay=0.01,
+    warmup_frac=0.1,
+    ema_decay=0.9,
+    seed=0,
+)
 
 
 class Offset(nn.Module):
@@ -40,7 +52,7 @@ def train(recipe: Recipe = RECIPE, *, train_faces=None, val=None, amounts=NOTHIN
         faces(3) if val is None else val,
         recipe=recipe,
         amounts=amounts,
-        on_epoch=history.append,
+        on_epoch=lambda epoch, state: history.append(epoch),
     )
     return net, history
 
@@ -111,7 +123,7 @@ def test_without_decay_the_average_is_the_last():
         faces(0),
         recipe=dataclasses.replace(RECIPE, ema_decay=0.0),
         amounts=NOTHING,
-        on_epoch=lambda epoch: None,
+        on_epoch=lambda epoch, state: None,
     )
     assert torch.equal(average.shape, net.shape)
 
@@ -119,6 +131,6 @@ def test_without_decay_the_average_is_the_last():
 @pytest.mark.parametrize("warmup_frac", [0.0, 0.05, 0.1, 0.2, 1.0])
 @pytest.mark.parametrize("steps", [1, 2, 5, 10, 20, 1000])
 def test_the_rate_stays_within_bounds(steps, warmup_frac):
-    factors = [one_cycle(step, steps=steps, warmup_frac=warmup_frac) for step in range(steps)]
+    factors = [rate_factor("one_cycle", step, steps=steps, warmup_frac=warmup_frac) for step in range(steps)]
     assert all(0 <= factor <= 1 for factor in factors)
     assert max(factors) > 0

@@ -1,11 +1,13 @@
 """A classifier of torchvision with its last layer made to answer keypoints: what one would try first."""
 
 from collections.abc import Mapping
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import get_model
+from torch.hub import load_state_dict_from_url
+from torchvision.models import get_model, get_model_weights
 
 from pipeline.geometry import face_size
 from pipeline.models.layers import standardize
@@ -22,10 +24,12 @@ class Backbone(nn.Module):
     def __init__(self, name: str, mean_shape: Tensor) -> None:
         """`name`: as torchvision has it, e.g. "resnet18"; `mean_shape`: (68, 2) mean training face in crop pixels."""
         super().__init__()
+        self.name = name
         self.register_buffer("mean_shape", mean_shape)
         self.network = get_model(name, weights=None, num_classes=2 * POINTS)
         place, colour = next((n, m) for n, m in self.network.named_modules() if isinstance(m, nn.Conv2d))
         side, stride, margin = colour.kernel_size[0], colour.stride[0], colour.kernel_size[0] // 2
+        self.first = place
         gray = nn.Conv2d(1, colour.out_channels, side, stride, margin, bias=False)
         self.network.set_submodule(place, gray)
 
@@ -33,3 +37,21 @@ class Backbone(nn.Module):
         """(B, 1, S, S) images in 0..1 -> (B, 1, 68, 2) keypoints in crop pixels."""
         offsets = self.network(standardize(images)).float().view(-1, 1, POINTS, 2)
         return torch.add(self.mean_shape, face_size(self.mean_shape) * offsets)
+
+    def load_pretrained(self) -> None:
+        """Start from torchvision's weights for ImageNet; the first layer gets the sum of its kernels over the colours.
+
+        The last layer, for 1,000 classes there, stays new. Fetched once by torch.hub, to $TORCH_HOME. Raises ValueError
+        where they cannot be had.
+        """
+        url = get_model_weights(self.name).DEFAULT.url
+        try:
+            state = load_state_dict_from_url(url, progress=False, check_hash=True, weights_only=True)
+        except (OSError, RuntimeError, UnpicklingError) as error:
+            raise ValueError(f"the pretrained weights of {self.name} cannot be had from {url} ({error})") from None
+        first = f"{self.first}.weight"
+        state[first] = state[first].sum(1, keepdim=True)
+        own = self.network.state_dict()
+        self.network.load_state_dict(
+            {key: value if value.shape == own[key].shape else own[key] for key, value in state.items()}
+        )

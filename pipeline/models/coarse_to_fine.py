@@ -5,10 +5,13 @@ small network looks at a reduced view and guesses the points; the similarity tha
 cuts an upright face of one size from the frame, and a larger network with a feature pyramid (Lin et al., CVPR 2017)
 places each point there as the mean of a heatmap (Sun et al., "Integral Human Pose Regression", ECCV 2018). The
 cut-out is the idea of deep alignment networks (Kowalski et al., CVPRW 2017).
+
+Once trained it looks at the mirrored cut-out as well and takes the mean, and a linear map, fitted on the training
+frames, corrects what the shape as a whole tells about each point.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -16,13 +19,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.geometry import apply_affine, face_size, invert_affine, similarity_about_centre, similarity_between, warp
+from pipeline.geometry import (
+    apply_affine,
+    face_size,
+    invert_affine,
+    similarity_about_centre,
+    similarity_between,
+    unmirror_keypoints,
+    warp,
+)
 from pipeline.models.layers import Residual, conv_norm_relu, standardize
 from pipeline.scheme import POINTS
 
 _JITTER_TURN_RAD = 0.1
 _JITTER_LOG_SCALE = 0.1
 _JITTER_SHIFT_FRAC = 0.04
+_FINE_BLOCKS = (1, 2, 1)
+_SHAPE_FEATURES = 2 * POINTS + 4
 
 
 def build(name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tensor) -> nn.Module:
@@ -30,7 +43,9 @@ def build(name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tenso
 
 
 class CoarseToFine(nn.Module):
+    draft = False  # one view and no correction, for a cheap look while it trains
     mean_shape: Tensor
+    correction: Tensor
 
     def __init__(
         self,
@@ -41,27 +56,77 @@ class CoarseToFine(nn.Module):
         fine_margin_frac: float,
         fine_width: int,
         fine_pyramid: int,
+        mirrored_view: bool,
+        correction_ridge: float,
     ) -> None:
         """`mean_shape`: (68, 2) mean face of the training frames in crop pixels."""
         super().__init__()
         self.coarse_px, self.fine_px, self.fine_margin_frac = coarse_px, fine_px, fine_margin_frac
+        self.mirrored_view, self.correction_ridge = mirrored_view, correction_ridge
         self.register_buffer("mean_shape", mean_shape)
+        self.register_buffer("correction", torch.zeros(_SHAPE_FEATURES, 2 * POINTS))
+        self.mirror_shift = nn.Parameter(torch.zeros(POINTS, 2))
         self.coarse = CoarseNetwork(coarse_px)
         self.fine = FineNetwork(fine_width, fine_pyramid)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, S, S) images in 0..1 -> (B, 2, 68, 2) coarse and fine keypoints in crop pixels."""
+        coarse, upright_from_crop, cut_out = self._find(images)
+        placed = self._placed(cut_out)
+        with torch.autocast(images.device.type, enabled=False):
+            if not (self.training or self.draft):
+                placed = self._corrected(placed, upright_from_crop)
+            fine = apply_affine(invert_affine(upright_from_crop), placed)
+            return torch.stack([coarse, fine], 1)
+
+    def _find(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Coarse (B, 68, 2) keypoints, (B, 3, 3) `upright_from_crop` and the (B, 1, P, P) cut-out."""
         small = functional.interpolate(images, size=(self.coarse_px, self.coarse_px), mode="area")
         offsets = self.coarse(standardize(small))
         with torch.autocast(images.device.type, enabled=False):  # in bfloat16 points would be off by a pixel
-            coarse = self.mean_shape + face_size(self.mean_shape) * offsets.float()
+            coarse = self.mean_shape + face_size(self.mean_shape) * offsets
             upright_from_crop = self._upright_from_crop(coarse.detach())
-            crop_from_upright = invert_affine(upright_from_crop)
-            cut_out = warp(images, upright_from_crop, self.fine_px)
-        placed = self.fine(standardize(cut_out))
-        with torch.autocast(images.device.type, enabled=False):
-            fine = apply_affine(crop_from_upright, placed.float())
-            return torch.stack([coarse, fine], 1)
+            return coarse, upright_from_crop, warp(images, upright_from_crop, self.fine_px)
+
+    def _placed(self, cut_out: Tensor) -> Tensor:
+        """(B, 1, P, P) upright faces -> (B, 68, 2) points in their pixels, the mean over the views once trained."""
+        if self.training or self.draft or not self.mirrored_view:
+            points: Tensor = self.fine(standardize(cut_out))
+            return points
+        straight, mirrored = self.fine(standardize(torch.cat([cut_out, cut_out.flip(-1)]))).unflatten(0, (2, -1))
+        with torch.autocast(cut_out.device.type, enabled=False):
+            return torch.lerp(straight, unmirror_keypoints(mirrored, self.fine_px, self.mirror_shift), 0.5)
+
+    def _corrected(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
+        return placed + (self._shape_features(placed, upright_from_crop) @ self.correction).view_as(placed)
+
+    def _shape_features(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
+        """(B, 140): how points of the cut-out differ from the mean shape, in face sizes; turn and size of the face; 1.
+
+        The labels come off a grid of the frame's, so how a face is turned and how large it is tell about them too.
+        """
+        upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
+        shape = ((placed - upright) / face_size(upright)).flatten(1)
+        cos_sin = upright_from_crop[:, :2, 0]
+        scale = torch.linalg.vector_norm(cos_sin, dim=1, keepdim=True)
+        return torch.cat([shape, cos_sin / scale, scale.log(), torch.ones_like(scale)], 1)
+
+    @torch.inference_mode()
+    def fit_correction(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Fit the correction on (B, 1, S, S) training images and their (B, 68, 2) keypoints, in eval mode.
+
+        Ridge regression of what is left of the error, in pixels of the cut-out, on the shape placed there.
+        """
+        gram = torch.eye(_SHAPE_FEATURES, dtype=torch.float64) * self.correction_ridge
+        moment = torch.zeros(_SHAPE_FEATURES, 2 * POINTS, dtype=torch.float64)
+        for images, keypoints in batches:
+            _, upright_from_crop, cut_out = self._find(images)
+            placed = self._placed(cut_out)
+            missing = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1).double().cpu()
+            features = self._shape_features(placed, upright_from_crop).double().cpu()
+            gram += features.T @ features
+            moment += features.T @ missing
+        self.correction.copy_(torch.linalg.solve(gram, moment))
 
     def _upright_from_crop(self, coarse: Tensor) -> Tensor:
         upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
@@ -113,7 +178,8 @@ class FineNetwork(nn.Module):
         channels = [width, 2 * width, 4 * width, 6 * width]
         self.stem = conv_norm_relu(1, width, kernel=5, stride=2)
         self.stages = nn.ModuleList(
-            nn.Sequential(conv_norm_relu(i, o, stride=2), Residual(o)) for i, o in pairwise(channels)
+            nn.Sequential(conv_norm_relu(i, o, stride=2), *(Residual(o) for _ in range(blocks)))
+            for (i, o), blocks in zip(pairwise(channels), _FINE_BLOCKS, strict=True)
         )
         self.laterals = nn.ModuleList(nn.Conv2d(c, pyramid, 1) for c in channels[1:])
         self.smooth = conv_norm_relu(pyramid, pyramid)

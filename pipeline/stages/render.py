@@ -1,7 +1,9 @@
-"""Draw what was measured: charts of the errors, and pictures of faces and of the first layer."""
+"""Show what was measured: charts of the errors, pictures of faces and of the first layer, and the model card."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,9 @@ from pipeline import breakdowns, config, figures, metrics, paths, pictures
 from pipeline.checkpoint import load_model
 from pipeline.data import Arrays, load_arrays, read_json, read_keypoints_csv, read_samples
 from pipeline.errors import DataError
+from pipeline.files import whole
 from pipeline.geometry import transform_points
+from pipeline.model_card import CARD, model_card
 from pipeline.progress import progress
 from pipeline.style import DPI, style
 
@@ -25,31 +29,62 @@ FILES = (
 )
 
 
-def run(*, render: config.Render) -> None:
+@dataclass(frozen=True)
+class Measured:
+    """The labelled test frames and the errors of the predictions that evaluate wrote for them."""
+
+    report: dict[str, Any]
+    """metrics.json."""
+    test: Arrays
+    truth: np.ndarray
+    """(N, 68, 2) source pixels, as `predicted`."""
+    predicted: np.ndarray
+    interocular_px: np.ndarray
+    """(N,)"""
+    errors: np.ndarray
+    """(N, 68) distances over `interocular_px`."""
+
+    @property
+    def nme(self) -> np.ndarray:
+        """(N,) fractions."""
+        return np.asarray(self.errors.mean(1))
+
+
+def run(*, preprocess: config.Preprocess, train: config.Train, render: config.Render) -> None:
+    measured = _read_measured()
     paths.FIGURES.mkdir(parents=True, exist_ok=True)
     with style():
-        drawn = progress(_figures(render), label="render", total=len(FILES), unit="figures")
+        drawn = progress(_figures(measured, render), label="render", total=len(FILES), unit="figures")
         for name, figure in zip(FILES, drawn, strict=True):
             # The Software entry would change with Matplotlib's version though the picture does not.
             figure.savefig(paths.FIGURES / name, dpi=DPI, metadata={"Software": None})
+    settings = config.flatten_all({"preprocess": preprocess, "train": train})
+    sizes = breakdowns.by_size(measured.nme, measured.interocular_px)
+    card = model_card(measured.report, read_json(paths.DATASET), read_samples(paths.SAMPLES), settings, sizes)
+    with whole(CARD) as partial:
+        partial.write_text(card, encoding="utf-8")
 
 
-def _figures(render: config.Render) -> Iterator[Figure]:
-    """The figures of FILES, in that order."""
-    measured = read_json(paths.METRICS)
-    dataset = measured["dataset"]
+def _read_measured() -> Measured:
+    report = read_json(paths.METRICS)
     test = _labelled(load_arrays(paths.PROCESSED / "test"))
     truth = transform_points(np.linalg.inv(test.crop_from_source), test.keypoints_crop)
     predicted = _predictions_of(test.samples["file"].tolist())
     interocular_px = metrics.interocular(truth)
     errors = metrics.point_distances(predicted, truth) / interocular_px[:, None]
-    nme = errors.mean(1)
-    yield figures.ced_figure(_table(paths.CED), measured["test"], dataset=dataset)
+    return Measured(report, test, truth, predicted, interocular_px, errors)
+
+
+def _figures(measured: Measured, render: config.Render) -> Iterator[Figure]:
+    """The figures of FILES, in that order."""
+    report, test, nme = measured.report, measured.test, measured.nme
+    dataset = report["dataset"]
+    yield figures.ced_figure(_table(paths.CED), report["test"], dataset=dataset)
     yield _learning_curves(dataset)
-    yield breakdowns.error_by_point_figure(breakdowns.mean_face(truth), errors, dataset=dataset)
-    yield breakdowns.error_by_group_figure(measured, nme, interocular_px, dataset=dataset)
+    yield breakdowns.error_by_point_figure(breakdowns.mean_face(measured.truth), measured.errors, dataset=dataset)
+    yield breakdowns.error_by_group_figure(report, nme, measured.interocular_px, dataset=dataset)
     known = test.samples["known"].fillna(False).to_numpy(bool)
-    predicted_crop = transform_points(test.crop_from_source, predicted)
+    predicted_crop = transform_points(test.crop_from_source, measured.predicted)
     faces = pictures.Faces(test.images, test.keypoints_crop, predicted_crop, nme, known)
     rows = pictures.choose_faces(nme, per_row=render.faces_per_row, random_rows=render.random_rows, seed=render.seed)
     yield pictures.faces_figure(faces, rows, dataset=dataset)

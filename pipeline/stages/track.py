@@ -10,7 +10,8 @@ from pipeline import config, paths
 from pipeline.data import read_json
 from pipeline.errors import DataError
 from pipeline.files import file_sha256
-from pipeline.run_record import RunRecord, keep
+from pipeline.model_card import CARD
+from pipeline.run_record import RunRecord, flatten_metrics, keep
 from pipeline.tracking import Value, store_uri
 
 
@@ -42,9 +43,14 @@ def run(
 def read_record(params: Mapping[str, Value]) -> RunRecord:
     """Gather what the earlier stages wrote. Raises DataError for a missing or damaged file."""
     measured = read_json(paths.METRICS)
+    try:
+        name = f"{os.environ.get('DVC_EXP_NAME') or measured['model']['name']} {_percent(measured['test']['nme'])}"
+        description = describe(measured)
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{paths.METRICS} lacks {error}; measure again with: dvc repro -f evaluate") from None
     return RunRecord(
-        name=f"{os.environ.get('DVC_EXP_NAME') or measured['model']['name']} {_percent(measured['test']['nme'])}",
-        description=describe(measured),
+        name=name,
+        description=description,
         model=paths.MODEL,
         model_digest=file_sha256(paths.MODEL),
         dataset=read_json(paths.DATASET),
@@ -58,22 +64,8 @@ def read_record(params: Mapping[str, Value]) -> RunRecord:
 
 def _artifacts() -> dict[Path, str]:
     figures = sorted(paths.FIGURES.glob("*.png"))
-    reports = [paths.METRICS, paths.HISTORY, paths.CED, paths.PER_FRAME]
+    reports = [paths.METRICS, paths.HISTORY, paths.CED, paths.PER_FRAME, CARD]
     return dict.fromkeys(figures, "figures") | dict.fromkeys(reports, "reports")
-
-
-def flatten_metrics(measured: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """Numbers by dotted name, as `dvc metrics show` has them; an interval [low, high] becomes _low and _high."""
-    flat: dict[str, float] = {}
-    for name, value in measured.items():
-        match value:
-            case dict():
-                flat |= flatten_metrics(value, f"{prefix}{name}.")
-            case [float() | int() as low, float() | int() as high]:
-                flat |= {f"{prefix}{name}_low": low, f"{prefix}{name}_high": high}
-            case float() | int():
-                flat[f"{prefix}{name}"] = value
-    return flat
 
 
 def read_history(path: Path) -> dict[int, dict[str, float | None]]:

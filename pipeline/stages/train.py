@@ -1,71 +1,90 @@
 """Train the network and write its averaged weights."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from pipeline import config, paths, tracking
+from pipeline import config, paths
 from pipeline.augment import Augmentation
 from pipeline.checkpoint import save_model
 from pipeline.data import load_arrays
 from pipeline.device import best_device
 from pipeline.errors import ConfigError, DataError
 from pipeline.files import file_sha256, whole
+from pipeline.live_run import LiveRun, training_run
 from pipeline.models import build_network, count_parameters
+from pipeline.resume import Checkpoint, resumable, training_key
 from pipeline.trainer import Epoch, Faces, Recipe, fit
+from pipeline.training_state import State
 
 
 def run(*, preprocess: config.Preprocess, model: config.Model, augment: config.Augment, train: config.Train) -> None:
     device = best_device()
     torch.manual_seed(train.seed)  # initial weights, dropout and jitter inside networks
-    faces, val_faces = (labelled_faces(paths.PROCESSED / split, device) for split in ("train", "val"))
+    folders = [paths.PROCESSED / split for split in ("train", "val")]
+    faces, val_faces = (labelled_faces(folder, preprocess.size_px, device) for folder in folders)
     if not len(faces):
-        raise DataError(
-            f"{paths.PROCESSED / 'train'} holds no labelled frame; mend the labels, then: dvc repro -f split"
-        )
+        raise DataError(f"{folders[0]} holds no labelled frame; mend the labels, then: dvc repro -f split")
     network = new_network(model, preprocess, faces.keypoints_crop.mean(0).cpu()).to(device)
     print(f"{model.name}, {count_parameters(network)} parameters, {len(faces)} frames, on {device.type}", flush=True)
-    description = {"model": model.model_dump(), "preprocess": preprocess.model_dump()}
-    sections = {"preprocess": preprocess, "model": model, "augment": augment, "train": train}
-    history: list[Epoch] = []
-    with tracking.training_run(config.flatten_all(sections)) as live:
-
-        def on_epoch(epoch: Epoch) -> None:
-            history.append(epoch)
-            values = asdict(epoch)
-            live.log(values.pop("epoch"), values)
-
-        averaged = fit(
-            network,
-            faces,
-            val_faces,
-            recipe=Recipe(**train.model_dump()),
-            amounts=Augmentation(**augment.model_dump()),
-            on_epoch=on_epoch,
-        )
+    params = config.flatten_all({"preprocess": preprocess, "model": model, "augment": augment, "train": train})
+    key = training_key(params, folders, device)
+    recipe, amounts = Recipe(**train.model_dump()), Augmentation(**augment.model_dump())
+    with resumable(key) as checkpoint, training_run(params, key) as live:
+        undisturbed = partial(fit, network, faces, val_faces, recipe=recipe, amounts=amounts)
+        averaged, history = go_on(undisturbed, checkpoint, live)
         write_history(paths.HISTORY, history)
-        save_model(paths.MODEL, averaged, description)
+        save_model(paths.MODEL, averaged, {"model": model.model_dump(), "preprocess": preprocess.model_dump()})
         live.finish(file_sha256(paths.MODEL))
+
+
+def go_on(training: Callable[..., nn.Module], checkpoint: Checkpoint, live: LiveRun) -> tuple[nn.Module, list[Epoch]]:
+    """Train from where an earlier process was killed; after every epoch, keep the state and tell MLflow."""
+    start, history = checkpoint.read()
+    if history:
+        print(f"going on after epoch {len(history)}", flush=True)
+        live.log(dict(map(curves, history)))
+
+    def on_epoch(epoch: Epoch, state: State) -> None:
+        history.append(epoch)
+        checkpoint.write(state, history)  # before MLflow hears of it: what is in there, no restart takes back
+        live.log(dict([curves(epoch)]))
+
+    return training(on_epoch=on_epoch, resume=start), history
 
 
 def new_network(model: config.Model, preprocess: config.Preprocess, mean_shape: torch.Tensor) -> nn.Module:
     try:
-        return build_network(model.model_dump(), side=preprocess.size_px, mean_shape=mean_shape)
+        values = model.model_dump()
+        return build_network(values, side=preprocess.size_px, mean_shape=mean_shape, load_pretrained=True)
     except ValueError as error:
-        raise ConfigError(f"model.name {model.name} and preprocess.size_px do not go together: {error}") from None
+        raise ConfigError(f"model.name {model.name} does not go with the other parameters: {error}") from None
 
 
-def labelled_faces(folder: Path, device: torch.device) -> Faces:
+def labelled_faces(folder: Path, size_px: int, device: torch.device) -> Faces:
     arrays = load_arrays(folder)
+    if (found := arrays.images.shape[-1]) != size_px:
+        raise DataError(
+            f"{folder} holds frames of {found} pixels where preprocess.size_px is {size_px}; make them again with: "
+            "dvc repro preprocess"
+        )
     rows = arrays.samples["labelled"].to_numpy()
     return Faces(
         torch.from_numpy(np.ascontiguousarray(arrays.images[rows])).to(device),
         torch.from_numpy(arrays.keypoints_crop[rows]).to(device),
     )
+
+
+def curves(epoch: Epoch) -> tuple[int, dict[str, float | None]]:
+    """Number and values of an epoch, as MLflow draws them."""
+    values = asdict(epoch)
+    return values.pop("epoch"), values
 
 
 def write_history(path: Path, history: list[Epoch]) -> None:

@@ -1,0 +1,95 @@
+"""What each network of the leaderboard costs, measured with nothing beside it, into reports/costs.csv.
+
+A training step with data and augmentation on all cores, a forward pass of one face on one thread, multiply-adds of it.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.studies import OURS
+from benchmarks.timing import seconds
+from benchmarks.trainings import train_network
+from pipeline import paths
+from pipeline.config import Params, load_params
+from pipeline.device import best_device
+from pipeline.models import build_network, count_parameters
+from pipeline.recipe import recipe_names, recipe_values, with_values
+from pipeline.stages.train import labelled_faces
+from pipeline.trainer import Faces
+
+TABLE = Path("reports/costs.csv")
+_STEPS = 8
+_FORWARDS = 30
+
+
+def entries() -> Iterator[tuple[str, Params]]:
+    yield OURS, load_params()
+    for name in recipe_names():
+        yield name, with_values(recipe_values(name))
+
+
+def forward_ms(network: torch.nn.Module, side: int, *, batch: int, threads: int) -> float:
+    """Median milliseconds of a forward pass on the CPU."""
+    all_threads = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    images = torch.rand(batch, 1, side, side)
+    with torch.inference_mode():
+        times = sorted(seconds(lambda: network(images)) for _ in range(_FORWARDS))
+    torch.set_num_threads(all_threads)
+    return 1000 * times[_FORWARDS // 2]
+
+
+def mega_macs(network: torch.nn.Module, side: int) -> float:
+    """Millions of multiply-adds of convolutions and matrix products for one face."""
+    counter = FlopCounterMode(display=False)
+    with counter, torch.inference_mode():
+        network(torch.rand(1, 1, side, side))
+    return counter.get_total_flops() / 2e6
+
+
+def step_seconds(params: Params, faces: Faces) -> float:
+    """Seconds of a training step: a short training less a shorter one, so that what begins and ends it drops out."""
+    batch = params.train.batch_size
+    times = []
+    for steps in (_STEPS, 3 * _STEPS):
+        some = Faces(faces.images[: steps * batch], faces.keypoints_crop[: steps * batch])
+        short = params.model_copy(update={"train": params.train.model_copy(update={"epochs": 1})})
+        began = time.perf_counter()
+        train_network(short, some)
+        times.append(time.perf_counter() - began)
+    return (times[1] - times[0]) / (2 * _STEPS)
+
+
+def measure(name: str, params: Params, faces: Faces) -> dict[str, object]:
+    side = params.preprocess.size_px
+    network = build_network(params.model.model_dump(), side=side, mean_shape=faces.keypoints_crop.mean(0).cpu()).eval()
+    step = step_seconds(params, faces)
+    steps = params.train.epochs * (len(faces) // params.train.batch_size)
+    return {
+        "entry": name,
+        "parameters": count_parameters(network),
+        "mega_macs": round(mega_macs(network, side), 1),
+        "forward_ms_1_thread": round(forward_ms(network, side, batch=1, threads=1), 2),
+        "step_ms": round(1000 * step, 1),
+        "training_minutes": round(step * steps / 60, 1),
+        "device": faces.images.device.type,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def main() -> None:
+    faces = labelled_faces(paths.PROCESSED / "train", best_device())
+    rows = []
+    for name, params in entries():
+        rows.append(measure(name, params, faces))
+        print(rows[-1], flush=True)
+    pd.DataFrame(rows).to_csv(TABLE, index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()

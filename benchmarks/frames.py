@@ -1,0 +1,64 @@
+"""All labelled frames in memory, to be divided in other ways than the pipeline's split."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pipeline import metrics, paths
+from pipeline.data import load_arrays
+from pipeline.geometry import transform_points
+from pipeline.trainer import Faces
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Frames:
+    images: np.ndarray
+    """(N, S, S) uint8 gray."""
+    keypoints_crop: np.ndarray
+    """(N, 68, 2) float32 crop pixels."""
+    source_from_crop: np.ndarray
+    """(N, 3, 3) float64."""
+    samples: pd.DataFrame
+    """Their rows of samples.csv."""
+
+    def faces(self, chosen: np.ndarray, device: torch.device) -> Faces:
+        """The (N,) chosen frames for the trainer."""
+        images, keypoints = torch.from_numpy(self.images[chosen]), torch.from_numpy(self.keypoints_crop[chosen])
+        return Faces(images.to(device), keypoints.to(device))
+
+    def errors(self, predicted_crop: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """NME in source pixels of keypoints predicted for the (N,) chosen frames."""
+        source_from_crop = self.source_from_crop[chosen]
+        truth = transform_points(source_from_crop, self.keypoints_crop[chosen])
+        return metrics.nme(transform_points(source_from_crop, predicted_crop), truth)
+
+
+def load_frames() -> Frames:
+    """Raises DataError where the prepared arrays are missing."""
+    splits = [load_arrays(paths.PROCESSED / split) for split in ("train", "val", "test")]
+    rows = [np.flatnonzero(arrays.samples["labelled"]) for arrays in splits]
+    both = list(zip(splits, rows, strict=True))
+    return Frames(
+        np.concatenate([arrays.images[row] for arrays, row in both]),
+        np.concatenate([arrays.keypoints_crop[row] for arrays, row in both]),
+        np.linalg.inv(np.concatenate([arrays.crop_from_source[row] for arrays, row in both]).astype(np.float64)),
+        pd.concat([arrays.samples.iloc[row] for arrays, row in both], ignore_index=True),
+    )
+
+
+def divide(samples: pd.DataFrame, fold: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows to train on, to validate on and to test on, (N,) bool each.
+
+    Fold 0 is the pipeline's own split; 1 to FOLDS test on every fifth person, in the order of their names, and train
+    on all frames of the others.
+    """
+    if fold == 0:
+        train, val, test = (samples["split"].to_numpy() == split for split in ("train", "val", "test"))
+        return train, val, test
+    fold_of = {person: index % FOLDS + 1 for index, person in enumerate(sorted(samples["person"].unique()))}
+    test = samples["person"].map(fold_of).to_numpy() == fold
+    return ~test, np.zeros(len(samples), bool), test

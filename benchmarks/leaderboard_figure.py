@@ -1,0 +1,34 @@
+"""Chart of the leaderboard: data in, Matplotlib figure out."""
+
+import pandas as pd
+from matplotlib import ticker
+from matplotlib.figure import Figure
+
+from pipeline.style import PALETTE, new_figure, percent
+
+
+def leaderboard_figure(board: pd.DataFrame, *, ours: str, dataset: str) -> Figure:
+    """Test error against training time; the dots' areas are the parameters. Columns as in leaderboard.csv."""
+    board = board.dropna(subset=["training_minutes"])
+    best = board.set_index("entry").loc[ours]
+    figure = new_figure(
+        4.6,
+        title=f"{ours}: NME {percent(best['nme'], 2)} after {best['training_minutes']:.0f} minutes of training",
+        detail="every network trained here, on the same frames; a dot's area is its number of parameters",
+        dataset=dataset,
+    )
+    axes = figure.subplots()
+    for row in board.itertuples():
+        color = PALETTE["model" if row.entry == ours else "baseline"]
+        axes.scatter(row.training_minutes, 100 * row.nme, s=12 * row.parameters / 1e6, color=color, alpha=0.35, lw=0)
+        axes.scatter(row.training_minutes, 100 * row.nme, s=10, color=color)
+        label = f"{row.entry}, {row.parameters / 1e6:.1f} M"
+        axes.annotate(label, (row.training_minutes, 100 * row.nme), (7, 5), textcoords="offset points", size=8.5)
+    axes.set(xscale="log", yscale="log", xlabel="minutes of training on two CPU cores", ylabel="test NME (%)")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+        axis.set_minor_locator(ticker.NullLocator())
+    axes.margins(x=0.15, y=0.12)
+    axes.grid()
+    return figure

@@ -1,0 +1,55 @@
+"""What is trained for the reports: every recipe, ours with several seeds, in folds, and without its ingredients."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks.frames import FOLDS
+from benchmarks.trainings import Job
+from pipeline.config import load_params
+from pipeline.recipe import recipe_names, recipe_values, with_values
+
+OURS = "coarse_to_fine"
+SEEDS = (0, 1, 2)
+
+
+def leaderboard() -> Iterator[Job]:
+    """Ours with several seeds, then every recipe."""
+    for seed in SEEDS:
+        yield Job("leaderboard", OURS, with_values({"train.seed": seed}))
+    for name in recipe_names():
+        yield Job("leaderboard", name, with_values(recipe_values(name)))
+
+
+def unseen_people() -> Iterator[Job]:
+    """Ours trained on four fifths of the people each time and measured on the last."""
+    for fold in range(1, FOLDS + 1):
+        yield Job("unseen_people", OURS, load_params(), fold)
+
+
+WITHOUT: dict[str, dict[str, Any]] = {
+    "the default": {},
+    "AdamW for Muon": {"train.optimizer": "adamw"},
+    "no averaged weights": {"train.ema_decay": 0.0},
+    "no mirrored frames": {"augment.mirror_prob": 0.0},
+    "no turns, scales, shifts": {"augment.rotation_deg": 0.0, "augment.scale_max": 1.0, "augment.shift_frac": 0.0},
+    "no brightness, contrast": {"augment.brightness": 0.0, "augment.contrast": 0.0},
+    "no occlusion": {"augment.occlusion_prob": 0.0},
+    "squared error": {"train.loss": "mse"},
+    "constant rate": {"train.schedule": "constant"},
+}
+"""Row of the ablation table -> what is changed in the default."""
+
+
+def ablation() -> Iterator[Job]:
+    """Ours at a quarter of the epochs, each time without one ingredient."""
+    epochs = max(1, load_params().train.epochs // 4)
+    for seed in SEEDS:
+        for entry, values in WITHOUT.items():
+            yield Job("ablation", entry, with_values({**values, "train.epochs": epochs, "train.seed": seed}))
+
+
+STUDIES: dict[str, Callable[[], Iterator[Job]]] = {
+    "leaderboard": leaderboard,
+    "unseen_people": unseen_people,
+    "ablation": ablation,
+}

@@ -1,0 +1,144 @@
+"""Train and measure what a study lists; every training becomes one row of reports/trainings.csv and is then skipped.
+
+    python -m benchmarks.trainings leaderboard    # or another study of benchmarks/studies.py
+
+Several may run at once: each takes the next training that nobody has begun. Two of them with OMP_NUM_THREADS=1 get more
+out of two cores than one; what a training costs is therefore measured apart, in benchmarks/costs.py.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+
+from benchmarks.frames import Frames, divide, load_frames
+from pipeline import metrics
+from pipeline.augment import Augmentation
+from pipeline.config import Params
+from pipeline.device import best_device
+from pipeline.models import build_network, count_parameters
+from pipeline.predict import predict_crops
+from pipeline.trainer import Faces, Recipe, fit, validate
+
+TABLE = Path("reports/trainings.csv")
+FOLD_ERRORS = Path("reports/unseen_people.csv")
+_LOCKS = Path(".checkpoints/trainings")
+KEY = ["study", "entry", "seed", "fold", "digest"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training; `fold` as in benchmarks/frames.py."""
+
+    study: str
+    entry: str
+    params: Params
+    fold: int = 0
+
+    def key(self) -> dict[str, str]:
+        """What makes it the same training as one in the table."""
+        sections = self.params.model_dump(include={"split", "preprocess", "model", "augment", "train"})
+        digest = hashlib.sha256(json.dumps(sections, sort_keys=True).encode()).hexdigest()[:12]
+        values = (self.study, self.entry, self.params.train.seed, self.fold, digest)
+        return dict(zip(KEY, map(str, values), strict=True))
+
+
+def read_table() -> pd.DataFrame:
+    """All trainings done so far; keys as text."""
+    return pd.read_csv(TABLE, dtype=dict.fromkeys(KEY, str)) if TABLE.exists() else pd.DataFrame(columns=KEY)
+
+
+def is_done(job: Job) -> bool:
+    table = read_table()
+    return bool((table[KEY] == pd.Series(job.key())).all(axis=1).any())
+
+
+def run_all(jobs: Iterable[Job], frames: Frames) -> None:
+    _LOCKS.mkdir(parents=True, exist_ok=True)
+    for job in jobs:
+        name = " ".join(f"{part} {value}" for part, value in job.key().items())
+        try:
+            with FileLock(_LOCKS / f"{name.replace(' ', '-')}.lock", timeout=0):
+                if is_done(job):
+                    print(f"{name}: done already", flush=True)
+                    continue
+                print(name, flush=True)
+                train_and_measure(job, frames)
+        except Timeout:
+            print(f"{name}: another process is at it", flush=True)
+
+
+def train_and_measure(job: Job, frames: Frames) -> None:
+    device = best_device()
+    train_rows, val_rows, test_rows = divide(frames.samples, job.fold)
+    network = train_network(job.params, frames.faces(train_rows, device))
+    errors = frames.errors(predict_crops(network, frames.images[test_rows]), test_rows)
+    val_nme = validate(network, frames.faces(val_rows, device), _recipe(job.params))[1]
+    tested = frames.samples[test_rows]
+    row = {
+        "epochs": job.params.train.epochs,
+        "parameters": count_parameters(network),
+        "val_nme": val_nme,
+        "faces": len(errors),
+        "nme": errors.mean(),
+        "auc_08": metrics.auc(errors),
+        "failure_rate_08": metrics.failure_rate(errors),
+        **_by_people(tested["known"].to_numpy(), errors, job.fold),
+    }
+    if job.fold:
+        columns = {"fold": job.fold, "sample_id": tested["sample_id"], "person": tested["person"], "nme": errors}
+        _append(FOLD_ERRORS, pd.DataFrame(columns))
+    _append(TABLE, pd.DataFrame([job.key() | row]))
+
+
+def train_network(params: Params, train: Faces) -> torch.nn.Module:
+    """A network trained by params.yaml's sections as the train stage does it, without validation on the way."""
+    recipe = _recipe(params)
+    torch.manual_seed(recipe.seed)
+    mean_shape = train.keypoints_crop.mean(0).cpu()
+    side = params.preprocess.size_px
+    network = build_network(params.model.model_dump(), side=side, mean_shape=mean_shape, load_pretrained=True)
+    none = Faces(train.images[:0], train.keypoints_crop[:0])
+    amounts = Augmentation(**params.augment.model_dump())
+    on_device = network.to(train.images.device)
+    return fit(on_device, train, none, recipe=recipe, amounts=amounts, on_epoch=lambda *_: None)
+
+
+def _recipe(params: Params) -> Recipe:
+    return Recipe(**params.train.model_dump())
+
+
+def _by_people(known: np.ndarray, errors: np.ndarray, fold: int) -> dict[str, Any]:
+    """Mean error on people who are and are not among the training frames; in a fold nobody is."""
+    seen = known.astype(bool) & (fold == 0)
+    return {
+        "nme_known_people": errors[seen].mean() if seen.any() else None,
+        "nme_unseen_people": errors[~seen].mean() if not seen.all() else None,
+    }
+
+
+def _append(path: Path, rows: pd.DataFrame) -> None:
+    with FileLock(_LOCKS / f"{path.name}.lock"):
+        rows.round(6).to_csv(path, mode="a", header=not path.exists(), index=False, lineterminator="\n")
+
+
+def main() -> None:
+    from benchmarks.studies import STUDIES
+
+    asked = sys.argv[1:]
+    if not asked or not set(asked) <= set(STUDIES):
+        sys.exit(f"error: name one or more studies: {', '.join(STUDIES)}")
+    frames = load_frames()
+    run_all((job for study in asked for job in STUDIES[study]()), frames)
+
+
+if __name__ == "__main__":
+    main()

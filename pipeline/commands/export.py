@@ -1,0 +1,66 @@
+"""`keypoints export`: the trained network as a file that runs without this project."""
+
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+
+class Kind(StrEnum):
+    onnx = "onnx"
+    pt2 = "pt2"
+
+
+def export(
+    output: Annotated[Path, typer.Option(help="File to write.")],
+    kind: Annotated[Kind, typer.Option("--format", help="ONNX for any runtime, or PyTorch's own.")] = Kind.onnx,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Convolutions in 8 bits, for a smaller and faster file.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="Model file or MLflow URI; else the model of this workspace.")
+    ] = None,
+) -> None:
+    """Write the trained network as one file that runs without this project: gray frames in, pixels out.
+
+    Before it is written, it is compared with PyTorch on frames of data/processed, or on drawn ones where there are
+    none: a point that is off by more than 0.05 px is an error. 8 bits round by more; how much is measured and told.
+    """
+    from pipeline.checkpoint import load_model, read_description
+    from pipeline.errors import ModelError
+    from pipeline.export import export_model, need_onnx
+    from pipeline.model_location import locate_model
+    from pipeline.quantize import quantize
+    from pipeline.sample_frames import frames_to_compare, training_frames
+
+    if int8 and kind is not Kind.onnx:
+        raise ModelError("--int8 goes with --format onnx; leave one of the two away")
+    if kind is Kind.onnx:
+        need_onnx()
+    source = locate_model(model)
+    side = read_description(source)["preprocess"]["size_px"]
+    calibration = training_frames(side) if int8 else None
+    frames, whose = frames_to_compare(side)
+    with TemporaryDirectory() as folder:
+        exact = output if calibration is None else Path(folder) / "float32.onnx"
+        difference = export_model(source, load_model(source), exact, kind=kind, frames=frames)
+        print(f"{kind}: no point is further than {difference:.1g} px from PyTorch's on {len(frames)} {whose}")
+        if calibration is not None:
+            quantize(exact, output, calibration)
+            _compare(exact, output)
+    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+
+
+def _compare(exact: Path, rounded: Path) -> None:
+    """Say what rounding costs on the labelled frames that are here."""
+    from functools import partial
+
+    from pipeline.export import run_onnx
+    from pipeline.sample_frames import labelled_error
+
+    for split in ("val", "test"):
+        after, before = (labelled_error(split, partial(run_onnx, file)) for file in (rounded, exact))
+        if after and before:
+            print(f"int8: NME {100 * after[0]:.3f} % on {after[1]} frames of {split}, float32 {100 * before[0]:.3f} %")

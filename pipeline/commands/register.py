@@ -1,0 +1,76 @@
+"""`keypoints register`: the best model by name, for whoever uses MLflow."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def register(
+    run: Annotated[
+        str | None, typer.Argument(help="MLflow run or DVC experiment; else the run of this workspace's model.")
+    ] = None,
+) -> None:
+    """Give the model of a run a version in MLflow's registry, and the alias champion if it is better.
+
+    Better than the present champion: the 95 % interval of the difference of their NME on the same test faces, over
+    people, lies below zero. Load it with mlflow.pyfunc.load_model("models:/facial-keypoints@champion").
+    """
+    from pipeline import registry
+    from pipeline.compare import paired_difference
+    from pipeline.errors import DataError
+
+    chosen = _find(run)
+    nme = _nme(chosen.info.run_id)
+    version, reigning = registry.add_version(chosen), registry.champion()
+    named = f"{registry.REGISTERED} version {version.number} ({chosen.info.run_name})"
+    if reigning and reigning.run_id == version.run_id:
+        print(f"{named} is the champion already")
+        return
+    if reigning is None:
+        registry.crown(version)
+        print(f"{named} is the first champion")
+        return
+    try:
+        difference = paired_difference(_nme(reigning.run_id), nme)
+    except ValueError:
+        raise DataError(
+            f"{named} and the champion, version {reigning.number}, are measured on different frames; the alias stays: "
+            "register a run on the champion's frames"
+        ) from None
+    interval = (
+        f"NME {100 * difference.mean:+.2f} points against version {reigning.number}, 95 % interval "
+        f"{100 * difference.low:+.2f} to {100 * difference.high:+.2f}"
+    )
+    if difference.high < 0:
+        registry.crown(version)
+        print(f"{named} is the new champion: {interval}")
+    else:
+        print(f"{named} does not become champion: {interval}; better would be an interval below zero")
+
+
+def _find(name: str | None) -> Any:
+    from pipeline import paths, registry
+    from pipeline.errors import ModelError, TrackingError
+    from pipeline.files import file_sha256
+
+    if name is not None:
+        found = registry.find_run(name)
+        remedy = f"no finished run of MLflow is called {name}; see them with: make ui"
+    elif paths.MODEL.exists():
+        found = registry.run_of_model(file_sha256(paths.MODEL))
+        remedy = f"no run of MLflow has the model {paths.MODEL}; record it with: dvc repro -f track"
+    else:
+        raise ModelError(f"{paths.MODEL} is missing; name a run, or train a model with: dvc repro train")
+    if found is None:
+        raise TrackingError(remedy)
+    return found
+
+
+def _nme(run_id: str) -> "pd.Series":
+    """NME of each test face, fractions, by sample_id."""
+    from pipeline.results import find_results
+
+    return find_results(run_id).nme

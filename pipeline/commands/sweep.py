@@ -1,0 +1,90 @@
+"""`keypoints sweep`: many settings in turn, and a table of what came of them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FOLDER = Path("sweeps")
+
+
+def sweep(
+    settings: Annotated[
+        list[str], typer.Option("--set", "-S", metavar="NAME=VALUE,...", help="Values to try; may come several times.")
+    ],
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Experiments at a time.")] = 1,
+    seeds: Annotated[str, typer.Option(help="Values of train.seed, each setting runs with all of them.")] = "0",
+) -> None:
+    """Run every combination of settings in DVC's queue, and rank them by their validation error.
+
+    Every value is checked before anything is queued; a member that fails leaves the others alone. The table in sweeps/
+    says by how much each setting is behind the best and whether that is more than the seeds make.
+    """
+    from pipeline.dvc_queue import free_name, put, result_of, work_off
+    from pipeline.errors import PipelineError
+    from pipeline.sweep import members
+    from pipeline.sweep_settings import check, parse_seeds, parse_settings
+
+    choices = parse_settings(settings)
+    planned = members(choices, parse_seeds(seeds))
+    check(planned)
+    name = free_name("sweep")
+    by_name = {f"{name}-{number:02d}": member for number, member in enumerate(planned, start=1)}
+    for member_name, member in by_name.items():
+        put(member_name, member)
+        print(f"queued {member_name}: {_words(member)}", flush=True)
+    print("Working. Ctrl+C leaves the queue at work; end it with: dvc queue stop --kill", flush=True)
+    finished: list[dict[str, object]] = []
+
+    def on_done(member_name: str, status: str) -> None:
+        told = f"FAILED, see: dvc queue logs {member_name}"
+        if status == "Success":
+            finished.append(result_of(member_name, by_name[member_name]))
+            told = f"validation NME {100 * float(str(finished[-1]['val_nme'])):.2f} %"
+        print(f"{member_name}: {told} ({_words(by_name[member_name])})", flush=True)
+
+    failed = [n for n, status in work_off(list(by_name), jobs, on_done).items() if status == "Failed"]
+    if not finished:
+        raise PipelineError(f"all {len(failed)} members failed; see why with: dvc queue logs {failed[0]}")
+    _report(name, finished, list(choices))
+    if failed:
+        raise PipelineError(f"{len(failed)} of {len(by_name)} members failed: {', '.join(failed)}; dvc queue logs NAME")
+
+
+def _words(member: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in member.items())
+
+
+def _report(name: str, finished: list[dict[str, object]], settings: list[str]) -> None:
+    """Write the table and its plot, print the table and how to apply the best."""
+    import pandas as pd
+
+    from pipeline.style import DPI, style
+    from pipeline.sweep import leaderboard
+    from pipeline.sweep_figure import sweep_figure
+
+    results = pd.DataFrame(finished)
+    table = leaderboard(results, settings)
+    FOLDER.mkdir(exist_ok=True)
+    table.round(6).to_csv(FOLDER / f"{name}.csv", index=False)
+    with style():
+        sweep_figure(table, results, settings).savefig(FOLDER / f"{name}.png", dpi=DPI)
+    print(_shown(table, settings).to_string(index=False))
+    print(f"{FOLDER / name}.csv, {FOLDER / name}.png")
+    print(f"Take the best over: dvc exp apply {table['best'][0]}")
+
+
+def _shown(table: "pd.DataFrame", settings: list[str]) -> "pd.DataFrame":
+    shown = table[settings].copy()
+    for column, heading in (
+        ("val_nme", "val NME %"),
+        ("behind", "behind"),
+        ("spread", "spread"),
+        ("test_nme", "test %"),
+    ):
+        shown[heading] = (100 * table[column]).map("{:.3f}".format).replace("nan", "-")
+    return shown.assign(seeds=table["seeds"], clear=table["clear"])

@@ -1,0 +1,61 @@
+"""Two runs side by side: what was set differently, what came of it, and whether the difference is more than chance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.metrics import bootstrap_interval
+
+BOOTSTRAP_SAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """NME of B minus NME of A over the faces that both measured, fractions."""
+
+    faces: int
+    people: int
+    mean: float
+    low: float
+    high: float
+    """95 % interval, the same people drawn for both."""
+
+    @property
+    def verdict(self) -> str:
+        if self.high < 0:
+            return "B is better"
+        return "A is better" if self.low > 0 else "no difference beyond chance"
+
+
+def person_of(sample_id: str) -> str:
+    """The name before the clip and frame number, as "test/Jane_Doe" of "test/Jane_Doe_012"."""
+    return sample_id.rsplit("_", 1)[0]
+
+
+def paired_difference(first: pd.Series, second: pd.Series) -> Difference:
+    """How the NME of two runs differs over their common faces; each Series is indexed by sample_id.
+
+    Raises ValueError if they have no face in common.
+    """
+    faces = first.index.intersection(second.index)
+    if faces.empty:
+        raise ValueError("no face in common")
+    changes = (second[faces] - first[faces]).to_numpy(np.float64)
+    people = np.array([person_of(face) for face in faces])
+    low, high = bootstrap_interval(changes, people, samples=BOOTSTRAP_SAMPLES, generator=np.random.default_rng(0))
+    return Difference(len(faces), len(set(people)), float(changes.mean()), low, high)
+
+
+def most_different(first: pd.Series, second: pd.Series, count: int) -> list[str]:
+    """The `count` common faces whose NME differs most, the largest difference first."""
+    changes = (second - first).dropna().abs().sort_values(ascending=False, kind="stable")
+    return [str(face) for face in changes.index[:count]]
+
+
+def changed(first: Mapping[str, object], second: Mapping[str, object]) -> dict[str, tuple[object, object]]:
+    """Names whose values differ, with both values; None where one side has none. In the order of the first."""
+    names = dict.fromkeys([*first, *second])
+    pairs = {name: (first.get(name), second.get(name)) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -1,0 +1,44 @@
+"""Figures of two runs side by side: data in, Matplotlib figure out; never saves."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import ticker
+from matplotlib.figure import Figure
+
+from pipeline.metrics import FAILURE_THRESHOLD, ced
+from pipeline.pictures import Faces, faces_figure
+from pipeline.style import PALETTE, new_figure, percent
+
+_LIMIT = 0.16
+"""NME up to which the curves are drawn."""
+
+
+def ced_pair_figure(first: pd.Series, second: pd.Series, names: tuple[str, str], *, title: str, dataset: str) -> Figure:
+    """Cumulative error distributions of two runs on the same faces; each Series is NME as fractions."""
+    figure = new_figure(4.3, title=title, detail=f"{len(first):,} labelled test faces", dataset=dataset)
+    axes = figure.subplots()
+    thresholds = np.linspace(0, _LIMIT, 641)
+    looks = ((PALETTE["baseline"], "--"), (PALETTE["model"], "-"))
+    for nme, name, (color, line) in zip((first, second), names, looks, strict=True):
+        shares = 100 * ced(nme.to_numpy(), thresholds)
+        axes.plot(100 * thresholds, shares, line, color=color, label=f"{name}: mean NME {percent(nme.mean(), 2)}")
+    axes.axvline(100 * FAILURE_THRESHOLD, color=PALETTE["ink"], lw=1.2, ls=":", label="failure threshold, 8 %")
+    axes.set(xlim=(0, 100 * _LIMIT), ylim=(0, 101), ylabel="share of faces (%)")
+    axes.set_xlabel("NME no more than (% of the distance between the outer eye corners)")
+    axes.xaxis.set_major_locator(ticker.MultipleLocator(2))
+    axes.grid()
+    axes.legend(loc="lower right")
+    return figure
+
+
+def face_pairs_figure(first: Faces, second: Faces, names: tuple[str, str], *, dataset: str) -> Figure:
+    """The same faces in two rows, each with the predictions of one run."""
+    both = Faces(
+        *(
+            np.concatenate([getattr(first, field), getattr(second, field)])
+            for field in ("images", "truth_crop", "predicted_crop", "nme", "known")
+        )
+    )
+    count = len(first.nme)
+    rows = [(names[0], np.arange(count)), (names[1], np.arange(count, 2 * count))]
+    return faces_figure(both, rows, dataset=dataset, title="Where the two differ most")

@@ -1,0 +1,91 @@
+"""Experiments in DVC's own queue: put there, worked off, their results read."""
+
+import io
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from pipeline import paths
+from pipeline.errors import ConfigError, PipelineError
+from pipeline.results import commit_of, find_results
+
+_POLL_S = 2.0
+_IDLE_POLLS = 5
+"""So many looks without a worker at work, and the workers are started again: they leave tasks behind at times."""
+DONE = {"Success", "Failed"}
+
+
+def free_name(stem: str) -> str:
+    """`stem` with the least number that no experiment begins with yet."""
+    taken = set(_statuses()) | set(_experiments())
+    number = 1
+    while any(name.startswith(f"{stem}{number}-") for name in taken):
+        number += 1
+    return f"{stem}{number}"
+
+
+def put(name: str, settings: Mapping[str, str]) -> None:
+    """Queue one experiment of the workspace as it is, with these parameters set."""
+    choices = [part for key, value in settings.items() for part in ("-S", f"{key}={value}")]
+    done = _dvc("exp", "run", "--queue", "--name", name, *choices)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix("ERROR: ")
+        raise ConfigError(f"DVC does not queue {name}: {reason}; mend that and sweep again")
+
+
+def work_off(names: list[str], jobs: int, on_done: Callable[[str, str], None]) -> dict[str, str]:
+    """Let `jobs` workers run the queued experiments; name -> "Success" or "Failed".
+
+    Whatever else waits in the queue runs too. `on_done` hears of each experiment as it ends.
+    """
+    ended: dict[str, str] = {}
+    idle = _IDLE_POLLS
+    while len(ended) < len(names):
+        statuses = _statuses()
+        for name in names:
+            status = statuses.get(name, "Success" if commit_of(name) else "Failed")
+            if name not in ended and status in DONE:
+                ended[name] = status
+                on_done(name, status)
+        waiting = any(statuses.get(name) == "Queued" for name in names)
+        running = any(statuses.get(name) == "Running" for name in names)
+        idle = 0 if running or not waiting else idle + 1
+        if idle > _IDLE_POLLS:
+            _dvc("queue", "start", "--jobs", str(jobs))
+            idle = 0
+        if len(ended) < len(names):
+            time.sleep(_POLL_S)
+    return ended
+
+
+def result_of(name: str, settings: Mapping[str, str]) -> dict[str, object]:
+    """Settings, name, `val_nme` after the last epoch and `test_nme` of a finished experiment."""
+    results = find_results(name)
+    history = pd.read_csv(io.BytesIO(results.read(paths.HISTORY)))
+    return {**settings, "name": name, "val_nme": history["val_nme"].iloc[-1], "test_nme": results.metrics["test.nme"]}
+
+
+def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+def _statuses() -> dict[str, str]:
+    """Name -> status of every experiment that the queue knows: Queued, Running, Success or Failed."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            return {task["name"]: task["status"] for task in repo.experiments.celery_queue.status() if task["name"]}
+    except DvcException as error:
+        raise PipelineError(f"the queue of DVC cannot be read: {error}; see: dvc queue status") from None
+
+
+def _experiments() -> list[str]:
+    done = _dvc("exp", "list", "--name-only", "--all-commits")
+    return done.stdout.split()

@@ -1,0 +1,196 @@
+"""A trained network as a file that runs without this project: ONNX, or PyTorch's own .pt2.
+
+Both take gray frames as bytes and answer pixels, so that whoever uses them has nothing to normalize.
+"""
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+from torch.fx import GraphModule
+
+from pipeline.checkpoint import read_description
+from pipeline.errors import ModelError
+from pipeline.files import file_sha256, whole
+from pipeline.predict import BATCH, to_unit
+from pipeline.scheme import POINTS, REGIONS
+
+TOLERANCE_PX = 0.05
+OPSET = 18
+"""The oldest that PyTorch writes; runtimes know it since 2023."""
+METADATA_FILE = "metadata.json"
+"""Name of the metadata inside a .pt2."""
+
+_FITS = {
+    "pad": "keep its aspect ratio, centre it, repeat its border",
+    "stretch": "stretch it",
+}
+
+
+class BytesToPixels(nn.Module):
+    """(B, S, S) uint8 gray frames -> (B, 68, 2) float32 keypoints in their pixels: the last estimate of `network`."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, frames: Tensor) -> Tensor:
+        estimates: Tensor = self.network(frames[:, None].float() / 255)
+        return estimates[:, -1]
+
+
+def need_onnx() -> None:
+    """Raise ModelError where the packages of the extra `export` are not installed."""
+    if lacking := [name for name in ("onnx", "onnxruntime", "onnxscript") if find_spec(name) is None]:
+        raise ModelError(f"this needs {', '.join(lacking)}; install with: pip install {' '.join(lacking)}")
+
+
+def describe_export(model: Path) -> dict[str, str]:
+    """What a user of the exported file has to know, by name; all of it goes into the file."""
+    description = read_description(model)
+    side, fit = description["preprocess"]["size_px"], description["preprocess"]["fit"]
+    spans = ", ".join(f"{region} {points[0]}-{points[-1]}" for region, points in REGIONS.items())
+    return {
+        "points": f"{POINTS} points of the iBUG 300-W scheme, counted from 0, left and right as the subject has them: "
+        f"{spans}",
+        "input": f"frames: uint8 (batch, {side}, {side}), gray, one face each",
+        "size_px": str(side),
+        "fit": f"{fit}: the crop of a face goes to the square so: {_FITS[fit]}",
+        "normalization": "none: gray levels 0..255 as they are",
+        "output": f"keypoints: float32 (batch, {POINTS}, 2), x then y in pixels of the {side}x{side} frame; the centre "
+        "of the top left pixel is (0, 0)",
+        "network": description["model"]["name"],
+        "licence": "MIT",
+        "model_digest": file_sha256(model),
+    }
+
+
+def trace(network: nn.Module, side: int) -> ExportedProgram:
+    """The graph from frames to keypoints for batches of any size."""
+    # A batch of one would be taken for the only size there is.
+    example = torch.zeros(2, side, side, dtype=torch.uint8)
+    shapes = {"frames": {0: Dim("batch", min=1)}}
+    # Strict: it follows the lengths of tensors, where the other way fixes them to the example's.
+    program = torch.export.export(BytesToPixels(network).eval(), (example,), dynamic_shapes=shapes, strict=True)
+    for graph in program.graph_module.modules():
+        for node in graph.graph.nodes if isinstance(graph, GraphModule) else []:
+            for origin in ("stack_trace", "from_node"):  # paths of this machine, numbers of this process
+                node.meta.pop(origin, None)
+    # Tensors that the network makes on its way, as of mirrored points, are real ones only after this.
+    return torch.export.load(_saved(program, {}))
+
+
+def write_pt2(path: Path, program: ExportedProgram, metadata: dict[str, str]) -> None:
+    path.write_bytes(_saved(program, {METADATA_FILE: json.dumps(metadata, indent=2)}).getvalue())
+
+
+def _saved(program: ExportedProgram, files: dict[str, Any]) -> io.BytesIO:
+    """A .pt2 in memory: a name that does not end so, as that of a file half written, would bring a warning."""
+    content = io.BytesIO()
+    torch.export.save(program, content, extra_files=files)
+    content.seek(0)
+    return content
+
+
+def write_onnx(path: Path, program: ExportedProgram, metadata: dict[str, str]) -> None:
+    import onnx
+    from onnx.inliner import inline_local_functions
+
+    exported = torch.onnx.export(
+        program,
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=["frames"],
+        output_names=["keypoints"],
+        custom_translation_table=_extrema(),
+        verbose=False,
+    )
+    if exported is None:
+        raise ModelError("PyTorch exported nothing; install the locked packages again with: make repro")
+    model = inline_local_functions(exported.model_proto)
+    _forget_origin(model.graph)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _extrema() -> dict[Callable[..., Any], Callable[..., Any]]:
+    """Smallest and largest values over all axes, which PyTorch's exporter knows over given axes only."""
+    from onnxscript import opset18
+
+    def reduce(operator: Any) -> Callable[..., Any]:
+        def translate(values: Any, dim: Sequence[int] = (), keepdim: bool = False) -> Any:
+            axes = [opset18.Constant(value_ints=list(dim))] if len(dim) else []
+            return operator(values, *axes, keepdims=int(keepdim))
+
+        return translate
+
+    reduced: dict[Callable[..., Any], Callable[..., Any]] = {
+        torch.ops.aten.amax.default: reduce(opset18.ReduceMax),
+        torch.ops.aten.amin.default: reduce(opset18.ReduceMin),
+    }
+    return reduced
+
+
+def _forget_origin(graph: Any) -> None:
+    """Remove where in the source each part comes from: paths of this machine."""
+    for part in (*graph.node, *graph.input, *graph.output):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    graph.ClearField("value_info")
+
+
+def run_torch(network: nn.Module, frames: np.ndarray) -> np.ndarray:
+    """(N, 68, 2) float32 keypoints of (N, S, S) uint8 frames by the network itself, on the CPU."""
+    with torch.inference_mode():
+        return np.concatenate([network(to_unit(b, torch.device("cpu")))[:, -1].numpy() for b in batches(frames)])
+
+
+def run_pt2(path: Path, frames: np.ndarray) -> np.ndarray:
+    """The same by a .pt2 file."""
+    module = torch.export.load(io.BytesIO(path.read_bytes())).module()
+    with torch.inference_mode():
+        return np.concatenate([module(torch.from_numpy(np.array(batch))).numpy() for batch in batches(frames)])
+
+
+def run_onnx(path: Path, frames: np.ndarray) -> np.ndarray:
+    """The same by an ONNX file in onnxruntime."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    return np.concatenate([session.run(["keypoints"], {"frames": np.array(batch)})[0] for batch in batches(frames)])
+
+
+def batches(frames: np.ndarray) -> list[np.ndarray]:
+    """The first frame alone, then the others together: a file that fits one size of batch only shows here."""
+    return [frames[:1], *(frames[start : start + BATCH] for start in range(1, len(frames), BATCH))]
+
+
+WRITE_AND_RUN = {"onnx": (write_onnx, run_onnx), "pt2": (write_pt2, run_pt2)}
+
+
+def export_model(model: Path, network: nn.Module, path: Path, *, kind: str, frames: np.ndarray) -> float:
+    """Write `network`, loaded from `model`, as a file of this kind: "onnx" or "pt2".
+
+    Returns by how many pixels its keypoints of the (N, S, S) uint8 frames differ from the network's at most. Raises
+    ModelError, and leaves no file, above TOLERANCE_PX.
+    """
+    write, run = WRITE_AND_RUN[kind]
+    with whole(path) as partial:
+        write(partial, trace(network, frames.shape[-1]), describe_export(model))
+        difference = float(np.abs(run(partial, frames) - run_torch(network, frames)).max())
+        if not difference <= TOLERANCE_PX:
+            raise ModelError(
+                f"the {kind} file puts a point {difference:.3g} px from where PyTorch does, and {TOLERANCE_PX} px is "
+                "the most allowed; nothing was written: export the other format, or with the locked packages"
+            )
+    return difference

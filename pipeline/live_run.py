@@ -1,0 +1,115 @@
+"""What train says to MLflow while it works. No failure of MLflow ends a training: `track` fills in what is missing."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from pipeline import tracking
+from pipeline.tracking import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value
+
+TRAINING_KEY = "training_key"
+"""Tag of a run: digest of all that decides what a training computes, by which a training finds the run it began."""
+
+
+class LiveRun:
+    """The MLflow run of a training that is under way.
+
+    MLflow's first failure is told and ends the live curves. The end of the run is tried all the same, so that `track`
+    finds it and fills in what it missed.
+    """
+
+    def __init__(self) -> None:
+        self._store: Store | None = None
+        self._run_id = ""
+        self._logged: set[tuple[str, int]] = set()
+        self._failed = False
+
+    def open(self, params: Mapping[str, Value], key: str) -> None:
+        """Go on with the run in which the same training was broken off, or begin one."""
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # no training waits longer for a curve
+        name = os.environ.get("DVC_EXP_NAME") or f"{params.get('model.name', 'model')} in training"
+        tags = tracking.process_tags() | {TRAINING_KEY: key}
+        with self._outliving_failures():
+            store = tracking.open_store()
+            tracking.close_dead_runs(store)
+            if run_id := _broken_off(store, key):
+                tracking.set_tags(store, run_id, tags)
+                store.client.update_run(run_id, status="RUNNING", name=name)
+                self._logged = tracking.logged_points(store, run_id)
+            else:
+                run_id = store.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
+            self._store, self._run_id = store, run_id
+            tracking.log_params(store, run_id, params)
+
+    def log(self, epochs: Curves) -> None:
+        """Add points to the curves, e.g. {1: {"train_loss": 0.1, "val_nme": None}}; None adds none, nor does a point
+        that the run has already."""
+        if self._store and not self._failed:
+            with self._outliving_failures():
+                tracking.log_epochs(self._store, self._run_id, tracking.lacking(epochs, self._logged))
+
+    def finish(self, model_digest: str) -> None:
+        """Tag the run with the digest of the weights it made, so that `track` finds it.
+
+        If `track` has taken up a run with the same weights, this one is deleted instead: `track` would leave it as it
+        is, or, where nothing that it records has changed, not even run.
+        """
+        if self._store:
+            with self._outliving_failures():
+                same_model = tracking.find_runs(self._store, MODEL_DIGEST, model_digest)
+                if any(TRACK_DIGEST in run.data.tags for run in same_model):
+                    self._store.client.delete_run(self._run_id)
+                    self._store = None
+                else:
+                    self._store.client.set_tag(self._run_id, MODEL_DIGEST, model_digest)
+
+    def close(self, status: str) -> None:
+        if self._store:
+            with self._outliving_failures():
+                self._store.client.set_terminated(self._run_id, status)
+
+    @contextmanager
+    def _outliving_failures(self) -> Iterator[None]:
+        try:
+            with tracking.quiet():
+                yield
+        except Exception as error:  # of a type that depends on the store; no training may die of it
+            if not self._failed:
+                tqdm.write(
+                    f"warning: MLflow at {tracking.store_uri()} failed: {tracking.gist(error)}; "
+                    "training goes on without live curves",
+                    file=sys.stderr,
+                )
+            self._failed = True
+
+
+def _broken_off(store: Store, key: str) -> str | None:
+    """Id of the run in which a training of this process's host with this key ended before its time.
+
+    One that is RUNNING belongs to a living process, one that FINISHED waits for `track`.
+    """
+    host = tracking.process_tags()["host"]
+    for run in tracking.find_runs(store, TRAINING_KEY, key):
+        ended_early = run.info.status in {"KILLED", "FAILED"} and TRACK_DIGEST not in run.data.tags
+        if ended_early and run.data.tags.get("host") == host:
+            return str(run.info.run_id)
+    return None
+
+
+@contextmanager
+def training_run(params: Mapping[str, Value], key: str) -> Iterator[LiveRun]:
+    """Log a training live: open a run, let the body `log` its epochs and `finish`, close the run as the body ends.
+
+    `key` stands for everything that decides what the training computes.
+    """
+    run = LiveRun()
+    run.open(params, key)
+    try:
+        yield run
+    except BaseException as error:
+        run.close("FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    run.close("FINISHED")

@@ -1,0 +1,77 @@
+"""Recipes: named sets of values for params.yaml, one file each in pipeline/recipes, with a summary as first line."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pipeline.config import Params, load_params, validate_params
+from pipeline.errors import ConfigError
+from pipeline.files import whole
+from pipeline.paths import PARAMS
+
+_ROUND_TRIP = YAML()
+_ROUND_TRIP.width = 200  # never break a line
+_FOLDER = Path(__file__).with_name("recipes")
+
+
+def recipe_names() -> list[str]:
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+
+
+def recipe_summary(name: str) -> str:
+    return _path(name).read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+
+
+def recipe_values(name: str) -> dict[str, Any]:
+    """Dotted names and values. Raises ConfigError for an unknown recipe."""
+    return dict(_flat(YAML(typ="safe").load(_path(name))))
+
+
+def with_values(values: Mapping[str, Any], path: Path = PARAMS) -> Params:
+    """The parameters of `path` with other values for dotted names. Raises ConfigError."""
+    load_params(path)
+    return validate_params(_overlaid(path, values), path)
+
+
+def write_values(values: Mapping[str, Any], path: Path = PARAMS) -> list[str]:
+    """Write values for dotted names into `path`, comments kept; returns one line for each that changed."""
+    before = load_params(path)
+    document = _overlaid(path, values)
+    validate_params(document, path)
+    with whole(path) as partial:
+        _ROUND_TRIP.dump(document, partial)
+    return [f"{key}: {old} -> {value}" for key, value in values.items() if (old := _at(before, key)) != value]
+
+
+def _path(name: str) -> Path:
+    if name not in recipe_names():
+        raise ConfigError(f"no recipe is called {name!r}; there are {', '.join(recipe_names())}")
+    return _FOLDER / f"{name}.yaml"
+
+
+def _overlaid(path: Path, values: Mapping[str, Any]) -> Any:
+    document = _ROUND_TRIP.load(path)
+    for key, value in values.items():
+        *sections, last = key.split(".")
+        section = document
+        for part in sections:
+            section = section[part]
+        section[last] = value
+    return document
+
+
+def _at(params: Params, key: str) -> Any:
+    value: Any = params
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

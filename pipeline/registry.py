@@ -1,0 +1,99 @@
+"""Runs of MLflow by name, and the registry: versions of the model, of which one is the champion."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import tracking
+from pipeline.errors import DataError, TrackingError
+
+REGISTERED = "facial-keypoints"
+CHAMPION = "champion"
+
+
+def find_run(name: str) -> Any | None:
+    """The newest finished run with this id, name or DVC experiment; None if there is none."""
+    with tracking.mlflow_errors():
+        store = tracking.open_store()
+        quoted = name.replace("'", "")
+        for condition in (
+            f"attributes.run_id = '{quoted}'",
+            f"attributes.run_name = '{quoted}'",
+            f"tags.dvc_experiment = '{quoted}'",
+        ):
+            found = store.client.search_runs(
+                [store.experiment_id], f"{condition} and attributes.status = 'FINISHED'", max_results=1
+            )
+            if found:
+                return found[0]
+    return None
+
+
+def run_of_model(model_digest: str) -> Any | None:
+    """The newest finished run whose model has this digest."""
+    with tracking.mlflow_errors():
+        runs = tracking.find_runs(tracking.open_store(), tracking.MODEL_DIGEST, model_digest)
+    return next((run for run in runs if run.info.status == "FINISHED"), None)
+
+
+def read_artifact(run: Any, path: Path) -> bytes:
+    """A report of a run, by its path in the workspace. Raises DataError if the run does not keep it."""
+    import mlflow
+
+    with tracking.quiet(), tempfile.TemporaryDirectory() as folder:
+        try:
+            mlflow.set_tracking_uri(tracking.store_uri())
+            client = tracking.open_store().client
+            return Path(client.download_artifacts(run.info.run_id, str(path), folder)).read_bytes()
+        except Exception as error:  # in the types of whatever store it uses
+            raise DataError(
+                f"run {run.info.run_name} of MLflow keeps no {path} ({tracking.gist(error)}); choose another run"
+            ) from None
+
+
+@dataclass(frozen=True)
+class Version:
+    number: str
+    run_id: str
+
+
+def champion() -> Version | None:
+    """The version that carries the alias, if any."""
+    with tracking.mlflow_errors():
+        client = tracking.open_store().client
+        for model in client.search_registered_models(f"name = '{REGISTERED}'"):
+            if number := model.aliases.get(CHAMPION):
+                return _version(client.get_model_version(REGISTERED, number))
+    return None
+
+
+def add_version(run: Any) -> Version:
+    """The version of this run's model; made if the registry has none."""
+    if not run.outputs or not run.outputs.model_outputs:
+        raise TrackingError(f"run {run.info.run_name} keeps no model; complete it with: dvc repro -f track")
+    with tracking.mlflow_errors():
+        client = tracking.open_store().client
+        if not client.search_registered_models(f"name = '{REGISTERED}'"):
+            client.create_registered_model(
+                REGISTERED, description="68 facial keypoints of a picture of one face; see keypoints register"
+            )
+        for version in client.search_model_versions(f"name = '{REGISTERED}'"):
+            if version.run_id == run.info.run_id:
+                return _version(version)
+        model_id = run.outputs.model_outputs[0].model_id
+        return _version(
+            client.create_model_version(
+                REGISTERED, f"models:/{model_id}", run.info.run_id, model_id=model_id, description=run.info.run_name
+            )
+        )
+
+
+def crown(version: Version) -> None:
+    """Give the version the alias; whichever had it loses it."""
+    with tracking.mlflow_errors():
+        tracking.open_store().client.set_registered_model_alias(REGISTERED, CHAMPION, version.number)
+
+
+def _version(entity: Any) -> Version:
+    return Version(str(entity.version), str(entity.run_id))

@@ -1,0 +1,122 @@
+"""What a training that was killed left, to go on from: one safetensors file, written after every epoch.
+
+It lies in the main workspace and is no output of a stage: DVC removes those before it runs the stage again.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+from tqdm import tqdm
+
+from pipeline.files import file_sha256, whole
+from pipeline.paths import workspace_root
+from pipeline.trainer import Epoch
+from pipeline.training_state import State
+
+_KEY = "facial_keypoints_training"
+_PACKAGE = Path(__file__).parent
+
+
+def training_key(params: Mapping[str, Any], data: Sequence[Path], device: torch.device) -> str:
+    """SHA-256 over all that decides what a training computes.
+
+    `params` by dotted name, the files of the folders `data`, the code of this package that the process has loaded, and
+    the arithmetic: PyTorch's version and the kind of processor.
+    """
+    content = {
+        "params": dict(params),
+        "data": {path.as_posix(): file_sha256(path) for folder in data for path in sorted(folder.iterdir())},
+        "code": {path.relative_to(_PACKAGE).as_posix(): file_sha256(path) for path in loaded_code()},
+        "arithmetic": [str(torch.__version__), device.type, torch.backends.cpu.get_cpu_capability()],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def loaded_code() -> list[Path]:
+    """Files of this package that the process has imported."""
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    return sorted({Path(file) for file in files if file and Path(file).is_relative_to(_PACKAGE)})
+
+
+@contextmanager
+def resumable(key: str) -> Iterator["Checkpoint"]:
+    """The checkpoint of the training with this key, gone when the body ends well. One process at a time has it."""
+    path = workspace_root() / ".checkpoints" / "train" / f"{key[:16]}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("another process trains exactly this; waiting for it to end", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        yield Checkpoint(path, key)
+        for left in path.parent.glob(f"{path.stem}.*"):  # the lock too: one more process would do no harm, only work
+            left.unlink()
+    finally:
+        lock.release()
+
+
+class Checkpoint:
+    """State and history of a training after its last finished epoch, in one file that is whole or not there."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        self.path, self.key = path, key
+        self.failed = False
+
+    def write(self, state: State, history: Sequence[Epoch]) -> None:
+        """A place that cannot be written is told once: a training needs it only if it is killed."""
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+        about = {"key": self.key, "history": [asdict(epoch) for epoch in history]}
+        header = json.dumps(about | {"sha256": _digest(about, tensors)})
+        try:
+            with whole(self.path) as partial:
+                partial.write_bytes(save(tensors, {_KEY: header}))
+        except OSError as error:
+            if not self.failed:
+                tqdm.write(f"warning: no checkpoint can be kept ({error}); training goes on", file=sys.stderr)
+            self.failed = True
+
+    def read(self) -> tuple[State | None, list[Epoch]]:
+        """What `write` wrote last; nothing, and the file set aside with a warning, if that is not what it holds."""
+        try:
+            return self._read()
+        except FileNotFoundError:
+            return None, []
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            aside = self.path.with_name(f"{self.path.name}.damaged")
+            os.replace(self.path, aside)
+            print(
+                f"warning: {self.path} is no checkpoint of this training ({error}); it is called {aside.name} now, and "
+                "training starts from the beginning",
+                file=sys.stderr,
+            )
+            return None, []
+
+    def _read(self) -> tuple[State, list[Epoch]]:
+        with safe_open(self.path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})[_KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if about.pop("sha256") != _digest(about, tensors) or about["key"] != self.key:
+            raise ValueError("it is damaged or of another one")
+        return tensors, [Epoch(**row) for row in about["history"]]
+
+
+def _digest(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}".encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

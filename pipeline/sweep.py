@@ -1,0 +1,53 @@
+"""Many settings tried in turn: which members a sweep has, and what its results say. Pure."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+SEED = "train.seed"
+
+
+def members(choices: Mapping[str, Sequence[str]], seeds: Sequence[int]) -> list[dict[str, str]]:
+    """Every combination of the values of each parameter, with every seed; dotted name -> text as in params.yaml."""
+    combined = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+    return [{**setting, SEED: str(seed)} for setting in combined for seed in seeds]
+
+
+def leaderboard(results: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
+    """One row for each setting, the best first.
+
+    `results`: a row for each finished member, with the `settings` as text, `name`, `val_nme` and `test_nme` as
+    fractions. A row has the mean `val_nme` and `test_nme` over the seeds, the number of `seeds`, their `spread`
+    (standard deviation of `val_nme`), how far its `val_nme` is `behind` the best row's, `clear`, and as `best` the name
+    of the member with the least `val_nme`.
+
+    `clear` is "yes" where `behind` exceeds twice its standard error by the spreads of both rows, "no" where it does
+    not, and "unknown" where one of them has a single seed.
+    """
+    rows = []
+    for values, group in results.groupby(list(settings), sort=False, dropna=False):
+        rows.append(
+            {
+                **dict(zip(settings, values, strict=True)),
+                "val_nme": group["val_nme"].mean(),
+                "test_nme": group["test_nme"].mean(),
+                "seeds": len(group),
+                "spread": group["val_nme"].std(ddof=1),
+                "best": group["name"][group["val_nme"].idxmin()],
+            }
+        )
+    table = pd.DataFrame(rows).sort_values("val_nme", kind="stable", ignore_index=True)
+    first = table.iloc[0]
+    table["behind"] = table["val_nme"] - first["val_nme"]
+    table["clear"] = [_clear(first, row) if index else "" for index, row in table.iterrows()]
+    return table
+
+
+def _clear(first: pd.Series, other: pd.Series) -> str:
+    """Whether two rows differ by more than their seeds do."""
+    error = math.sqrt(sum(row["spread"] ** 2 / row["seeds"] for row in (first, other)))
+    if math.isnan(error):
+        return "unknown"
+    return "yes" if other["val_nme"] - first["val_nme"] > 2 * error else "no"

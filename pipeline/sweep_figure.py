@@ -1,0 +1,42 @@
+"""The leaderboard of a sweep as a picture: data in, Matplotlib figure out; never saves."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib import ticker
+from matplotlib.figure import Figure
+
+from pipeline.style import PALETTE, new_figure, percent
+
+
+def sweep_figure(table: pd.DataFrame, results: pd.DataFrame, settings: Sequence[str]) -> Figure:
+    """Validation NME of every member, a line for each setting, the best on top.
+
+    `table` and `results` are the leaderboard and its members, as in pipeline.sweep.leaderboard.
+    """
+    figure = new_figure(
+        1.5 + 0.38 * len(table),
+        title=f"Best: {_label(table.iloc[0], settings)}",
+        detail=f"validation NME {percent(table['val_nme'][0], 2)}, {len(results)} members; bar: mean of the seeds",
+        dataset="sweep",
+    )
+    axes = figure.subplots()
+    for place, row in table.iterrows():
+        same = (results[list(settings)] == row[list(settings)]).all(axis=1)
+        seeds = 100 * results.loc[same, "val_nme"]
+        color = PALETTE["model" if place == 0 else "baseline" if row["clear"] == "yes" else "quiet"]
+        axes.plot(seeds, [place] * len(seeds), "o", color=color, ms=6, alpha=0.6, mew=0)
+        axes.plot(100 * row["val_nme"], place, "|", color=color, ms=18, mew=2.5)
+    axes.set_yticks(range(len(table)), [_label(row, settings) for _, row in table.iterrows()])
+    axes.set_ylim(len(table) - 0.5, -0.5)
+    axes.set_xlabel("validation NME (%), a dot for each seed; orange: behind by more than the seeds make")
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(6))
+    axes.tick_params(axis="y", length=0, labelcolor=PALETTE["ink"])
+    axes.spines["left"].set_visible(False)
+    axes.margins(x=0.08)
+    axes.grid(axis="x")
+    return figure
+
+
+def _label(row: pd.Series, settings: Sequence[str]) -> str:
+    return ", ".join(f"{name.rsplit('.', 1)[-1]} {row[name]}" for name in settings)

@@ -1,0 +1,73 @@
+"""What the user asks a sweep to try, checked against the types and bounds of params.yaml before anything runs."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline import paths
+from pipeline.config import Params, load_params
+from pipeline.errors import ConfigError
+from pipeline.sweep import SEED
+
+
+def parse_settings(settings: list[str]) -> dict[str, list[str]]:
+    """Dotted name -> values as text, of entries like "train.lr=1e-3,2e-3"."""
+    choices: dict[str, list[str]] = {}
+    for setting in settings:
+        name, equals, values = setting.partition("=")
+        texts = [text.strip() for text in values.strip("[] ").split(",")]
+        if not equals or not name or not all(texts):
+            raise ConfigError(f"{setting!r} is no setting; write it as train.lr=1e-3,2e-3")
+        if name in choices or name == SEED:
+            raise ConfigError(f"{name} is set twice; give all its values at once" + " with --seeds" * (name == SEED))
+        if len(set(texts)) < len(texts):
+            raise ConfigError(f"{setting!r} names a value twice; each value runs once, with every seed")
+        choices[name] = texts
+    return choices
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Different whole numbers, separated by commas."""
+    try:
+        seeds = [int(seed) for seed in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"--seeds {text} should be whole numbers like 0,1,2; change it") from None
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"--seeds {text} names a seed twice; remove one of the two")
+    return seeds
+
+
+def check(members: list[dict[str, str]]) -> None:
+    """Raise ConfigError for the first member whose params.yaml would be wrong, or would leave nothing to rank by."""
+    load_params()
+    for member in members:
+        params = _with(member)
+        if params.split.val_people_frac == 0:
+            raise ConfigError("split.val_people_frac is 0, but members are ranked by their validation error; raise it")
+
+
+def _with(member: dict[str, str]) -> Params:
+    """The parameters with those of the member set; raises ConfigError naming what is wrong."""
+    yaml = YAML(typ="safe")
+    values = yaml.load(paths.PARAMS)
+    for name, text in member.items():
+        *sections, key = name.split(".")
+        place: Any = values
+        for section in sections:
+            place = place.get(section) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or key not in place:
+            raise ConfigError(f"{name} is not a known parameter; params.yaml lists them")
+        try:
+            place[key] = yaml.load(text)
+        except YAMLError:
+            raise ConfigError(f"{name}={text} is no value; write it as in params.yaml") from None
+    with tempfile.TemporaryDirectory() as folder:
+        changed = Path(folder) / paths.PARAMS.name
+        yaml.dump(values, changed)
+        try:
+            return load_params(changed)
+        except ConfigError as error:
+            raise ConfigError(str(error).removeprefix(f"{changed}: ")) from None

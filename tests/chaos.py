@@ -1,0 +1,165 @@
+"""Kill the pipeline at random moments and compare what comes of it with an undisturbed build: python -m tests.chaos
+
+The faces are synthetic and few. Every kill is a SIGKILL, of the stage alone or of DVC and the stage together, and the
+next `dvc repro` follows it. Ends with status 1 if a file, or the MLflow run, differs from the undisturbed ones.
+"""
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+
+from pipeline.cli import STAGES
+from pipeline.files import file_sha256
+from tests.checkout import Checkout
+
+EPOCHS = 4
+PATIENCE_S = 60  # in which the processes that a killed stage had started must end
+STAGE_LINE = "Running stage '"
+
+
+class Build:
+    """A `dvc repro` on its way."""
+
+    def __init__(self, checkout: Checkout, *arguments: str) -> None:
+        self.started: dict[str, float] = {}
+        self.output = ""
+        self.process = subprocess.Popen(
+            ["dvc", "repro", *arguments],
+            cwd=checkout.folder,
+            env=checkout.environment | {"PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self.output += line
+            if line.startswith(STAGE_LINE):
+                self.started[line.split("'")[1]] = time.monotonic()
+
+    def finish(self) -> None:
+        """Wait for the end, which must be a good one."""
+        self._reader.join()
+        if self.process.wait():
+            sys.exit(f"dvc repro failed:\n{self.output}")
+
+    def stage(self) -> str:
+        """The one that began last."""
+        return max(self.started, key=self.started.__getitem__, default="DVC")
+
+    def wait_until(self, stage: str, seconds: float) -> None:
+        """Until so many seconds after the beginning of a stage, or the end."""
+        while self.process.poll() is None:
+            if time.monotonic() > self.started.get(stage, float("inf")) + seconds:
+                return
+            time.sleep(0.01)
+
+    def kill(self, *, stage_alone: bool) -> str:
+        """Kill and say what. Raises NoSuchProcess if the build has ended."""
+        dvc = psutil.Process(self.process.pid)
+        below = dvc.children(recursive=True)
+        stage = [process for process in below if "pipeline" in process.cmdline()][:1]
+        killed = stage if stage_alone and stage else [dvc, *below]
+        for process in killed:
+            process.kill()
+        self.process.wait()
+        self._reader.join(timeout=PATIENCE_S)
+        if self._reader.is_alive():
+            sys.exit(f"processes of the killed {self.stage()} live on")
+        return "the stage" if killed == stage else "DVC and the stage" if stage else "DVC"
+
+
+def undisturbed(checkout: Checkout) -> dict[str, float]:
+    """Build everything; returns the seconds of each stage, what DVC does after it included."""
+    build = Build(checkout)
+    build.finish()
+    times = [*build.started.values(), time.monotonic()]
+    return dict(zip(build.started, (end - start for start, end in pairwise(times)), strict=True))
+
+
+def torment(checkout: Checkout, seconds: dict[str, float], kills: int, chance: random.Random) -> Counter[str]:
+    """Build with `kills` kills spread over the stages, each at a random moment of its stage; counts them by stage."""
+    done: Counter[str] = Counter()
+    for stage in sorted((list(STAGES)[number % len(STAGES)] for number in range(kills)), key=list(STAGES).index):
+        finished, killed = False, ""
+        while not killed:
+            build = Build(checkout, *(["--force", "--single-item", stage] if finished else []))
+            moment = chance.uniform(0, seconds[stage])
+            build.wait_until(stage, moment)
+            try:
+                killed = build.kill(stage_alone=chance.random() < 0.5)
+            except psutil.NoSuchProcess:  # it was faster this time
+                build.finish()
+                finished = True
+        done[build.stage()] += 1
+        print(
+            f"kill {done.total():2}/{kills}: {killed} in {build.stage()}, {moment:.1f} s after {stage} began",
+            flush=True,
+        )
+    Build(checkout).finish()
+    return done
+
+
+def results(checkout: Checkout) -> dict[str, str]:
+    """SHA-256 of every file that the pipeline makes."""
+    folders = [checkout.folder / name for name in ("data", "reports")]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return {
+        path.relative_to(checkout.folder).as_posix(): file_sha256(path)
+        for path in [checkout.folder / "dvc.lock", *files]
+    }
+
+
+def recorded(checkout: Checkout) -> tuple[list[tuple], list[tuple]]:
+    """Names and states of the MLflow runs, and how often each point of each curve is there."""
+    runs = checkout.mlflow("select name, status from runs where lifecycle_stage = 'active' order by name, status")
+    points = "select key, step, value, count(*) from metrics group by key, step, value order by key, step, value"
+    return runs, checkout.mlflow(points)
+
+
+def report(calm: Checkout, shaken: Checkout, kills: Counter[str]) -> bool:
+    """Tell what differs; whether nothing does."""
+    one, other = results(calm), results(shaken)
+    differing = sorted(name for name in one | other if one.get(name) != other.get(name))
+    left = list((shaken.folder / ".checkpoints" / "train").glob("*"))
+    (runs, points), (shaken_runs, shaken_points) = recorded(calm), recorded(shaken)
+    print(f"{kills.total()} kills: " + ", ".join(f"{kills[stage]} in {stage}" for stage in STAGES))
+    print(f"dvc.lock and {len(one) - 1} files: " + (f"DIFFERENT: {', '.join(differing)}" if differing else "identical"))
+    print(f"MLflow runs: {shaken_runs}, points " + ("identical" if points == shaken_points else "DIFFERENT"))
+    print(f"checkpoints left: {len(left)}")
+    return not differing and not left and runs == shaken_runs and points == shaken_points
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--kills", type=int, default=25)
+    arguments.add_argument("--seed", type=int, default=0, help="of the moments")
+    options = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        calm, shaken = (Checkout(Path(folder) / name / "checkout") for name in ("calm", "shaken"))
+        for checkout in (calm, shaken):
+            checkout.make_small(epochs=EPOCHS)
+        start = time.monotonic()
+        seconds = undisturbed(calm)
+        print(f"undisturbed build: {time.monotonic() - start:.0f} s", flush=True)
+        kills = torment(shaken, seconds, options.kills, random.Random(options.seed))
+        good = report(calm, shaken, kills)
+        print(f"{time.monotonic() - start:.0f} s in all")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""Two runs side by side, from git, from the workspace and from MLflow's store."""
+
+import json
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from pipeline import paths
+from pipeline.cli import app
+from pipeline.compare import changed, most_different, paired_difference
+from pipeline.errors import DataError
+from pipeline.results import find_results
+
+PEOPLE = 12
+FACES = [f"test/Person_{chr(65 + person)}_0{frame}" for person in range(PEOPLE) for frame in range(3)]
+
+
+def nme(shift: float = 0.0) -> pd.Series:
+    return pd.Series(np.linspace(0.03, 0.06, len(FACES)) + shift, FACES)
+
+
+def test_a_constant_difference_has_an_interval_of_no_width():
+    difference = paired_difference(nme(), nme(-0.01))
+    assert (difference.faces, difference.people, difference.verdict) == (36, 12, "B is better")
+    assert (difference.mean, difference.low, difference.high) == pytest.approx((-0.01,) * 3)
+
+
+def test_pairing_finds_what_two_separate_intervals_would_hide():
+    first = pd.Series(np.linspace(0.01, 0.2, len(FACES)), FACES)
+    second = first + 0.001 + 0.0005 * np.sin(np.arange(len(FACES)))
+    assert paired_difference(first, second).verdict == "A is better"
+
+
+def test_one_odd_person_is_no_difference():
+    second = nme()
+    second[FACES[:3]] += 0.05
+    difference = paired_difference(nme(), second)
+    assert difference.mean == pytest.approx(0.05 / PEOPLE)
+    assert difference.low == pytest.approx(0, abs=1e-12)
+    assert difference.verdict == "no difference beyond chance"
+
+
+def test_only_common_faces_count():
+    assert paired_difference(nme(), nme(0.01)[FACES[:6]]).faces == 6
+    with pytest.raises(ValueError, match="no face in common"):
+        paired_difference(nme(), nme().rename(lambda name: f"other/{name}"))
+
+
+def test_faces_that_differ_most_come_first_either_way():
+    second = nme()
+    second[FACES[5]] -= 0.02
+    second[FACES[2]] += 0.01
+    assert most_different(nme(), second, 2) == [FACES[5], FACES[2]]
+
+
+def test_changed_values_come_with_both_sides():
+    assert changed({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4}) == {"b": (2, 3), "c": (None, 4)}
+
+
+def write_reports(shift: float, lr: float) -> None:
+    for path in (paths.METRICS, paths.PARAMS):
+        path.parent.mkdir(exist_ok=True, parents=True)
+    paths.PARAMS.write_text(f"train:\n  lr: {lr}\n  loss: l1\nmodel: {{name: one}}\n")
+    measured = {"dataset": "synthetic", "test": {"nme": float(nme(shift).mean()), "auc_08": 0.5}}
+    paths.METRICS.write_text(json.dumps(measured))
+    table = pd.DataFrame({"sample_id": FACES, "nme": nme(shift).to_numpy(), "known": True, "worst_point": 0})
+    table.to_csv(paths.PER_FRAME, index=False)
+
+
+def git(*arguments: str) -> str:
+    command = ["git", "-c", "user.name=T", "-c", "user.email=t@example.com", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def two_revisions(workspace):
+    """A repository whose tag `first` and experiment `tried` differ, and a workspace worse than both."""
+    git("init", "-q")
+    write_reports(0.0, 0.004)
+    git("add", "-A")
+    git("commit", "-qm", "first")
+    git("tag", "first")
+    write_reports(-0.005, 0.002)
+    git("commit", "-qam", "tried")
+    git("update-ref", "refs/exps/ab/cd/tried", "HEAD")
+    git("reset", "-q", "--hard", "first")
+    write_reports(0.01, 0.1)
+    return workspace
+
+
+def test_results_come_from_a_revision_an_experiment_and_the_workspace(two_revisions):
+    found = [find_results(name) for name in ("first", "tried", "workspace")]
+    assert [results.params["train.lr"] for results in found] == ["0.004", "0.002", "0.1"]
+    assert [results.params["train.loss"] for results in found] == ["l1"] * 3
+    assert [results.metrics["test.nme"] for results in found] == pytest.approx([0.045, 0.04, 0.055])
+    assert list(found[0].nme.index) == FACES
+
+
+def test_the_command_tells_parameters_metrics_and_the_verdict(two_revisions):
+    done = CliRunner().invoke(app, ["compare", "first", "tried"])
+    assert done.exit_code == 0, done.output
+    rows = [line.split() for line in done.output.splitlines()]
+    assert ["train.lr", "0.004", "0.002"] in rows
+    assert ["test.nme", "4.50", "%", "4.00", "%"] in rows
+    assert not [row for row in rows if row and row[0] == "train.loss"]
+    assert "-0.50 points, 95 % interval -0.50 to -0.50, over 36 faces of 12 people: B is better" in done.output
+    assert (two_revisions / "comparison" / "ced.png").read_bytes().startswith(b"\x89PNG")
+    assert "no picture of faces" in done.stderr
+
+
+def test_an_unknown_name_is_one_line(two_revisions, monkeypatch):
+    monkeypatch.setattr("pipeline.results.find_run", lambda name: None)
+    done = CliRunner().invoke(app, ["compare", "first", "--", "--nobody"])
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "--nobody is neither workspace, a DVC experiment, a git revision nor an MLflow run" in done.stderr
+
+
+def test_damaged_reports_are_named(two_revisions):
+    paths.METRICS.write_text("{")
+    with pytest.raises(DataError, match="the reports of workspace are damaged"):
+        find_results("workspace")

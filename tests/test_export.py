@@ -1,0 +1,209 @@
+"""Exported files answer as the network does, and say what they are."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from pipeline import export, paths
+from pipeline.checkpoint import load_model, save_model
+from pipeline.cli import app
+from pipeline.config import Preprocess, Split
+from pipeline.errors import DataError, ModelError
+from pipeline.files import file_sha256
+from pipeline.predict import predict_faces
+from pipeline.quantize import quantize
+from pipeline.sample_frames import frames_to_compare, labelled_error, training_frames
+from pipeline.stages import preprocess, split
+from tests.dataset import face_points
+from tests.imports import ROOT
+from tests.test_models import NAMES, description, network
+
+EXAMPLE = ROOT / "examples" / "onnx_face.py"
+FRAMES = np.random.default_rng(0).integers(0, 256, (5, 224, 224), np.uint8)
+
+
+def by_network(path, frames=FRAMES):
+    with torch.inference_mode():
+        return load_model(path)(torch.from_numpy(frames)[:, None] / 255)[:, -1].numpy()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "model.safetensors"
+    save_model(path, network(), description())
+    return path
+
+
+@pytest.fixture(scope="module")
+def onnx_file(model):
+    path = model.with_suffix(".onnx")
+    export.export_model(model, load_model(model), path, kind="onnx", frames=FRAMES)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pt2_file(model):
+    path = model.with_suffix(".pt2")
+    export.export_model(model, load_model(model), path, kind="pt2", frames=FRAMES)
+    return path
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_onnxruntime_answers_as_the_network_for_any_batch(model, onnx_file, count):
+    session = onnxruntime.InferenceSession(onnx_file)
+    (keypoints,) = session.run(["keypoints"], {"frames": FRAMES[:count]})
+    assert keypoints.dtype == np.float32
+    np.testing.assert_allclose(keypoints, by_network(model)[:count], atol=0.01)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_pt2_file_answers_as_the_network_for_any_batch(model, pt2_file, count):
+    keypoints = torch.export.load(pt2_file).module()(torch.from_numpy(FRAMES[:count]))
+    np.testing.assert_allclose(keypoints.detach(), by_network(model)[:count], atol=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "coarse_to_fine"])
+@pytest.mark.parametrize("kind", ["onnx", "pt2"])
+def test_every_network_exports(tmp_path, name, kind):
+    path = tmp_path / "model.safetensors"
+    save_model(path, network(name), description(name))
+    assert export.export_model(path, load_model(path), tmp_path / "file", kind=kind, frames=FRAMES) < 0.05
+
+
+def test_a_file_says_what_it_takes_and_answers(model, onnx_file, pt2_file):
+    session = onnxruntime.InferenceSession(onnx_file)
+    (taken,), (answered,) = session.get_inputs(), session.get_outputs()
+    assert (taken.name, taken.type, taken.shape) == ("frames", "tensor(uint8)", ["batch", 224, 224])
+    assert (answered.name, answered.type, answered.shape) == ("keypoints", "tensor(float)", ["batch", 68, 2])
+    inside = session.get_modelmeta().custom_metadata_map
+    assert set(inside) >= {"points", "input", "fit", "normalization", "output", "licence"}
+    assert inside["model_digest"] == file_sha256(model)
+    files = {export.METADATA_FILE: ""}
+    torch.export.load(pt2_file, extra_files=files)
+    assert inside == json.loads(files[export.METADATA_FILE])
+
+
+def test_a_file_holds_no_path_of_this_machine(onnx_file, pt2_file):
+    for path in (onnx_file, pt2_file):
+        assert str(ROOT).encode() not in path.read_bytes()
+        assert b"site-packages" not in path.read_bytes()
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 260), (90, 131), (224, 224)])
+def test_the_example_answers_as_the_project_does(model, onnx_file, tmp_path, height, width):
+    noise = np.random.default_rng(1).integers(0, 256, (9, 9, 3), np.uint8)
+    picture = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(tmp_path / "me.png"), picture)
+    command = [sys.executable, str(EXAMPLE), str(onnx_file), "me.png"]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    (expected,) = predict_faces(load_model(model), [gray], size_px=224, fit="pad")
+    np.testing.assert_allclose(np.loadtxt(io.StringIO(printed)), expected, atol=0.03)
+    assert cv2.imread(str(tmp_path / "keypoints.png")).shape == picture.shape
+
+
+def test_the_example_needs_nothing_of_this_project_and_thirty_lines():
+    code = EXAMPLE.read_text()
+    assert "pipeline" not in code
+    assert len(code.splitlines()) <= 30
+
+
+def test_the_example_of_the_readme_is_the_one_tested():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    for block in (block for block in blocks if "onnxruntime" in block):
+        assert block in EXAMPLE.read_text()
+
+
+def test_a_point_too_far_off_is_an_error_and_leaves_no_file(model, tmp_path, monkeypatch):
+    def run(path, frames):
+        return by_network(model, frames) + np.float32([0.06, 0])
+
+    monkeypatch.setattr(export, "trace", lambda *_: None)
+    monkeypatch.setitem(export.WRITE_AND_RUN, "onnx", (lambda path, *_: path.touch(), run))
+    with pytest.raises(ModelError, match=r"0\.06 px from where PyTorch does, and 0\.05 px is the most"):
+        export.export_model(model, load_model(model), tmp_path / "file.onnx", kind="onnx", frames=FRAMES)
+    assert not list(tmp_path.iterdir())
+
+
+def test_int8_leaves_the_first_and_last_convolutions_and_moves_points_little(onnx_file, tmp_path):
+    quantize(onnx_file, tmp_path / "int8.onnx", FRAMES)
+    assert [path.name for path in tmp_path.iterdir()] == ["int8.onnx"]
+    before, after = onnx.load(onnx_file), onnx.load(tmp_path / "int8.onnx")
+    floats = {tensor.name for tensor in after.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
+    kept = [node for node in after.graph.node if node.op_type == "Conv" and node.input[1] in floats]
+    convolutions = [node for node in before.graph.node if node.op_type == "Conv"]
+    assert len(kept) == 3  # the first of each network, and the heatmaps
+    assert len(convolutions) == len([node for node in after.graph.node if node.op_type == "Conv"]) > 10
+    difference = np.abs(export.run_onnx(onnx_file, FRAMES) - export.run_onnx(tmp_path / "int8.onnx", FRAMES))
+    assert 0 < difference.max() < 3
+
+
+@pytest.fixture
+def prepared(raw):
+    split.run(split=Split(val_people_frac=0.25, drop_test_copies=False, seed=0))
+    preprocess.run(preprocess=Preprocess(size_px=96, fit="stretch"))
+
+
+def test_frames_to_compare_are_validation_frames_of_the_right_size_else_drawn(prepared):
+    frames, whose = frames_to_compare(96)
+    assert (frames.shape, whose) == ((3, 96, 96), "frames of data/processed/val")
+    frames, whose = frames_to_compare(128)
+    assert (frames.shape[1:], frames.dtype, whose) == ((128, 128), np.uint8, "drawn faces")
+
+
+def test_calibration_needs_training_frames_of_the_right_size(prepared):
+    assert training_frames(96).shape == (9, 96, 96)
+    with pytest.raises(DataError, match="no frames of the 128 px the model takes; make them: dvc repro preprocess"):
+        training_frames(128)
+
+
+def test_the_error_of_labelled_frames_counts_source_pixels(prepared):
+    def two_pixels_right(frames):
+        truth = (face_points(90, 110) + 0.5) * [96 / 90, 96 / 110] - 0.5
+        return np.stack([truth + np.float32([2, 0])] * len(frames))
+
+    points = face_points(90, 110)
+    expected = 2 * 90 / 96 / np.linalg.norm(points[36] - points[45])
+    assert labelled_error("test", two_pixels_right) == (pytest.approx(expected, rel=1e-4), 4)
+
+
+def test_no_prepared_frames_give_no_error(workspace):
+    assert labelled_error("test", lambda frames: frames) is None
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, ["export", *map(str, arguments)])
+
+
+def test_the_command_exports_the_model_of_the_workspace(workspace, model):
+    paths.MODEL.parent.mkdir(parents=True)
+    paths.MODEL.symlink_to(model)
+    done = invoke("--format", "pt2", "--output", "out/face.pt2")
+    assert done.exit_code == 0, done.output
+    assert re.search(r"no point is further than 0.* px from PyTorch's on 4 drawn faces", done.output)
+    assert "out/face.pt2: " in done.output
+
+
+def test_what_cannot_be_exported_is_one_line(workspace, model, monkeypatch):
+    for arguments, expected in {
+        ("--output", "a.onnx"): "data/model/model.safetensors is missing; train a model with: dvc repro train",
+        ("--output", "a.pt2", "--format", "pt2", "--int8", "--model", model): "--int8 goes with --format onnx",
+        ("--output", "a.onnx", "--int8", "--model", model): "make it again with: dvc repro preprocess",
+    }.items():
+        done = invoke(*arguments)
+        assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+        assert expected in done.stderr
+    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    assert "pip install onnx onnxruntime onnxscript" in invoke("--output", "a.onnx", "--model", model).stderr
+    assert not list(workspace.iterdir())

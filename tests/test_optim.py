@@ -1,0 +1,92 @@
+import pytest
+import torch
+from torch import nn
+
+from pipeline.optim import MuonAdamW, WeightAverage, inner_kernels, make_optimizer, orthogonal, rate_factor
+from pipeline.scheme import POINTS
+
+
+def test_one_cycle_by_hand():
+    factors = [rate_factor("one_cycle", step, steps=100, warmup_frac=0.1) for step in (0, 10, 55, 100)]
+    assert factors == pytest.approx([0.04, 1.0, 0.5, 0.0], abs=1e-9)
+
+
+def test_a_constant_rate_stays():
+    assert {rate_factor("constant", step, steps=9, warmup_frac=0.5) for step in range(9)} == {1.0}
+
+
+@pytest.mark.parametrize("shape", [(8, 30), (30, 8), (16, 16)])
+def test_orthogonal_keeps_the_directions_and_levels_the_singular_values(shape):
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    answer = orthogonal(matrix)
+    values = torch.diagonal(left.T @ answer @ right.T)
+    assert answer.shape == matrix.shape
+    assert values.min() > 0.5  # of a random matrix; the worst may lag a little behind
+    assert values.max() < 1.3
+    # nothing but these directions: Frobenius norms agree
+    assert answer.norm().item() == pytest.approx(values.norm().item(), rel=0.02)
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.Conv2d(8, 6, 3), nn.BatchNorm2d(6), nn.Conv2d(6, POINTS, 1))
+
+
+def test_inner_kernels_leave_out_the_first_layer_and_the_answering_one():
+    net = network()
+    assert [id(kernel) for kernel in inner_kernels(net)] == [id(net[1].weight)]
+
+
+def shift() -> nn.Parameter:
+    return nn.Parameter(torch.zeros(POINTS, 2))
+
+
+def one_step(name: str) -> tuple[nn.Sequential, nn.Sequential]:
+    """A network before and after one step."""
+    net, old = network(), network()
+    optimizer = make_optimizer(name, net, shift(), lr=0.01, weight_decay=0.0)
+    images = torch.rand(2, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+    net(images).square().mean().backward()
+    optimizer.step()
+    return old, net
+
+
+def test_muon_steps_are_orthogonal_and_of_the_promised_size():
+    old, new = one_step("muon")
+    step = (old[1].weight - new[1].weight).detach().flatten(1)  # (6, 72)
+    values = torch.linalg.svdvals(step) / (0.01 * 0.4 * 72**0.5)
+    assert values.min() > 0.5
+    assert values.max() < 1.3
+
+
+def test_the_other_parameters_take_adamws_step():
+    (_, muon), (_, adamw) = one_step("muon"), one_step("adamw")
+    for index in (0, 3):
+        assert torch.equal(muon[index].weight, adamw[index].weight)
+    assert not torch.equal(muon[1].weight, adamw[1].weight)
+
+
+def test_every_parameter_is_in_one_group():
+    net, mirror = network(), shift()
+    optimizer = make_optimizer("muon", net, mirror, lr=0.01, weight_decay=0.1)
+    assert isinstance(optimizer, MuonAdamW)
+    held = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert sorted(held) == sorted(map(id, [*net.parameters(), mirror]))
+    decays = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    assert decays[id(net[2].weight)] == 0
+    assert decays[id(net[1].weight)] == 0.1
+
+
+def test_an_average_moves_quickly_at_first_and_slowly_later():
+    net = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(net.weight)
+    average = WeightAverage(net, 0.9)
+    nn.init.ones_(net.weight)
+    average.update(net)  # decay 2/11
+    assert average.network.weight.item() == pytest.approx(9 / 11)
+    for _ in range(200):
+        average.update(net)
+    nn.init.zeros_(net.weight)
+    average.update(net)
+    assert average.network.weight.item() == pytest.approx(0.9, abs=1e-4)

@@ -1,0 +1,46 @@
+import shutil
+
+import pytest
+
+from pipeline.config import load_params
+from pipeline.errors import ConfigError
+from pipeline.recipe import recipe_names, recipe_summary, recipe_values, with_values, write_values
+from tests.imports import ROOT
+
+
+@pytest.fixture
+def params(tmp_path):
+    return shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_is_valid_and_says_what_it_is(name, params):
+    with_values(recipe_values(name), params)
+    assert len(recipe_summary(name)) > 20
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_an_applied_recipe_is_what_the_file_then_says(name, params):
+    wanted = with_values(recipe_values(name), params)
+    write_values(recipe_values(name), params)
+    assert load_params(params) == wanted
+    assert "# side of the square arrays" in params.read_text()
+    assert write_values(recipe_values(name), params) == []
+
+
+def test_applying_names_each_change(params):
+    epochs = load_params(params).train.epochs
+    assert f"train.epochs: {epochs} -> 7" in write_values(recipe_values("naimishnet_bn"), params)
+
+
+def test_an_unknown_recipe_is_named_with_those_there_are():
+    with pytest.raises(ConfigError, match=r"no recipe is called 'nobody'; there are .*naimishnet"):
+        recipe_values("nobody")
+
+
+def test_the_course_recipes_are_adam_at_a_constant_rate():
+    for name in ("naimishnet_bn", "udacity_4conv", "udacity_5conv", "udacity_5conv_smooth_l1", "naimishnet"):
+        values = recipe_values(name)
+        assert (values["train.optimizer"], values["train.weight_decay"]) == ("adamw", 0)
+        assert values["train.schedule"] == "constant"
+        assert values["train.loss_unit"] == "50_px"

@@ -1,0 +1,267 @@
+import contextlib
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn import functional
+
+from pipeline import config, paths, tracking
+from pipeline.errors import DataError
+from pipeline.models import build_network
+from pipeline.resume import Checkpoint, resumable, training_key
+from pipeline.stages import preprocess, split, train
+from pipeline.trainer import Faces, fit
+from tests.imports import NETWORKS_FOLDER, ROOT, import_closure
+from tests.test_augment import NOTHING
+from tests.test_trainer import RECIPE, faces
+
+THREE_EPOCHS = replace(RECIPE, epochs=3)
+PARAMS = config.load_params(ROOT / "params.yaml")
+KEY = "ab" * 32
+CPU = torch.device("cpu")
+
+
+class Killed(BaseException):
+    """What no code catches, as none outlives SIGKILL."""
+
+
+def network_section(name: str) -> dict:
+    section = PARAMS.model.model_dump() | {"name": name}
+    section["coarse_to_fine"] |= {"coarse_px": 32, "fine_px": 64, "fine_width": 8, "fine_pyramid": 8}
+    return section
+
+
+def train_with_checkpoints(name: str, path: Path, *, die_after: int | None = None):
+    """Train on a few faces; returns the final state and the history."""
+    torch.manual_seed(0)
+    few = faces(10, shift=1.0)
+    large = Faces(functional.interpolate(few.images[:, None], (96, 96))[:, 0], few.keypoints_crop)
+    network = build_network(network_section(name), side=96, mean_shape=large.keypoints_crop.mean(0))
+    checkpoint = Checkpoint(path, KEY)
+    start, history = checkpoint.read()
+    final = {}
+
+    def on_epoch(epoch, state):
+        history.append(epoch)
+        checkpoint.write(state, history)
+        final.update(state)
+        if epoch.epoch == die_after:
+            raise Killed
+
+    fit(network, large, large, recipe=THREE_EPOCHS, amounts=NOTHING, on_epoch=on_epoch, resume=start)
+    return final, history
+
+
+@pytest.mark.parametrize("name", ["coarse_to_fine", "udacity_5conv"])
+def test_a_training_that_goes_on_ends_like_one_that_never_stopped(tmp_path, name):
+    whole, history = train_with_checkpoints(name, tmp_path / "whole")
+    for epoch in (1, 2):
+        with pytest.raises(Killed):
+            train_with_checkpoints(name, tmp_path / "broken", die_after=epoch)
+    resumed, same_history = train_with_checkpoints(name, tmp_path / "broken")
+    assert same_history == history
+    assert [epoch.epoch for epoch in history] == [1, 2, 3]
+    assert set(resumed) == set(whole)
+    assert not [n for n in whole if not torch.equal(whole[n], resumed[n]) or whole[n].stride() != resumed[n].stride()]
+
+
+STATE = {"weight": torch.arange(12.0).reshape(3, 4), "random.torch": torch.get_rng_state(), "updates": torch.tensor(7)}
+
+
+def test_what_was_written_is_read(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "state", KEY)
+    assert checkpoint.read() == (None, [])
+    rows = [train.Epoch(1, 0.1 / 3, 1 / 7, None, None), train.Epoch(2, 1e-9, 2 / 7, 0.1, 0.2)]
+    checkpoint.write(STATE, rows)
+    state, history = checkpoint.read()
+    assert history == rows
+    assert all(torch.equal(state[name], STATE[name]) and state[name].dtype == STATE[name].dtype for name in STATE)
+
+
+class Payload:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def flip_one_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+
+
+def make_foreign(path):
+    Checkpoint(path, "cd" * 32).write(STATE, [])
+
+
+def lose_its_label(path):
+    save_file(load_file(path), path)
+
+
+def plant_a_pickle(path):
+    path.write_bytes(pickle.dumps(Payload(path.with_name("payload ran"))))
+
+
+def plant_a_torch_pickle(path):
+    torch.save(Payload(path.with_name("payload ran")), path)
+
+
+@pytest.mark.parametrize(
+    "damage", [cut, flip_one_bit, make_foreign, lose_its_label, plant_a_pickle, plant_a_torch_pickle]
+)
+def test_a_bad_checkpoint_is_set_aside_with_one_line(tmp_path, capsys, damage):
+    checkpoint = Checkpoint(tmp_path / "state", KEY)
+    checkpoint.write(STATE, [])
+    damage(checkpoint.path)
+    assert checkpoint.read() == (None, [])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"warning: {checkpoint.path} is no checkpoint of this training")
+    assert line.endswith("it is called state.damaged now, and training starts from the beginning")
+    assert [path.name for path in tmp_path.iterdir()] == ["state.damaged"]
+    assert checkpoint.read() == (None, [])
+
+
+def test_a_full_disk_is_told_once_and_leaves_the_last_checkpoint(tmp_path, capsys, monkeypatch):
+    checkpoint = Checkpoint(tmp_path / "state", KEY)
+    checkpoint.write(STATE, [])
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_bytes", full)
+        checkpoint.write({"weight": torch.zeros(1)}, [])
+        checkpoint.write({"weight": torch.zeros(1)}, [])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "warning: no checkpoint can be kept" in line
+    assert torch.equal(checkpoint.read()[0]["weight"], STATE["weight"])
+
+
+def test_the_checkpoint_goes_when_all_is_well_and_stays_when_not(workspace):
+    with contextlib.suppress(Killed), resumable(KEY) as checkpoint:
+        checkpoint.write(STATE, [])
+        raise Killed
+    with resumable(KEY) as checkpoint:
+        assert checkpoint.read()[0] is not None
+    assert not list((workspace / ".checkpoints/train").iterdir())
+
+
+def test_two_processes_do_not_train_the_same_at_once(workspace):
+    code = f"from pipeline.resume import resumable\nwith resumable('{KEY}'): print('in', flush=True); input()"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as first:
+        assert first.stdout.readline() == "in\n"
+        with subprocess.Popen(command, env=environment, **pipes) as second:
+            assert second.stderr.readline().startswith("another process trains exactly this; waiting")
+            first.communicate("\n")
+            assert second.communicate("\n")[0] == "in\n"
+
+
+@pytest.fixture
+def prepared(raw, empty_store) -> Path:
+    """A workspace with arrays to train on and an MLflow store."""
+    shutil.copy(empty_store, "mlflow.db")
+    split.run(split=config.Split(val_people_frac=0.25, drop_test_copies=False, seed=0))
+    preprocess.run(preprocess=config.Preprocess(size_px=96, fit="pad"))
+    return Path.cwd()
+
+
+def run_stage(size_px: int = 96) -> None:
+    train.run(
+        preprocess=config.Preprocess(size_px=size_px, fit="pad"),
+        model=config.Model(**network_section("coarse_to_fine")),
+        augment=PARAMS.augment,
+        train=PARAMS.train.model_copy(update={"epochs": 3, "batch_size": 4}),
+    )
+
+
+def logged_epochs() -> list[list[int]]:
+    """Of each MLflow run, the epochs of one curve."""
+    store = tracking.open_store()
+    found = store.client.search_runs([store.experiment_id])
+    return [sorted(p.step for p in store.client.get_metric_history(run.info.run_id, "train_loss")) for run in found]
+
+
+def test_a_killed_stage_goes_on_with_the_same_files_in_the_same_run(prepared, monkeypatch, capsys):
+    run_stage()
+    whole = [path.read_bytes() for path in (paths.MODEL, paths.HISTORY)]
+    write = Checkpoint.write
+
+    def die(checkpoint, state, history):
+        write(checkpoint, state, history)
+        if len(history) == 2:
+            raise Killed
+
+    with monkeypatch.context() as killer:
+        killer.setattr(Checkpoint, "write", die)
+        with pytest.raises(Killed):
+            run_stage()
+    capsys.readouterr()
+    run_stage()
+    assert "going on after epoch 2" in capsys.readouterr().out
+    assert [path.read_bytes() for path in (paths.MODEL, paths.HISTORY)] == whole
+    assert logged_epochs() == [[1, 2, 3]] * 2
+    assert not list((prepared / ".checkpoints/train").iterdir())
+
+
+def test_frames_of_another_size_than_the_parameters_say_are_named(prepared):
+    with pytest.raises(DataError, match=r"train holds frames of 96 pixels where preprocess.size_px is 128.*preprocess"):
+        run_stage(size_px=128)
+
+
+def test_the_key_changes_with_parameters_data_and_device(tmp_path):
+    (tmp_path / "images.npy").write_bytes(b"1")
+    keys = [training_key({"train.lr": 0.1}, [tmp_path], CPU), training_key({"train.lr": 0.2}, [tmp_path], CPU)]
+    keys.append(training_key({"train.lr": 0.1}, [tmp_path], torch.device("cuda")))
+    (tmp_path / "images.npy").write_bytes(b"2")
+    keys.append(training_key({"train.lr": 0.1}, [tmp_path], CPU))
+    assert len(set(keys)) == 4
+    assert training_key({"train.lr": 0.1}, [tmp_path], CPU) == keys[-1]
+
+
+def test_the_key_covers_all_code_that_trains():
+    needed = import_closure(ROOT / "pipeline/stages/train.py") - {NETWORKS_FOLDER}
+    code = (
+        "from pipeline.stages import train; from pipeline import resume, config, models; import torch;"
+        "models.build_network(config.load_params().model.model_dump(), side=96, mean_shape=torch.rand(68, 2));"
+        "print(*resume.loaded_code())"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    covered = {Path(path).relative_to(ROOT).as_posix() for path in printed.split()}
+    networks = {f"{NETWORKS_FOLDER}/{name}.py" for name in ("__init__", "coarse_to_fine", "layers")}
+    assert needed | networks <= covered
+    assert not {path for path in covered if "synthetic" in path or "run_record" in path}
+
+
+def test_workers_end_with_the_stage_that_is_killed(tmp_path):
+    script = tmp_path / "draw.py"
+    draw = f"write_synthetic(Path({str(tmp_path / 'raw')!r}), people=99, clips=9, frames=9, seed=0)"
+    script.write_text(
+        "from pathlib import Path\nfrom pipeline.sources.synthetic import write_synthetic\n"
+        f"if __name__ == '__main__':\n    {draw}"
+    )
+    with subprocess.Popen([sys.executable, script], env=os.environ | {"PYTHONPATH": str(ROOT)}) as stage:
+        while not list(tmp_path.glob("raw/training/*")):
+            time.sleep(0.05)
+        workers = psutil.Process(stage.pid).children()
+        stage.kill()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert workers
+    assert not alive

@@ -1,0 +1,113 @@
+"""What a sweep runs, what it refuses, and what it makes of the results."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.style import style
+from pipeline.sweep import leaderboard, members
+from pipeline.sweep_figure import sweep_figure
+from pipeline.sweep_settings import check, parse_seeds, parse_settings
+from tests.imports import ROOT
+
+
+def test_members_are_all_combinations_with_all_seeds():
+    planned = members({"train.lr": ["1e-3", "2e-3"], "model.name": ["a", "b"]}, [0, 7])
+    assert len(planned) == 8
+    assert planned[0] == {"train.lr": "1e-3", "model.name": "a", "train.seed": "0"}
+    assert planned[-1] == {"train.lr": "2e-3", "model.name": "b", "train.seed": "7"}
+
+
+def test_settings_are_read_with_and_without_brackets():
+    expected = {"train.lr": ["1e-3", "2e-3"], "train.loss": ["l1"]}
+    assert parse_settings(["train.lr=[1e-3, 2e-3]", "train.loss=l1"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["train.lr"], "'train.lr' is no setting; write it as train.lr=1e-3,2e-3"),
+        (["train.lr=1,,2"], "is no setting"),
+        (["train.lr=1", "train.lr=2"], "train.lr is set twice"),
+        (["train.seed=1"], "give all its values at once with --seeds"),
+        (["train.lr=1,1"], "names a value twice"),
+    ],
+)
+def test_a_malformed_setting_is_named(settings, expected):
+    with pytest.raises(ConfigError, match=expected.replace("'", ".")):
+        parse_settings(settings)
+
+
+@pytest.mark.parametrize("text", ["a", "1,1", "", "1.5"])
+def test_malformed_seeds_are_named(text):
+    with pytest.raises(ConfigError, match=f"--seeds {text}"):
+        parse_seeds(text)
+
+
+@pytest.fixture
+def params(workspace):
+    (workspace / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+
+
+def test_good_values_pass(params):
+    check(members({"train.lr": ["1e-3", "0.002"], "model.name": ["resnet18"]}, [0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("train.lr", "2", "train.lr is 2 but should be less than or equal to 1"),
+        ("train.lr", "fast", "train.lr is 'fast' but should be a valid number"),
+        ("train.nothing", "1", "train.nothing is not a known parameter"),
+        ("nowhere.lr", "1", "nowhere.lr is not a known parameter"),
+        ("split.val_people_frac", "0.0", "ranked by their validation error"),
+    ],
+)
+def test_one_wrong_value_stops_all_before_anything_is_queued(params, name, value, expected):
+    with pytest.raises(ConfigError, match=expected) as caught:
+        check([*members({"train.lr": ["1e-3"]}, [0]), {name: value}])
+    assert "/tmp" not in str(caught.value)
+
+
+def results(**errors: list[float]) -> pd.DataFrame:
+    rows = [
+        {"train.lr": lr, "name": f"sweep1-{lr}-{seed}", "val_nme": error, "test_nme": error + 0.01}
+        for lr, values in errors.items()
+        for seed, error in enumerate(values)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_leaderboard_ranks_by_the_mean_over_seeds():
+    table = leaderboard(results(low=[0.05, 0.03], high=[0.039, 0.037]), ["train.lr"])
+    assert table["train.lr"].tolist() == ["high", "low"]
+    assert table["val_nme"].tolist() == pytest.approx([0.038, 0.04])
+    assert table["behind"].tolist() == pytest.approx([0, 0.002])
+    assert table["seeds"].tolist() == [2, 2]
+    assert table["spread"].tolist() == pytest.approx([0.002 / math.sqrt(2), 0.02 / math.sqrt(2)])
+    assert table["best"].tolist() == ["sweep1-high-1", "sweep1-low-1"]
+
+
+def test_a_difference_is_clear_only_beyond_what_the_seeds_make():
+    table = leaderboard(
+        results(best=[0.030, 0.031, 0.032], near=[0.031, 0.032, 0.0326], far=[0.05, 0.051, 0.052], once=[0.06]),
+        ["train.lr"],
+    )
+    assert dict(zip(table["train.lr"], table["clear"], strict=True)) == {
+        "best": "",
+        "near": "no",
+        "far": "yes",
+        "once": "unknown",
+    }
+
+
+def test_the_plot_shows_every_member_and_marks_what_is_clearly_behind():
+    members_of = results(best=[0.030, 0.031], far=[0.05, 0.051, 0.052])
+    with style():
+        axes = sweep_figure(leaderboard(members_of, ["train.lr"]), members_of, ["train.lr"]).axes[0]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [len(line.get_xdata()) for line in dots] == [2, 3]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["lr best", "lr far"]
+    assert dots[0].get_color() != dots[1].get_color()
