@@ -18,6 +18,7 @@ from torch import nn
 from pipeline.boxes import boxes_of_points, distinct
 from pipeline.detect import DetectorName, HaarDetector, YuNetDetector, box_detector, check_boxes
 from pipeline.device import best_device
+from pipeline.doubt import doubts_of, scores_of
 from pipeline.errors import DataError, ModelError
 from pipeline.framing import cut, to_gray, windows_of_boxes, windows_of_points
 from pipeline.geometry import fit_square, transform_points
@@ -27,12 +28,6 @@ from pipeline.predict import BATCH, to_unit
 from pipeline.scheme import FLIP_INDEX, POINTS
 
 MIN_SCORE = 0.5
-_DOUBT = 0.042
-"""Doubt (see `_doubts`) at the score 0.5.
-
-Of the faces in training frames and synthetic scenes 98 in 100 stay below 0.038; boxes without a face lie above 0.043
-(python -m benchmarks.detection measures it anew).
-"""
 _SAME_FACE = 0.4
 """Overlap from which two faces are one."""
 
@@ -116,7 +111,7 @@ class KeypointDetector:
         """The face of a picture that shows one face as the dataset's frames do; the picture is not searched."""
         square, crop_from_picture = fit_square(to_gray(_checked(image)), self.size_px, self.fit)
         points, doubts = self._points_and_doubts(square[None])
-        return make_face(transform_points(np.linalg.inv(crop_from_picture), points[0]), float(_score(doubts)[0]))
+        return make_face(transform_points(np.linalg.inv(crop_from_picture), points[0]), float(scores_of(doubts)[0]))
 
     def points(self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray) -> np.ndarray:
         """(K, 68, 2) float64 keypoints in pictures, seen through (K, 3) windows of the pictures `owner` (K,)."""
@@ -129,7 +124,7 @@ class KeypointDetector:
         """The same and (K,) scores 0..1."""
         crops, picture_from_crop = self._cut(grays, owner, windows)
         points, doubts = self._points_and_doubts(crops)
-        return transform_points(picture_from_crop, points), _score(doubts)
+        return transform_points(picture_from_crop, points), scores_of(doubts)
 
     def _cut(
         self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
@@ -145,7 +140,7 @@ class KeypointDetector:
         estimates = self._estimates(crops)
         mirrored = self._estimates(np.ascontiguousarray(crops[:, :, ::-1]))[:, -1, FLIP_INDEX]
         mirrored[..., 0] = self.size_px - 1 - mirrored[..., 0]
-        return estimates[:, -1], _doubts(estimates, mirrored)
+        return estimates[:, -1], doubts_of(estimates, mirrored)
 
     def _estimates(self, crops: np.ndarray) -> np.ndarray:
         """(K, E, 68, 2) float64 successive keypoints in crop pixels of (K, S, S) uint8; the last are the answer."""
@@ -170,28 +165,6 @@ def make_face(keypoints: np.ndarray, score: float) -> Face:
     """A face of (68, 2) keypoints in pixels of the picture."""
     x, y, width, height = (float(value) for value in boxes_of_points(keypoints[None])[0])
     return Face((x, y, width, height), float(score), keypoints.astype(np.float32), head_turn(keypoints))
-
-
-def _doubts(estimates: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-    """(K,) how little the network agrees with itself, in face sizes, of (K, E, 68, 2) and (K, 68, 2) keypoints.
-
-    A face looks the same to it in the mirror, and its first estimate is near its last; where there is none, both drift.
-    The geometric mean of the two distances, or the former alone of a network with one estimate.
-    """
-    points = estimates[:, -1]
-    size = np.maximum(np.sqrt(np.ptp(points, axis=1).prod(-1)), 1e-6)
-    apart = points - mirrored
-    # All labels may lie a little to one side of what they name, to the other one in the mirror.
-    apart[..., 0] -= apart[..., 0].mean(1, keepdims=True)
-    in_mirror = np.linalg.norm(apart, axis=-1).mean(-1) / size
-    if estimates.shape[1] == 1:
-        return np.asarray(in_mirror)
-    drift = np.linalg.norm(points - estimates[:, 0], axis=-1).mean(-1) / size
-    return np.asarray(np.sqrt(in_mirror * drift))
-
-
-def _score(doubts: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + (doubts / _DOUBT) ** 4))
 
 
 def _checked(image: np.ndarray) -> np.ndarray:
