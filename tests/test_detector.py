@@ -171,9 +171,9 @@ def test_doubt_is_the_mean_of_two_disagreements():
     """By hand on a face of size 10: 0.5 px in the mirror and 2 px between the estimates make sqrt(0.05 * 0.2)."""
     face = np.tile([[0.0, 0.0], [10.0, 10.0]], (34, 1))
     up_and_down = np.tile([[0.0, 0.5], [0.0, -0.5]], (34, 1))
-    estimates, mirrored = np.stack([face + (2, 0), face])[None], (face + up_and_down)[None]
+    estimates, mirrored = np.stack([face + np.array([2, 0]), face])[None], (face + up_and_down)[None]
     np.testing.assert_allclose(doubts_of(estimates, mirrored), 0.1)
-    np.testing.assert_allclose(doubts_of(estimates, mirrored + (3, 0)), 0.1)  # labels may lean to one side
+    np.testing.assert_allclose(doubts_of(estimates, mirrored + np.array([3, 0])), 0.1)  # labels may lean to one side
     np.testing.assert_allclose(doubts_of(estimates[:, 1:], mirrored), 0.05)
     np.testing.assert_allclose(scores_of(np.array([0.0, 0.042, 1e6])), [1, 0.5, 0])
 
