@@ -80,7 +80,7 @@ def measure(name: str, params: Params, faces: Faces) -> dict[str, object]:
 
 
 def main() -> None:
-    faces = labelled_faces(paths.PROCESSED / "train", best_device())
+    faces = labelled_faces(paths.PROCESSED / "train", load_params().preprocess.size_px, best_device())
     rows = []
     for name, params in entries():
         rows.append(measure(name, params, faces))
