@@ -24,8 +24,8 @@ def sweep(
     Every value is checked before anything is queued; a member that fails leaves the others alone. The table in sweeps/
     says by how much each setting is behind the best and whether that is more than the seeds make.
     """
-    from pipeline.errors import PipelineError
     from pipeline.dvc_queue import free_name, put, result_of, work_off
+    from pipeline.errors import PipelineError
     from pipeline.sweep import members
     from pipeline.sweep_settings import check, parse_seeds, parse_settings
 
