@@ -12,7 +12,10 @@ import typer
 
 from pipeline.commands.compare import compare
 from pipeline.commands.export import export
+from pipeline.commands.filter import filter_faces
+from pipeline.commands.inspect import inspect
 from pipeline.commands.predict import predict
+from pipeline.commands.recipe import recipe
 from pipeline.commands.register import register
 from pipeline.commands.sweep import sweep
 from pipeline.config import describe, load_params
@@ -78,17 +81,20 @@ for _name, _summary in STAGES.items():
     _add_stage_command(_name, _summary)
 
 
-def _add_command(command: Callable[..., None]) -> None:
+def _add_command(command: Callable[..., None], name: str | None = None) -> None:
     @functools.wraps(command)
     def guarded(*args: object, **options: object) -> None:
         with errors_as_one_line():
             command(*args, **options)
 
-    app.command()(guarded)
+    app.command(name)(guarded)
 
 
 _add_command(predict)
+_add_command(inspect)
+_add_command(filter_faces, "filter")
 _add_command(export)
+_add_command(recipe)
 _add_command(compare)
 _add_command(register)
 _add_command(sweep)

@@ -9,43 +9,69 @@ import numpy as np
 from pipeline.detector import Face
 from pipeline.scheme import CONTOURS
 
-_LINE, _POINT, _EDGE = (86, 180, 233), (240, 228, 66), (0, 0, 0)
-"""RGB: sky blue and yellow over a black rim, apart on light and dark ground and for every colour vision."""
-_SHIFT = 4
-_UNIT_FRAC = 1 / 110
+Colour = tuple[int, int, int]
+
+_BOX, _LINE, _POINT, _RIM = (255, 255, 255), (86, 180, 233), (240, 228, 66), (0, 0, 0)
+"""RGB: white, sky blue and yellow over a dark rim, apart on light and dark ground and for every colour vision."""
+_LINE_FRAC = 1 / 130
 """Thickness of a line over the size of the face."""
+_RIM_COVER = 0.55
+_SHIFT = 4
+"""Binary digits of a pixel in which OpenCV takes coordinates."""
 
 
-def draw_faces(picture: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
-    """A copy of an (H, W, 3) uint8 RGB picture with the faces drawn on it."""
-    drawn = np.ascontiguousarray(picture).copy()
-    for face in faces:
-        unit = _unit(face, drawn.shape)
-        for colour, rim in ((_EDGE, 1.0), (None, 0.0)):
-            _outline(drawn, face, unit, rim, colour)
+def draw_faces(picture: np.ndarray, faces: Sequence[Face], numbers: Sequence[int] = ()) -> np.ndarray:
+    """A copy of an (H, W, 3) uint8 RGB picture with the faces drawn on it, and their numbers if there are any."""
+    drawn = np.array(picture, order="C")
+    lines = [_line_px(face, drawn.shape) for face in faces]
+    rims = drawn.copy()
+    for face, line in zip(faces, lines, strict=True):
+        _pass(rims, face, line + max(1.0, line), 1.2 * line + max(0.6, line / 2), (_RIM, _RIM, _RIM))
+    drawn = np.asarray(cv2.addWeighted(rims, _RIM_COVER, drawn, 1 - _RIM_COVER, 0), np.uint8)
+    for face, line in zip(faces, lines, strict=True):
+        _pass(drawn, face, line, 1.2 * line, (_BOX, _LINE, _POINT))
+    for face, number, line in zip(faces, numbers, lines, strict=False):
+        _number(drawn, face, number, line)
     return drawn
 
 
-def _unit(face: Face, shape: tuple[int, ...]) -> float:
-    """Thickness of a line in pixels: a share of the face, never finer than the picture shows on a screen."""
-    return max(math.sqrt(face.box[2] * face.box[3]) * _UNIT_FRAC, max(shape) / 2500, 0.6)
+def _line_px(face: Face, shape: tuple[int, ...]) -> float:
+    """Thickness of a line: it grows with the face, and with the picture, which is shrunk to be shown on a screen."""
+    size = math.sqrt(face.box[2] * face.box[3])
+    return max(1.0, min(max(size * _LINE_FRAC, max(shape) / 1800), size / 40))
 
 
-def _outline(drawn: np.ndarray, face: Face, unit: float, rim: float, colour: tuple[int, int, int] | None) -> None:
-    """One pass over the face: all in `colour`, wider by `rim` units at each side, or in its own colours for None."""
-    width = max(1, round(unit * (1 + 2 * rim)))
-    x, y, across, down = face.box
-    margin = 0.06 * math.sqrt(across * down)
-    low, high = _fixed((x - margin, y - margin)), _fixed((x + across + margin, y + down + margin))
-    cv2.rectangle(drawn, low, high, colour or (255, 255, 255), width, cv2.LINE_AA, _SHIFT)
+def _pass(drawn: np.ndarray, face: Face, line: float, radius: float, colours: tuple[Colour, Colour, Colour]) -> None:
+    """Box, lines and points in the three colours, `line` pixels wide and `radius` pixels round."""
+    box, along, point = colours
+    width = max(1, round(line))
+    cv2.rectangle(drawn, *_corners(face), box, width, cv2.LINE_AA, _SHIFT)
     for indices, closed in CONTOURS:
-        line = np.rint(face.keypoints[indices].astype(np.float64) * 2**_SHIFT).astype(np.int32)
-        cv2.polylines(drawn, [line], closed, colour or _LINE, width, cv2.LINE_AA, _SHIFT)
-    radius = round(unit * (1.3 + 0.6 * rim) * 2**_SHIFT)
-    for point in face.keypoints:
-        cv2.circle(drawn, _fixed(point), radius, colour or _POINT, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+        cv2.polylines(drawn, [_fixed(face.keypoints[indices])], closed, along, width, cv2.LINE_AA, _SHIFT)
+    for centre in _fixed(face.keypoints).tolist():
+        cv2.circle(drawn, centre, round(radius * 2**_SHIFT), point, cv2.FILLED, cv2.LINE_AA, _SHIFT)
 
 
-def _fixed(point: Sequence[float] | np.ndarray) -> tuple[int, int]:
-    x, y = np.rint(np.asarray(point, np.float64) * 2**_SHIFT).astype(int)
-    return int(x), int(y)
+def _corners(face: Face) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The box with a little room round the points."""
+    x, y, width, height = face.box
+    room = 0.06 * math.sqrt(width * height)
+    (left, top), (right, bottom) = _fixed(
+        np.array([[x - room, y - room], [x + width + room, y + height + room]])
+    ).tolist()
+    return (left, top), (right, bottom)
+
+
+def _number(drawn: np.ndarray, face: Face, number: int, line: float) -> None:
+    """At the upper left corner of the box."""
+    scale = max(0.4, math.sqrt(face.box[2] * face.box[3]) / 400)
+    place = [int(value) >> _SHIFT for value in _corners(face)[0]]
+    place[1] -= round(6 * scale)
+    for thickness, colour in ((round(line + 2 * scale + 2), _RIM), (round(line + scale / 2), _BOX)):
+        cv2.putText(drawn, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, max(1, thickness), cv2.LINE_AA)
+
+
+def _fixed(points: np.ndarray) -> np.ndarray:
+    """(K, 2) int32 in the parts of a pixel that OpenCV takes."""
+    limit = 2.0**26  # points far outside the picture must not wrap round
+    return np.asarray(np.clip(np.rint(points.astype(np.float64) * 2**_SHIFT), -limit, limit), np.int32)

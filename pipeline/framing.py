@@ -6,6 +6,7 @@ A window is (centre x, centre y, side) in pixels of the picture.
 import cv2
 import numpy as np
 
+from pipeline.boxes import boxes_of_points
 from pipeline.geometry import resize_matrix
 
 FACE_FRAC = 0.37
@@ -24,8 +25,7 @@ def to_gray(image: np.ndarray) -> np.ndarray:
 
 def windows_of_points(points: np.ndarray) -> np.ndarray:
     """(K, 3) windows that show the faces of (K, 68, 2) keypoints as an average training frame would."""
-    low, high = points.min(1), points.max(1)
-    return windows_of_boxes(np.concatenate([low, high - low], 1))
+    return windows_of_boxes(boxes_of_points(points))
 
 
 def windows_of_boxes(boxes: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Pictures of any common kind as one thing: upright RGB, eight bits a channel."""
 
 import io
+import stat
 import warnings
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import DataError
 
-PIXEL_LIMIT = 200_000_000
+PIXEL_LIMIT = 150_000_000
 """More pixels are refused before they are decoded: a small file can unpack to more memory than there is."""
+_BYTE_LIMIT = 2**30
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".jp2", ".avif")
@@ -39,16 +41,16 @@ def read_picture(source: Path | bytes) -> np.ndarray:
     Raises DataError for what is missing, damaged, no picture or larger than PIXEL_LIMIT.
     """
     name = "the picture" if isinstance(source, bytes) else str(source)
-    try:
-        content = source if isinstance(source, bytes) else source.read_bytes()
-    except OSError as error:
-        raise DataError(f"{name} cannot be read ({error.strerror}); correct the path or its permissions") from None
+    content = source if isinstance(source, bytes) else _content(source)
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            _refuse_huge(name, image)
+            if image.width * image.height > PIXEL_LIMIT:
+                raise Image.DecompressionBombError
             return np.array(_rgb(_upright(image)))
-    except DataError:
-        raise
+    except Image.DecompressionBombError:  # Pillow raises it too, from a higher limit
+        raise DataError(
+            f"{name} has more than {PIXEL_LIMIT // 1_000_000} million pixels, which may not fit into memory; shrink it"
+        ) from None
     except UnidentifiedImageError:
         raise DataError(
             f"{name} is {'no picture of a known kind' if content else 'empty'}; give a JPEG, PNG, WebP, TIFF or BMP"
@@ -58,12 +60,16 @@ def read_picture(source: Path | bytes) -> np.ndarray:
         raise DataError(f"{name} is damaged ({reason}); save or copy it anew") from None
 
 
-def _refuse_huge(name: str, image: Image.Image) -> None:
-    if image.width * image.height > PIXEL_LIMIT:
-        raise DataError(
-            f"{name} has {image.width} x {image.height} pixels, more than the {PIXEL_LIMIT // 1_000_000} million that "
-            "fit into memory safely; make it smaller"
-        )
+def _content(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a device or pipe may never end
+            raise DataError(f"{path} is no file; give a picture, or send it to standard input and give -")
+        if status.st_size > _BYTE_LIMIT:
+            raise DataError(f"{path} has {status.st_size >> 20} MB, too many for a picture; make it smaller")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); correct the path or its permissions") from None
 
 
 def _upright(image: Image.Image) -> Image.Image:

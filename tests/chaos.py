@@ -22,6 +22,7 @@ from pipeline.files import file_sha256
 from tests.checkout import Checkout
 
 EPOCHS = 4
+PATIENCE_S = 60  # in which the processes that a killed stage had started must end
 STAGE_LINE = "Running stage '"
 
 
@@ -55,6 +56,10 @@ class Build:
         if self.process.wait():
             sys.exit(f"dvc repro failed:\n{self.output}")
 
+    def stage(self) -> str:
+        """The one that began last."""
+        return max(self.started, key=self.started.__getitem__, default="DVC")
+
     def wait_until(self, stage: str, seconds: float) -> None:
         """Until so many seconds after the beginning of a stage, or the end."""
         while self.process.poll() is None:
@@ -70,8 +75,10 @@ class Build:
         killed = stage if stage_alone and stage else [dvc, *below]
         for process in killed:
             process.kill()
-        self._reader.join()
         self.process.wait()
+        self._reader.join(timeout=PATIENCE_S)
+        if self._reader.is_alive():
+            sys.exit(f"processes of the killed {self.stage()} live on")
         return "the stage" if killed == stage else "DVC and the stage" if stage else "DVC"
 
 
@@ -97,9 +104,11 @@ def torment(checkout: Checkout, seconds: dict[str, float], kills: int, chance: r
             except psutil.NoSuchProcess:  # it was faster this time
                 build.finish()
                 finished = True
-        hit = max(build.started, key=build.started.__getitem__)
-        done[hit] += 1
-        print(f"kill {done.total():2}/{kills}: {killed} in {hit}, {moment:.1f} s after {stage} began", flush=True)
+        done[build.stage()] += 1
+        print(
+            f"kill {done.total():2}/{kills}: {killed} in {build.stage()}, {moment:.1f} s after {stage} began",
+            flush=True,
+        )
     Build(checkout).finish()
     return done
 

@@ -4,9 +4,11 @@ import pickle
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -246,3 +248,20 @@ def test_the_key_covers_all_code_that_trains():
     networks = {f"{NETWORKS_FOLDER}/{name}.py" for name in ("__init__", "coarse_to_fine", "layers")}
     assert needed | networks <= covered
     assert not {path for path in covered if "synthetic" in path or "run_record" in path}
+
+
+def test_workers_end_with_the_stage_that_is_killed(tmp_path):
+    script = tmp_path / "draw.py"
+    draw = f"write_synthetic(Path({str(tmp_path / 'raw')!r}), people=99, clips=9, frames=9, seed=0)"
+    script.write_text(
+        "from pathlib import Path\nfrom pipeline.sources.synthetic import write_synthetic\n"
+        f"if __name__ == '__main__':\n    {draw}"
+    )
+    with subprocess.Popen([sys.executable, script], env=os.environ | {"PYTHONPATH": str(ROOT)}) as stage:
+        while not list(tmp_path.glob("raw/training/*")):
+            time.sleep(0.05)
+        workers = psutil.Process(stage.pid).children()
+        stage.kill()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert workers
+    assert not alive

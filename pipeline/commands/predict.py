@@ -1,27 +1,54 @@
-"""`keypoints predict`: faces and keypoints of pictures and videos."""
+"""`keypoints predict`: the faces and keypoints of pictures and videos."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+Paths = Annotated[
+    list[str],
+    typer.Argument(metavar="PATH...", help="Pictures, videos, folders, patterns; - is a picture on standard input."),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for what is written.")]
+Format = Annotated[Literal["json", "csv", "pts"], typer.Option("--format", help="Of the points.")]
+Overlay = Annotated[bool, typer.Option(help="Write pictures and videos with the faces drawn on them.")]
+Model = Annotated[str | None, typer.Option(help="Model file or MLflow URI.", show_default="that of the workspace")]
+Detector = Annotated[Literal["haar", "yunet"], typer.Option(help="What proposes faces: OpenCV's cascade or YuNet.")]
+DetectorModel = Annotated[Path | None, typer.Option(help="YuNet's ONNX file.")]
+MinScore = Annotated[float, typer.Option(min=0, max=1, help="Least score of a face; lower it for a weak model.")]
+Box = Annotated[list[str], typer.Option(metavar="X,Y,W,H", help="Look here, do not search; may come repeatedly.")]
+Whole = Annotated[bool, typer.Option("--whole", help="A picture shows one face as the dataset's frames do.")]
+Smooth = Annotated[bool, typer.Option(help="Smooth the points of a video over time.")]
+
 
 def predict(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what is found.")] = Path("predicted"),
-    model: Annotated[
-        str | None, typer.Option(help="Model file or MLflow URI; else the model of this workspace.")
-    ] = None,
+    path: Paths,
+    output: Output = Path("predicted"),
+    form: Format = "json",
+    overlay: Overlay = True,
+    model: Model = None,
+    detector: Detector = "haar",
+    detector_model: DetectorModel = None,
+    min_score: MinScore = 0.5,
+    box: Box = [],  # noqa: B006 (typer copies it)
+    whole: Whole = False,
+    smooth: Smooth = True,
 ) -> None:
-    """Find the faces of pictures and their 68 keypoints."""
-    import cv2
-
+    """Find faces and their 68 keypoints in any pictures and videos."""
+    from pipeline import batch
     from pipeline.detector import KeypointDetector
-    from pipeline.draw import draw_faces
-    from pipeline.reading import read_picture
+    from pipeline.inputs import find_sources, parse_boxes
 
-    detector = KeypointDetector.load(model)
-    output.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        picture = read_picture(path)
-        cv2.imwrite(str(output / f"{path.stem}.jpg"), draw_faces(picture, detector(picture))[..., ::-1])
+    boxes = parse_boxes(box, whole)
+    points = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
+    sources, problems = find_sources(path, output)
+    for problem in problems:
+        batch.skipped(problem)
+    if sources:
+        output.mkdir(parents=True, exist_ok=True)
+    find = (lambda image: [points.whole(image)]) if whole else (lambda image: points(image, boxes)) if box else None
+    tally = batch.run(batch.Job(points, output, form, overlay, smooth, find), sources)
+    tally.skipped += len(problems)
+    typer.echo(f"{tally}, in {output}" if sources else str(tally))
+    if tally.skipped:
+        raise typer.Exit(1)

@@ -3,6 +3,7 @@
 import math
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -64,8 +65,20 @@ def _draw_all(tasks: list[_ClipTask]) -> Iterator[dict[str, dict[str, np.ndarray
         return
     # Forked copies of a process that has threads can hang; spawned ones start clean.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(cores, mp_context=context, initializer=_begin_worker) as pool:
         yield from pool.map(_draw_clip, tasks)
+
+
+def _begin_worker() -> None:
+    """Draw on one core, and no longer than the process lives for which it is done: killed, it could not tell."""
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _draw_clip(task: _ClipTask) -> dict[str, dict[str, np.ndarray]]:

@@ -1,0 +1,122 @@
+"""Predict on labelled frames: does --whole equal evaluate, what does finding the faces cost, and how fast is it?
+
+Takes a split, val unless given: python -m benchmarks.detection test
+"""
+
+import sys
+import time
+
+import numpy as np
+import torch
+
+from benchmarks.timing import compare
+from pipeline import paths
+from pipeline.boxes import boxes_of_points, overlaps
+from pipeline.data import load_arrays, read_keypoints_csv
+from pipeline.detector import Face, KeypointDetector
+from pipeline.framing import to_gray, windows_of_boxes, windows_of_points
+from pipeline.metrics import nme
+from pipeline.predict import to_unit
+from pipeline.reading import read_picture
+
+SPEED_PICTURES = 64
+
+
+class Frames:
+    """Labelled frames of a split: RGB pictures and (N, 68, 2) truth in their pixels."""
+
+    def __init__(self, split: str) -> None:
+        samples = load_arrays(paths.PROCESSED / split).samples
+        samples = samples[samples["labelled"]]
+        folder = samples["folder"].iloc[0]
+        self.files = samples["file"].tolist()
+        self.pictures = [read_picture(paths.RAW / folder / file) for file in self.files]
+        table = dict(zip(*read_keypoints_csv(paths.RAW / f"{folder}_frames_keypoints.csv"), strict=True))
+        self.truth = np.stack([table[file] for file in self.files])
+
+
+def equality(frames: Frames, whole: np.ndarray) -> None:
+    table = dict(zip(*read_keypoints_csv(paths.PREDICTIONS), strict=True))
+    evaluated = np.stack([table[file] for file in frames.files])
+    print(f"predict --whole differs from evaluate by up to {np.abs(whole - evaluated).max():.4f} px")
+
+
+def accuracy(frames: Frames, whole: np.ndarray, answers: list[list[Face]]) -> None:
+    """A labelled face is found if some answer's box overlaps the box of its truth by half."""
+    boxes = boxes_of_points(frames.truth)
+    found: dict[int, np.ndarray] = {}
+    others = 0
+    for row, faces in enumerate(answers):
+        shared = overlaps(np.array([face.box for face in faces]).reshape(-1, 4), boxes[row : row + 1])[:, 0]
+        hits = np.flatnonzero(shared > 0.5)
+        others += len(faces) - min(1, len(hits))
+        if len(hits):
+            found[row] = faces[int(shared.argmax())].keypoints
+    rows = list(found)
+    mine, theirs = nme(np.stack(list(found.values())), frames.truth[rows]), nme(whole[rows], frames.truth[rows])
+    print(f"{len(frames.files) - len(rows)} of {len(frames.files)} labelled faces missed; {others} answers besides")
+    print(f"NME of the found ones {100 * mine.mean():.2f} %, of the same with --whole {100 * theirs.mean():.2f} %")
+
+
+def separation(detector: KeypointDetector, frames: Frames) -> None:
+    """Scores of boxes on labelled faces and of boxes far from any, among all that the detector proposes."""
+    scores: dict[bool, list[float]] = {True: [], False: []}
+    for picture, truth in zip(frames.pictures, frames.truth, strict=True):
+        gray = to_gray(picture)
+        windows = windows_of_boxes(detector.find_boxes(picture, gray))
+        owner = np.zeros(len(windows), int)
+        points = detector.points([gray], owner, windows)
+        points, answers = detector.points_and_scores([gray], owner, windows_of_points(points))
+        shared = overlaps(boxes_of_points(points), boxes_of_points(truth[None]))[:, 0] if len(points) else []
+        for score, share in zip(answers, shared, strict=True):
+            if share > 0.5 or share < 0.1:
+                scores[share > 0.5].append(float(score))
+    for face, name in ((True, "on the face"), (False, "elsewhere")):
+        low, middle, high = np.percentile(scores[face] or [np.nan], [2, 50, 98])
+        print(f"{len(scores[face])} boxes {name}: score {low:.2f} (2 %), {middle:.2f} (median), {high:.2f} (98 %)")
+
+
+def speed(detector: KeypointDetector, frames: Frames, threads: int) -> None:
+    torch.set_num_threads(threads)
+    pictures, boxes = frames.pictures[:SPEED_PICTURES], boxes_of_points(frames.truth)[:SPEED_PICTURES, None]
+    grays = [to_gray(picture) for picture in pictures]
+    crops = to_unit(np.zeros((len(pictures), detector.size_px, detector.size_px), np.uint8), detector.device)
+
+    def bare() -> None:
+        with torch.inference_mode():
+            detector.network(crops)
+
+    given, network = compare(lambda: detector.many(pictures, list(boxes)), bare, rounds=3)
+    start = time.perf_counter()
+    for picture, gray in zip(pictures, grays, strict=True):
+        detector.find_boxes(picture, gray)
+    search = time.perf_counter() - start
+    alone = sorted(timed(detector, picture) for picture in pictures)[len(pictures) // 2]
+    count = len(pictures)
+    print(
+        f"{threads} thread(s): keypoints in known boxes {count / given:.0f} faces/s, {given / network:.2f} times the "
+        f"time of one look of the bare network ({count / network:.0f} faces/s); a face takes three looks; search "
+        f"{1000 * search / count:.1f} ms a frame; one picture with its face {1000 * alone:.1f} ms"
+    )
+
+
+def timed(detector: KeypointDetector, picture: np.ndarray) -> float:
+    start = time.perf_counter()
+    detector(picture)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    split = sys.argv[1] if len(sys.argv) > 1 else "val"
+    detector, frames = KeypointDetector.load(), Frames(split)
+    whole = np.stack([detector.whole(picture).keypoints for picture in frames.pictures])
+    if split == "test":
+        equality(frames, whole)
+    accuracy(frames, whole, detector.many(frames.pictures))
+    separation(detector, frames)
+    for threads in (1, 2):
+        speed(detector, frames, threads)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Look at many pictures and videos; what is broken is told and skipped."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from pipeline.detector import Face, KeypointDetector
+from pipeline.draw import draw_faces
+from pipeline.errors import DataError
+from pipeline.follow import FaceFollower, KnownFaces
+from pipeline.inputs import Source
+from pipeline.outputs import About, Format, face_writer, write_picture
+from pipeline.progress import progress
+from pipeline.reading import read_picture
+from pipeline.video import frame_writer, open_video, read_frames
+
+Find = Callable[[np.ndarray], Sequence[Face]]
+"""(H, W, 3) uint8 RGB -> its faces."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do with every source."""
+
+    detector: KeypointDetector
+    output: Path
+    form: Format
+    overlay: bool
+    smooth: bool
+    find: Find | None = None
+    """Where faces are known to be, so that they are neither searched nor followed."""
+
+
+@dataclass
+class Tally:
+    pictures: int = 0
+    videos: int = 0
+    faces: int = 0
+    skipped: int = 0
+
+    def __str__(self) -> str:
+        looked_at = [_counted(self.pictures, "picture")] if self.pictures or not self.videos else []
+        looked_at += [_counted(self.videos, "video")] if self.videos else []
+        rest = f"; {self.skipped} skipped" if self.skipped else ""
+        return f"{_counted(self.faces, 'face')} in {' and '.join(looked_at)}{rest}"
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def run(job: Job, sources: Sequence[Source]) -> Tally:
+    """Look at all sources and write what is found; OSError where it cannot be written."""
+    return each(sources, label="predict", on_picture=partial(_picture, job), on_video=partial(_video, job))
+
+
+def each(
+    sources: Sequence[Source],
+    *,
+    label: str,
+    on_picture: Callable[[Source, np.ndarray], int],
+    on_video: Callable[[Source], int],
+) -> Tally:
+    """Do something with every source; both answer how many faces there were, or raise DataError to skip it."""
+    tally = Tally()
+    for source, picture in progress(_read_ahead(sources), label=label, total=len(sources), unit="files"):
+        try:
+            if isinstance(picture, DataError):
+                raise picture
+            if picture is None:
+                tally.faces += on_video(source)
+                tally.videos += 1
+            else:
+                tally.faces += on_picture(source, picture)
+                tally.pictures += 1
+        except DataError as error:
+            tally.skipped += 1
+            skipped(error)
+        except (MemoryError, cv2.error) as error:
+            tally.skipped += 1
+            reason = " ".join(str(error).split()) or "not enough memory"
+            skipped(DataError(f"{source.shown} is more than can be looked at here ({reason}); make it smaller"))
+    return tally
+
+
+def skipped(error: DataError) -> None:
+    """Tell in one line why something is left out; a progress bar stays whole."""
+    tqdm.write(f"skipped: {' '.join(str(error).split())}", file=sys.stderr)
+
+
+def _read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, np.ndarray | DataError | None]]:
+    """Sources with their picture, or what is wrong with it, or None for a video; the next one is read meanwhile."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = [reader.submit(_read, source) for source in sources[:1]]
+        for index, source in enumerate(sources):
+            picture = coming.pop().result()
+            coming += [reader.submit(_read, later) for later in sources[index + 1 : index + 2]]
+            yield source, picture
+
+
+def _read(source: Source) -> np.ndarray | DataError | None:
+    try:
+        return None if source.is_video else read_picture(source.picture_source())
+    except DataError as error:
+        return error
+    except MemoryError:
+        return DataError(f"{source.shown} is larger than the memory left; make it smaller")
+
+
+def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
+    faces = (job.find or job.detector)(picture)
+    base = job.output / source.name
+    about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.digest)
+    with face_writer(base, job.form, about) as write:
+        write(0, dict(enumerate(faces, start=1)))
+    if job.overlay:
+        write_picture(base, draw_faces(picture, faces))
+    return len(faces)
+
+
+def _video(job: Job, source: Source) -> int:
+    """Returns how many different faces were seen."""
+    assert source.path is not None
+    video = open_video(source.path)
+    base = job.output / source.name
+    about = About(source.shown, video.width, video.height, job.detector.digest, video.fps)
+    find = job.find
+    look = (
+        FaceFollower(job.detector, video.fps, job.smooth) if find is None else KnownFaces(find, video.fps, job.smooth)
+    )
+    seen: set[int] = set()
+    done = 0
+    with ExitStack() as files:
+        write = files.enter_context(face_writer(base, job.form, about))
+        show = files.enter_context(frame_writer(base.with_name(f"{base.name}.mp4"), video)) if job.overlay else None
+        frames = progress(read_frames(video), label=source.name, total=video.frames, unit="frames")
+        for done, frame in enumerate(frames, start=1):
+            faces = look(frame)
+            seen |= set(faces)
+            write(done - 1, faces)
+            if show:
+                show(draw_faces(frame, list(faces.values()), list(faces)))
+    if done < 0.9 * video.frames:
+        raise DataError(
+            f"{source.shown} ends after {done} of {video.frames} frames, which are written; copy or convert it anew"
+        )
+    return len(seen)

@@ -1,0 +1,68 @@
+"""`keypoints filter`: wear something, hide faces, cut them out, exchange them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pipeline.commands.predict import Detector, DetectorModel, MinScore, Model, Output, Paths
+
+# Written out so that --help need not load the filters; a test compares it with theirs.
+Name = Literal["sunglasses", "hat", "moustache", "sticker", "blur", "pixelate", "crop", "swap", "mesh"]
+_CROP_PX = 256
+
+Every = Annotated[bool, typer.Option("--all/--largest", help="Every face, or only the largest.")]
+Size = Annotated[int | None, typer.Option(min=16, max=4096, help="Side of a crop in pixels.", show_default="256")]
+Png = Annotated[Path | None, typer.Option(help="Your own picture for --name sticker, best with transparency.")]
+Anchors = Annotated[
+    Path | None, typer.Option(help="YAML or JSON file that says where keypoints lie in it; see the README.")
+]
+
+
+def filter_faces(
+    path: Paths,
+    name: Annotated[Name, typer.Option(help="What to do with the faces.")],
+    output: Output = Path("filtered"),
+    model: Model = None,
+    detector: Detector = "haar",
+    detector_model: DetectorModel = None,
+    min_score: MinScore = 0.5,
+    every: Every = True,
+    size: Size = None,
+    png: Png = None,
+    anchors: Anchors = None,
+) -> None:
+    """Put sunglasses, a hat, a moustache or your own picture on faces; blur, pixelate, crop, swap or mesh them."""
+    from pipeline.batch import skipped
+    from pipeline.detector import KeypointDetector
+    from pipeline.filters.apply import picture_filter
+    from pipeline.filters.files import Job, filter_files
+    from pipeline.filters.sticker import load_sticker
+    from pipeline.inputs import find_sources
+
+    _check(name, every, size, png, anchors)
+    sticker = load_sticker(png, anchors) if png and anchors else None
+    apply = picture_filter(name, crop_px=size or _CROP_PX, sticker=sticker)
+    found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
+    sources, problems = find_sources(path, output)
+    for problem in problems:
+        skipped(problem)
+    tally = filter_files(Job(found, name, apply, output, every), sources)
+    tally.skipped += len(problems)
+    typer.echo(f"{tally}, in {output}" if sources else str(tally))
+    if tally.skipped:
+        raise typer.Exit(1)
+
+
+def _check(name: str, every: bool, size: int | None, png: Path | None, anchors: Path | None) -> None:
+    """Raises DataError for options that the filter would not heed."""
+    from pipeline.errors import DataError
+
+    if name == "sticker" and not (png and anchors):
+        raise DataError("--name sticker needs your picture and its anchors; give --png and --anchors")
+    if name != "sticker" and (png or anchors):
+        raise DataError(f"--png and --anchors are for --name sticker, not {name}; leave them out")
+    if name != "crop" and size is not None:
+        raise DataError(f"--size is the side of a crop, not of {name}; leave it out")
+    if name == "swap" and not every:
+        raise DataError("--largest leaves one face but swap needs two; leave --largest out")

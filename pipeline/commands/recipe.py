@@ -1,0 +1,30 @@
+"""The command `keypoints recipe`."""
+
+from typing import Annotated
+
+import typer
+
+
+def recipe(
+    name: Annotated[str, typer.Argument(help="The recipe to write into params.yaml; none lists them.")] = "",
+    options: Annotated[
+        bool, typer.Option("--options", help="Write nothing; print the recipe as options of `dvc exp run`.")
+    ] = False,
+) -> None:
+    """Put a named recipe, such as a course network as its author trained it, into params.yaml.
+
+    Then: dvc repro. Or leave params.yaml alone: dvc exp run $(keypoints recipe NAME --options). Back to what is
+    committed: git checkout params.yaml.
+    """
+    from pipeline.recipe import recipe_names, recipe_summary, recipe_values, write_values
+
+    if not name:
+        for known in recipe_names():
+            typer.echo(f"{known:26}{recipe_summary(known)}")
+        return
+    values = recipe_values(name)
+    if options:
+        typer.echo(" ".join(f"-S {key}={value}" for key, value in values.items()))
+        return
+    changes = write_values(values)
+    typer.echo("\n".join([*changes, "params.yaml is written; now: dvc repro"]) if changes else "nothing to change")

@@ -1,0 +1,63 @@
+"""Filters by name, on all the faces of a picture."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal, get_args
+
+import numpy as np
+
+from pipeline.errors import DataError
+from pipeline.filters.crop import aligned_crop
+from pipeline.filters.glasses import sunglasses
+from pipeline.filters.hat import hat
+from pipeline.filters.moustache import moustache
+from pipeline.filters.net import mesh
+from pipeline.filters.outline import face_size
+from pipeline.filters.privacy import blur, pixelate
+from pipeline.filters.sticker import Sticker, put_sticker
+from pipeline.filters.swap import swap_faces
+
+Name = Literal["sunglasses", "hat", "moustache", "sticker", "blur", "pixelate", "crop", "swap", "mesh"]
+"""All filters."""
+
+PictureFilter = Callable[[np.ndarray, Sequence[np.ndarray]], list[np.ndarray]]
+"""An (H, W, 3) uint8 RGB picture and the (68, 2) keypoints of its faces -> pictures: one, or as `crop` one a face."""
+
+_ON_ONE = {
+    "sunglasses": sunglasses,
+    "hat": hat,
+    "moustache": moustache,
+    "blur": blur,
+    "pixelate": pixelate,
+    "mesh": mesh,
+}
+
+
+def picture_filter(name: str, *, crop_px: int, sticker: Sticker | None) -> PictureFilter:
+    """`crop_px`: side of what `crop` gives; `sticker`: what `sticker` puts on. Raises DataError for other names."""
+    if name in _ON_ONE:
+        return partial(_one_after_another, _ON_ONE[name])
+    if name == "sticker" and sticker is not None:
+        return partial(_one_after_another, lambda image, keypoints: put_sticker(image, keypoints, sticker))
+    if name == "crop":
+        return lambda image, faces: [aligned_crop(image, keypoints, crop_px) for keypoints in faces]
+    if name == "swap":
+        return _swapped
+    raise DataError(f"no filter is called {name!r} or it lacks its sticker; there are {', '.join(get_args(Name))}")
+
+
+def _one_after_another(
+    filter_face: Callable[[np.ndarray, np.ndarray], np.ndarray], image: np.ndarray, faces: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """Small faces first, since larger ones are nearer and may be before them."""
+    for keypoints in sorted(faces, key=face_size):
+        image = filter_face(image, keypoints)
+    return [image]
+
+
+def _swapped(image: np.ndarray, faces: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """With the two largest faces exchanged."""
+    if len(faces) < 2:
+        raise DataError(f"swap needs two faces in the picture but {len(faces)} found; give a picture of two people")
+    first, second = sorted(faces, key=face_size)[-2:]
+    return [swap_faces(image, first, second)]

@@ -1,0 +1,55 @@
+"""Drawing of overlays: outlines become smooth masks, masks become rounded bodies with light on them."""
+
+import cv2
+import numpy as np
+
+_SHIFT = 8
+LIGHT = np.array([-0.35, -0.65, 0.67])
+"""Where overlays are lit from while they are drawn: x right, y down, z towards the viewer."""
+
+
+def filled(outlines: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
+    """(H, W) float32 cover 0..1 of (K, 2) outlines in px, smooth at the edge."""
+    mask = np.zeros(size, np.uint8)
+    for outline in outlines:
+        cv2.fillPoly(mask, [np.rint(outline * (1 << _SHIFT)).astype(np.int32)], 255, cv2.LINE_AA, _SHIFT)
+    return mask.astype(np.float32) / 255
+
+
+def inside_px(mask: np.ndarray) -> np.ndarray:
+    """(H, W) float32 distance to the edge of a mask, inside it."""
+    return np.asarray(cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
+
+
+def rounded(mask: np.ndarray, radius_px: float) -> np.ndarray:
+    """The mask with corners and notches rounded."""
+    soft = cv2.GaussianBlur(mask, (0, 0), radius_px / 2)
+    return np.asarray(np.clip((soft - 0.5) * radius_px + 0.5, 0, 1))
+
+
+def bevelled(mask: np.ndarray, radius_px: float) -> np.ndarray:
+    """(H, W, 3) float32 unit normals of a flat body with the form of the mask, its edge rounded off over the radius."""
+    depth = np.clip(inside_px(mask) / radius_px, 0, 1)
+    height = radius_px * np.sqrt(np.clip(1 - (1 - depth) ** 2, 0, 1))
+    soft = np.asarray(cv2.GaussianBlur(height, (0, 0), radius_px / 5), np.float32)
+    slope = [cv2.Sobel(soft, cv2.CV_32F, dx, dy, ksize=3, scale=1 / 8) for dx, dy in ((1, 0), (0, 1))]
+    normal = np.stack([-slope[0], -slope[1], np.ones_like(soft)], -1)
+    return np.asarray(normal / np.linalg.norm(normal, axis=-1, keepdims=True))
+
+
+def glossy(normals: np.ndarray, colour: tuple[float, float, float], gloss: float, sharpness: float) -> np.ndarray:
+    """(H, W, 3) colour of a body under LIGHT: diffuse, and a highlight towards the viewer."""
+    diffuse = 0.45 + 0.55 * np.clip(normals @ LIGHT, 0, 1) / LIGHT[2]
+    half = LIGHT + np.array([0, 0, 1])
+    shine = gloss * np.clip(normals @ (half / np.linalg.norm(half)), 0, 1) ** sharpness
+    return np.asarray(np.array(colour) * diffuse[..., None] + shine[..., None], np.float32)
+
+
+def layer(colour: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    """(H, W, 4) float32 picture, colour times opacity and opacity, of (H, W, 3) or (3,) colours 0..1."""
+    opacity = opacity[..., None]
+    return np.concatenate([np.clip(colour, 0, 1) * opacity, opacity], -1).astype(np.float32)
+
+
+def over(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    return np.asarray(top + bottom * (1 - top[..., 3:]))

@@ -1,0 +1,39 @@
+"""Faces cut out for other models: upright, the eyes level in one place, all of one size."""
+
+import cv2
+import numpy as np
+
+from pipeline.geometry import resize_matrix
+
+EYES_Y = 0.42
+"""Height of both eyes, as a share of the side; their middle is half-way across."""
+EYES_FRAC = 0.31
+"""From eye to eye, over the side; less where the head is turned away, which brings the eyes closer."""
+_MOUTH_FRAC = 0.35
+"""From the eyes to the mouth, over the side: what decides for a head that is turned away."""
+_RIGHT_EYE, _LEFT_EYE, _MOUTH = slice(36, 42), slice(42, 48), slice(48, 60)
+
+
+def aligned_crop(image: np.ndarray, keypoints: np.ndarray, size_px: int) -> np.ndarray:
+    """(size_px, size_px, 3) uint8 upright face, black beyond the picture."""
+    matrix = crop_from_picture(keypoints, size_px)
+    scale = float(np.hypot(matrix[0, 0], matrix[0, 1]))
+    reduced, steps = image, max(0, round(np.log2(1 / scale) - 0.5))
+    if steps:  # reduced first, since a warp looks at four pixels only
+        height, width = (max(1, side >> steps) for side in image.shape[:2])
+        reduced = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        matrix = matrix @ np.linalg.inv(resize_matrix(image.shape[:2], (height, width)))
+    return np.asarray(cv2.warpAffine(reduced, matrix[:2], (size_px, size_px), flags=cv2.INTER_LINEAR))
+
+
+def crop_from_picture(keypoints: np.ndarray, size_px: int) -> np.ndarray:
+    """(3, 3) float64 similarity that brings the eyes level and their middle to its place."""
+    points = np.asarray(keypoints, np.float64)
+    right, left, mouth = (points[part].mean(0) for part in (_RIGHT_EYE, _LEFT_EYE, _MOUTH))
+    across, middle = left - right, (left + right) / 2
+    apart = float(np.linalg.norm(across)) or 1.0
+    side = max(apart / EYES_FRAC, float(np.linalg.norm(mouth - middle)) / _MOUTH_FRAC)
+    cos, sin = size_px / side * across / apart
+    linear = np.array([[cos, sin], [-sin, cos]])
+    shift = np.array([0.5, EYES_Y]) * size_px - 0.5 - linear @ middle
+    return np.vstack([np.column_stack([linear, shift]), [0, 0, 1]])

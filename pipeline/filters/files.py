@@ -1,0 +1,110 @@
+"""Filters on pictures and videos: faces found, filtered, and what comes of it written beside the others."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.batch import Tally, each
+from pipeline.detector import Face, KeypointDetector
+from pipeline.errors import DataError
+from pipeline.filters.apply import PictureFilter
+from pipeline.follow import FaceFollower
+from pipeline.inputs import Source
+from pipeline.outputs import write_picture
+from pipeline.progress import progress
+from pipeline.video import frame_writer, open_video, read_frames
+
+COVERED_S = 0.5
+"""How long before it was found and after it was lost a face of a video stays hidden: longer than between searches."""
+_HIDING = ("blur", "pixelate")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do with every source."""
+
+    detector: KeypointDetector
+    name: str
+    """Of the filter, in the names of what is written."""
+    apply: PictureFilter
+    output: Path
+    every: bool
+    """All faces, or the largest of a picture or frame."""
+
+
+def filter_files(job: Job, sources: Sequence[Source]) -> Tally:
+    """Write <name>_<filter>.jpg or .mp4 for each source, crops with a number; OSError where it cannot be written.
+
+    Nothing but pixels goes over: no place, camera or small preview that an original may carry.
+    """
+    return each(
+        sources,
+        label=job.name,
+        on_picture=lambda source, picture: _picture(job, source, picture),
+        on_video=lambda source: _video(job, source),
+    )
+
+
+def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
+    faces = _wanted(job, job.detector(picture))
+    try:
+        made = job.apply(picture, [_points(face) for face in faces])
+    except DataError as error:
+        raise DataError(f"{source.shown}: {error}") from None
+    base = job.output / f"{source.name}_{job.name}"
+    for number, part in enumerate(made, start=1):
+        write_picture(base.with_name(f"{base.name}_{number}") if job.name == "crop" else base, part)
+    return len(faces)
+
+
+def _video(job: Job, source: Source) -> int:
+    """Returns how many different faces were seen."""
+    assert source.path is not None
+    if job.name == "crop":
+        raise DataError(f"{source.shown} is a video, of which crop makes nothing; give pictures")
+    video = open_video(source.path)
+    follow = FaceFollower(job.detector, video.fps)
+    seen: set[int] = set()
+    frames = progress(read_frames(video), label=source.name, total=video.frames, unit="frames")
+    followed: Iterable[tuple[np.ndarray, Mapping[int, Face]]] = ((frame, follow(frame)) for frame in frames)
+    if job.name in _HIDING:
+        followed = lasting(followed, max(1, round(COVERED_S * video.fps)))
+    with frame_writer(job.output / f"{source.name}_{job.name}.mp4", video) as write:
+        for frame, faces in followed:
+            seen |= set(faces)
+            points = [_points(face) for face in _wanted(job, faces.values())]
+            write(frame if job.name == "swap" and len(points) < 2 else job.apply(frame, points)[0])
+    return len(seen)
+
+
+def lasting(
+    followed: Iterable[tuple[np.ndarray, Mapping[int, Face]]], reach: int
+) -> Iterator[tuple[np.ndarray, Mapping[int, Face]]]:
+    """The same frames and faces, each face also in `reach` frames before it was first and after it was last seen.
+
+    It holds `reach` + 1 frames.
+    """
+    waiting: deque[tuple[np.ndarray, dict[int, Face]]] = deque()
+    known: dict[int, tuple[Face, int]] = {}
+    for number, (frame, faces) in enumerate(followed):
+        for name in faces.keys() - known.keys():
+            for _, earlier in waiting:
+                earlier[name] = faces[name]
+        known = {name: kept for name, kept in known.items() if number - kept[1] <= reach}
+        known |= {name: (face, number) for name, face in faces.items()}
+        waiting.append((frame, {name: face for name, (face, _) in known.items()}))
+        if len(waiting) > reach:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _wanted(job: Job, faces: Iterable[Face]) -> list[Face]:
+    by_size = sorted(faces, key=lambda face: face.box[2] * face.box[3])
+    return by_size if job.every else by_size[-1:]
+
+
+def _points(face: Face) -> np.ndarray:
+    return face.keypoints.astype(np.float64)

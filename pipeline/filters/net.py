@@ -1,0 +1,51 @@
+"""The face as a net of triangles: drawn, or carried from one face to another."""
+
+from functools import cache
+
+import cv2
+import numpy as np
+
+from pipeline.filters.outline import face_size, forehead
+from pipeline.synthetic.shape import mean_points
+
+_SHIFT = 4
+_FOREHEAD = 0.5
+"""Of the way to the hairline, so that no hair is in the net."""
+_LINE_FRAC, _DOT_FRAC = 0.003, 0.009
+_LINE, _DOT = (235, 246, 255), (86, 180, 233)
+_LINE_OPACITY = 0.6
+
+
+def net_points(keypoints: np.ndarray) -> np.ndarray:
+    """(78, 2) px: the 68 points and ten of the forehead."""
+    return np.concatenate([keypoints, forehead(keypoints, _FOREHEAD)])
+
+
+@cache
+def net_triangles() -> np.ndarray:
+    """(T, 3) numbers of net points: Delaunay's triangles of the mean face, so that every face has the same ones."""
+    from matplotlib.tri import Triangulation
+
+    front = net_points(mean_points()[:, :2])
+    triangles = np.asarray(Triangulation(*front.T).triangles)
+    first, second, third = front[triangles].transpose(1, 2, 0)
+    (ax, ay), (bx, by) = second - first, third - first
+    area = np.abs(ax * by - ay * bx) / 2
+    return np.asarray(triangles[area > 1.0])  # millimetres squared: slivers along straight edges carry nothing
+
+
+def mesh(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
+    """The picture with Delaunay's triangles drawn on the face."""
+    points = net_points(np.asarray(keypoints, np.float64))
+    corners = net_triangles()
+    edges = np.unique(np.sort(np.concatenate([corners[:, pair] for pair in ((0, 1), (1, 2), (0, 2))]), axis=1), axis=0)
+    size = max(face_size(points), 1.0)
+    fixed = np.rint(np.clip(points, -1e5, 1e5) * (1 << _SHIFT)).astype(np.int32)
+    drawn = np.ascontiguousarray(image).copy()
+    lines = drawn.copy()
+    cv2.polylines(lines, list(fixed[edges]), False, _LINE, max(1, round(size * _LINE_FRAC)), cv2.LINE_AA, _SHIFT)
+    drawn = cv2.addWeighted(lines, _LINE_OPACITY, drawn, 1 - _LINE_OPACITY, 0)
+    radius = max(1.2, size * _DOT_FRAC)
+    for x, y in fixed.tolist():
+        cv2.circle(drawn, (x, y), round(radius * (1 << _SHIFT)), _DOT, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+    return np.asarray(drawn)

@@ -1,0 +1,39 @@
+"""Where a face ends in a picture, forehead included: the 68 points stop at the brows."""
+
+import cv2
+import numpy as np
+
+from pipeline.filters.art import filled
+
+_BROWS = np.arange(26, 16, -1)
+"""From the subject's left to the right, as the outline runs on from the jaw."""
+
+
+def forehead(keypoints: np.ndarray, share: float) -> np.ndarray:
+    """(10, 2) px above the brows, `share` of the way from the brows to an average hairline.
+
+    Hairline to brows, brows to the base of the nose and from there to the chin are about equal.
+    """
+    up = keypoints[17:27].mean(0) - keypoints[33]
+    arch = np.sin(np.linspace(0.2, np.pi - 0.2, len(_BROWS)))[:, None]
+    return np.asarray(keypoints[_BROWS] + share * up * (0.6 + 0.4 * arch))
+
+
+def outline(keypoints: np.ndarray, forehead_share: float) -> np.ndarray:
+    """(27, 2) px round the face: the jaw, then the forehead."""
+    return np.concatenate([keypoints[:17], forehead(keypoints, forehead_share)])
+
+
+def face_size(keypoints: np.ndarray) -> float:
+    """Root of the area of the box round the points, px."""
+    return float(np.sqrt(np.ptp(keypoints, axis=0).prod()))
+
+
+def cover(keypoints: np.ndarray, forehead_share: float, size: tuple[int, int], grow_px: float = 0.0) -> np.ndarray:
+    """(H, W) float32, 1 inside the convex hull of outline and points and `grow_px` round it, 0 outside."""
+    hull = cv2.convexHull(np.concatenate([outline(keypoints, forehead_share), keypoints]).astype(np.float32))[:, 0]
+    if grow_px > 0:
+        turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+        ring = grow_px * np.stack([np.cos(turn), np.sin(turn)], -1)
+        hull = cv2.convexHull((hull[:, None] + ring).reshape(-1, 2).astype(np.float32))[:, 0]
+    return filled([hull], size)

@@ -1,0 +1,132 @@
+"""A picture of the user's own on a face: a card in space, pinned to keypoints by a file of anchors.
+
+The file is YAML or JSON and says where keypoints lie in the picture, in its pixels, the centre of its top left pixel
+being (0, 0):
+
+    anchors:
+      36: [102, 240]   # outer corner of the subject's right eye
+      45: [410, 238]   # and of the left one
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.errors import DataError
+from pipeline.filters.head import Head, fit_head
+from pipeline.filters.light import light_of
+from pipeline.filters.surfaces import Shadow, Sheet, lay_over
+from pipeline.scheme import POINTS
+
+_EVERY = 24
+"""Corners of the card along each side."""
+_LARGEST_PX = 8192
+_NO_SHADOW = Shadow(drop_mm=0, blur_mm=1, strength=0)
+_FORM = "anchors: {36: [x, y], 45: [x, y]}"
+
+
+@dataclass(frozen=True)
+class Sticker:
+    picture: np.ndarray
+    """(h, w, 4) float32 sRGB 0..1 times opacity, and opacity."""
+    indices: np.ndarray
+    """(K,) keypoints, at least two."""
+    places: np.ndarray
+    """(K, 2) float64 where they lie, px of the picture."""
+
+
+def put_sticker(image: np.ndarray, keypoints: np.ndarray, sticker: Sticker) -> np.ndarray:
+    """The picture with the sticker on it; every anchor lies on its keypoint."""
+    head = fit_head(keypoints)
+    places = _corners(sticker)
+    card = _on_card(head, sticker, places)
+    pixels = head.project_rigidly(card) + _pull(head, sticker, places)
+    sheet = Sheet(card, sticker.picture, sunk_mm=math.inf, pixels=pixels)
+    return lay_over(image, head, [sheet], _NO_SHADOW, light_of(image, head))
+
+
+def _corners(sticker: Sticker) -> np.ndarray:
+    """(24, 24, 2) px of the sticker's own picture, from its outer edge to its outer edge."""
+    height, width = sticker.picture.shape[:2]
+    x, y = (np.linspace(-0.5, side - 0.5, _EVERY) for side in (width, height))
+    return np.stack(np.meshgrid(x, y), -1)
+
+
+def _on_card(head: Head, sticker: Sticker, places: np.ndarray) -> np.ndarray:
+    """(..., 3) head millimetres of (..., 2) px of the sticker: on a flat card, by the nearest similarity."""
+    wanted = head.points[sticker.indices]
+    source, target = (points[:, 0] + 1j * points[:, 1] for points in (sticker.places, wanted))
+    spread = source - source.mean()
+    factor = (spread.conj() @ (target - target.mean())) / (np.abs(spread) ** 2).sum()
+    flat = factor * (places[..., 0] + 1j * places[..., 1] - source.mean()) + target.mean()
+    return np.stack([flat.real, flat.imag, np.full(flat.shape, wanted[:, 2].mean())], -1)
+
+
+def _pull(head: Head, sticker: Sticker, places: np.ndarray) -> np.ndarray:
+    """(..., 2) px of the photograph that the card has to give way so that each anchor falls on its keypoint.
+
+    Smooth between the anchors; far from them, their mean.
+    """
+    miss = head.keypoints[sticker.indices] - head.project_rigidly(_on_card(head, sticker, sticker.places))
+    reach = np.linalg.norm(np.ptp(sticker.places, axis=0))
+
+    def nearness(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.asarray(np.exp(-2 * (np.linalg.norm(a[..., None, :] - b, axis=-1) / reach) ** 2))
+
+    weights = np.linalg.solve(nearness(sticker.places, sticker.places), miss - miss.mean(0))
+    return np.asarray(miss.mean(0) + nearness(places, sticker.places) @ weights)
+
+
+def load_sticker(picture: Path, anchors: Path) -> Sticker:
+    """A PNG and its file of anchors. Raises DataError."""
+    rgba = _read_rgba(picture)
+    indices, places = _read_anchors(anchors, rgba.shape[1], rgba.shape[0])
+    rgba[..., :3] *= rgba[..., 3:]
+    return Sticker(rgba, indices, places)
+
+
+def _read_rgba(path: Path) -> np.ndarray:
+    """(H, W, 4) float32 0..1."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            if max(image.size) > _LARGEST_PX:
+                raise DataError(f"{path} is {image.width} x {image.height}; make it {_LARGEST_PX} pixels or smaller")
+            return np.asarray(image.convert("RGBA"), np.float32) / 255
+    except DataError:
+        raise
+    except Exception as error:  # decoders raise whatever damaged bytes lead them to
+        raise DataError(f"{path} is no PNG that can be read ({error}); save it anew as PNG, best with alpha") from None
+
+
+def _read_anchors(path: Path, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise DataError(f"{path}: {error}; it should read like {_FORM}") from None
+    if not isinstance(content, dict) or set(content) != {"anchors"} or not isinstance(content["anchors"], dict):
+        raise DataError(f"{path} should hold one entry, anchors, and read like {_FORM}")
+    pairs = dict(_anchor(path, *item, width, height) for item in content["anchors"].items())
+    places = np.array(list(pairs.values()), np.float64).reshape(-1, 2)
+    if len(np.unique(places, axis=0)) < max(2, len(content["anchors"])):
+        raise DataError(f"{path} names {len(places)} places; give two or more, all different, like {_FORM}")
+    return np.array(list(pairs)), places
+
+
+def _anchor(path: Path, key: Any, place: Any, width: int, height: int) -> tuple[int, tuple[float, float]]:
+    """A keypoint and its place, checked."""
+    text = str(key)
+    if not text.isdigit() or int(text) >= POINTS:
+        raise DataError(f"{path}: anchor {text[:40]!r} is no keypoint; number them 0..{POINTS - 1}, like {_FORM}")
+    sound = isinstance(place, list) and len(place) == 2 and all(type(value) in (int, float) for value in place)
+    # Some way beyond the picture is sensible: a hat may end above the eyes it is pinned to.
+    if not sound or not all(-4 * s <= value <= 5 * s for value, s in zip(place, (width, height), strict=True)):
+        raise DataError(
+            f"{path}: anchor {text} is {str(place)[:40]}; give [x, y] in pixels of the {width} x {height} picture"
+        )
+    return int(text), (float(place[0]), float(place[1]))

@@ -1,0 +1,176 @@
+"""Sheets with a picture on them, bent in space round a head, laid over a photograph behind whatever hides them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.filters.head import Head
+from pipeline.filters.light import Light
+from pipeline.filters.piecewise import carried, covering_triangle, grid_triangles
+from pipeline.synthetic.surface import CENTRE
+
+_MOST_SAMPLES = 4_000_000
+"""Overlays are drawn at twice the size and reduced, so that edges are smooth; large ones with no more than these
+samples, since memory has to be bounded."""
+_NOTHING = -1e6
+
+
+@dataclass(frozen=True)
+class Sheet:
+    grid: np.ndarray
+    """(R, C, 3) head millimetres; the picture is spread evenly over it, its top row along the first row."""
+    picture: np.ndarray
+    """(h, w, 4) float32 sRGB 0..1 times opacity, and opacity."""
+    roundness: float = 0.0
+    """How much the light changes over its form, 0..1; 0 where the picture holds all shading already."""
+    inside: float = 1.0
+    """Brightness of the side on which rows run clockwise from columns, as seen: of a vessel drawn from its rim up,
+    the inner one."""
+    sunk_mm: float = 2.0
+    """It vanishes where the skin is this much nearer to the camera."""
+    pixels: np.ndarray | None = None
+    """(R, C, 2) where the grid falls in the photograph, if not where the head alone would put it."""
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """What a thing close to the skin does to the light below it."""
+
+    drop_mm: float
+    blur_mm: float
+    strength: float
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The part of a photograph that is painted, and with how many samples."""
+
+    top: int
+    left: int
+    pixels: tuple[int, int]
+    """Height and width in the photograph."""
+    size: tuple[int, int]
+    """Height and width in samples."""
+
+    @property
+    def part(self) -> tuple[slice, slice]:
+        return slice(self.top, self.top + self.pixels[0]), slice(self.left, self.left + self.pixels[1])
+
+    def inside(self, places: np.ndarray) -> np.ndarray:
+        """(..., 2) px of the photograph -> samples of the window."""
+        scale = np.divide(self.size, self.pixels)[::-1]
+        return np.asarray((places - (self.left, self.top) + 0.5) * scale - 0.5)
+
+    def in_pixels(self, samples: np.ndarray) -> np.ndarray:
+        """(h, w, ...) float32 samples of the window as pixels of the photograph."""
+        way = cv2.INTER_AREA if self.size > self.pixels else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(samples, self.pixels[::-1], interpolation=way), np.float32)
+
+
+def lay_over(
+    image: np.ndarray, head: Head, sheets: Sequence[Sheet], shadow: Shadow, light: Light, *, hair: float = 1.0
+) -> np.ndarray:
+    """A copy of `image` with sheets on it, the first lowest, and their shadow on the skin.
+
+    What is farther off than the head is hidden; `hair` is how much wider than the bare one it is taken to be.
+    """
+    placed = [head.project(sheet.grid) if sheet.pixels is None else sheet.pixels for sheet in sheets]
+    margin_px = (shadow.drop_mm + 3 * shadow.blur_mm) * head.px_per_mm + 2
+    window = _window(placed, margin_px, image.shape[:2])
+    if window is None:
+        return image.copy()
+    skin = _skin_depth(head, window, hair)
+    overlay = np.zeros((*window.size, 4), np.float32)
+    for sheet, pixels in zip(sheets, placed, strict=True):
+        drawn = _draw(sheet, window.inside(pixels), head.turned(sheet.grid), skin, light)
+        overlay = drawn + overlay * (1 - drawn[..., 3:])
+    overlay, cover = window.in_pixels(overlay), window.in_pixels((skin > _NOTHING).astype(np.float32))
+    below = image[window.part].astype(np.float32) / 255
+    below *= (1 - cover * _darkness(overlay[..., 3], shadow, head))[..., None]
+    result = image.copy()
+    result[window.part] = np.rint(255 * (light.on(overlay) + below * (1 - overlay[..., 3:])).clip(0, 1))
+    return result
+
+
+def _window(placed: list[np.ndarray], margin_px: float, size: tuple[int, int]) -> _Window | None:
+    """Round all (R, C, 2) px and a margin, inside a photograph of (H, W); None where nothing is inside."""
+    pixels = np.concatenate([grid.reshape(-1, 2) for grid in placed])
+    left, top = np.clip(np.floor(pixels.min(0) - margin_px), 0, size[::-1]).astype(int)
+    right, bottom = np.clip(np.ceil(pixels.max(0) + margin_px), 0, size[::-1]).astype(int)
+    if left >= right or top >= bottom:
+        return None
+    scale = min(2.0, float(np.sqrt(_MOST_SAMPLES / ((right - left) * (bottom - top)))))
+    height, width = int(bottom - top), int(right - left)
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return _Window(int(top), int(left), (height, width), size)
+
+
+def _skin_depth(head: Head, window: _Window, hair: float) -> np.ndarray:
+    """(H, W) float32 millimetres towards the camera of the head, _NOTHING beside it."""
+    wide = np.where(head.surface[..., 2:] < 60, hair, 1)  # no hair grows on the face
+    surface = CENTRE + (head.surface - CENTRE) * cv2.blur(wide.astype(np.float64), (5, 5))[..., None]
+    pixels = window.inside(head.project_rigidly(surface))
+    numbers, depth = _seen(pixels, head.turned(surface)[..., 2:], window.size)
+    return np.where(numbers >= 0, depth[..., 0], np.float32(_NOTHING))
+
+
+def _seen(pixels: np.ndarray, values: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """What of a grid at (R, C, 2) px is seen when nothing else is there.
+
+    (R, C, V) values, of which the first is the depth -> (H, W) numbers of the triangles, -1 for none, and (H, W, V)
+    float32 values, 0 where there is none.
+    """
+    triangles = grid_triangles(*pixels.shape[:2])
+    corners, carry = (part.reshape(-1, part.shape[-1])[triangles] for part in (pixels, values))
+    numbers = covering_triangle(corners, size, np.argsort(carry[..., 0].mean(1)))
+    rows, columns = np.nonzero(numbers >= 0)
+    found = np.zeros((*size, values.shape[-1]), np.float32)
+    found[rows, columns] = carried(carry, corners, np.stack([columns, rows], -1), numbers[rows, columns])
+    return numbers, found
+
+
+def _draw(sheet: Sheet, pixels: np.ndarray, places: np.ndarray, skin: np.ndarray, light: Light) -> np.ndarray:
+    """(H, W, 4) float32 samples of one sheet, what the skin hides left out.
+
+    pixels (R, C, 2) samples and places (R, C, 3) camera millimetres of its grid; skin (H, W) depth.
+    """
+    rows, columns = places.shape[:2]
+    v, u = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 1, columns), indexing="ij")
+    values = np.stack([places[..., 2], u, v, _shade(places, sheet, light)], -1)
+    numbers, found = _seen(pixels, values, skin.shape)
+    depth, across, down, lit = cv2.split(found)
+    shown = (numbers >= 0) & (depth > skin - sheet.sunk_mm)
+    picture = _reduced(sheet.picture, pixels)
+    height, width = picture.shape[:2]
+    drawn = cv2.remap(
+        picture, across * width - 0.5, down * height - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    shaded = np.concatenate([drawn[..., :3] * lit[..., None], drawn[..., 3:]], -1)
+    return np.asarray(shaded * shown[..., None])
+
+
+def _shade(grid: np.ndarray, sheet: Sheet, light: Light) -> np.ndarray:
+    """(R, C) brightness of a grid in camera millimetres, of that side which is seen."""
+    normal = np.cross(np.gradient(grid, axis=1), np.gradient(grid, axis=0))
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-9
+    away = normal[..., 2] < 0
+    return light.shade(np.where(away[..., None], -normal, normal), sheet.roundness) * np.where(away, 1, sheet.inside)
+
+
+def _reduced(picture: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """The picture at about the size at which it is seen, so that fine lines do not flicker."""
+    longest = [np.linalg.norm(np.diff(pixels, axis=axis), axis=-1).sum(axis).max() for axis in (1, 0)]
+    width, height = (
+        max(1, min(side, round(1.3 * seen))) for side, seen in zip(picture.shape[1::-1], longest, strict=True)
+    )
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
+
+
+def _darkness(cover: np.ndarray, shadow: Shadow, head: Head) -> np.ndarray:
+    """(H, W) share of the light that is lost below an overlay of (H, W) opacity."""
+    down = head.camera_from_head[:2, 1] * shadow.drop_mm * head.px_per_mm
+    shift = np.array([[1, 0, down[0]], [0, 1, down[1]]])
+    dropped = cv2.warpAffine(cover, shift, cover.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+    return shadow.strength * np.asarray(cv2.GaussianBlur(dropped, (0, 0), max(0.3, shadow.blur_mm * head.px_per_mm)))

@@ -1,0 +1,106 @@
+"""Two people exchange faces: each is bent to the other's points triangle by triangle and takes on the light there."""
+
+import cv2
+import numpy as np
+
+from pipeline.filters.art import filled
+from pipeline.filters.head import fit_head
+from pipeline.filters.net import net_points, net_triangles
+from pipeline.filters.outline import face_size
+from pipeline.filters.piecewise import carried, covering_triangle
+from pipeline.scheme import FLIP_INDEX
+
+_FEATHER = 0.06
+"""Softness of the seam, in face sizes; it lies inside the net."""
+_APART = 0.25
+"""Difference of the sines of two turns beyond which one face is mirrored first."""
+_LIGHT = 0.22
+"""Size of the lights and shades that belong to the place rather than to the face, in face sizes."""
+
+
+def swap_faces(image: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """A copy in which the faces at (68, 2) points `first` and `second` have changed places."""
+    there = _worn(image, image, source=first, target=second)
+    return _worn(there, image, source=second, target=first)
+
+
+def _worn(below: np.ndarray, image: np.ndarray, *, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """A copy of `below` with the face of `image` at the points `source` laid over the points `target`."""
+    if _look_apart(source, target):
+        image, source = _mirrored(image, source)
+    points = net_points(np.asarray(target, np.float64))
+    height, width = below.shape[:2]
+    left, top = np.clip(np.floor(points.min(0)), 0, (width, height)).astype(int)
+    right, bottom = np.clip(np.ceil(points.max(0)) + 1, 0, (width, height)).astype(int)
+    result = below.copy()
+    if left >= right or top >= bottom:
+        return result
+    part = (slice(top, bottom), slice(left, right))
+    here, size = below[part].astype(np.float32), face_size(points)
+    face, mask = _bent(image, net_points(np.asarray(source, np.float64)), points - (left, top), here.shape[:2])
+    lit = _relit(face, here, mask, _LIGHT * size)
+    share = _seam(mask, _FEATHER * size)
+    if _opening(source) < 0.5 * _opening(target):  # lips stretched over an open mouth would be a grimace
+        share = share * (1 - _mouth(target - (left, top), here.shape[:2]))
+    result[part] = np.rint((here + (lit - here) * share[..., None]).clip(0, 255))
+    return result
+
+
+def _look_apart(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether one face is turned to the left and the other to the right, so that each shows what the other hides."""
+    aside = [fit_head(points).camera_from_head[0, 2] for points in (first, second)]
+    return bool(aside[0] * aside[1] < 0 and abs(aside[0] - aside[1]) > _APART)
+
+
+def _mirrored(image: np.ndarray, keypoints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mirrored = keypoints[FLIP_INDEX] * (-1, 1) + (image.shape[1] - 1, 0)
+    return np.ascontiguousarray(image[:, ::-1]), mirrored
+
+
+def _opening(keypoints: np.ndarray) -> float:
+    """Height of the open mouth over the width of the mouth."""
+    return float(np.linalg.norm(keypoints[66] - keypoints[62]) / (np.linalg.norm(keypoints[64] - keypoints[60]) + 1e-6))
+
+
+def _mouth(keypoints: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) soft mask of the open mouth."""
+    soft = max(0.5, 0.008 * face_size(keypoints))
+    return np.asarray(cv2.GaussianBlur(filled([keypoints[60:68]], size), (0, 0), soft))
+
+
+def _bent(
+    image: np.ndarray, source: np.ndarray, target: np.ndarray, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W, 3) float32 the face at `source` (K, 2) bent to `target` (K, 2), and the (H, W) mask of where it is."""
+    triangles = net_triangles()
+    numbers = covering_triangle(target[triangles], size)
+    rows, columns = np.nonzero(numbers >= 0)
+    places = np.zeros((*size, 2), np.float32)
+    pixels = np.stack([columns, rows], -1)
+    places[rows, columns] = carried(source[triangles], target[triangles], pixels, numbers[rows, columns])
+    shrink = face_size(source) / max(face_size(target), 1)
+    if shrink > 1.5:
+        image = cv2.GaussianBlur(image, (0, 0), 0.4 * shrink)
+    face = cv2.remap(image, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return face.astype(np.float32), numbers >= 0
+
+
+def _relit(face: np.ndarray, here: np.ndarray, mask: np.ndarray, reach_px: float) -> np.ndarray:
+    """The details of the face on the light and colour of the place, both told apart by a wide blur.
+
+    Details are scaled by the room there is above and below, so that white stays white and black black.
+    """
+    weight = mask.astype(np.float32)
+    total = cv2.GaussianBlur(weight, (0, 0), reach_px)[..., None] + 1e-4
+    ground, own = (cv2.GaussianBlur(part * weight[..., None], (0, 0), reach_px) / total for part in (here, face))
+    detail = face - own
+    room = np.where(detail > 0, (260 - ground) / (260 - own), (ground + 5) / (own + 5))
+    return np.asarray(ground + detail * np.clip(room, 0.4, 2.5))
+
+
+def _seam(mask: np.ndarray, reach_px: float) -> np.ndarray:
+    """(H, W) 0 outside the mask and at its edge, rising to 1 within a few `reach_px` inside."""
+    framed = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    inside = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    share = np.clip(inside / max(2.5 * reach_px, 1), 0, 1)
+    return np.asarray(share * share * (3 - 2 * share))

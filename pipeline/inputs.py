@@ -1,0 +1,108 @@
+"""From the paths on a command line to pictures and videos, each with a name of its own for what is written."""
+
+import glob
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import DataError
+from pipeline.reading import SUFFIXES
+
+STDIN = "-"
+VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv", ".3gp"))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture or video to look at."""
+
+    path: Path | None
+    """None for standard input."""
+    name: str
+    """What its outputs are called, without a suffix; no other source has it."""
+
+    @property
+    def shown(self) -> str:
+        return "standard input" if self.path is None else str(self.path)
+
+    @property
+    def is_video(self) -> bool:
+        return self.path is not None and self.path.suffix.lower() in VIDEO_SUFFIXES
+
+    def picture_source(self) -> Path | bytes:
+        return sys.stdin.buffer.read() if self.path is None else self.path
+
+
+def find_sources(given: Iterable[str], output: Path) -> tuple[list[Source], list[DataError]]:
+    """Sources of files, folders (with their subfolders), patterns and "-", and what is wrong with the rest.
+
+    Whatever `output` holds is not taken for an input, unless it is named itself, and never overwritten by another name.
+    """
+    paths: list[Path | None] = []
+    problems: list[DataError] = []
+    for text in given:
+        try:
+            paths += [None] if text == STDIN else list(_expanded(text, output.resolve()))
+        except DataError as error:
+            problems.append(error)
+    paths = list(dict.fromkeys(paths))
+    return list(_named(paths, output)), problems
+
+
+def _expanded(text: str, output: Path) -> Iterator[Path]:
+    path = Path(text)
+    if path.is_dir():
+        found = [file for file in sorted(path.rglob("*")) if _is_known(file) and output not in file.resolve().parents]
+        if not found:
+            raise DataError(
+                f"{path} holds no picture or video ({', '.join(sorted(SUFFIXES))}, ...); give another folder"
+            )
+        yield from found
+    elif path.exists():
+        yield path
+    elif found := [Path(file) for file in sorted(glob.glob(text, recursive=True)) if Path(file).is_file()]:
+        yield from found
+    else:
+        raise DataError(f"{text} is not here; correct the path")
+
+
+def _is_known(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES | VIDEO_SUFFIXES and file.is_file()
+
+
+def _named(paths: list[Path | None], output: Path) -> Iterator[Source]:
+    """Give every path the stem of its name, with a number where it is taken or an input would be overwritten."""
+    taken = {path.stem.lower() for path in paths if path and path.resolve().parent == output.resolve()}
+    for path in paths:
+        stem = path.stem if path else "stdin"
+        name = next(name for name in _numbered(stem) if name.lower() not in taken)
+        taken.add(name.lower())
+        yield Source(path, name)
+
+
+def _numbered(stem: str) -> Iterator[str]:
+    yield stem
+    number = 2
+    while True:
+        yield f"{stem}-{number}"
+        number += 1
+
+
+def parse_boxes(texts: Sequence[str], whole: bool) -> np.ndarray:
+    """(K, 4) x, y, width, height of texts such as "10,20,80,90". Raises DataError, also where --whole is wanted too."""
+    if texts and whole:
+        raise DataError("--box and --whole exclude each other; leave one of the two out")
+    try:
+        return np.array([_four_numbers(text) for text in texts], np.float64).reshape(-1, 4)
+    except ValueError:
+        raise DataError(f"--box {' '.join(texts)} should read x,y,width,height in pixels, e.g. 10,20,80,90") from None
+
+
+def _four_numbers(text: str) -> list[float]:
+    numbers = [float(part) for part in text.split(",")]
+    if len(numbers) != 4:
+        raise ValueError(text)
+    return numbers

@@ -1,0 +1,67 @@
+"""Where the network looks: how far its points move when a place of the frame is covered.
+
+Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014. It asks the whole network, so it
+also holds where a stage sees a part that an earlier one cut out.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from pipeline.geometry import transform_points
+from pipeline.predict import to_unit
+from pipeline.progress import progress
+
+PLACES = 20
+"""Places of the patch along each side."""
+_PATCH_FRAC = 0.11
+"""Half-width of the soft patch at half its strength, over the side of the part that is searched."""
+_MARGIN_FRAC = 0.35
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Attention:
+    moved_px: np.ndarray
+    """(68, 20, 20) float32 crop px that each point moves when a patch lies at a place, row by row."""
+    crop_from_places: np.ndarray
+    """(3, 3): place (column, row) -> crop px."""
+
+
+@torch.inference_mode()
+def attention(network: nn.Module, crop: np.ndarray, keypoints_crop: np.ndarray) -> Attention:
+    """Cover an (S, S) uint8 frame here and there round its (68, 2) keypoints.
+
+    Patches show a blur of the frame: they take away what is there and bring no edges of their own.
+    """
+    crop_from_places, half = _places(keypoints_crop)
+    column, row = np.meshgrid(np.arange(PLACES), np.arange(PLACES))
+    centres = transform_points(crop_from_places, np.stack([column, row], -1).reshape(-1, 2).astype(np.float64))
+    blurred = cv2.GaussianBlur(crop, (0, 0), 1.5 * half).astype(np.float32)
+    reference = network(to_unit(crop[None], torch.device("cpu")))[:, -1].numpy()
+    moved = []
+    batches = np.array_split(centres, -(-len(centres) // _BATCH))
+    for batch in progress(batches, label="cover", total=len(batches), unit="batches"):
+        covered = np.stack([_covered(crop, blurred, centre, half) for centre in batch])
+        points = network(to_unit(covered, torch.device("cpu")))[:, -1].numpy()
+        moved.append(np.linalg.norm(points - reference, axis=-1))
+    return Attention(np.concatenate(moved).T.reshape(-1, PLACES, PLACES), crop_from_places)
+
+
+def _places(keypoints_crop: np.ndarray) -> tuple[np.ndarray, float]:
+    """(3, 3) `crop_from_places` over a square round the face, and the half-width of a patch in px."""
+    low, high = keypoints_crop.min(0), keypoints_crop.max(0)
+    side = float((high - low).max()) * (1 + 2 * _MARGIN_FRAC)
+    step = side / PLACES
+    left, top = (low + high - side) / 2 + step / 2
+    return np.array([[step, 0, left], [0, step, top], [0, 0, 1]]), _PATCH_FRAC * side / 2
+
+
+def _covered(crop: np.ndarray, blurred: np.ndarray, centre: np.ndarray, half: float) -> np.ndarray:
+    """(S, S) uint8 with a soft-edged patch about a place."""
+    along = np.arange(len(crop))
+    x, y = (0.5 - 0.5 * np.tanh((np.abs(along - middle) - half) / (0.3 * half)) for middle in centre)
+    return np.asarray(np.rint(crop + (blurred - crop) * (y[:, None] * x)), np.uint8)

@@ -1,0 +1,129 @@
+"""What the layers of any network hold and what they answer to one frame, found by hooks."""
+
+import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import ModelError
+from pipeline.geometry import invert_affine, resize_matrix, similarity_between
+from pipeline.models.coarse_to_fine import CoarseToFine, upright_shape
+from pipeline.scheme import POINTS
+
+_SAME_SIZE = 1.25
+"""Maps whose sides differ by less count as of one size: convolutions without padding lose a few pixels."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    name: str
+    maps: np.ndarray
+    """(C, h, w) float32 answer to the frame."""
+    seen: np.ndarray
+    """(H, W) float32 what the part of the network that holds the layer was shown."""
+    crop_from_seen: np.ndarray
+    """(3, 3) where that lies in the frame."""
+
+    @property
+    def crop_from_maps(self) -> np.ndarray:
+        """(3, 3): maps are taken to cover what is seen, border to border."""
+        return np.asarray(self.crop_from_seen @ resize_matrix(self.maps.shape[1:], self.seen.shape))
+
+
+@torch.inference_mode()
+def answers(network: nn.Module, crop: np.ndarray) -> list[Layer]:
+    """Every module that answers with maps to an (S, S) uint8 frame, in the order in which they finish."""
+    images = torch.from_numpy(crop.astype(np.float32) / 255)[None, None]
+    parts = {name: module for name, module in network.named_modules() if name}
+    kept: list[tuple[str, Tensor]] = []
+    shown: dict[str, Tensor] = {}
+    with _hooked(parts, kept, shown):
+        estimates = network(images)
+    layers = []
+    for name, maps in kept:
+        stage = name.split(".")[0]
+        seen = shown[stage][0].mean(0).numpy()
+        layers.append(Layer(name, maps[0].numpy(), seen, _crop_from_seen(network, stage, estimates[:, 0], crop, seen)))
+    return layers
+
+
+@contextmanager
+def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: dict[str, Tensor]) -> Iterator[None]:
+    """Inside, whatever maps the parts answer is copied, since what follows may write over it."""
+
+    def keep(name: str, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if "." not in name:
+            shown[name] = inputs[0].clone()
+        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1:
+            kept.append((name, output.clone()))
+
+    def hook(name: str, part: nn.Module) -> torch.utils.hooks.RemovableHandle:
+        return part.register_forward_hook(lambda _, inputs, output: keep(name, inputs, output))
+
+    handles = [hook(name, part) for name, part in parts.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _crop_from_seen(
+    network: nn.Module, stage: str, first_estimate: Tensor, crop: np.ndarray, seen: np.ndarray
+) -> np.ndarray:
+    """(3, 3): the fine stage sees a face cut out upright, any other the whole frame, larger or smaller."""
+    if isinstance(network, CoarseToFine) and stage == "fine":
+        upright = upright_shape(network.mean_shape, network.fine_px, network.fine_margin_frac)
+        return invert_affine(similarity_between(first_estimate, upright[None]))[0].double().numpy()
+    return resize_matrix(seen.shape, crop.shape)
+
+
+def choose(layers: list[Layer], names: list[str]) -> list[Layer]:
+    """The layers of these names, or by default the last of each size, after its activation where it has one.
+
+    Maps of the 68 points are always among those by default. Raises ModelError for a name that is none.
+    """
+    if not names:
+        return _by_size(layers)
+    named = {layer.name: layer for layer in layers}
+    for name in names:
+        if name not in named:
+            near = difflib.get_close_matches(name, named, n=3, cutoff=0.3) or list(named)[:3]
+            raise ModelError(f"no layer with maps is called {name!r}; try {', '.join(near)} (of {len(named)} layers)")
+    return [named[name] for name in dict.fromkeys(names)]
+
+
+def _by_size(layers: list[Layer]) -> list[Layer]:
+    groups = [[layers[0]]]
+    for before, layer in pairwise(layers):
+        ratio = layer.maps.shape[-1] / groups[-1][0].maps.shape[-1]
+        moved_on = before.name.split(".")[0] != layer.name.split(".")[0]
+        if moved_on or not 1 / _SAME_SIZE < ratio < _SAME_SIZE:
+            groups.append([])
+        groups[-1].append(layer)
+    chosen = []
+    for group in groups:
+        active = [layer for layer in group if layer.maps.min() >= 0]
+        chosen.append((active or group)[-1])
+        chosen += [layer for layer in group if len(layer.maps) == POINTS and layer is not chosen[-1]][-1:]
+    return chosen
+
+
+def convolutions(network: nn.Module, names: list[str]) -> dict[str, np.ndarray]:
+    """Name -> (O, I, k, k) kernels of the convolutions within the named layers, by default of those that see gray.
+
+    Kernels of a single pixel are left out: they show nothing.
+    """
+    found = {
+        name: module.weight.detach().numpy()
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d) and max(module.kernel_size) > 1
+    }
+    if not names:
+        return {name: kernels for name, kernels in found.items() if kernels.shape[1] == 1}
+    return {name: kernels for name, kernels in found.items() if any(f"{name}.".startswith(f"{n}.") for n in names)}

@@ -1,0 +1,98 @@
+"""From a face and a network to a folder of figures and the page that shows them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+
+from pipeline.files import whole
+from pipeline.inspection import drawing
+from pipeline.inspection.attention import attention
+from pipeline.inspection.layers import answers, choose, convolutions
+from pipeline.inspection.page import Section, page
+from pipeline.inspection.uncertainty import spread
+from pipeline.predict import to_unit
+from pipeline.style import style
+
+VIEWS = 48
+DPI = 150
+PAGE = "index.html"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A face as the network sees it."""
+
+    picture: str
+    """Name of the file it comes from."""
+    crop: np.ndarray
+    """(S, S) uint8 frame."""
+
+
+def write_report(
+    network: nn.Module,
+    subject: Subject,
+    folder: Path,
+    *,
+    layers: list[str],
+    groups: dict[str, list[int]],
+    facts: dict[str, str],
+) -> Path:
+    """Fill `folder` with a PNG for each figure and a page of them all; answers the page. Raises ModelError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sections = []
+    with style():
+        for title, text, figures in _parts(network, subject, layers, groups):
+            paths = []
+            for name, figure in figures:
+                paths.append(folder / f"{re.sub(r'[^a-z0-9]+', '_', name.lower())}.png")
+                figure.savefig(paths[-1], dpi=DPI, metadata={"Software": None})
+            if paths:
+                sections.append(Section(title, text, paths))
+    with whole(folder / PAGE) as partial:
+        partial.write_text(page(f"Inside the network: {subject.picture}", facts, sections), encoding="utf-8")
+    return folder / PAGE
+
+
+Named = Iterator[tuple[str, Figure]]
+
+
+def _parts(
+    network: nn.Module, subject: Subject, names: list[str], groups: dict[str, list[int]]
+) -> Iterator[tuple[str, str, Named]]:
+    """Title, text and named figures of each section of the page."""
+    crop, picture = subject.crop, subject.picture
+    chosen = choose(answers(network, crop), names)  # first, so that a wrong name is told at once
+    with torch.inference_mode():
+        points = network(to_unit(crop[None], torch.device("cpu")))[0, -1].double().numpy()
+    sure = spread(network, crop, views=VIEWS, seed=0)
+    yield "Certainty", _CERTAINTY, iter([("certainty", drawing.uncertainty_figure(crop, sure, picture=picture))])
+    seen = attention(network, crop, points)
+    looks = drawing.attention_figure(crop, points, seen, groups, picture=picture)
+    yield "Attention", _ATTENTION, iter([("attention", looks)])
+    maps = ((f"maps {layer.name}", drawing.layer_figure(layer, crop, points, picture=picture)) for layer in chosen)
+    yield "Feature maps", _MAPS, maps
+    found = convolutions(network, names).items()
+    kernels = ((f"kernels {name}", drawing.kernels_figure(name, weights, picture=picture)) for name, weights in found)
+    yield "Kernels", _KERNELS, kernels
+
+
+_CERTAINTY = (
+    "The same face, found a little turned, larger or to one side, should give the same points. Where the answers "
+    "spread, the network is unsure: often along the jaw, which has no corners to hold on to, and where something hides "
+    "the face."
+)
+_ATTENTION = (
+    "A soft patch is laid over one place after another, and the points are found again. Bright places are those the "
+    "network needs: a point that moves when something far from it is covered is placed by the form of the whole face."
+)
+_MAPS = (
+    "What layers answer to this face, from the first, which sees edges, to the last, which knows parts. A part of the "
+    "network may see less than the whole frame; where it answers is therefore drawn back onto the face."
+)
+_KERNELS = "The weights themselves, white is 0: of the layers that see the gray picture, these are edges and spots."

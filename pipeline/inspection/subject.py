@@ -1,0 +1,23 @@
+"""The frame that the network sees of a face in a picture."""
+
+import numpy as np
+
+from pipeline.detector import KeypointDetector
+from pipeline.errors import DataError
+from pipeline.framing import cut, to_gray, windows_of_points
+from pipeline.geometry import fit_square
+
+
+def frame_of_whole(detector: KeypointDetector, picture: np.ndarray) -> np.ndarray:
+    """(S, S) uint8 of an (H, W, 3) RGB picture that is one face, framed as in the dataset."""
+    return fit_square(to_gray(picture), detector.size_px, detector.fit)[0]
+
+
+def frame_of_largest_face(detector: KeypointDetector, picture: np.ndarray, name: str) -> np.ndarray:
+    """(S, S) uint8 of the largest face in an (H, W, 3) RGB picture. Raises DataError where there is none."""
+    faces = detector(picture)
+    if not faces:
+        raise DataError(f"no face is found in {name}; give another picture, or --whole if it is one face close up")
+    largest = max(faces, key=lambda face: face.box[2] * face.box[3])
+    window = windows_of_points(largest.keypoints[None].astype(np.float64))[0]
+    return cut(to_gray(picture), window, detector.size_px)[0]

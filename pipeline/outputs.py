@@ -1,0 +1,136 @@
+"""Write what was found: overlay pictures, and JSON, CSV or iBUG .pts files."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, TextIO
+
+import cv2
+import numpy as np
+
+from pipeline.detector import Face
+from pipeline.files import whole
+from pipeline.scheme import POINTS
+
+Format = Literal["json", "csv", "pts"]
+Faces = Mapping[int, Face]
+"""Faces by number, which counts from 1; in a video a face keeps its number."""
+
+_JPEG_LONGEST_PX = 65_000
+
+
+@dataclass(frozen=True)
+class About:
+    """What the faces were found in and with."""
+
+    source: str
+    width: int
+    height: int
+    model_sha256: str
+    fps: float | None = None
+    """None for a picture."""
+
+
+class FaceWriter(Protocol):
+    def __call__(self, frame: int, faces: Faces) -> None:
+        """Write the faces of the next frame; a picture is frame 0."""
+
+
+@contextmanager
+def face_writer(base: Path, form: Format, about: About) -> Iterator[FaceWriter]:
+    """Open the file `base`.json or .csv, whole at the end or not there, or the .pts files whose names begin so."""
+    if form == "pts":
+        yield _pts_writer(base, about)
+        return
+    with (
+        whole(base.with_name(f"{base.name}.{form}")) as partial,
+        partial.open("w", encoding="utf-8", newline="") as file,
+    ):
+        if form == "csv":
+            yield _csv_writer(file, about)
+        elif about.fps is None:
+            yield _json_picture_writer(file, about)
+        else:
+            with _json_video_writer(file, about) as write:
+                yield write
+
+
+def _json_picture_writer(file: TextIO, about: About) -> FaceWriter:
+    def write(frame: int, faces: Faces) -> None:
+        head = {name: value for name, value in vars(about).items() if value is not None}
+        listed = [_record(number, face) for number, face in faces.items()]
+        file.write(json.dumps(head | {"faces": listed}) + "\n")
+
+    return write
+
+
+@contextmanager
+def _json_video_writer(file: TextIO, about: About) -> Iterator[FaceWriter]:
+    """One frame a line, so that a long video needs no memory to write or to read."""
+    fps, before = about.fps or 1.0, ""
+
+    def write(frame: int, faces: Faces) -> None:
+        nonlocal before
+        listed = [_record(number, face) for number, face in faces.items()]
+        file.write(before + json.dumps({"frame": frame, "time_s": round(frame / fps, 4), "faces": listed}))
+        before = ",\n"
+
+    file.write(json.dumps(vars(about))[:-1] + ', "frames": [\n')
+    yield write
+    file.write("\n]}\n")
+
+
+def _record(number: int, face: Face) -> dict[str, Any]:
+    return {
+        "face": number,
+        "box": [round(value, 2) for value in face.box],
+        "score": round(face.score, 3),
+        "turn_deg": face.turn_deg._asdict(),
+        "keypoints": np.round(face.keypoints.astype(np.float64), 3).tolist(),
+    }
+
+
+_CSV_HEAD = ["source", "model_sha256", "frame", "face", "score", "box_x", "box_y", "box_width", "box_height"]
+_CSV_HEAD += ["yaw_deg", "pitch_deg", "roll_deg", *(f"{axis}{index}" for index in range(POINTS) for axis in "xy")]
+
+
+def _csv_writer(file: TextIO, about: About) -> FaceWriter:
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(_CSV_HEAD)
+
+    def write(frame: int, faces: Faces) -> None:
+        for number, face in faces.items():
+            points = np.round(face.keypoints.ravel().astype(np.float64), 3).tolist()
+            place = [round(value, 2) for value in face.box]
+            head = [about.source, about.model_sha256, frame, number, round(face.score, 3)]
+            rows.writerow([*head, *place, *face.turn_deg, *points])
+
+    return write
+
+
+def _pts_writer(base: Path, about: About) -> FaceWriter:
+    """One file a face: that of a single face in a picture is called as the picture, others carry their number."""
+
+    def write(frame: int, faces: Faces) -> None:
+        for number, face in faces.items():
+            name = base.name if len(faces) == 1 else f"{base.name}.face{number}"
+            path = base.with_name(f"{name}.pts") if about.fps is None else base / f"{frame:06d}.face{number}.pts"
+            # iBUG counts pixels from 1.
+            lines = [f"{x:.3f} {y:.3f}" for x, y in face.keypoints.astype(np.float64) + 1]
+            with whole(path) as partial:
+                partial.write_text("\n".join(["version: 1", f"n_points: {POINTS}", "{", *lines, "}", ""]))
+
+    return write
+
+
+def write_picture(base: Path, rgb: np.ndarray) -> Path:
+    """Write (H, W, 3) uint8 RGB as `base`.jpg, or .png where it is longer than JPEG allows."""
+    suffix = ".jpg" if max(rgb.shape) <= _JPEG_LONGEST_PX else ".png"
+    path = base.with_name(f"{base.name}{suffix}")
+    _, code = cv2.imencode(suffix, np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 93])
+    with whole(path) as partial:
+        partial.write_bytes(code.tobytes())
+    return path

@@ -1,0 +1,48 @@
+"""Smooth moving points: still ones hold still, quick ones are not held back.
+
+The one-euro filter (Casiez, Roussel and Vogel, CHI 2012): a low-pass filter whose cutoff rises with the speed.
+"""
+
+import math
+
+import numpy as np
+
+_LEAST_CUTOFF_HZ = 1.5
+_CUTOFF_PER_SPEED = 8.0
+"""Hz for a face size a second."""
+_SPEED_CUTOFF_HZ = 2.0
+
+
+class OneEuro:
+    """Filters the points of one face, frame after frame; speeds are measured in sizes of that face."""
+
+    def __init__(self, fps: float) -> None:
+        self._fps = fps
+        self._raw: np.ndarray | None = None
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """(P, 2) smoothed pixels of (P, 2) points of the next frame."""
+        if self._raw is None:
+            self._raw, self._smooth, self._velocity = points, points, np.zeros_like(points)
+            return points
+        size = max(float(np.sqrt(np.ptp(points, axis=0).prod())), 1e-6)
+        velocity = (points - self._raw) * (self._fps / size)
+        self._velocity = _mixed(self._velocity, velocity, _share(_SPEED_CUTOFF_HZ, self._fps))
+        cutoff = _LEAST_CUTOFF_HZ + _CUTOFF_PER_SPEED * self._speed()
+        self._smooth = _mixed(self._smooth, points, _share(cutoff, self._fps))
+        self._raw = points
+        return self._smooth
+
+    def _speed(self) -> np.ndarray:
+        """(P, 1) of each point, or of the whole face if that is quicker: it moves at once and is measured best."""
+        own = np.linalg.norm(self._velocity, axis=1, keepdims=True)
+        return np.asarray(np.maximum(own, np.linalg.norm(self._velocity.mean(0))))
+
+
+def _share(cutoff_hz: float | np.ndarray, fps: float) -> float | np.ndarray:
+    """Of the new value in the mean with the old one."""
+    return 1 / (1 + fps / (2 * math.pi * cutoff_hz))
+
+
+def _mixed(old: np.ndarray, new: np.ndarray, share: float | np.ndarray) -> np.ndarray:
+    return np.asarray(old + share * (new - old))

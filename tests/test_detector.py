@@ -1,0 +1,185 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import KeypointDetector
+from pipeline.boxes import distinct, overlaps
+from pipeline.errors import DataError, ModelError
+from pipeline.framing import FACE_CENTRE, FACE_FRAC, cut, to_gray, windows_of_boxes
+from pipeline.geometry import fit_square, transform_points
+from pipeline.head_turn import head_turn
+from pipeline.predict import predict_faces
+from pipeline.synthetic import Camera, Face, Pose, keypoints
+from tests.discs import SIDE, DiscFinder, DiscNetwork, disc_detector, disc_face, draw_discs
+
+DISCS = [(60.0, 70.0, 14.0), (150.5, 120.25, 25.0), (260.0, 80.0, 18.0)]
+
+
+def off_by(faces, discs) -> float:
+    """Greatest distance in pixels between faces from left to right and the discs they should lie on."""
+    assert len(faces) == len(discs)
+    truth = [disc_face(*disc) for disc in sorted(discs)]
+    return max(
+        float(np.linalg.norm(face.keypoints - one, axis=1).max()) for face, one in zip(faces, truth, strict=True)
+    )
+
+
+def test_faces_are_found_where_they_are_though_their_boxes_are_off():
+    assert off_by(disc_detector()(draw_discs(DISCS)), DISCS) < 1.0
+
+
+def test_a_box_without_a_face_is_rejected():
+    assert len(disc_detector((270, 190, 30, 30), (20, 180, 30, 30))(draw_discs(DISCS))) == 3
+
+
+def test_two_boxes_on_one_face_are_one_face():
+    picture = draw_discs(DISCS[:1])
+    assert len(DiscFinder()(picture, to_gray(picture))) == 2
+    assert len(disc_detector()(picture)) == 1
+
+
+def test_no_face_is_an_empty_answer():
+    assert disc_detector()(draw_discs([])) == []
+
+
+def test_a_hundred_faces_are_found():
+    discs = [(40.0 + 60 * column, 40.0 + 60 * row, 12.0) for row in range(10) for column in range(10)]
+    faces = disc_detector()(draw_discs(discs, (640, 640)))
+    assert len(faces) == 100
+    assert len({tuple(np.round(face.keypoints.mean(0)).astype(int) // 20) for face in faces}) == 100
+
+
+def test_a_face_cut_by_the_border_is_answered_in_pixels_of_the_picture():
+    (face,) = disc_detector()(draw_discs([(2.0, 100.0, 20.0)]))
+    assert abs(face.keypoints.mean(0)[1] - disc_face(2, 100, 20).mean(0)[1]) < 6
+    assert face.keypoints[:, 0].mean() < 20
+
+
+def test_pictures_together_answer_as_each_alone():
+    detector = disc_detector()
+    pictures = [draw_discs(DISCS), draw_discs([], (50, 40)), draw_discs(DISCS[1:2], (400, 300))]
+    together = detector.many(pictures)
+    assert [len(faces) for faces in together] == [3, 0, 1]
+    for faces, picture in zip(together, pictures, strict=True):
+        for one, other in zip(faces, detector(picture), strict=True):
+            np.testing.assert_allclose(one.keypoints, other.keypoints, atol=1e-3)
+
+
+def test_gray_pictures_answer_as_their_colours():
+    picture = draw_discs(DISCS)
+    assert off_by(disc_detector()(to_gray(picture)), DISCS) < 1.0
+
+
+def test_given_boxes_answer_in_their_order_also_where_there_is_no_face():
+    boxes = np.array([[240, 60, 40, 40], [270, 190, 30, 30], [46, 56, 28, 28]], float)
+    faces = disc_detector()(draw_discs(DISCS), boxes)
+    assert off_by([faces[2], faces[0]], [DISCS[0], DISCS[2]]) < 1.0
+    assert faces[1].score < 0.1 < 0.9 < faces[0].score
+
+
+@pytest.mark.parametrize("box", [[400, 10, 20, 20], [10, 10, 0, 20], [np.nan, 0, 5, 5], [-50, 0, 40, 40]])
+def test_a_box_outside_the_picture_is_refused(box):
+    with pytest.raises(DataError, match="320 x 240"):
+        disc_detector()(draw_discs([]), np.array([box]))
+
+
+def test_a_huge_box_needs_no_huge_memory():
+    (face,) = disc_detector()(draw_discs(DISCS[:1]), np.array([[-1e12, -1e12, 4e12, 4e12]]))
+    assert np.isfinite(face.keypoints).all()
+
+
+@pytest.mark.parametrize(
+    "picture", [None, np.zeros((4, 4), float), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4), np.uint8)]
+)
+def test_what_is_no_picture_is_refused(picture):
+    with pytest.raises(DataError, match="uint8"):
+        disc_detector()(picture)
+
+
+def test_whole_looks_at_the_picture_as_evaluate_does():
+    picture = draw_discs(DISCS[1:2], (200, 260))
+    expected = predict_faces(DiscNetwork(), [to_gray(picture)], size_px=SIDE, fit="pad")[0]
+    np.testing.assert_allclose(disc_detector().whole(picture).keypoints, expected, atol=1e-4)
+
+
+def test_a_network_that_answers_no_numbers_is_named():
+    detector = disc_detector()
+    detector.network.shape.fill_(torch.nan)
+    with pytest.raises(ModelError, match="no numbers"):
+        detector.whole(draw_discs(DISCS))
+
+
+def test_threads_share_a_detector():
+    from pipeline.detect import HaarDetector
+
+    detector = KeypointDetector(DiscNetwork(), HaarDetector(), size_px=SIDE, fit="pad", min_score=0)
+    pictures = [np.random.default_rng(seed).integers(0, 255, (150, 150, 3), np.uint8) for seed in range(8)]
+    alone = [detector(picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(detector, pictures * 3))
+    assert [[face.box for face in faces] for faces in together] == [[face.box for face in faces] for faces in alone] * 3
+
+
+def test_gray_is_that_of_the_training_frames():
+    """libpng turns RGB to gray with whole numbers and rounds down; the decoder of the frames is the reference."""
+    import cv2
+
+    rgb = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    _, png = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA))
+    np.testing.assert_array_equal(to_gray(rgb), cv2.imdecode(png, cv2.IMREAD_GRAYSCALE))
+
+
+def test_a_window_shows_the_box_as_a_training_frame_does():
+    (window,) = windows_of_boxes(np.array([[100.0, 120.0, 50.0, 72.0]]))
+    gray = np.zeros((400, 400), np.uint8)
+    _, crop_from_picture = cut(gray, window, 224)
+    corners = transform_points(crop_from_picture, np.array([[100.0, 120.0], [150.0, 192.0]]))
+    assert np.sqrt((corners[1] - corners[0]).prod()) == pytest.approx(FACE_FRAC * 224, rel=0.01)
+    np.testing.assert_allclose(corners.mean(0) / 224, FACE_CENTRE, atol=0.01)
+
+
+@pytest.mark.parametrize("window", [(40.0, 30.0, 30.0), (5.0, 3.0, 40.0), (90.0, 79.0, 20.0), (50.0, 40.0, 300.0)])
+def test_a_pixel_of_the_picture_is_where_the_matrix_says(window):
+    ramp = np.tile(np.arange(100, dtype=np.uint8), (80, 1))
+    crop, crop_from_picture = cut(ramp, np.array(window), 60)
+    inside = np.argwhere((crop > 4) & (crop < 95))[::7]
+    picture = transform_points(np.linalg.inv(crop_from_picture), inside[:, ::-1].astype(float))
+    shown = crop[inside[:, 0], inside[:, 1]]
+    seen = (picture[:, 0] > 0) & (picture[:, 0] < 99)
+    assert seen.any()
+    assert np.abs(picture[seen, 0] - shown[seen]).max() <= max(1.0, window[2] / 60)
+
+
+def test_a_window_of_the_whole_picture_is_the_fitted_square():
+    gray = np.random.default_rng(1).integers(0, 255, (90, 90), np.uint8)
+    crop, matrix = cut(gray, np.array([44.5, 44.5, 90.0]), 64)
+    square, expected = fit_square(gray, 64, "pad")
+    np.testing.assert_array_equal(crop, square)
+    np.testing.assert_allclose(matrix, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("turn", [(0, 0, 0), (25, 0, 0), (-20, 5, 0), (0, 15, -10), (10, -12, 20)])
+def test_the_turn_of_a_head_is_that_of_its_pose(turn):
+    points = keypoints(Face(pose=Pose(*turn)), Camera(200, 200, 1.0, 5000))
+    np.testing.assert_allclose(head_turn(points), turn, atol=5)
+
+
+def test_overlap_of_boxes_is_common_over_united_area():
+    boxes = np.array([[0, 0, 10, 10], [5, 0, 10, 10], [20, 20, 5, 5]], float)
+    np.testing.assert_allclose(overlaps(boxes[:1], boxes), [[1, 50 / 150, 0]])
+
+
+def test_of_overlapping_boxes_the_best_is_kept():
+    boxes = np.array([[0, 0, 10, 10], [1, 0, 10, 10], [50, 50, 5, 5]], float)
+    assert distinct(boxes, np.array([0.6, 0.9, 0.5]), 0.4).tolist() == [1, 2]
+    assert distinct(np.zeros((0, 4)), np.zeros(0), 0.4).tolist() == []
+
+
+def test_importing_the_package_loads_no_torch():
+    import subprocess
+    import sys
+
+    code = "import pipeline, sys; assert 'torch' not in sys.modules; assert pipeline.KeypointDetector.load"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+
+from pipeline.follow import FaceFollower, KnownFaces
+from pipeline.smoothing import OneEuro
+from tests.discs import disc_detector, disc_face, draw_discs
+
+FPS = 30.0
+
+
+def follow(videos: list[list[tuple[float, float, float]]], detector=None, smooth: bool = False):
+    look = FaceFollower(detector or disc_detector(), FPS, smooth)
+    return [look(draw_discs(discs)) for discs in videos]
+
+
+def test_faces_keep_their_numbers_while_they_move():
+    frames = [[(60.0 + 3 * t, 60.0, 15.0), (250.0 - 3 * t, 170.0, 18.0)] for t in range(45)]
+    for discs, faces in zip(frames, follow(frames), strict=True):
+        assert set(faces) == {1, 2}
+        for number, disc in zip((1, 2), discs, strict=True):
+            assert np.abs(faces[number].keypoints - disc_face(*disc)).max() < 1
+
+
+def test_a_face_that_is_hidden_for_a_moment_comes_back_as_itself():
+    frames = [[(80.0, 60.0, 15.0)] if not 15 <= t < 25 else [] for t in range(45)]
+    numbers = [set(faces) for faces in follow(frames)]
+    assert numbers[:15] == [{1}] * 15
+    assert numbers[15:25] == [set()] * 10
+    assert numbers[40:] == [{1}] * 5
+
+
+def test_another_face_gets_another_number():
+    frames = [[(60.0, 60.0, 15.0)] if t < 30 else [(250.0, 170.0, 25.0)] for t in range(60)]
+    answers = follow(frames)
+    assert set(answers[0]) == {1}
+    assert set(answers[-1]) == {2}
+
+
+def test_a_newcomer_is_found_within_half_a_second():
+    frames = [[(60.0, 60.0, 15.0)] + ([(250.0, 170.0, 18.0)] if t >= 5 else []) for t in range(25)]
+    assert set(follow(frames)[5 + 15]) == {1, 2}
+
+
+def test_most_frames_need_no_search():
+    detector = disc_detector()
+    follow([[(60.0 + t, 60.0, 15.0)] for t in range(48)], detector)
+    assert detector.find_boxes.searches == 4
+
+
+def test_a_quick_face_is_looked_at_again_in_its_new_place():
+    frames = [[(50.0 + 12 * t, 60.0, 15.0)] for t in range(18)]
+    for discs, faces in zip(frames, follow(frames), strict=True):
+        assert np.abs(faces[1].keypoints - disc_face(*discs[0])).max() < 1
+
+
+def test_places_that_are_known_are_numbered_in_their_order():
+    detector = disc_detector(noise_px=0.5)
+    boxes = np.array([[240, 60, 36, 36], [46, 56, 28, 28]], float)
+    look = KnownFaces(lambda image: detector(image, boxes), FPS)
+    for _ in range(3):
+        faces = look(draw_discs([(60.0, 70.0, 14.0), (258.0, 78.0, 18.0)]))
+        assert [round(faces[number].keypoints[:, 0].mean(), -1) for number in (1, 2)] == [260, 60]
+
+
+def test_smoothing_stills_a_still_face():
+    frames = [[(160.0, 120.0, 30.0)]] * 60
+    raw, smooth = (
+        np.stack([faces[1].keypoints for faces in follow(frames, disc_detector(noise_px=0.15), smooth)])
+        for smooth in (False, True)
+    )
+    assert jitter(smooth[10:]) < jitter(raw[10:]) / 3
+
+
+def test_smoothing_does_not_trail_a_quick_face():
+    """Half a face a tenth of a second: less than half a frame behind, where the same filter for still faces is five."""
+    frames = [[(60.0 + (8 * (t - 10) if t > 10 else 0), 120.0, 25.0)] for t in range(30)]
+    smooth = follow(frames, smooth=True)
+    behind = [
+        disc_face(*discs[0])[:, 0].mean() - faces[1].keypoints[:, 0].mean()
+        for discs, faces in zip(frames, smooth, strict=True)
+    ]
+    assert max(behind[15:]) < 4
+    assert max(behind) < 8
+
+
+def test_the_filter_passes_what_never_moves():
+    points = np.random.default_rng(0).uniform(0, 100, (68, 2))
+    smoother = OneEuro(FPS)
+    for _ in range(5):
+        np.testing.assert_allclose(smoother(points), points)
+
+
+@pytest.mark.parametrize("scale", [0.1, 20.0])
+def test_the_filter_acts_alike_on_small_and_large_faces(scale):
+    steps = np.random.default_rng(0).normal(0, 1, (10, 68, 2)).cumsum(0) + disc_face(50, 50, 20)
+    one, other = OneEuro(FPS), OneEuro(FPS)
+    for points in steps:
+        np.testing.assert_allclose(other(points * scale), one(points) * scale)
+
+
+def test_a_step_arrives_as_the_filters_equation_says():
+    """By hand: at 30 Hz the speed's share is 1 / (1 + 30 / (2 pi f))."""
+    from pipeline import smoothing
+
+    start = disc_face(50, 50, 20)
+    smoother = OneEuro(FPS)
+    smoother(start)
+    moved = smoother(start + np.array([4.0, 0.0]))
+    size = 40.0
+    speed = 4 * 30 / size / (1 + 30 / (2 * np.pi * smoothing._SPEED_CUTOFF_HZ))
+    cutoff = smoothing._LEAST_CUTOFF_HZ + smoothing._CUTOFF_PER_SPEED * speed
+    np.testing.assert_allclose(moved - start, np.tile([4 / (1 + 30 / (2 * np.pi * cutoff)), 0], (68, 1)))
+
+
+def jitter(points: np.ndarray) -> float:
+    """Root mean square step of (T, 68, 2) points."""
+    return float(np.sqrt((np.diff(points, axis=0) ** 2).mean()))

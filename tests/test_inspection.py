@@ -1,0 +1,259 @@
+import re
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipeline.commands import inspect as inspect_command
+from pipeline.errors import DataError, ModelError
+from pipeline.geometry import resize_matrix
+from pipeline.inspection import drawing
+from pipeline.inspection.attention import PLACES, attention
+from pipeline.inspection.choice import DEFAULT, point_groups
+from pipeline.inspection.layers import answers, choose, convolutions
+from pipeline.inspection.page import Section, page
+from pipeline.inspection.report import Subject, write_report
+from pipeline.inspection.uncertainty import ellipse_axes, spread, spread_of
+from pipeline.models import NETWORKS, build_network
+from pipeline.synthetic.shape import mean_points
+from tests.faces import drawn_face
+
+SIDE = 96
+MEAN_SHAPE = torch.from_numpy(mean_points()[:, :2] * 0.25 + (48, 42)).float()
+SMALL = {"coarse_px": 32, "fine_px": 32, "fine_margin_frac": 0.15, "fine_width": 8, "fine_pyramid": 16}
+
+
+def network_called(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    network = build_network({"name": name, "coarse_to_fine": SMALL}, side=SIDE, mean_shape=MEAN_SHAPE)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def crop() -> np.ndarray:
+    image, _ = drawn_face()
+    return cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+
+
+class BrightestPlace(nn.Module):
+    """Puts every point on the centre of light of the frame, so that it moves with whatever is in it."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        light = images[:, 0].clamp_min(1e-6) ** 4
+        along = torch.arange(images.shape[-1], dtype=images.dtype)
+        total = light.sum((1, 2))
+        point = torch.stack([(light.sum(1) @ along) / total, (light.sum(2) @ along) / total], -1)
+        return point[:, None, None].expand(-1, 1, 68, 2)
+
+
+class Corner(nn.Module):
+    """Looks at the top left of the frame only, and lets the points move as it darkens."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        lit = images[:, 0, 20:30, 20:30].mean((1, 2))
+        return 40 * lit[:, None, None, None] + MEAN_SHAPE
+
+
+def blob(x: float, y: float) -> np.ndarray:
+    down, across = np.mgrid[:SIDE, :SIDE]
+    return np.rint(255 * np.exp(-((across - x) ** 2 + (down - y) ** 2) / 50)).astype(np.uint8)
+
+
+# Layers
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_has_layers_to_show(name, crop):
+    chosen = choose(answers(network_called(name), crop), [])
+    sizes = [layer.maps.shape[-1] for layer in chosen]
+    assert 4 <= len(chosen) <= 14
+    assert max(sizes) >= 8 * min(sizes) or name == "coarse_to_fine"
+    assert all(np.isfinite(layer.maps).all() for layer in chosen)
+
+
+def test_by_default_the_last_of_each_size_is_shown(crop):
+    chosen = [layer.name for layer in choose(answers(network_called("coarse_to_fine"), crop), [])]
+    assert chosen == [
+        *("coarse.trunk.0", "coarse.trunk.1", "coarse.trunk.2", "coarse.trunk"),
+        *("fine.stem", "fine.stages.0", "fine.stages.1", "fine.stages.2", "fine.laterals.1", "fine.smooth"),
+        "fine.heatmaps",
+    ]
+
+
+def test_a_layer_answers_as_the_network_ran_it(crop):
+    network = network_called("udacity_5conv")
+    layer = next(layer for layer in answers(network, crop) if layer.name == "trunk.0")
+    with torch.inference_mode():
+        expected = network.trunk[0](torch.from_numpy(crop / 255).float()[None, None])[0]
+    np.testing.assert_allclose(layer.maps, expected.numpy(), atol=1e-6)  # not what the ReLU in place left of it
+
+
+def test_the_cut_out_is_found_where_it_was_taken(crop):
+    """What the fine stage was shown, brought back by its matrix, is the frame again."""
+    network = network_called("coarse_to_fine")
+    with torch.no_grad():  # a guess that is turned, larger and to one side
+        network.coarse.offsets.bias.copy_(0.2 * torch.randn(136, generator=torch.Generator().manual_seed(1)))
+        network.coarse.offsets.bias.view(68, 2)[:, 0] += 0.2 * (MEAN_SHAPE[:, 1] - 48) / 48
+    layer = next(layer for layer in answers(network, crop) if layer.name == "fine.stem")
+    assert abs(layer.crop_from_seen[0, 1]) > 0.01
+    back = cv2.warpAffine(layer.seen, layer.crop_from_seen[:2], (SIDE, SIDE), borderValue=np.nan)
+    inside = np.isfinite(back)
+    assert inside.sum() > 500
+    assert np.corrcoef(back[inside], crop[inside])[0, 1] > 0.97
+
+
+def test_a_part_that_sees_a_smaller_view_sees_all_of_the_frame(crop):
+    layer = next(layer for layer in answers(network_called("coarse_to_fine"), crop) if layer.name == "coarse.trunk.0")
+    np.testing.assert_allclose(layer.crop_from_seen, resize_matrix((32, 32), (SIDE, SIDE)))
+    np.testing.assert_allclose(layer.crop_from_maps, resize_matrix((16, 16), (SIDE, SIDE)))
+
+
+def test_a_layer_that_is_not_there_is_told_with_those_like_it(crop):
+    layers = answers(network_called("coarse_to_fine"), crop)
+    with pytest.raises(ModelError, match=r"'fine\.sten'; try fine\.stem"):
+        choose(layers, ["fine.sten"])
+    assert [layer.name for layer in choose(layers, ["fine.stem"])] == ["fine.stem"]
+
+
+def test_kernels_by_default_are_of_the_layers_that_see_gray():
+    assert list(convolutions(network_called("coarse_to_fine"), [])) == ["coarse.trunk.0.0", "fine.stem.0"]
+    found = convolutions(network_called("coarse_to_fine"), ["fine.stages.0"])
+    assert [kernels.shape for kernels in found.values()] == [(16, 8, 3, 3), (16, 16, 3, 3), (16, 16, 3, 3)]
+
+
+def test_belief_is_the_sum_of_the_softmax_of_all_points():
+    maps = np.zeros((68, 3, 4), np.float32)
+    maps[:, 1, 2] = 50
+    np.testing.assert_allclose(drawing.activity(maps), 68 * (maps[0] > 0), atol=1e-6)
+    np.testing.assert_allclose(drawing.activity(-maps[:5]), 50 * (maps[0] > 0))
+
+
+# Attention
+
+
+def test_a_network_attends_to_what_it_looks_at():
+    bright = np.full((SIDE, SIDE), 30, np.uint8)
+    bright[16:34, 16:34] = 220
+    seen = attention(Corner().eval(), bright, MEAN_SHAPE.numpy() * 0.9)
+    row, column = np.unravel_index(seen.moved_px[30].argmax(), (PLACES, PLACES))
+    place = seen.crop_from_places @ (column, row, 1)
+    assert np.abs(place[:2] - 24.5).max() < 8
+    assert seen.moved_px.shape == (68, PLACES, PLACES)
+
+
+def test_places_are_spread_evenly_over_the_face():
+    seen = attention(Corner().eval(), np.zeros((SIDE, SIDE), np.uint8), MEAN_SHAPE.numpy())
+    assert not seen.moved_px.any()
+    middle = seen.crop_from_places @ ((PLACES - 1) / 2, (PLACES - 1) / 2, 1)
+    low, high = MEAN_SHAPE.numpy().min(0), MEAN_SHAPE.numpy().max(0)
+    np.testing.assert_allclose(middle[:2], (low + high) / 2, atol=1e-4)
+
+
+# Certainty
+
+
+def test_spread_by_hand():
+    points = np.zeros((2, 68, 2))
+    points[0, 0], points[1, 0] = (1, 5), (3, 5)
+    found = spread_of(points)
+    np.testing.assert_allclose(found.mean[0], (2, 5))
+    np.testing.assert_allclose(found.covariance[0], [[2, 0], [0, 0]])
+    assert found.sigma_px[0] == 1
+    assert not found.covariance[1:].any()
+
+
+def test_an_ellipse_lies_along_the_spread():
+    turn = np.radians(30)
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    angles, axes = ellipse_axes((rotation @ np.diag([4.0, 1.0]) @ rotation.T)[None])
+    assert np.tan(angles[0]) == pytest.approx(np.tan(turn))
+    np.testing.assert_allclose(axes[0], [2 * np.sqrt(5.991), np.sqrt(5.991)], rtol=1e-3)
+
+
+def test_a_point_that_moves_with_the_picture_is_certain():
+    image = blob(55, 45)
+    certain = spread(BrightestPlace().eval(), image, views=16, seed=0)
+    np.testing.assert_allclose(certain.mean[0], (55, 45), atol=0.1)
+    assert certain.sigma_px.max() < 0.1
+
+
+def test_a_point_that_stays_whatever_is_shown_is_uncertain():
+    fixed = Corner().eval()
+    assert spread(fixed, np.zeros((SIDE, SIDE), np.uint8), views=16, seed=0).sigma_px.min() > 0.5
+
+
+def test_the_same_seed_gives_the_same_spread(crop):
+    network = network_called("coarse_to_fine")
+    first, second = (spread(network, crop, views=4, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(first.covariance, second.covariance)
+
+
+# The choice of points
+
+
+def test_points_are_chosen_by_number_range_and_name():
+    assert point_groups("30, 36-38,mouth") == {"30": [30], "36-38": [36, 37, 38], "mouth": list(range(48, 68))}
+    assert len(point_groups(DEFAULT)) == 6
+
+
+@pytest.mark.parametrize("text", ["", "68", "40-36", "-3", "ear", "1,,2", "0-68", "1.5"])
+def test_what_names_no_points_is_told(text):
+    with pytest.raises(DataError, match="names no points"):
+        point_groups(text)
+
+
+def test_too_many_groups_are_told():
+    with pytest.raises(DataError, match="13 groups"):
+        point_groups(",".join(map(str, range(13))))
+
+
+def test_the_command_has_the_same_default():
+    import inspect as signatures
+
+    assert signatures.signature(inspect_command.inspect).parameters["points"].default == DEFAULT
+
+
+# The page
+
+
+def test_a_page_needs_nothing_else(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"\x89PNG")
+    html = page("<Face> & co", {"picture": '"x"<b>'}, [Section("One & two", "Text <i>", [tmp_path / "a.png"])])
+    assert "&lt;Face&gt; &amp; co" in html
+    assert "<b>" not in html
+    assert "<i>" not in html
+    assert re.findall(r'(?:src|href)="([^"]{0,22})', html) == ["#part0", "data:image/png;base64,"]
+    assert "url(" not in html
+    assert "<script" not in html
+
+
+def test_a_report_holds_a_figure_for_each_layer_and_question(tmp_path, crop):
+    network = network_called("coarse_to_fine")
+    written = write_report(
+        network,
+        Subject("me.png", crop),
+        tmp_path / "out",
+        layers=["fine.stem"],
+        groups=point_groups("30,jaw"),
+        facts={"network": "small"},
+    )
+    names = sorted(path.name for path in written.parent.glob("*.png"))
+    assert names == ["attention.png", "certainty.png", "kernels_fine_stem_0.png", "maps_fine_stem.png"]
+    html = written.read_text()
+    assert html.count("data:image/png;base64,") == 4
+    assert "me.png" in html
+
+
+def test_a_wrong_layer_leaves_no_page(tmp_path, crop):
+    with pytest.raises(ModelError, match="no layer"):
+        write_report(
+            network_called("coarse_to_fine"),
+            Subject("me.png", crop),
+            tmp_path / "out",
+            layers=["nothing"],
+            groups={"30": [30]},
+            facts={},
+        )
+    assert not list(tmp_path.rglob("*.html"))

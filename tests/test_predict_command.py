@@ -1,0 +1,213 @@
+import csv
+import io
+import json
+import os
+import stat
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from pipeline.checkpoint import save_model
+from pipeline.cli import app
+from pipeline.config import load_params
+from pipeline.files import file_sha256
+from pipeline.models import build_network
+from tests.dataset import face_points, write_frame
+from tests.imports import ROOT
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """An untrained network, which answers the mean face in every crop."""
+    sections = load_params(ROOT / "params.yaml")
+    options = sections.model.model_dump()
+    options["coarse_to_fine"] |= {"fine_width": 8, "fine_px": 64, "fine_pyramid": 8}
+    torch.manual_seed(0)
+    network = build_network(options, side=224, mean_shape=torch.from_numpy(face_points(224, 224)).float())
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    save_model(path, network, {"model": options, "preprocess": sections.preprocess.model_dump()})
+    return path
+
+
+@pytest.fixture
+def predict(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, status=0, given=None):
+        named = [] if "--model" in arguments else ["--model", str(model)]
+        result = CliRunner().invoke(app, ["predict", *map(str, arguments), *named], input=given)
+        assert result.exit_code == status, result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    for seed, name in enumerate(["one.jpg", "two.png", "more/one.png"]):
+        write_frame(folder / name, seed=seed)
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def written(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_with_its_subfolders_and_no_output_overwrites_another(predict, photos, tmp_path):
+    result = predict(photos, "--whole")
+    assert "3 faces in 3 pictures, in predicted" in result.stdout
+    assert written(tmp_path / "predicted") == ["one-2.jpg", "one-2.json", "one.jpg", "one.json", "two.jpg", "two.json"]
+    sources = {json.loads((tmp_path / "predicted" / f"{name}.json").read_text())["source"] for name in ("one", "one-2")}
+    assert sources == {str(photos / "one.jpg"), str(photos / "more/one.png")}
+
+
+def test_json_says_all_there_is(predict, photos, tmp_path, model):
+    predict(photos / "one.jpg", "--whole", "-o", tmp_path / "out")
+    answer = json.loads((tmp_path / "out" / "one.json").read_text())
+    assert (answer["width"], answer["height"]) == (90, 110)
+    assert answer["model_sha256"] == file_sha256(model)
+    (face,) = answer["faces"]
+    assert set(face) == {"face", "box", "score", "turn_deg", "keypoints"}
+    points = np.array(face["keypoints"])
+    assert points.shape == (68, 2)
+    np.testing.assert_allclose(face["box"][:2], points.min(0), atol=0.01)
+    assert set(face["turn_deg"]) == {"yaw", "pitch", "roll"}
+
+
+def test_every_format_says_the_same(predict, photos, tmp_path):
+    for form in ("json", "csv", "pts"):
+        predict(photos / "one.jpg", "--whole", "--format", form, "--no-overlay")
+    out = tmp_path / "predicted"
+    assert written(out) == ["one.csv", "one.json", "one.pts"]
+    points = np.array(json.loads((out / "one.json").read_text())["faces"][0]["keypoints"])
+    (row,) = csv.DictReader(io.StringIO((out / "one.csv").read_text()))
+    np.testing.assert_allclose([float(row[f"y{index}"]) for index in range(68)], points[:, 1])
+    lines = (out / "one.pts").read_text().splitlines()
+    assert (lines[:3], lines[-1]) == (["version: 1", "n_points: 68", "{"], "}")
+    np.testing.assert_allclose(np.loadtxt(lines[3:-1]), points + 1, atol=1e-6)
+
+
+def test_faces_are_searched_and_known_boxes_are_not(predict, photos, tmp_path):
+    assert "0 faces in 1 picture" in predict(photos / "one.jpg").stdout
+    predict(photos / "one.jpg", "--box", "10,10,60,60", "--box", "30,30,50,50")
+    assert [face["face"] for face in json.loads((tmp_path / "predicted/one.json").read_text())["faces"]] == [1, 2]
+
+
+def test_the_overlay_is_the_picture_with_the_face_drawn_on_it(predict, photos, tmp_path):
+    predict(photos / "two.png", "--whole")
+    before, after = cv2.imread(str(photos / "two.png")), cv2.imread(str(tmp_path / "predicted/two.jpg"))
+    assert before.shape == after.shape
+    changed = np.abs(before.astype(int) - after).max(-1) > 40
+    assert 0.001 < changed.mean() < 0.3
+
+
+def test_a_picture_on_standard_input(predict, photos, tmp_path):
+    assert "1 face in 1 picture" in predict("-", "--whole", given=(photos / "two.png").read_bytes()).stdout
+    assert written(tmp_path / "predicted") == ["stdin.jpg", "stdin.json"]
+
+
+def test_patterns_are_expanded(predict, photos):
+    assert "2 faces in 2 pictures" in predict(f"{photos}/**/*.png", "--whole").stdout
+
+
+def test_an_input_is_never_overwritten(predict, photos):
+    before = (photos / "one.jpg").read_bytes()
+    predict(photos / "one.jpg", "--whole", "-o", photos)
+    assert (photos / "one.jpg").read_bytes() == before
+    assert (photos / "one-2.jpg").is_file()
+
+
+def test_what_was_written_is_no_input_of_the_next_time(predict, photos):
+    for _ in range(2):
+        assert "3 faces in 3 pictures" in predict(photos, "--whole", "-o", photos / "out").stdout
+
+
+def test_broken_files_are_told_and_skipped(predict, photos, tmp_path):
+    (photos / "broken.jpg").write_bytes((photos / "one.jpg").read_bytes()[:500])
+    (photos / "empty.png").write_bytes(b"")
+    result = predict(photos, "nowhere.jpg", "--whole", status=1)
+    assert "3 faces in 3 pictures; 3 skipped" in result.stdout
+    told = [line for line in result.stderr.splitlines() if line.startswith("skipped: ")]
+    assert ["broken.jpg" in told[1], "empty.png" in told[2], "nowhere.jpg" in told[0]] == [True] * 3
+    assert "two.json" in written(tmp_path / "predicted")
+
+
+def test_a_folder_without_pictures(predict, tmp_path):
+    (tmp_path / "bare").mkdir()
+    result = predict("bare", status=1)
+    assert "skipped: bare holds no picture or video" in result.stderr
+    assert not (tmp_path / "predicted").exists()
+
+
+def test_a_place_that_cannot_be_written(predict, photos, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = predict(photos, "--whole", "-o", "file/out", status=1)
+    assert one_line(result).startswith("error: ")
+    assert "file/out" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--box", "1,2,3"], "x,y,width,height"),
+        (["--box", "a,b,c,d"], "x,y,width,height"),
+        (["--box", "1,2,3,4", "--whole"], "exclude each other"),
+        (["--detector", "yunet"], "--detector-model"),
+        (["--detector", "yunet", "--detector-model", "none.onnx"], "none.onnx is missing"),
+        (["--detector-model", "none.onnx"], "choose yunet"),
+        (["--model", "none.safetensors"], "none.safetensors is no file"),
+        (["--model", "photos/one.jpg"], "damaged or no model"),
+    ],
+)
+def test_a_wrong_choice_is_one_line_with_its_remedy(predict, photos, arguments, message):
+    result = predict(photos / "one.jpg", *arguments, status=1)
+    assert message in one_line(result)
+
+
+def test_a_box_outside_is_told_for_each_picture(predict, photos):
+    assert (
+        "does not lie in the picture of 90 x 110" in predict(photos / "one.jpg", "--box", "500,0,9,9", status=1).stderr
+    )
+
+
+def test_a_file_that_is_no_yunet_is_named(predict, photos, tmp_path):
+    (tmp_path / "bad.onnx").write_bytes(b"nonsense")
+    result = predict(photos / "one.jpg", "--detector", "yunet", "--detector-model", "bad.onnx", status=1)
+    assert "bad.onnx is no YuNet model" in result.stderr
+
+
+def test_a_model_of_67_points_is_named(predict, photos, tmp_path, model):
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    with safe_open(model, "pt") as file:
+        tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    save_file(tensors | {"mean_shape": torch.zeros(67, 2)}, tmp_path / "m.safetensors", metadata)
+    result = predict(photos / "one.jpg", "--model", tmp_path / "m.safetensors", status=1)
+    assert "places 67 points where 68 are expected" in one_line(result)
+
+
+def test_a_missing_model_of_the_workspace_names_the_way_to_one(photos, workspace):
+    result = CliRunner().invoke(app, ["predict", str(photos)])
+    assert result.exit_code == 1
+    assert "train a model with: dvc repro train" in one_line(result)
+
+
+def test_overlays_can_be_read_by_others(predict, photos, tmp_path):
+    predict(photos / "one.jpg", "--whole")
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE((tmp_path / "predicted/one.jpg").stat().st_mode) == 0o666 & ~mask
+
+
+def one_line(result) -> str:
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stderr

@@ -1,0 +1,137 @@
+import json
+import stat
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.batch import Job, run
+from pipeline.errors import DataError
+from pipeline.inputs import Source
+from pipeline.video import frame_writer, open_video, read_frames
+from tests.discs import disc_detector, disc_face, draw_discs
+
+FPS = 24.0
+
+
+def disc_at(frame: int) -> tuple[float, float, float]:
+    return 60.0 + 3 * frame, 100.0, 20.0
+
+
+def write_video(
+    path, frames: int = 20, size: tuple[int, int] = (240, 320), code: str = "mp4v", fps: float = FPS
+) -> None:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), fps, size[::-1])
+    for frame in range(frames):
+        writer.write(draw_discs([disc_at(frame)], size)[..., ::-1])
+    writer.release()
+
+
+def predict_video(folder, form: str = "json", overlay: bool = True):
+    job = Job(disc_detector(), folder / "out", form, overlay, smooth=True)
+    (folder / "out").mkdir(exist_ok=True)
+    return run(job, [Source(folder / "film.mp4", "film")])
+
+
+@pytest.fixture
+def film(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")  # no ffmpeg
+    write_video(tmp_path / "film.mp4")
+    return tmp_path
+
+
+def test_an_overlay_has_the_frames_and_the_rate_of_its_video(film):
+    assert str(predict_video(film)) == "1 face in 1 video"
+    made, given = open_video(film / "out/film.mp4"), open_video(film / "film.mp4")
+    assert (made.width, made.height, made.fps, made.frames) == (given.width, given.height, FPS, 20)
+    last, before = list(read_frames(made))[-1], list(read_frames(given))[-1]
+    changed = np.argwhere((np.abs(last.astype(int) - before) > 60).any(-1))
+    assert np.abs(changed.mean(0)[::-1] - disc_face(*disc_at(19)).mean(0)).max() < 8
+    assert sorted(path.name for path in (film / "out").iterdir()) == ["film.json", "film.mp4"]
+
+
+def test_json_has_a_line_a_frame_and_the_points_where_they_are(film):
+    predict_video(film, overlay=False)
+    text = (film / "out/film.json").read_text()
+    answer = json.loads(text)
+    assert answer["fps"] == FPS
+    assert text.count("\n") == 22
+    for frame, entry in enumerate(answer["frames"]):
+        assert entry["frame"] == frame
+        assert entry["time_s"] == pytest.approx(frame / FPS, abs=1e-4)
+        (face,) = entry["faces"]
+        assert face["face"] == 1
+        assert np.abs(np.array(face["keypoints"]) - disc_face(*disc_at(frame))).max() < 4
+
+
+def test_csv_and_pts_of_a_video(film):
+    predict_video(film, "csv", overlay=False)
+    predict_video(film, "pts", overlay=False)
+    assert len((film / "out/film.csv").read_text().splitlines()) == 21
+    files = sorted((film / "out/film").iterdir())
+    assert (len(files), files[-1].name) == (20, "000019.face1.pts")
+
+
+def test_a_video_of_odd_sides_is_written(tmp_path):
+    write_video(tmp_path / "odd.avi", size=(97, 131), code="MJPG")
+    video = open_video(tmp_path / "odd.avi")
+    with frame_writer(tmp_path / "new.mp4", video) as write:
+        for frame in read_frames(video):
+            write(frame)
+    made = open_video(tmp_path / "new.mp4")
+    assert (made.width, made.height) == (130, 96)
+    assert made.frames == 20
+
+
+def test_what_is_no_video_is_named(tmp_path):
+    for name, content in (("film.mp4", b""), ("noise.mp4", bytes(range(256)) * 40)):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=f"{name} holds no video that can be decoded"):
+            open_video(tmp_path / name)
+
+
+def test_a_video_that_ends_early_is_told_and_what_there_is_is_kept(film, capsys):
+    write_video(film / "film.mp4", code="MJPG", frames=60)
+    content = bytearray((film / "film.mp4").read_bytes())
+    content[len(content) // 3 : len(content) * 9 // 10] = bytes(len(content) * 9 // 10 - len(content) // 3)
+    (film / "film.mp4").write_bytes(content)
+    assert predict_video(film).skipped == 1
+    assert "of 60 frames, which are written" in capsys.readouterr().err
+    assert open_video(film / "out/film.mp4").frames > 5
+
+
+def test_frames_are_read_one_at_a_time(film):
+    frames = read_frames(open_video(film / "film.mp4"))
+    assert next(frames).shape == (240, 320, 3)
+    frames.close()
+
+
+@pytest.fixture
+def ffmpeg(film, monkeypatch):
+    """Stands in for ffmpeg: notes its arguments and copies its first input; fails for the codecs in `refused`."""
+
+    def install(refused: str = "") -> None:
+        script = film / "bin/ffmpeg"
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(
+            f"#!{sys.executable}\nimport shutil, sys\narguments = sys.argv[1:]\n"
+            f"open({str(film / 'calls')!r}, 'a').write(' '.join(arguments) + '\\n')\n"
+            f"if arguments[arguments.index('-c:a') + 1] in {refused.split()!r}: sys.exit(1)\n"
+            "shutil.copy(arguments[arguments.index('-i') + 1], arguments[-1])\n"
+        )
+        script.chmod(script.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", str(script.parent))
+
+    return install
+
+
+@pytest.mark.parametrize(("refused", "calls"), [("", 1), ("copy", 2), ("copy aac", 2)])
+def test_the_sound_comes_from_the_video_as_it_is_or_encoded_anew_or_not_at_all(film, ffmpeg, refused, calls):
+    ffmpeg(refused)
+    predict_video(film)
+    lines = (film / "calls").read_text().splitlines()
+    assert len(lines) == calls
+    assert f"-i {film / 'film.mp4'} -map 0:v:0 -map 1:a? -c:v copy -c:a copy" in lines[0]
+    assert open_video(film / "out/film.mp4").frames == 20
+    assert sorted(path.name for path in (film / "out").iterdir()) == ["film.json", "film.mp4"]
