@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help repro test lint ui lock clean
+.PHONY: help repro test lint ui studies lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -29,6 +29,11 @@ lint: $(VENV)/.installed
 
 ui: $(VENV)/.installed  ## browse the runs in MLflow at http://127.0.0.1:5000
 	@$(RUN) -m pipeline ui
+
+studies: $(VENV)/.installed  ## train whatever the leaderboard, the folds and the ablation still lack: hours
+	$(RUN) -m benchmarks.costs
+	$(RUN) -m benchmarks.trainings leaderboard unseen_people ablation
+	$(RUN) -m benchmarks.report
 
 lock: pyproject.toml  ## refresh requirements.lock from pyproject.toml
 	$(PYTHON) -m venv .venv-lock

@@ -2,9 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import report
 from benchmarks.frames import FOLDS, divide
+from benchmarks.leaderboard_figure import leaderboard_figure
 from benchmarks.studies import STUDIES
-from benchmarks.trainings import TABLE, Job, is_done
+from benchmarks.trainings import FOLD_ERRORS, TABLE, Job, is_done
 from pipeline.config import load_params
 from tests.imports import ROOT
 
@@ -51,3 +53,50 @@ def test_a_training_is_done_only_with_the_same_parameters_and_seed(tmp_path, mon
     other = params.model_copy(update={"train": params.train.model_copy(update={"lr": params.train.lr / 2})})
     assert not is_done(Job("a", "b", other))
     assert not is_done(Job("a", "b", params, fold=1))
+
+
+def test_the_leaderboard_is_the_mean_over_seeds_with_what_an_entry_costs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports").mkdir()
+    rows = [("coarse_to_fine", 0, 0.03), ("coarse_to_fine", 1, 0.04), ("resnet18", 0, 0.06)]
+    pd.DataFrame(
+        [
+            {"study": "leaderboard", "entry": entry, "seed": seed, "fold": 0, "digest": "x"}
+            | dict.fromkeys(report.MEASURES, nme)
+            for entry, seed, nme in rows
+        ]
+    ).to_csv(TABLE, index=False)
+    costs = {"parameters": 2e6, "mega_macs": 100.0, "forward_ms_1_thread": 5.0, "training_minutes": 8.0, "step_ms": 1.0}
+    names = pd.DataFrame({"entry": ["coarse_to_fine", "resnet18"], "device": "cpu", "threads": 2})
+    names.assign(**costs).to_csv("reports/costs.csv", index=False)
+    (tmp_path / "reports/metrics.json").write_text('{"baseline_mean_shape": {"nme": 0.28}}')
+    board = report.leaderboard()
+    assert board["entry"].tolist() == ["coarse_to_fine", "resnet18", "mean_shape"]
+    assert board["nme"].tolist() == pytest.approx([0.035, 0.06, 0.28])
+    assert board["nme_spread"].iloc[0] == pytest.approx(0.01 / 2**0.5)  # of two, over one degree of freedom
+    assert board["seeds"].iloc[0] == 2
+    figure = leaderboard_figure(board, ours="coarse_to_fine", dataset="youtube-faces")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["coarse_to_fine, 2.0 M", "resnet18, 2.0 M"]
+
+
+def test_the_ablation_is_the_change_against_the_default(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports").mkdir()
+    rows = [("the default", 0, 0.04), ("the default", 1, 0.042), ("no occlusion", 0, 0.045), ("no occlusion", 1, 0.043)]
+    table = pd.DataFrame(rows, columns=["entry", "seed", "val_nme"]).assign(study="ablation", fold=0, digest="x")
+    table.to_csv(TABLE, index=False)
+    assert report.ablation().set_index("entry")["change"].to_dict() == pytest.approx(
+        {"the default": 0.0, "no occlusion": 0.003}
+    )
+
+
+def test_unseen_people_are_pooled_over_the_folds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports").mkdir()
+    rows = [(1, "a", 0.02), (1, "a", 0.04), (2, "b", 0.12), (2, "b", 0.02)]
+    pd.DataFrame(rows, columns=["fold", "person", "nme"]).to_csv(FOLD_ERRORS, index=False)
+    pooled = report.unseen_people()
+    assert (pooled["folds"], pooled["people"], pooled["faces"]) == (2, 2, 4)
+    assert pooled["nme"] == pytest.approx(0.05)
+    assert pooled["failure_rate_08"] == 0.25
+    assert pooled["nme_ci95"] == pytest.approx([0.03, 0.07])  # both times the one or both times the other person
