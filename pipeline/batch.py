@@ -47,9 +47,14 @@ class Tally:
     skipped: int = 0
 
     def __str__(self) -> str:
-        parts = [f"{self.pictures} pictures"] if self.pictures or not self.videos else []
-        parts += [f"{self.videos} videos"] if self.videos else []
-        return f"{self.faces} faces in {' and '.join(parts)}" + (f"; {self.skipped} skipped" if self.skipped else "")
+        looked_at = [_counted(self.pictures, "picture")] if self.pictures or not self.videos else []
+        looked_at += [_counted(self.videos, "video")] if self.videos else []
+        rest = f"; {self.skipped} skipped" if self.skipped else ""
+        return f"{_counted(self.faces, 'face')} in {' and '.join(looked_at)}{rest}"
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def run(job: Job, sources: Sequence[Source]) -> Tally:

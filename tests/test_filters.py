@@ -121,8 +121,8 @@ def test_a_face_cut_by_the_border_is_filtered_as_far_as_it_shows(wear, shift):
     whole = wear(wide, keypoints + 150)[top : top + SIDE, left : left + SIDE]
     cut = wear(part, keypoints + shift)
     assert (cut != part).any(2).sum() > 300
-    # Light and colours are taken from what is to be seen, so they may differ a little.
-    assert np.abs(cut.astype(int) - whole).mean() < 6
+    # Light, colours and squares are taken from what is to be seen, so they may differ a little.
+    assert np.abs(cut.astype(int) - whole).mean() < 12
 
 
 @pytest.mark.parametrize("wear", [sunglasses, hat, moustache])

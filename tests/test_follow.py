@@ -65,7 +65,7 @@ def test_places_that_are_known_are_numbered_in_their_order():
 def test_smoothing_stills_a_still_face():
     frames = [[(160.0, 120.0, 30.0)]] * 60
     raw, smooth = (
-        np.stack([faces[1].keypoints for faces in follow(frames, disc_detector(noise_px=0.4), smooth)])
+        np.stack([faces[1].keypoints for faces in follow(frames, disc_detector(noise_px=0.15), smooth)])
         for smooth in (False, True)
     )
     assert jitter(smooth[10:]) < jitter(raw[10:]) / 3

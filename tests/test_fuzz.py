@@ -105,6 +105,12 @@ def bounded_memory():
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < MEMORY_MB * 1024
 
 
+def test_what_is_not_damaged_is_answered(model, tmp_path):
+    (tmp_path / "m.safetensors").write_bytes(model)
+    assert np.isfinite(KeypointDetector.load(tmp_path / "m.safetensors").whole(draw_discs([])).keypoints).all()
+    assert [len(disc_detector()(read_picture(content))) for content in PICTURES] == [1] * len(PICTURES)
+
+
 QUICK = settings(max_examples=60, deadline=None)
 SLOW = settings(max_examples=800, deadline=None)
 QUICK_MODELS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -95,7 +95,7 @@ def test_every_format_says_the_same(predict, photos, tmp_path):
 
 
 def test_faces_are_searched_and_known_boxes_are_not(predict, photos, tmp_path):
-    assert "0 faces in 1 pictures" in predict(photos / "one.jpg").stdout
+    assert "0 faces in 1 picture" in predict(photos / "one.jpg").stdout
     predict(photos / "one.jpg", "--box", "10,10,60,60", "--box", "30,30,50,50")
     assert [face["face"] for face in json.loads((tmp_path / "predicted/one.json").read_text())["faces"]] == [1, 2]
 
@@ -104,11 +104,12 @@ def test_the_overlay_is_the_picture_with_the_face_drawn_on_it(predict, photos, t
     predict(photos / "two.png", "--whole")
     before, after = cv2.imread(str(photos / "two.png")), cv2.imread(str(tmp_path / "predicted/two.jpg"))
     assert before.shape == after.shape
-    assert 0.02 < (np.abs(before.astype(int) - after).max(-1) > 40).mean() < 0.6
+    changed = np.abs(before.astype(int) - after).max(-1) > 40
+    assert 0.001 < changed.mean() < 0.3
 
 
 def test_a_picture_on_standard_input(predict, photos, tmp_path):
-    assert "1 faces in 1 pictures" in predict("-", "--whole", given=(photos / "two.png").read_bytes()).stdout
+    assert "1 face in 1 picture" in predict("-", "--whole", given=(photos / "two.png").read_bytes()).stdout
     assert written(tmp_path / "predicted") == ["stdin.jpg", "stdin.json"]
 
 

@@ -42,7 +42,7 @@ def film(tmp_path, monkeypatch):
 
 
 def test_an_overlay_has_the_frames_and_the_rate_of_its_video(film):
-    assert str(predict_video(film)) == "1 faces in 1 videos"
+    assert str(predict_video(film)) == "1 face in 1 video"
     made, given = open_video(film / "out/film.mp4"), open_video(film / "film.mp4")
     assert (made.width, made.height, made.fps, made.frames) == (given.width, given.height, FPS, 20)
     last, before = list(read_frames(made))[-1], list(read_frames(given))[-1]

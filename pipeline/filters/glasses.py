@@ -124,7 +124,7 @@ def _glass(lenses: np.ndarray) -> np.ndarray:
 
 def _band(values: np.ndarray, centre: float, half: float) -> np.ndarray:
     """1 within `half` of the centre, falling off softly over a millimetre and a half."""
-    return np.asarray(1 / (1 + np.exp(np.clip((np.abs(values - centre) - half) / 0.5, -30, 30))))
+    return np.asarray(0.5 - 0.5 * np.tanh(np.abs(values - centre) - half))
 
 
 @cache

@@ -63,5 +63,5 @@ def _places(keypoints_crop: np.ndarray) -> tuple[np.ndarray, float]:
 def _covered(crop: np.ndarray, blurred: np.ndarray, centre: np.ndarray, half: float) -> np.ndarray:
     """(S, S) uint8 with a soft-edged patch about a place."""
     along = np.arange(len(crop))
-    x, y = (1 / (1 + np.exp((np.abs(along - middle) - half) / (0.15 * half))) for middle in centre)
+    x, y = (0.5 - 0.5 * np.tanh((np.abs(along - middle) - half) / (0.3 * half)) for middle in centre)
     return np.asarray(np.rint(crop + (blurred - crop) * (y[:, None] * x)), np.uint8)
