@@ -3,6 +3,7 @@
 import math
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -70,7 +71,11 @@ def _draw_all(tasks: list[_ClipTask]) -> Iterator[dict[str, dict[str, np.ndarray
 
 
 def _begin_worker() -> None:
-    """Draw on one core, and no longer than the process lives for which it is done: killed, it could not tell."""
+    """Draw on one core, and as long as the process lives for which it is done: killed, it could not say so.
+
+    Ctrl-C, which every process of a terminal gets, is left to that one.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
