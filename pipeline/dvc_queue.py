@@ -43,22 +43,22 @@ def work_off(names: list[str], jobs: int, on_done: Callable[[str, str], None]) -
     """
     ended: dict[str, str] = {}
     idle = _IDLE_POLLS
-    while len(ended) < len(names):
+    while True:
         statuses = _statuses()
-        for name in names:
-            status = statuses.get(name, "Success" if commit_of(name) else "Failed")
-            if name not in ended and status in DONE:
+        idle = 0 if "Running" in statuses.values() else idle + 1
+        for name in (name for name in names if name not in ended):
+            # On its way from one list to the next, and once removed, an experiment is in none.
+            gone = "Success" if commit_of(name) else "Failed" if idle > _IDLE_POLLS else "Running"
+            status = statuses.get(name, gone)
+            if status in DONE:
                 ended[name] = status
                 on_done(name, status)
-        waiting = any(statuses.get(name) == "Queued" for name in names)
-        running = any(statuses.get(name) == "Running" for name in names)
-        idle = 0 if running or not waiting else idle + 1
+        if len(ended) == len(names):
+            return ended
         if idle > _IDLE_POLLS:
             _dvc("queue", "start", "--jobs", str(jobs))
             idle = 0
-        if len(ended) < len(names):
-            time.sleep(_POLL_S)
-    return ended
+        time.sleep(_POLL_S)
 
 
 def result_of(name: str, settings: Mapping[str, str]) -> dict[str, object]:
