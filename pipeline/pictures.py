@@ -170,7 +170,8 @@ def _draw_maps(figure: Figure, axes: Axes, maps: np.ndarray, columns: int, title
     gap = max(1, maps.shape[-1] // 12)
     framed = make_grid(torch.from_numpy(maps[:, None]), nrow=columns, padding=gap, pad_value=float("nan"))[0].numpy()
     tiled = framed[gap:-gap, gap:-gap]
-    limit = float(np.quantile(np.abs(maps), 0.995)) or 1.0
+    # To four digits: the bar's colours change exactly where the last bit of the limits, and so of a sum, would show.
+    limit = float(f"{np.quantile(np.abs(maps), 0.995):.4g}") or 1.0
     shown = axes.imshow(tiled, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
     axes.set_title(title)
     bar = figure.colorbar(shown, ax=axes, location="bottom", shrink=0.8, aspect=25, pad=0.03, extend="both")
