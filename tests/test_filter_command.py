@@ -84,7 +84,7 @@ def test_what_is_broken_is_told_and_the_rest_is_done(tmp_path):
     status, told = keypoints_filter("--name", "mesh", tmp_path, "-o", tmp_path / "out")
     assert status == 1
     assert told.count("skipped:") == 1
-    assert "1 faces in 1 pictures; 1 skipped" in told
+    assert "1 face in 1 picture; 1 skipped" in told
     assert (tmp_path / "out" / "good_mesh.jpg").is_file()
 
 
@@ -135,7 +135,7 @@ def test_a_video_is_filtered_frame_by_frame(tmp_path):
         writer.write(np.ascontiguousarray(bright[..., ::-1]))
     writer.release()
     status, told = keypoints_filter("--name", "pixelate", tmp_path / "me.mp4", "-o", tmp_path / "out")
-    assert (status, told.splitlines()[-1]) == (0, f"1 faces in 1 videos, in {tmp_path / 'out'}")
+    assert (status, told.splitlines()[-1]) == (0, f"1 face in 1 video, in {tmp_path / 'out'}")
     capture = cv2.VideoCapture(str(tmp_path / "out" / "me_pixelate.mp4"))
     frames = [frame for read, frame in iter(capture.read, (False, None)) if read]
     assert len(frames) == 6
