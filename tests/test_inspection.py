@@ -23,12 +23,13 @@ from tests.faces import drawn_face
 SIDE = 96
 MEAN_SHAPE = torch.from_numpy(mean_points()[:, :2] * 0.25 + (48, 42)).float()
 SMALL = {"coarse_px": 32, "fine_px": 32, "fine_margin_frac": 0.15, "fine_width": 8, "fine_pyramid": 16}
+SMALL |= {"mirrored_view": True, "correction_ridge": 1.0}
 
 
-def network_called(name: str) -> nn.Module:
+def network_called(name: str, window_frac: float = 1.0) -> nn.Module:
     torch.manual_seed(0)
-    network = build_network({"name": name, "coarse_to_fine": SMALL}, side=SIDE, mean_shape=MEAN_SHAPE)
-    return network.eval()
+    model = {"name": name, "window_frac": window_frac, "weights": "scratch", "coarse_to_fine": SMALL}
+    return build_network(model, side=SIDE, mean_shape=MEAN_SHAPE).eval()
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,14 @@ def test_a_part_that_sees_a_smaller_view_sees_all_of_the_frame(crop):
     layer = next(layer for layer in answers(network_called("coarse_to_fine"), crop) if layer.name == "coarse.trunk.0")
     np.testing.assert_allclose(layer.crop_from_seen, resize_matrix((32, 32), (SIDE, SIDE)))
     np.testing.assert_allclose(layer.crop_from_maps, resize_matrix((16, 16), (SIDE, SIDE)))
+
+
+def test_a_window_is_found_in_the_middle_of_the_frame(crop):
+    layer = answers(network_called("udacity_5conv", 0.8), crop)[0]
+    back = cv2.warpAffine(layer.seen, layer.crop_from_seen[:2], (SIDE, SIDE), borderValue=np.nan)
+    inside = np.isfinite(back)
+    assert inside.mean() == pytest.approx(0.64, abs=0.04)
+    assert np.corrcoef(back[inside], crop[inside])[0, 1] > 0.99
 
 
 def test_a_layer_that_is_not_there_is_told_with_those_like_it(crop):

@@ -26,7 +26,7 @@ def uncertainty_figure(crop: np.ndarray, spread: Spread, *, picture: str) -> Fig
     """The points of one (S, S) uint8 face with ellipses that hold 95 % of the answers, and the mean of each region."""
     angles, axes_px = ellipse_axes(spread.covariance)
     eyes = float(interocular(spread.mean[None])[0])
-    room = 0.055 * eyes / max(float(np.median(axes_px)), 1e-6)
+    room = 0.035 * eyes / max(float(np.median(axes_px)), 1e-6)
     enlarged = max([factor for factor in _ENLARGED if factor <= room], default=1)
     shown = "drawn to scale" if enlarged == 1 else f"drawn {enlarged} times as large"
     figure = new_figure(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pipeline.errors import ModelError
 from pipeline.geometry import invert_affine, resize_matrix, similarity_between
 from pipeline.models.coarse_to_fine import CoarseToFine, upright_shape
+from pipeline.models.window import Window
 from pipeline.scheme import POINTS
 
 _SAME_SIZE = 1.25
@@ -76,11 +77,14 @@ def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: 
 def _crop_from_seen(
     network: nn.Module, stage: str, first_estimate: Tensor, crop: np.ndarray, seen: np.ndarray
 ) -> np.ndarray:
-    """(3, 3): the fine stage sees a face cut out upright, any other the whole frame, larger or smaller."""
+    """(3, 3): a fine stage sees a face cut out upright, a window the middle, all else the frame, larger or smaller."""
     if isinstance(network, CoarseToFine) and stage == "fine":
         upright = upright_shape(network.mean_shape, network.fine_px, network.fine_margin_frac)
         return invert_affine(similarity_between(first_estimate, upright[None]))[0].double().numpy()
-    return resize_matrix(seen.shape, crop.shape)
+    share = network.share if isinstance(network, Window) else 1.0
+    middle = (len(crop) - 1) / 2 * (1 - share)
+    window = np.array([[share, 0, middle], [0, share, middle], [0, 0, 1]])
+    return np.asarray(window @ resize_matrix(seen.shape, crop.shape))
 
 
 def choose(layers: list[Layer], names: list[str]) -> list[Layer]:
