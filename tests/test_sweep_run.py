@@ -1,36 +1,97 @@
-"""A sweep from the command to the table, in DVC's own queue."""
+"""A sweep from the command to the table, in DVC's own queue, over a pipeline of one quick stage."""
 
 import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.test_pipeline import RUNS, built  # noqa: F401 (fixture)
+from tests.imports import ROOT
 
 pytestmark = pytest.mark.slow
 
+STAGE = """
+import json
+from pathlib import Path
+from ruamel.yaml import YAML
+train = YAML(typ="safe").load(Path("params.yaml"))["train"]
+assert train["loss"] != "mse", "this member fails"
+nme = 0.03 + train["lr"] + 0.0001 * train["seed"]
+Path("reports").mkdir(exist_ok=True)
+Path("reports/metrics.json").write_text(json.dumps({"dataset": "synthetic", "test": {"nme": nme + 0.01}}))
+Path("reports/per_frame.csv").write_text(f"sample_id,nme,known,worst_point\\ntest/A_00,{nme},True,0\\n")
+Path("reports/history.csv").write_text(f"epoch,val_nme\\n1,0.5\\n2,{nme}\\n")
+"""
+DEFINITION = """
+stages:
+  train:
+    cmd: python stage.py
+    deps: [stage.py]
+    params: [train]
+    metrics:
+      - reports/metrics.json:
+          cache: false
+    plots:
+      - reports/per_frame.csv:
+          cache: false
+      - reports/history.csv:
+          cache: false
+"""
 
-def test_a_sweep_outlives_a_member_that_fails_and_ranks_the_others(built):  # noqa: F811
-    before = len(built.mlflow(RUNS))
-    settings = ["-S", "preprocess.size_px=64", "-S", "model.name=coarse_to_fine,udacity_5conv"]
-    done = built.attempt("python", "-m", "pipeline", "sweep", *settings, "--seeds", "0,1", "--jobs", "2")
-    assert done.returncode == 1  # udacity_5conv cannot take so small frames
+
+class Repository:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        identity = {f"GIT_{role}_{what}": "tester" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        site = {"DVC_SITE_CACHE_DIR": str(folder.parent / "site"), "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(ROOT)}
+        self.environment = os.environ | identity | site | {"PATH": path}
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return subprocess.run(command, cwd=self.folder, env=self.environment, text=True, **pipes)
+
+    def sweep(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "-m", "pipeline", "sweep", *arguments)
+
+
+@pytest.fixture
+def repository(tmp_path):
+    repository = Repository(tmp_path / "repository")
+    repository.folder.mkdir()
+    shutil.copy(ROOT / "params.yaml", repository.folder)
+    (repository.folder / "stage.py").write_text(STAGE)
+    (repository.folder / "dvc.yaml").write_text(DEFINITION)
+    (repository.folder / ".gitignore").write_text("/sweeps/\n")
+    for command in ("git init -q", "dvc init -q", "dvc repro -q", "git add -A", "git commit -qm first"):
+        done = repository.run(*command.split())
+        assert done.returncode == 0, done.stdout
+    return repository
+
+
+def test_a_sweep_outlives_members_that_fail_and_ranks_the_others(repository):
+    done = repository.sweep("-S", "train.lr=2e-3,1e-3", "-S", "train.loss=l1,mse", "--seeds", "0,1", "--jobs", "2")
+    assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stdout
-    assert done.stdout.count("queued sweep1-") == 4
-    assert done.stdout.count("validation NME") == 2
-    assert done.stdout.splitlines()[-1].startswith("error: 2 of 4 members failed: sweep1-03, sweep1-04")
-    with (built.folder / "sweeps" / "sweep1.csv").open(newline="") as file:
-        (row,) = csv.DictReader(file)
-    assert (row["model.name"], row["seeds"], row["preprocess.size_px"]) == ("coarse_to_fine", "2", "64")
-    assert f"dvc exp apply {row['best']}" in done.stdout
-    assert (built.folder / "sweeps" / "sweep1.png").read_bytes().startswith(b"\x89PNG")
-    finished = [name for _, name, status in built.mlflow(RUNS)[before:] if status == "FINISHED"]
-    assert sorted(name.split()[0] for name in finished) == ["sweep1-01", "sweep1-02"]
-    built.run("dvc", "exp", "apply", row["best"])
-    assert "size_px: 64" in (built.folder / "params.yaml").read_text()
+    assert done.stdout.count("queued sweep1-") == 8
+    assert done.stdout.count(": validation NME") == 4
+    assert done.stdout.count(": FAILED, see: dvc queue logs sweep1-") == 4
+    assert "error: 4 of 8 members failed: " in done.stdout.splitlines()[-1]
+    with (repository.folder / "sweeps" / "sweep1.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert (first["train.lr"], first["seeds"], first["val_nme"], first["best"]) == ("1e-3", "2", "0.03105", "sweep1-05")
+    assert (second["train.lr"], second["behind"], second["clear"]) == ("2e-3", "0.001", "yes")
+    assert (repository.folder / "sweeps" / "sweep1.png").read_bytes().startswith(b"\x89PNG")
+    assert "Take the best over: dvc exp apply sweep1-05" in done.stdout
+    assert repository.run("dvc", "exp", "apply", "sweep1-05").returncode == 0
+    assert "lr: 0.001" in (repository.folder / "params.yaml").read_text()
 
 
-def test_a_wrong_value_queues_nothing(built):  # noqa: F811
-    done = built.attempt("python", "-m", "pipeline", "sweep", "-S", "train.lr=0.001,7")
+def test_a_wrong_value_queues_nothing(repository):
+    done = repository.sweep("-S", "train.lr=0.001,7")
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-1].startswith("error: train.lr is 7 but should be less than or equal to 1")
-    assert "0.001" not in built.run("dvc", "queue", "status")
+    assert done.stdout.splitlines() == ["error: train.lr is 7 but should be less than or equal to 1; change it"]
+    assert "No experiment tasks in the queue." in repository.run("dvc", "queue", "status").stdout
