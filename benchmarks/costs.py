@@ -3,7 +3,7 @@
 A training step with data and augmentation on all cores, a forward pass of one face on one thread, multiply-adds of it.
 """
 
-import time
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,14 +13,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.studies import OURS
 from benchmarks.timing import seconds
-from benchmarks.trainings import train_network
 from pipeline import paths
+from pipeline.augment import Augmentation
 from pipeline.config import Params, load_params
 from pipeline.device import best_device
 from pipeline.models import build_network, count_parameters
 from pipeline.recipe import recipe_names, recipe_values, with_values
 from pipeline.stages.train import labelled_faces
-from pipeline.trainer import Faces
+from pipeline.trainer import Faces, Recipe, Training
 
 TABLE = Path("reports/costs.csv")
 _STEPS = 8
@@ -52,29 +52,26 @@ def mega_macs(network: torch.nn.Module, side: int) -> float:
     return counter.get_total_flops() / 2e6
 
 
-def step_seconds(params: Params, faces: Faces) -> float:
-    """Seconds of a training step: a short training less a shorter one, so that what begins and ends it drops out."""
-    batch = params.train.batch_size
-    times = []
-    for steps in (_STEPS, 3 * _STEPS):
-        some = Faces(faces.images[: steps * batch], faces.keypoints_crop[: steps * batch])
-        short = params.model_copy(update={"train": params.train.model_copy(update={"epochs": 1})})
-        began = time.perf_counter()
-        train_network(short, some)
-        times.append(time.perf_counter() - began)
-    return (times[1] - times[0]) / (2 * _STEPS)
+def step_seconds(network: torch.nn.Module, params: Params, faces: Faces) -> float:
+    """Seconds of a training step, its data and augmentation included: the median of _STEPS after as many others."""
+    recipe, amounts = Recipe(**params.train.model_dump()), Augmentation(**params.augment.model_dump())
+    training = Training(network.to(faces.images.device), recipe, amounts, faces)
+    _, batches = next(training.epochs())
+    times = [seconds(lambda: training.step(*next(batches)).item()) for _ in range(2 * _STEPS)]
+    return statistics.median(times[_STEPS:])
 
 
 def measure(name: str, params: Params, faces: Faces) -> dict[str, object]:
     side = params.preprocess.size_px
     network = build_network(params.model.model_dump(), side=side, mean_shape=faces.keypoints_crop.mean(0).cpu()).eval()
-    step = step_seconds(params, faces)
+    macs, forward = mega_macs(network, side), forward_ms(network, side, batch=1, threads=1)
+    step = step_seconds(network, params, faces)
     steps = params.train.epochs * (len(faces) // params.train.batch_size)
     return {
         "entry": name,
         "parameters": count_parameters(network),
-        "mega_macs": round(mega_macs(network, side), 1),
-        "forward_ms_1_thread": round(forward_ms(network, side, batch=1, threads=1), 2),
+        "mega_macs": round(macs, 1),
+        "forward_ms_1_thread": round(forward, 2),
         "step_ms": round(1000 * step, 1),
         "training_minutes": round(step * steps / 60, 1),
         "device": faces.images.device.type,
@@ -83,7 +80,7 @@ def measure(name: str, params: Params, faces: Faces) -> dict[str, object]:
 
 
 def main() -> None:
-    faces = labelled_faces(paths.PROCESSED / "train", best_device())
+    faces = labelled_faces(paths.PROCESSED / "train", load_params().preprocess.size_px, best_device())
     rows = []
     for name, params in entries():
         rows.append(measure(name, params, faces))

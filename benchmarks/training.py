@@ -32,7 +32,9 @@ def main() -> None:
         for _ in range(STEPS):
             with mixed_precision(device):
                 estimates = network(images)
-            torch.autograd.backward(keypoint_loss(params.train.loss, estimates.float(), keypoints))
+            torch.autograd.backward(
+                keypoint_loss(params.train.loss, params.train.loss_unit, estimates.float(), keypoints)
+            )
             network.zero_grad()
 
     recipe = Recipe(**params.train.model_dump() | {"epochs": 1})

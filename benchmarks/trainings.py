@@ -1,6 +1,7 @@
 """Train and measure what a study lists; every training becomes one row of reports/trainings.csv and is then skipped.
 
-    python -m benchmarks.trainings leaderboard    # or another study of benchmarks/studies.py
+    python -m benchmarks.trainings leaderboard         # or another study of benchmarks/studies.py
+    python -m benchmarks.trainings leaderboard:resnet18    # one entry of it
 
 Several may run at once: each takes the next training that nobody has begun. Two of them with OMP_NUM_THREADS=1 get more
 out of two cores than one; what a training costs is therefore measured apart, in benchmarks/costs.py.
@@ -133,11 +134,11 @@ def _append(path: Path, rows: pd.DataFrame) -> None:
 def main() -> None:
     from benchmarks.studies import STUDIES
 
-    asked = sys.argv[1:]
-    if not asked or not set(asked) <= set(STUDIES):
-        sys.exit(f"error: name one or more studies: {', '.join(STUDIES)}")
-    frames = load_frames()
-    run_all((job for study in asked for job in STUDIES[study]()), frames)
+    asked = [name.partition(":") for name in sys.argv[1:]]
+    if not asked or not {study for study, _, _ in asked} <= set(STUDIES):
+        sys.exit(f"error: name one or more studies, or study:entry; there are {', '.join(STUDIES)}")
+    jobs = (job for study, _, entry in asked for job in STUDIES[study]() if entry in ("", job.entry))
+    run_all(jobs, load_frames())
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from torch import nn
 from pipeline.boxes import boxes_of_points, distinct
 from pipeline.detect import DetectorName, HaarDetector, YuNetDetector, box_detector, check_boxes
 from pipeline.device import best_device
+from pipeline.doubt import doubts_of, scores_of
 from pipeline.errors import DataError, ModelError
 from pipeline.framing import cut, to_gray, windows_of_boxes, windows_of_points
 from pipeline.geometry import fit_square, transform_points
@@ -27,12 +28,6 @@ from pipeline.predict import BATCH, to_unit
 from pipeline.scheme import FLIP_INDEX, POINTS
 
 MIN_SCORE = 0.5
-_AGREEMENT = 0.03
-"""Distance between the points of a face and of its mirrored view, over the size of the face, at the score 0.5.
-
-Of the faces in training frames and synthetic scenes 99 in 100 stay below 0.02; of boxes without a face 95 in 100 lie
-above 0.06 (python -m benchmarks.detection measures it anew).
-"""
 _SAME_FACE = 0.4
 """Overlap from which two faces are one."""
 
@@ -44,7 +39,7 @@ class Face:
     box: tuple[float, float, float, float]
     """x, y, width, height of the box round the points."""
     score: float
-    """0..1, how much the points look like a face: how well they agree with those of the mirrored picture."""
+    """0..1, how sure the network is of a face: how well its estimates agree, and those of the mirrored picture."""
     keypoints: np.ndarray
     """(68, 2) float32, x then y."""
     turn_deg: Turn
@@ -115,21 +110,21 @@ class KeypointDetector:
     def whole(self, image: np.ndarray) -> Face:
         """The face of a picture that shows one face as the dataset's frames do; the picture is not searched."""
         square, crop_from_picture = fit_square(to_gray(_checked(image)), self.size_px, self.fit)
-        points, distances = self._both_ways(square[None])
-        return make_face(transform_points(np.linalg.inv(crop_from_picture), points[0]), float(_score(distances)[0]))
+        points, doubts = self._points_and_doubts(square[None])
+        return make_face(transform_points(np.linalg.inv(crop_from_picture), points[0]), float(scores_of(doubts)[0]))
 
     def points(self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray) -> np.ndarray:
         """(K, 68, 2) float64 keypoints in pictures, seen through (K, 3) windows of the pictures `owner` (K,)."""
         crops, picture_from_crop = self._cut(grays, owner, windows)
-        return transform_points(picture_from_crop, self._estimates(crops))
+        return transform_points(picture_from_crop, self._estimates(crops)[:, -1])
 
     def points_and_scores(
         self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """The same and (K,) scores 0..1."""
         crops, picture_from_crop = self._cut(grays, owner, windows)
-        points, distances = self._both_ways(crops)
-        return transform_points(picture_from_crop, points), _score(distances)
+        points, doubts = self._points_and_doubts(crops)
+        return transform_points(picture_from_crop, points), scores_of(doubts)
 
     def _cut(
         self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
@@ -140,28 +135,23 @@ class KeypointDetector:
             crops[row], crop_from_picture[row] = cut(grays[index], window, self.size_px)
         return crops, np.linalg.inv(crop_from_picture)
 
-    def _both_ways(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(K, 68, 2) keypoints and (K,) distances, in face sizes, from those of the mirrored crops."""
-        points = self._estimates(crops)
-        mirrored = self._estimates(np.ascontiguousarray(crops[:, :, ::-1]))[:, FLIP_INDEX]
+    def _points_and_doubts(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(K, 68, 2) keypoints in crop pixels of (K, S, S) uint8, and (K,) doubts that there are faces."""
+        estimates = self._estimates(crops)
+        mirrored = self._estimates(np.ascontiguousarray(crops[:, :, ::-1]))[:, -1, FLIP_INDEX]
         mirrored[..., 0] = self.size_px - 1 - mirrored[..., 0]
-        apart = points - mirrored
-        # All labels may lie a little to one side of what they name, to the other one in the mirror.
-        apart[..., 0] -= apart[..., 0].mean(1, keepdims=True)
-        size = np.sqrt(np.ptp(points, axis=1).prod(-1))
-        return points, np.linalg.norm(apart, axis=-1).mean(-1) / np.maximum(size, 1e-6)
+        return estimates[:, -1], doubts_of(estimates, mirrored)
 
     def _estimates(self, crops: np.ndarray) -> np.ndarray:
-        """(K, 68, 2) float64 keypoints in crop pixels of (K, S, S) uint8."""
-        parts = [np.zeros((0, POINTS, 2))]
+        """(K, E, 68, 2) float64 successive keypoints in crop pixels of (K, S, S) uint8; the last are the answer."""
+        parts = []
         with torch.inference_mode():
             for start in range(0, len(crops), BATCH):
-                answer = self.network(to_unit(crops[start : start + BATCH], self.device))[:, -1]
-                parts.append(answer.double().cpu().numpy())
-        points = np.concatenate(parts)
-        if not np.isfinite(points).all():
+                parts.append(self.network(to_unit(crops[start : start + BATCH], self.device)).double().cpu().numpy())
+        estimates = np.concatenate(parts) if parts else np.zeros((0, 1, POINTS, 2))
+        if not np.isfinite(estimates).all():
             raise ModelError("the model answers points that are no numbers; train again: dvc repro -f train")
-        return points
+        return estimates
 
     def _found(self, candidates: list[Face]) -> list[Face]:
         """Those that score enough, each once, from left to right."""
@@ -175,10 +165,6 @@ def make_face(keypoints: np.ndarray, score: float) -> Face:
     """A face of (68, 2) keypoints in pixels of the picture."""
     x, y, width, height = (float(value) for value in boxes_of_points(keypoints[None])[0])
     return Face((x, y, width, height), float(score), keypoints.astype(np.float32), head_turn(keypoints))
-
-
-def _score(distances: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + (distances / _AGREEMENT) ** 4))
 
 
 def _checked(image: np.ndarray) -> np.ndarray:

@@ -77,26 +77,19 @@ def trace(network: nn.Module, side: int) -> ExportedProgram:
     # A batch of one would be taken for the only size there is.
     example = torch.zeros(2, side, side, dtype=torch.uint8)
     shapes = {"frames": {0: Dim("batch", min=1)}}
-    # Strict: it follows the lengths of tensors, where the other way fixes them to the example's.
-    program = torch.export.export(BytesToPixels(network).eval(), (example,), dynamic_shapes=shapes, strict=True)
+    # Not strict: that takes arrays of NumPy on the way, as FLIP_INDEX, for zeros (PyTorch 2.14).
+    program = torch.export.export(BytesToPixels(network).eval(), (example,), dynamic_shapes=shapes, strict=False)
     for graph in program.graph_module.modules():
         for node in graph.graph.nodes if isinstance(graph, GraphModule) else []:
             for origin in ("stack_trace", "from_node"):  # paths of this machine, numbers of this process
                 node.meta.pop(origin, None)
-    # Tensors that the network makes on its way, as of mirrored points, are real ones only after this.
-    return torch.export.load(_saved(program, {}))
+    return program
 
 
 def write_pt2(path: Path, program: ExportedProgram, metadata: dict[str, str]) -> None:
-    path.write_bytes(_saved(program, {METADATA_FILE: json.dumps(metadata, indent=2)}).getvalue())
-
-
-def _saved(program: ExportedProgram, files: dict[str, Any]) -> io.BytesIO:
-    """A .pt2 in memory: a name that does not end so, as that of a file half written, would bring a warning."""
-    content = io.BytesIO()
-    torch.export.save(program, content, extra_files=files)
-    content.seek(0)
-    return content
+    content = io.BytesIO()  # a name that does not end in .pt2, as that of a file half written, would bring a warning
+    torch.export.save(program, content, extra_files={METADATA_FILE: json.dumps(metadata, indent=2)})
+    path.write_bytes(content.getvalue())
 
 
 def write_onnx(path: Path, program: ExportedProgram, metadata: dict[str, str]) -> None:

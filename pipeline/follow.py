@@ -24,7 +24,6 @@ class _Track:
     smoother: OneEuro
     points: np.ndarray
     """(68, 2) pixels, not smoothed: the next frame is searched where the face is."""
-    score: float
     seen: int
     """Frame in which the face was last found."""
     shown: Face = field(init=False)
@@ -83,14 +82,14 @@ class FaceFollower:
     def _new_track(self, face: Face) -> _Track:
         self._last_number += 1
         points = face.keypoints.astype(np.float64)
-        track = _Track(self._last_number, OneEuro(self._fps), points, face.score, self._frame)
+        track = _Track(self._last_number, OneEuro(self._fps), points, self._frame)
         self._tracks.append(track)
         return track
 
     def _update(self, track: _Track, points: np.ndarray, score: float) -> None:
         if track.seen < self._frame - 1:
             track.smoother = OneEuro(self._fps)  # it must not glide in from where it was lost
-        track.points, track.score, track.seen = points, score, self._frame
+        track.points, track.seen = points, self._frame
         track.shown = make_face(track.smoother(points) if self._smooth else points, score)
 
 

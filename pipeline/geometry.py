@@ -104,7 +104,8 @@ def unmirror_keypoints(keypoints: Tensor, side: int, shift: Tensor) -> Tensor:
 
 def to_3x3(matrix: Tensor) -> Tensor:
     """(B, 2, 3) -> (B, 3, 3) with the last row (0, 0, 1)."""
-    last = matrix.new_tensor([0.0, 0.0, 1.0]).expand(len(matrix), 1, 3)
+    count = matrix.shape[0]  # len() would fix the size of batches in exported files
+    last = matrix.new_tensor([0.0, 0.0, 1.0]).expand(count, 1, 3)
     return torch.cat([matrix, last], 1)
 
 

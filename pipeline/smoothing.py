@@ -7,10 +7,10 @@ import math
 
 import numpy as np
 
-_LEAST_CUTOFF_HZ = 1.5
-_CUTOFF_PER_SPEED = 8.0
+_LEAST_CUTOFF_HZ = 0.5
+_CUTOFF_PER_SPEED = 16.0
 """Hz for a face size a second."""
-_SPEED_CUTOFF_HZ = 2.0
+_SPEED_CUTOFF_HZ = 5.0
 
 
 class OneEuro:

@@ -27,15 +27,15 @@ def leaderboard(results: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
     not, and "unknown" where one of them has a single seed.
     """
     rows = []
-    for values, group in results.groupby(list(settings), sort=False, dropna=False):
+    for _, group in results.groupby(list(settings), sort=False):
         rows.append(
             {
-                **dict(zip(settings, values, strict=True)),
+                **{name: group[name].iloc[0] for name in settings},
                 "val_nme": group["val_nme"].mean(),
                 "test_nme": group["test_nme"].mean(),
                 "seeds": len(group),
                 "spread": group["val_nme"].std(ddof=1),
-                "best": group["name"][group["val_nme"].idxmin()],
+                "best": group.sort_values("val_nme", kind="stable")["name"].iloc[0],
             }
         )
     table = pd.DataFrame(rows).sort_values("val_nme", kind="stable", ignore_index=True)

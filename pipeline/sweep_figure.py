@@ -21,7 +21,7 @@ def sweep_figure(table: pd.DataFrame, results: pd.DataFrame, settings: Sequence[
         dataset="sweep",
     )
     axes = figure.subplots()
-    for place, row in table.iterrows():
+    for place, (_, row) in enumerate(table.iterrows()):
         same = (results[list(settings)] == row[list(settings)]).all(axis=1)
         seeds = 100 * results.loc[same, "val_nme"]
         color = PALETTE["model" if place == 0 else "baseline" if row["clear"] == "yes" else "quiet"]

@@ -51,6 +51,12 @@ class Checkout:
         write_values({**SMALL, "train.epochs": epochs}, self.folder / "params.yaml")
         self.commit()
 
+    def at(self, folder: Path, *, site: Path) -> "Checkout":
+        """A clone that lies in `folder`, with the same environment but its own state of DVC."""
+        other = object.__new__(Checkout)
+        other.folder, other.environment = folder, {**self.environment, "DVC_SITE_CACHE_DIR": str(site)}
+        return other
+
     def commit(self) -> None:
         self.run("git", "add", "-A")
         identity = ["-c", "user.name=Tester", "-c", "user.email=tester@example.com"]

@@ -6,6 +6,7 @@ import torch
 
 from pipeline import KeypointDetector
 from pipeline.boxes import distinct, overlaps
+from pipeline.doubt import doubts_of, scores_of
 from pipeline.errors import DataError, ModelError
 from pipeline.framing import FACE_CENTRE, FACE_FRAC, cut, to_gray, windows_of_boxes
 from pipeline.geometry import fit_square, transform_points
@@ -164,6 +165,17 @@ def test_a_window_of_the_whole_picture_is_the_fitted_square():
 def test_the_turn_of_a_head_is_that_of_its_pose(turn):
     points = keypoints(Face(pose=Pose(*turn)), Camera(200, 200, 1.0, 5000))
     np.testing.assert_allclose(head_turn(points), turn, atol=5)
+
+
+def test_doubt_is_the_mean_of_two_disagreements():
+    """By hand on a face of size 10: 0.5 px in the mirror and 2 px between the estimates make sqrt(0.05 * 0.2)."""
+    face = np.tile([[0.0, 0.0], [10.0, 10.0]], (34, 1))
+    up_and_down = np.tile([[0.0, 0.5], [0.0, -0.5]], (34, 1))
+    estimates, mirrored = np.stack([face + np.array([2, 0]), face])[None], (face + up_and_down)[None]
+    np.testing.assert_allclose(doubts_of(estimates, mirrored), 0.1)
+    np.testing.assert_allclose(doubts_of(estimates, mirrored + np.array([3, 0])), 0.1)  # labels may lean to one side
+    np.testing.assert_allclose(doubts_of(estimates[:, 1:], mirrored), 0.05)
+    np.testing.assert_allclose(scores_of(np.array([0.0, 0.042, 1e6])), [1, 0.5, 0])
 
 
 def test_overlap_of_boxes_is_common_over_united_area():

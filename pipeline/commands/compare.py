@@ -31,7 +31,7 @@ def compare(
             f"{first} is measured on {a.dataset}, {second} on {b.dataset}, without a face in common; run one of them "
             "on the other's frames"
         ) from None
-    rows = [("", f"A: {a.name}", f"B: {b.name}")]
+    rows: list[tuple[str, ...]] = [("", f"A: {a.name}", f"B: {b.name}")]
     for name, (one, other) in changed(a.params, b.params).items():
         rows.append((name, *("" if value is None else str(value) for value in (one, other))))
     for name in METRICS:

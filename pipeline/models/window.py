@@ -20,7 +20,7 @@ class Window(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, S, S) images in 0..1 -> (B, E, 68, 2) keypoints in crop pixels of the whole frame."""
         with torch.autocast(images.device.type, enabled=False):  # in bfloat16 points would be off by a pixel
-            window_from_crop = self._window_from_crop(len(images), images.shape[-1]).to(images)
+            window_from_crop = self._window_from_crop(images.shape[0], images.shape[-1]).to(images)
             window = warp(images, window_from_crop, images.shape[-1])
         placed = self.network(window).float()
         with torch.autocast(images.device.type, enabled=False):

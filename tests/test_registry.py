@@ -1,0 +1,108 @@
+"""The registry's champion changes hands only for a model that is better beyond chance."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from typer.testing import CliRunner
+
+from pipeline import paths, registry, tracking
+from pipeline.checkpoint import load_model, read_description
+from pipeline.cli import app
+from pipeline.predict import predict_faces
+from tests.test_compare import nme
+from tests.test_tracking import run_track, workspace, write_outputs  # noqa: F401 (fixtures)
+
+
+def record(shift: float, rows: slice = slice(None)) -> None:
+    """A finished run in MLflow whose faces err by `shift` more than the first one's."""
+    write_outputs(0.04 + shift)
+    values = nme(shift)[rows]
+    table = pd.DataFrame({"sample_id": values.index, "nme": values.to_numpy(), "known": True, "worst_point": 0})
+    table.to_csv(paths.PER_FRAME, index=False)
+    run_track()
+
+
+def register(*arguments: str) -> str:
+    done = CliRunner().invoke(app, ["register", *arguments])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def newest() -> str:
+    store = tracking.open_store()
+    return str(store.client.search_runs([store.experiment_id], max_results=1)[0].info.run_id)
+
+
+def test_the_alias_goes_to_the_first_then_only_to_a_better_model(workspace: Path) -> None:  # noqa: F811
+    record(0.0)
+    first = newest()
+    assert "version 1 (coarse_to_fine 4.00 %) is the first champion" in register(first)
+    assert "version 1 (coarse_to_fine 4.00 %) is the champion already" in register(first)
+    record(0.002)
+    told = register(newest())
+    assert "version 2" in told
+    assert "does not become champion: NME +0.20 points against version 1, 95 % interval +0.20 to +0.20" in told
+    assert registry.champion() == registry.Version("1", first)
+    record(-0.002)
+    assert "version 3 (coarse_to_fine 3.80 %) is the new champion: NME -0.20 points" in register(
+        "coarse_to_fine 3.80 %"
+    )
+    assert registry.champion() == registry.Version("3", newest())
+
+
+def test_without_a_name_the_model_of_the_workspace_is_registered(workspace: Path) -> None:  # noqa: F811
+    record(0.0)
+    assert "is the first champion" in register()
+
+
+def test_a_run_that_is_not_there_is_one_line(workspace: Path) -> None:  # noqa: F811
+    done = CliRunner().invoke(app, ["register", "nobody's"])
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "no finished run of MLflow is called nobody's; see them with: make ui" in done.stderr
+    assert "no run of MLflow has the model data/model/model.safetensors" in CliRunner().invoke(app, ["register"]).stderr
+
+
+def test_models_measured_on_other_frames_do_not_compete(workspace: Path) -> None:  # noqa: F811
+    record(0.0, slice(0, 18))
+    register()
+    record(-0.01, slice(18, None))
+    done = CliRunner().invoke(app, ["register", newest()])
+    assert done.exit_code == 1
+    assert "measured on different frames; the alias stays" in done.stderr
+
+
+CHAMPION = """
+import sys, mlflow, numpy as np
+model = mlflow.pyfunc.load_model("models:/facial-keypoints@champion")
+for size in ((300, 200), (64, 90)):
+    picture = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
+    np.save(f"{size[0]}.npy", model.predict(picture))
+"""
+
+
+def test_the_champion_takes_raw_pictures_of_any_size_by_its_alias(workspace: Path) -> None:  # noqa: F811
+    import cv2
+
+    record(0.0)
+    register()
+    environment = os.environ | {"MLFLOW_TRACKING_URI": tracking.store_uri(), "PYTHONWARNINGS": "ignore"}
+    subprocess.run([sys.executable, "-c", CHAMPION], cwd=workspace, env=environment, check=True, capture_output=True)
+    fitting = read_description(paths.MODEL)["preprocess"]
+    for size in ((300, 200), (64, 90)):
+        picture = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
+        gray = cv2.cvtColor(picture[0], cv2.COLOR_RGB2GRAY)
+        expected = predict_faces(load_model(paths.MODEL), [gray], **fitting)
+        np.testing.assert_allclose(np.load(workspace / f"{size[0]}.npy"), expected, atol=0.01)
+
+
+def test_two_runs_of_mlflow_compare_by_name(workspace: Path) -> None:  # noqa: F811
+    record(0.0)
+    record(-0.002)
+    done = CliRunner().invoke(app, ["compare", "coarse_to_fine 4.00 %", newest()])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0].split("  ")[-2:] == ["A: coarse_to_fine 4.00 %", "B: coarse_to_fine 3.80 %"]
+    assert "over 36 faces of 12 people: B is better" in done.output

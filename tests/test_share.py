@@ -1,0 +1,67 @@
+"""A colleague without the dataset's host gets everything from the team's storage, and experiments through git."""
+
+from pathlib import Path
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.checkout import Checkout
+from tests.test_pipeline import built, report  # noqa: F401 (fixture)
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+S3 = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "tester", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@pytest.fixture(params=["folder", "s3"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path, built: Checkout):  # noqa: F811
+    """Address of an empty storage, which `built` can reach."""
+    if request.param == "folder":
+        yield str(tmp_path / "storage")
+        return
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    built.environment |= S3 | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}
+    import boto3
+
+    access = {"aws_access_key_id": "tester", "aws_secret_access_key": "tester", "region_name": "us-east-1"}
+    boto3.client("s3", endpoint_url=f"http://{host}:{port}", **access).create_bucket(Bucket="team")
+    yield "s3://team/keypoints"
+    server.stop()
+
+
+@pytest.fixture
+def shared(built: Checkout, storage: str, tmp_path: Path) -> Checkout:  # noqa: F811
+    """A second clone, after the first pushed code to a bare repository and data to the storage."""
+    origin = tmp_path / "origin.git"
+    built.run("git", "init", "-q", "--bare", str(origin))
+    built.run("dvc", "remote", "add", "--force", "--default", "team", storage)
+    if built.run("git", "status", "--porcelain"):
+        built.commit()
+    built.run("dvc", "push")
+    built.attempt("git", "remote", "remove", "origin")
+    built.run("git", "remote", "add", "origin", str(origin))
+    built.run("git", "push", "-q", "origin", "HEAD")
+    folder = tmp_path / "colleague"
+    built.run("git", "clone", "-q", str(origin), str(folder))
+    return built.at(folder, site=tmp_path / "site")
+
+
+def test_a_second_clone_pulls_everything_and_has_nothing_to_do(built: Checkout, shared: Checkout) -> None:  # noqa: F811
+    shared.run("dvc", "pull")
+    for path in ("data/model/model.safetensors", "data/processed/test/images.npy", "reports/figures/faces.png"):
+        assert (shared.folder / path).read_bytes() == (built.folder / path).read_bytes()
+    told = shared.run("dvc", "repro", "--dry")
+    assert "Running stage" not in told
+
+
+def test_an_experiment_goes_through_git_to_a_colleague(built: Checkout, shared: Checkout) -> None:  # noqa: F811
+    if "shared-one" not in built.run("dvc", "exp", "list", "--name-only"):
+        built.run("dvc", "exp", "run", "--name", "shared-one", "-S", "evaluate.seed=3")
+    measured = report(built)
+    built.run("dvc", "exp", "push", "origin", "shared-one")
+    built.run("git", "checkout", "-q", ".")
+    shared.run("dvc", "exp", "pull", "origin", "shared-one")
+    shared.run("dvc", "exp", "apply", "shared-one")
+    assert report(shared) == measured
+    assert "Running stage" not in shared.run("dvc", "repro", "--dry")

@@ -1,0 +1,39 @@
+"""The workflow of GitHub Actions: its shell is shell, its files exist, and it trusts nobody else's actions."""
+
+import re
+import subprocess
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT
+
+JOBS = YAML(typ="safe").load(ROOT / ".github" / "workflows" / "test.yml")["jobs"]
+STEPS = [step for job in JOBS.values() for step in job["steps"]]
+SCRIPTS = [step["run"] for step in STEPS if "run" in step]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_script_is_shell_and_lets_no_title_into_it(script):
+    subprocess.run(["bash", "-n", "-c", script], check=True)
+    assert "${{" not in script  # a title or branch name could hold commands
+
+
+def test_only_the_actions_of_github_are_used():
+    used = [step["uses"] for step in STEPS if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"actions/[\w-]+@v\d+", action) for action in used)
+
+
+def test_figures_and_targets_are_there():
+    (script,) = [script for script in SCRIPTS if "metrics diff" in script]
+    (names,) = re.findall(r"for figure in ([\w ]+);", script)
+    definition = (ROOT / "dvc.yaml").read_text()
+    assert all(f"reports/figures/{name}.png:\n          cache: false" in definition for name in names.split())
+    assert re.search(r"^test:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert "make test" in SCRIPTS
+
+
+def test_nothing_but_the_comment_may_write():
+    rights = [job.get("permissions", {}) for job in JOBS.values()]
+    assert rights == [{}, {"contents": "read", "pull-requests": "write"}]
