@@ -41,4 +41,4 @@ def face_pairs_figure(first: Faces, second: Faces, names: tuple[str, str], *, da
     )
     count = len(first.nme)
     rows = [(names[0], np.arange(count)), (names[1], np.arange(count, 2 * count))]
-    return faces_figure(both, rows, dataset=dataset, title="Where the two differ most")
+    return faces_figure(both, rows, dataset=dataset, title="Where the two differ most", count=count)

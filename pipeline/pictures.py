@@ -58,15 +58,20 @@ def face_window(points: np.ndarray, side: int) -> tuple[float, float, float]:
 
 
 def faces_figure(
-    faces: Faces, rows: list[tuple[str, np.ndarray]], *, dataset: str, title: str = "Truth and prediction"
+    faces: Faces,
+    rows: list[tuple[str, np.ndarray]],
+    *,
+    dataset: str,
+    title: str = "Truth and prediction",
+    count: int | None = None,
 ) -> Figure:
-    """Truth and prediction on the faces of each row, the NME under each."""
+    """Truth and prediction on the faces of each row, the NME under each; `count` faces, if some come twice."""
     columns = max(len(indices) for _, indices in rows)
     width = max(WIDTH_IN, columns * CELL_IN + 0.5)
     figure = new_figure(
         0.75 + len(rows) * (width - 0.4) / columns * 1.13,
         title=title,
-        detail=f"{len(faces.nme):,} labelled test faces; NME under each; unseen: a person not trained on",
+        detail=f"{count or len(faces.nme):,} labelled test faces; NME under each; unseen: a person not trained on",
         dataset=dataset,
         width_in=width,
     )
