@@ -21,7 +21,7 @@ from pipeline.cli import STAGES
 from pipeline.files import file_sha256
 from tests.checkout import Checkout
 
-EPOCHS = 4
+EPOCHS = 8
 PATIENCE_S = 60  # in which the processes that a killed stage had started must end
 STAGE_LINE = "Running stage '"
 
@@ -30,8 +30,10 @@ class Build:
     """A `dvc repro` on its way."""
 
     def __init__(self, checkout: Checkout, *arguments: str) -> None:
+        self.born = time.time()
         self.started: dict[str, float] = {}
         self.output = ""
+        self.checkpoints = checkout.folder / ".checkpoints" / "train"
         self.process = subprocess.Popen(
             ["dvc", "repro", *arguments],
             cwd=checkout.folder,
@@ -60,12 +62,16 @@ class Build:
         """The one that began last."""
         return max(self.started, key=self.started.__getitem__, default="DVC")
 
-    def wait_until(self, stage: str, seconds: float) -> None:
-        """Until so many seconds after the beginning of a stage, or the end."""
-        while self.process.poll() is None:
-            if time.monotonic() > self.started.get(stage, float("inf")) + seconds:
-                return
+    def wait_until(self, stage: str, seconds: float, *, epoch: bool) -> None:
+        """Until so many seconds after the beginning of a stage, or after its first `epoch`; or until the end."""
+        since = float("inf")
+        while self.process.poll() is None and time.monotonic() < since + seconds:
+            if since == float("inf") and stage in self.started and (not epoch or self._finished_an_epoch()):
+                since = time.monotonic()
             time.sleep(0.01)
+
+    def _finished_an_epoch(self) -> bool:
+        return any(path.stat().st_mtime > self.born for path in self.checkpoints.glob("*.safetensors"))
 
     def kill(self, *, stage_alone: bool) -> str:
         """Kill and say what. Raises NoSuchProcess if the build has ended."""
@@ -97,8 +103,9 @@ def torment(checkout: Checkout, seconds: dict[str, float], kills: int, chance: r
         finished, killed = False, ""
         while not killed:
             build = Build(checkout, *(["--force", "--single-item", stage] if finished else []))
-            moment = chance.uniform(0, seconds[stage])
-            build.wait_until(stage, moment)
+            epoch = stage == "train" and chance.random() < 0.75
+            moment = chance.uniform(0, seconds[stage] / (EPOCHS if epoch else 1))
+            build.wait_until(stage, moment, epoch=epoch)
             try:
                 killed = build.kill(stage_alone=chance.random() < 0.5)
             except psutil.NoSuchProcess:  # it was faster this time

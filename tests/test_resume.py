@@ -199,14 +199,15 @@ def logged_epochs() -> list[list[int]]:
     return [sorted(p.step for p in store.client.get_metric_history(run.info.run_id, "train_loss")) for run in found]
 
 
-def test_a_killed_stage_goes_on_with_the_same_files_in_the_same_run(prepared, monkeypatch, capsys):
+@pytest.mark.parametrize("last", [2, 3])
+def test_a_killed_stage_goes_on_with_the_same_files_in_the_same_run(prepared, monkeypatch, capsys, last):
     run_stage()
     whole = [path.read_bytes() for path in (paths.MODEL, paths.HISTORY)]
     write = Checkpoint.write
 
     def die(checkpoint, state, history):
         write(checkpoint, state, history)
-        if len(history) == 2:
+        if len(history) == last:
             raise Killed
 
     with monkeypatch.context() as killer:
@@ -215,7 +216,7 @@ def test_a_killed_stage_goes_on_with_the_same_files_in_the_same_run(prepared, mo
             run_stage()
     capsys.readouterr()
     run_stage()
-    assert "going on after epoch 2" in capsys.readouterr().out
+    assert f"going on after epoch {last}" in capsys.readouterr().out
     assert [path.read_bytes() for path in (paths.MODEL, paths.HISTORY)] == whole
     assert logged_epochs() == [[1, 2, 3]] * 2
     assert not list((prepared / ".checkpoints/train").iterdir())
