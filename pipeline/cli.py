@@ -51,8 +51,7 @@ def errors_as_one_line() -> Iterator[None]:
     except PipelineError as error:
         _fail(str(error), 1)
     except OSError as error:
-        place = "" if error.filename else f" in {Path.cwd()}"  # a full disk does not say where it is
-        _fail(f"{error}{place}; free or mend that place and run again", 1)
+        _fail(f"{error}; free or mend that place and run again", 1)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
 

@@ -1,5 +1,6 @@
 """Files that are whole or not there."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -22,6 +23,11 @@ def whole(path: Path) -> Iterator[Path]:
         if partial.is_dir():
             _remove(path)
         os.replace(partial, path)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # A full disk does not say where it is, nor NumPy why it wrote less than it should.
+        raise OSError(error.errno or errno.ENOSPC, error.strerror or str(error), str(path)) from None
     finally:
         _remove(partial)
 

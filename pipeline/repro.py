@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import load_params
+from pipeline.dvc_repair import mend
 from pipeline.errors import PipelineError
 from pipeline.paths import workspace_root
 
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     # dvc.yaml says `python`: it shall be this one, also where the environment is not activated.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     try:
+        mend()
         reasons = _unreachable(arguments)
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -27,6 +27,7 @@ from pipeline.training_state import State
 
 _KEY = "facial_keypoints_training"
 _PACKAGE = Path(__file__).parent
+_COMMAND_LINE = {"__main__.py", "cli.py", "commands"}
 
 
 def training_key(params: Mapping[str, Any], data: Sequence[Path], device: torch.device) -> str:
@@ -45,9 +46,10 @@ def training_key(params: Mapping[str, Any], data: Sequence[Path], device: torch.
 
 
 def loaded_code() -> list[Path]:
-    """Files of this package that the process has imported."""
+    """Files of this package that the process has imported, without its command line, which decides nothing."""
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    return sorted({Path(file) for file in files if file and Path(file).is_relative_to(_PACKAGE)})
+    ours = {Path(file) for file in files if file and Path(file).is_relative_to(_PACKAGE)}
+    return sorted(path for path in ours if path.relative_to(_PACKAGE).parts[0] not in _COMMAND_LINE)
 
 
 @contextmanager

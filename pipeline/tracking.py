@@ -31,13 +31,16 @@ TRACK_DIGEST = "track_digest"
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # what fails is raised; logged too, it comes with pages of traceback
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
     # MLflow by itself waits for many minutes when a server is gone.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
+_PREAMBLE = "(raised as a result of "
+"""What SQLAlchemy may put before the database's own words."""
 
 Value = bool | int | float | str
 Curves = Mapping[int, Mapping[str, float | None]]
@@ -78,9 +81,9 @@ def mlflow_errors() -> Iterator[None]:
 
 
 def gist(error: Exception) -> str:
-    """The beginning of the first line: MLflow's messages can be long."""
-    line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    return textwrap.shorten(line, 240, placeholder=" ...")
+    """The beginning of the first line that says what happened: MLflow's messages can be long."""
+    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith(_PREAMBLE)]
+    return textwrap.shorten(lines[0] if lines else type(error).__name__, 240, placeholder=" ...")
 
 
 def open_store() -> Store:

@@ -1,11 +1,12 @@
 """Kill the pipeline at random moments and compare what comes of it with an undisturbed build: python -m tests.chaos
 
 The faces are synthetic and few. Every kill is a SIGKILL, of the stage alone or of DVC and the stage together, and the
-next `dvc repro` follows it. Ends with status 1 if a file, or the MLflow run, differs from the undisturbed ones.
+next `make repro` follows it. Ends with status 1 if a file, or the MLflow run, differs from the undisturbed ones.
 """
 
 import argparse
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ STAGE_LINE = "Running stage '"
 
 
 class Build:
-    """A `dvc repro` on its way."""
+    """A `make repro` on its way."""
 
     def __init__(self, checkout: Checkout, *arguments: str) -> None:
         self.born = time.time()
@@ -35,7 +36,7 @@ class Build:
         self.output = ""
         self.checkpoints = checkout.folder / ".checkpoints" / "train"
         self.process = subprocess.Popen(
-            ["dvc", "repro", *arguments],
+            [sys.executable, "-m", "pipeline.repro", *arguments],
             cwd=checkout.folder,
             env=checkout.environment | {"PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
@@ -56,7 +57,7 @@ class Build:
         """Wait for the end, which must be a good one."""
         self._reader.join()
         if self.process.wait():
-            sys.exit(f"dvc repro failed:\n{self.output}")
+            sys.exit(f"the build failed:\n{self.output}")
 
     def stage(self) -> str:
         """The one that began last."""
@@ -108,9 +109,10 @@ def torment(checkout: Checkout, seconds: dict[str, float], kills: int, chance: r
             build.wait_until(stage, moment, epoch=epoch)
             try:
                 killed = build.kill(stage_alone=chance.random() < 0.5)
-            except psutil.NoSuchProcess:  # it was faster this time
+            except psutil.NoSuchProcess:  # it was faster this time: let it do the work again
                 build.finish()
                 finished = True
+                shutil.rmtree(checkout.folder / ".dvc" / "cache" / "runs", ignore_errors=True)
         done[build.stage()] += 1
         print(
             f"kill {done.total():2}/{kills}: {killed} in {build.stage()}, {moment:.1f} s after {stage} began",
@@ -155,17 +157,21 @@ def main() -> int:
     arguments.add_argument("--kills", type=int, default=25)
     arguments.add_argument("--seed", type=int, default=0, help="of the moments")
     options = arguments.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        calm, shaken = (Checkout(Path(folder) / name / "checkout") for name in ("calm", "shaken"))
-        for checkout in (calm, shaken):
-            checkout.make_small(epochs=EPOCHS)
-        start = time.monotonic()
-        seconds = undisturbed(calm)
-        print(f"undisturbed build: {time.monotonic() - start:.0f} s", flush=True)
-        kills = torment(shaken, seconds, options.kills, random.Random(options.seed))
-        good = report(calm, shaken, kills)
-        print(f"{time.monotonic() - start:.0f} s in all")
-    return 0 if good else 1
+    folder = Path(tempfile.mkdtemp())
+    calm, shaken = (Checkout(folder / name / "checkout") for name in ("calm", "shaken"))
+    for checkout in (calm, shaken):
+        checkout.make_small(epochs=EPOCHS)
+    start = time.monotonic()
+    seconds = undisturbed(calm)
+    print(f"undisturbed build: {time.monotonic() - start:.0f} s", flush=True)
+    kills = torment(shaken, seconds, options.kills, random.Random(options.seed))
+    good = report(calm, shaken, kills)
+    print(f"{time.monotonic() - start:.0f} s in all")
+    if not good:
+        print(f"both builds are kept in {folder}")
+        return 1
+    shutil.rmtree(folder)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A copy of the working tree with its own git and DVC, to run the whole pipeline in."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -83,3 +84,8 @@ class Checkout:
         """Rows of the embedded MLflow store."""
         with closing(sqlite3.connect(self.folder / "mlflow.db")) as store:
             return store.execute(query).fetchall()
+
+
+def report(checkout: Checkout) -> dict:
+    """What its reports/metrics.json holds."""
+    return json.loads((checkout.folder / "reports" / "metrics.json").read_text())

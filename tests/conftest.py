@@ -5,6 +5,7 @@ import pytest
 from hypothesis import settings
 
 from pipeline import tracking
+from tests.checkout import Checkout
 from tests.dataset import write_raw
 
 settings.register_profile("any machine", deadline=None)  # a busy machine is no failure
@@ -36,3 +37,12 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
         mlflow.MlflowClient(f"sqlite:///{path}").get_experiment_by_name("none")
     return path
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout after one `dvc repro` of two epochs; who changes it leaves `dvc repro` nothing to do."""
+    checkout = Checkout(tmp_path_factory.mktemp("pipeline") / "checkout")
+    checkout.make_small(epochs=2)
+    checkout.run("dvc", "repro")
+    return checkout

@@ -6,24 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from tests.checkout import Checkout
+from tests.checkout import report
 
 RUNS = "select run_uuid, name, status from runs where lifecycle_stage = 'active' order by start_time"
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """A checkout after one `dvc repro` with two epochs."""
-    checkout = Checkout(tmp_path_factory.mktemp("pipeline") / "checkout")
-    checkout.make_small(epochs=2)
-    checkout.run("dvc", "repro")
-    return checkout
-
-
-def report(checkout) -> dict:
-    return json.loads((checkout.folder / "reports" / "metrics.json").read_text())
 
 
 def table(path) -> list[list[str]]:
@@ -146,6 +133,7 @@ def test_a_damaged_frame_stops_the_pipeline_with_one_line(built):
     frame.unlink()  # a link into the cache
     frame.write_bytes(content[:100])
     done = built.attempt("python", "-m", "pipeline", "preprocess")
+    frame.write_bytes(content)
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].startswith(f"error: data/raw/test/{frame.name} is empty, truncated or no image")
     assert "Traceback" not in done.stdout

@@ -109,6 +109,30 @@ def test_frames_in_the_cache_need_no_source(project: Path) -> None:
     assert frame(project) == "real"
 
 
+@pytest.mark.parametrize("left", [0, 20])
+def test_a_lock_file_cut_short_by_a_kill_is_made_again_without_a_rerun(project: Path, left: int) -> None:
+    repro(project, "../mirror")
+    lock = project / "dvc.lock"
+    whole = lock.read_bytes()
+    lock.write_bytes(whole[:left])
+    again = repro(project, "/nowhere")
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.count("warning: dvc.lock is damaged and was set aside as dvc.lock.damaged") == 1
+    assert "Running stage" not in again.stdout
+    assert lock.read_bytes() == whole
+    assert frame(project) == "real"
+
+
+@pytest.mark.parametrize("left", ["", '{"read": ', "[]"])
+def test_a_process_list_cut_short_by_a_kill_stops_nothing(project: Path, left: str) -> None:
+    repro(project, "../mirror")
+    (project / ".dvc/tmp/rwlock").write_text(left)
+    shutil.rmtree(project / "data/raw")
+    again = repro(project, "../mirror")
+    assert again.returncode == 0, again.stderr
+    assert frame(project) == "real"
+
+
 def test_forced_fetch_looks_for_a_source_first(project: Path) -> None:
     repro(project, "../mirror")
     assert "SYNTHETIC" in repro(project, "/nowhere", "-f").stderr

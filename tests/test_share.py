@@ -5,15 +5,14 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.checkout import Checkout
-from tests.test_pipeline import built, report  # noqa: F401 (fixture)
+from tests.checkout import Checkout, report
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 S3 = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "tester", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @pytest.fixture(params=["folder", "s3"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path, built: Checkout):  # noqa: F811
+def storage(request: pytest.FixtureRequest, tmp_path: Path, built: Checkout):
     """Address of an empty storage, which `built` can reach."""
     if request.param == "folder":
         yield str(tmp_path / "storage")
@@ -31,7 +30,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path, built: Checkout):  #
 
 
 @pytest.fixture
-def shared(built: Checkout, storage: str, tmp_path: Path) -> Checkout:  # noqa: F811
+def shared(built: Checkout, storage: str, tmp_path: Path) -> Checkout:
     """A second clone, after the first pushed code to a bare repository and data to the storage."""
     origin = tmp_path / "origin.git"
     built.run("git", "init", "-q", "--bare", str(origin))
@@ -47,7 +46,7 @@ def shared(built: Checkout, storage: str, tmp_path: Path) -> Checkout:  # noqa: 
     return built.at(folder, site=tmp_path / "site")
 
 
-def test_a_second_clone_pulls_everything_and_has_nothing_to_do(built: Checkout, shared: Checkout) -> None:  # noqa: F811
+def test_a_second_clone_pulls_everything_and_has_nothing_to_do(built: Checkout, shared: Checkout) -> None:
     shared.run("dvc", "pull")
     for path in ("data/model/model.safetensors", "data/processed/test/images.npy", "reports/figures/faces.png"):
         assert (shared.folder / path).read_bytes() == (built.folder / path).read_bytes()
@@ -55,7 +54,7 @@ def test_a_second_clone_pulls_everything_and_has_nothing_to_do(built: Checkout, 
     assert "Running stage" not in told
 
 
-def test_an_experiment_goes_through_git_to_a_colleague(built: Checkout, shared: Checkout) -> None:  # noqa: F811
+def test_an_experiment_goes_through_git_to_a_colleague(built: Checkout, shared: Checkout) -> None:
     if "shared-one" not in built.run("dvc", "exp", "list", "--name-only"):
         built.run("dvc", "exp", "run", "--name", "shared-one", "-S", "evaluate.seed=3")
     measured = report(built)

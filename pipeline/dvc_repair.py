@@ -1,0 +1,36 @@
+"""Two files that DVC does not write in one go: killed while at it, it could not read them again."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def mend() -> None:
+    """Set aside a damaged dvc.lock, remove a damaged list of DVC's running processes.
+
+    What the stages made lies in DVC's run cache, from which it comes back without running anything again.
+    """
+    from dvc.dvcfile import LOCK_FILE, Lockfile
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            _mend_process_list(repo)
+            Lockfile(repo, LOCK_FILE).load()
+    except DvcException:
+        path = Path(LOCK_FILE)
+        if path.is_file():
+            aside = path.replace(path.with_name(f"{path.name}.damaged"))
+            print(f"warning: {path} is damaged and was set aside as {aside}; it is made again", file=sys.stderr)
+
+
+def _mend_process_list(repo: Any) -> None:
+    from dvc import rwlock
+    from dvc.fs import localfs
+
+    try:
+        with rwlock._edit_rwlock(repo.tmp_dir, localfs, repo.config["core"].get("hardlink_lock", False)):
+            pass  # it can be read, and nobody was writing it
+    except (rwlock.RWLockFileCorruptedError, rwlock.RWLockFileFormatError):
+        Path(repo.tmp_dir, rwlock.RWLOCK_FILE).unlink()

@@ -1,0 +1,63 @@
+"""Several workers of DVC's queue on a fresh MLflow store, with the whole pipeline."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import flatten, load_params
+from pipeline.dvc_queue import put, work_off
+from pipeline.results import commit_of
+from tests.checkout import Checkout
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+
+@pytest.fixture
+def fresh(built: Checkout, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    """A built checkout whose MLflow store was deleted."""
+    for store in built.folder.glob("mlflow.db*"):
+        store.unlink()
+    shutil.rmtree(built.folder / "mlartifacts")
+    monkeypatch.chdir(built.folder)
+    for name, value in built.environment.items():
+        monkeypatch.setenv(name, value)
+    return built
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_each_queued_experiment_is_one_complete_run(fresh: Checkout, workers: int) -> None:
+    settings = {
+        f"trained-by-{workers}": {"train.seed": f"{workers}"},
+        f"faster-by-{workers}": {"train.lr": f"0.00{workers}"},
+        f"measured-by-{workers}": {"evaluate.seed": f"{workers}"},  # its training comes from the run cache
+        f"drawn-by-{workers}": {"render.seed": f"{workers}"},
+    }
+    for name, values in settings.items():
+        put(name, values)
+    ended = work_off(list(settings), workers, lambda *_: None)
+    assert ended == dict.fromkeys(settings, "Success")
+    runs = fresh.mlflow("select name, status, run_uuid from runs where lifecycle_stage = 'active'")
+    assert sorted(name.split()[0] for name, _, _ in runs) == sorted(settings)
+    assert {status for _, status, _ in runs} == {"FINISHED"}
+    for name, _, run in runs:
+        check_complete(fresh, name.split()[0], run)
+
+
+def check_complete(checkout: Checkout, experiment: str, run: str) -> None:
+    """All parameters, epochs, metrics, figures and a model, as the experiment's own files have them."""
+    tags = dict(checkout.mlflow(f"select key, value from tags where run_uuid = '{run}'"))
+    assert tags["dvc_experiment"] == experiment
+    params = dict(checkout.mlflow(f"select key, value from params where run_uuid = '{run}'"))
+    assert set(params) == set(flatten(load_params(checkout.folder / "params.yaml")))
+    measured = json.loads(checkout.run("git", "show", f"{commit_of(experiment)}:reports/metrics.json"))
+    metrics = dict(checkout.mlflow(f"select key, value from latest_metrics where run_uuid = '{run}'"))
+    assert metrics["test.nme"] == measured["test"]["nme"]
+    curve = checkout.mlflow(f"select step from metrics where run_uuid = '{run}' and key = 'val_nme' order by step")
+    assert [step for (step,) in curve] == [1, 2]
+    (kept,) = checkout.mlflow(f"select artifact_uri from runs where run_uuid = '{run}'")
+    names = {path.name for path in Path(kept[0].removeprefix("file://")).rglob("*") if path.is_file()}
+    assert {"metrics.json", "history.csv", "faces.png", "ced.png", "model_card.md", "dvc.lock"} <= names
+    models = checkout.mlflow(f"select status from logged_models where source_run_id = '{run}'")
+    assert len(models) == 1
