@@ -15,7 +15,7 @@ from benchmarks.studies import OURS
 from benchmarks.trainings import FOLD_ERRORS, read_table
 from pipeline import metrics, paths
 from pipeline.data import read_json, write_json
-from pipeline.style import DPI, style
+from pipeline.style import save, style
 
 LEADERBOARD = Path("reports/leaderboard.csv")
 UNSEEN_PEOPLE = Path("reports/unseen_people.json")
@@ -68,7 +68,7 @@ def main() -> None:
     board.round(6).to_csv(LEADERBOARD, index=False, lineterminator="\n")
     with style():
         figure = leaderboard_figure(board, ours=OURS, dataset=read_json(paths.METRICS)["dataset"])
-        figure.savefig(FIGURE, dpi=DPI, metadata={"Software": None})
+        save(figure, FIGURE)
     print(board.to_string(index=False))
     without = ablation()
     if len(without):

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 DPI = 200
 WIDTH_IN = 9.0
@@ -92,3 +94,16 @@ def new_figure(height_in: float, *, title: str, detail: str, dataset: str, width
 def percent(fraction: float, digits: int = 1) -> str:
     """0.0412 -> "4.1 %"."""
     return f"{100 * fraction:.{digits}f} %"
+
+
+def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
+    """Write a PNG that has the same bytes every time.
+
+    The last bits of a solved layout depend on where things lie in memory, and a colour bar may show them: positions
+    are rounded once they are found. The Software entry would change with Matplotlib's version, the picture would not.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position(Bbox(axes.get_position(original=True).get_points().round(6)))
+    figure.savefig(path, dpi=dpi, metadata={"Software": None})

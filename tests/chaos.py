@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import psutil
+import yaml
 
 from pipeline.cli import STAGES
 from pipeline.files import file_sha256
@@ -101,9 +102,9 @@ def torment(checkout: Checkout, seconds: dict[str, float], kills: int, chance: r
     """Build with `kills` kills spread over the stages, each at a random moment of its stage; counts them by stage."""
     done: Counter[str] = Counter()
     for stage in sorted((list(STAGES)[number % len(STAGES)] for number in range(kills)), key=list(STAGES).index):
-        finished, killed = False, ""
+        killed = ""
         while not killed:
-            build = Build(checkout, *(["--force", "--single-item", stage] if finished else []))
+            build = Build(checkout)
             epoch = stage == "train" and chance.random() < 0.75
             moment = chance.uniform(0, seconds[stage] / (EPOCHS if epoch else 1))
             build.wait_until(stage, moment, epoch=epoch)
@@ -111,8 +112,7 @@ def torment(checkout: Checkout, seconds: dict[str, float], kills: int, chance: r
                 killed = build.kill(stage_alone=chance.random() < 0.5)
             except psutil.NoSuchProcess:  # it was faster this time: let it do the work again
                 build.finish()
-                finished = True
-                shutil.rmtree(checkout.folder / ".dvc" / "cache" / "runs", ignore_errors=True)
+                forget(checkout, stage)
         done[build.stage()] += 1
         print(
             f"kill {done.total():2}/{kills}: {killed} in {build.stage()}, {moment:.1f} s after {stage} began",
@@ -120,6 +120,15 @@ def torment(checkout: Checkout, seconds: dict[str, float], kills: int, chance: r
         )
     Build(checkout).finish()
     return done
+
+
+def forget(checkout: Checkout, stage: str) -> None:
+    """Let DVC know nothing of this stage, so that it has to run."""
+    path = checkout.folder / "dvc.lock"
+    lock = yaml.safe_load(path.read_text())
+    lock["stages"].pop(stage, None)
+    path.write_text(yaml.safe_dump(lock, sort_keys=False))
+    shutil.rmtree(checkout.folder / ".dvc" / "cache" / "runs", ignore_errors=True)
 
 
 def results(checkout: Checkout) -> dict[str, str]:

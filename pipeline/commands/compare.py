@@ -65,7 +65,7 @@ def _draw(a: "Results", b: "Results", difference: "Difference", folder: Path) ->
     from pipeline.comparison_figures import ced_pair_figure, face_pairs_figure
     from pipeline.differing_faces import differing_faces
     from pipeline.errors import PipelineError
-    from pipeline.style import DPI, style
+    from pipeline.style import save, style
 
     faces = a.nme.index.intersection(b.nme.index)
     names = (f"A: {a.name}", f"B: {b.name}")
@@ -79,5 +79,5 @@ def _draw(a: "Results", b: "Results", difference: "Difference", folder: Path) ->
         except PipelineError as error:
             typer.echo(f"no picture of faces: {error}", err=True)
         for name, figure in figures.items():
-            figure.savefig(folder / name, dpi=DPI)
+            save(figure, folder / name)
     return [folder / name for name in figures]

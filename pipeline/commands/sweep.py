@@ -63,7 +63,7 @@ def _report(name: str, finished: list[dict[str, object]], settings: list[str]) -
     """Write the table and its plot, print the table and how to apply the best."""
     import pandas as pd
 
-    from pipeline.style import DPI, style
+    from pipeline.style import save, style
     from pipeline.sweep import leaderboard
     from pipeline.sweep_figure import sweep_figure
 
@@ -72,7 +72,7 @@ def _report(name: str, finished: list[dict[str, object]], settings: list[str]) -
     FOLDER.mkdir(exist_ok=True)
     table.round(6).to_csv(FOLDER / f"{name}.csv", index=False)
     with style():
-        sweep_figure(table, results, settings).savefig(FOLDER / f"{name}.png", dpi=DPI)
+        save(sweep_figure(table, results, settings), FOLDER / f"{name}.png")
     print(_shown(table, settings).to_string(index=False))
     print(f"{FOLDER / name}.csv, {FOLDER / name}.png")
     print(f"Take the best over: dvc exp apply {table['best'][0]}")

@@ -17,7 +17,7 @@ from pipeline.inspection.layers import answers, choose, convolutions
 from pipeline.inspection.page import Section, page
 from pipeline.inspection.uncertainty import spread
 from pipeline.predict import to_unit
-from pipeline.style import style
+from pipeline.style import save, style
 
 VIEWS = 48
 DPI = 150
@@ -51,7 +51,7 @@ def write_report(
             paths = []
             for name, figure in figures:
                 paths.append(folder / f"{re.sub(r'[^a-z0-9]+', '_', name.lower())}.png")
-                figure.savefig(paths[-1], dpi=DPI, metadata={"Software": None})
+                save(figure, paths[-1], DPI)
             if paths:
                 sections.append(Section(title, text, paths))
     with whole(folder / PAGE) as partial:

@@ -17,7 +17,7 @@ from pipeline.files import whole
 from pipeline.geometry import transform_points
 from pipeline.model_card import CARD, model_card
 from pipeline.progress import progress
-from pipeline.style import DPI, style
+from pipeline.style import save, style
 
 FILES = (
     "ced.png",
@@ -56,8 +56,7 @@ def run(*, preprocess: config.Preprocess, train: config.Train, render: config.Re
     with style():
         drawn = progress(_figures(measured, render), label="render", total=len(FILES), unit="figures")
         for name, figure in zip(FILES, drawn, strict=True):
-            # The Software entry would change with Matplotlib's version though the picture does not.
-            figure.savefig(paths.FIGURES / name, dpi=DPI, metadata={"Software": None})
+            save(figure, paths.FIGURES / name)
     settings = config.flatten_all({"preprocess": preprocess, "train": train})
     sizes = breakdowns.by_size(measured.nme, measured.interocular_px)
     card = model_card(measured.report, read_json(paths.DATASET), read_samples(paths.SAMPLES), settings, sizes)
