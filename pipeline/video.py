@@ -22,10 +22,18 @@ Container = Literal["mp4", "webm"]
 
 _USUAL_FPS = 25.0
 """Where a file does not say how fast it goes."""
-_H264 = ("-c:v", "h264", "-pix_fmt", "yuv420p", "-movflags", "+faststart")
-"""By whichever encoder for it ffmpeg has; in the colours that browsers know, and playing before all is loaded."""
-_AS_IT_IS = ("-c:v", "copy")
-_SOUND = {".mp4": "aac", ".webm": "libopus"}
+_PICTURES_COPIED = ("-c:v", "copy")
+_SOUND_ANEW = ("-c:a", "aac", "-b:a", "192k")
+_WAYS = {
+    # By whichever encoder for H.264 ffmpeg has, in the colours that browsers know, playing before all is loaded. An
+    # .mp4 can hold more kinds of sound than browsers play, a .webm cannot.
+    ".mp4": (
+        ("-c:v", "h264", "-pix_fmt", "yuv420p", "-movflags", "+faststart", *_SOUND_ANEW),
+        (*_PICTURES_COPIED, *_SOUND_ANEW),
+    ),
+    ".webm": ((*_PICTURES_COPIED, "-c:a", "copy"), (*_PICTURES_COPIED, "-c:a", "libopus")),
+}
+"""What ffmpeg is told to do with pictures and sound, the best first."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +154,8 @@ def _finish(silent: Path, source: Path, target: Path) -> bool:
         return False
     command = [ffmpeg, "-nostdin", "-v", "error", "-y", "-i", str(silent), "-i", str(source)]
     command += ["-map", "0:v:0", "-map", "1:a?"]
-    for pictures in (_H264, _AS_IT_IS) if silent.suffix == ".mp4" else (_AS_IT_IS,):
-        for sound in ("copy", _SOUND[silent.suffix]):  # what the container cannot hold as it is, is encoded anew
-            made = [*command, *pictures, "-c:a", sound, "-f", silent.suffix[1:], str(target)]
-            if subprocess.run(made, capture_output=True, check=False).returncode == 0:
-                return True
+    for way in _WAYS[silent.suffix]:
+        made = [*command, *way, "-f", silent.suffix[1:], str(target)]
+        if subprocess.run(made, capture_output=True, check=False).returncode == 0:
+            return True
     return False
