@@ -17,11 +17,7 @@ PEOPLE = 12
 BACKGROUNDS = 60
 SIZE = (360, 420)
 CAPTURE = Capture(noise=0.004, jpeg_quality=92)
-POSES = {
-    "turned": lambda angle: Pose(angle, 0, 0),
-    "nodding": lambda angle: Pose(0, angle, 0),
-    "tilted": lambda angle: Pose(0, 0, angle),
-}
+AXES = {"turned": (1, 0, 0), "nodding": (0, 1, 0), "tilted": (0, 0, 1)}
 ANGLES_DEG = (0, 15, 30, 45, 60, 75, 90)
 
 
@@ -45,11 +41,11 @@ def found_share(detector: KeypointDetector, pairs: list[tuple[np.ndarray, np.nda
 def main() -> None:
     detector = KeypointDetector.load(sys.argv[1] if len(sys.argv) > 1 else None)
     print("found, %, at degrees " + "".join(f"{angle:5d}" for angle in ANGLES_DEG))
-    for name, pose in POSES.items():
+    for name, axis in AXES.items():
         shares = []
         for angle in ANGLES_DEG:
             signs = [1 if seed % 2 else -1 for seed in range(PEOPLE)]
-            pairs = [head(seed, pose(sign * angle)) for seed, sign in enumerate(signs)]
+            pairs = [head(seed, Pose(*(sign * angle * part for part in axis))) for seed, sign in enumerate(signs)]
             shares.append(found_share(detector, pairs))
         print(f"{name:21s}" + "".join(f"{100 * share:5.0f}" for share in shares))
     empty = [
