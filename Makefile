@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help repro test lint ui studies lock clean
+.PHONY: help repro test lint verify ui studies lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -26,6 +26,9 @@ lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+
+verify: $(VENV)/.installed  ## prove that two rebuilds in two environments give the same bytes: minutes
+	@$(RUN) -m tests.verify
 
 ui: $(VENV)/.installed  ## browse the runs in MLflow at http://127.0.0.1:5000
 	@$(RUN) -m pipeline ui

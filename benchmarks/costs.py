@@ -1,6 +1,7 @@
 """What each network of the leaderboard costs, measured with nothing beside it, into reports/costs.csv.
 
-A training step with data and augmentation on all cores, a forward pass of one face on one thread, multiply-adds of it.
+A training step with data and augmentation on all cores, and its share of what the machine can do; forward passes of 1
+and of 64 faces, on one thread and on all; multiply-adds of one face.
 """
 
 import statistics
@@ -16,7 +17,7 @@ from benchmarks.timing import seconds
 from pipeline import paths
 from pipeline.augment import Augmentation
 from pipeline.config import Params, load_params
-from pipeline.device import best_device
+from pipeline.device import best_device, mixed_precision
 from pipeline.models import build_network, count_parameters
 from pipeline.recipe import recipe_names, recipe_values, with_values
 from pipeline.stages.train import labelled_faces
@@ -24,7 +25,9 @@ from pipeline.trainer import Faces, Recipe, Training
 
 TABLE = Path("reports/costs.csv")
 _STEPS = 8
-_FORWARDS = 30
+_REPEATS = {1: 30, 64: 5}
+"""Faces in a forward pass -> how often it is timed."""
+_MATRIX = 4096
 
 
 def entries() -> Iterator[tuple[str, Params]]:
@@ -34,14 +37,14 @@ def entries() -> Iterator[tuple[str, Params]]:
 
 
 def forward_ms(network: torch.nn.Module, side: int, *, batch: int, threads: int) -> float:
-    """Median milliseconds of a forward pass on the CPU."""
+    """Median milliseconds of a forward pass of `batch` faces on the CPU."""
     all_threads = torch.get_num_threads()
     torch.set_num_threads(threads)
     images = torch.rand(batch, 1, side, side)
     with torch.inference_mode():
-        times = sorted(seconds(lambda: network(images)) for _ in range(_FORWARDS))
+        times = [seconds(lambda: network(images)) for _ in range(_REPEATS[batch])]
     torch.set_num_threads(all_threads)
-    return 1000 * times[_FORWARDS // 2]
+    return 1000 * statistics.median(times)
 
 
 def mega_macs(network: torch.nn.Module, side: int) -> float:
@@ -61,29 +64,55 @@ def step_seconds(network: torch.nn.Module, params: Params, faces: Faces) -> floa
     return statistics.median(times[_STEPS:])
 
 
-def measure(name: str, params: Params, faces: Faces) -> dict[str, object]:
-    side = params.preprocess.size_px
+def step_flops(network: torch.nn.Module, images: torch.Tensor) -> int:
+    """Arithmetic of the convolutions and matrix products of a forward and backward pass, in training."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        network.train()(images).sum().backward()
+    network.zero_grad(set_to_none=True)
+    return counter.get_total_flops()
+
+
+def peak_flops(device: torch.device) -> float:
+    """Arithmetic a second of one large matrix product in the precision of training: what the machine can do."""
+    with mixed_precision(device):
+        matrix = torch.rand(_MATRIX, _MATRIX, device=device)
+        matrix = matrix.to(torch.bfloat16) if torch.is_autocast_enabled(device.type) else matrix
+        return 2 * _MATRIX**3 / min(seconds(lambda: (matrix @ matrix)[0, 0].item()) for _ in range(5))
+
+
+def measure(name: str, params: Params, faces: Faces, peak: float) -> dict[str, object]:
+    side, threads = params.preprocess.size_px, torch.get_num_threads()
     network = build_network(params.model.model_dump(), side=side, mean_shape=faces.keypoints_crop.mean(0).cpu()).eval()
-    macs, forward = mega_macs(network, side), forward_ms(network, side, batch=1, threads=1)
+    macs = mega_macs(network, side)
+    forwards = {
+        f"forward_{batch}_threads_{used}_ms": round(forward_ms(network, side, batch=batch, threads=used), 2)
+        for batch in _REPEATS
+        for used in (1, threads)
+    }
+    flops = step_flops(network, faces.batch(torch.arange(2))[0].cpu()) / 2 * params.train.batch_size
     step = step_seconds(network, params, faces)
     steps = params.train.epochs * (len(faces) // params.train.batch_size)
     return {
         "entry": name,
         "parameters": count_parameters(network),
         "mega_macs": round(macs, 1),
-        "forward_ms_1_thread": round(forward, 2),
+        **forwards,
         "step_ms": round(1000 * step, 1),
+        "step_share_of_peak": round(flops / step / peak, 3),
         "training_minutes": round(step * steps / 60, 1),
         "device": faces.images.device.type,
-        "threads": torch.get_num_threads(),
+        "threads": threads,
     }
 
 
 def main() -> None:
     faces = labelled_faces(paths.PROCESSED / "train", load_params().preprocess.size_px, best_device())
+    peak = peak_flops(faces.images.device)
+    print(f"a matrix product: {peak / 1e9:.0f} GFLOP/s", flush=True)
     rows = []
     for name, params in entries():
-        rows.append(measure(name, params, faces))
+        rows.append(measure(name, params, faces, peak))
         print(rows[-1], flush=True)
     pd.DataFrame(rows).to_csv(TABLE, index=False, lineterminator="\n")
 

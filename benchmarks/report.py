@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import costs
+from benchmarks.frames import FOLDS
 from benchmarks.leaderboard_figure import leaderboard_figure
-from benchmarks.studies import OURS
-from benchmarks.trainings import FOLD_ERRORS, read_table
+from benchmarks.studies import OURS, STUDIES
+from benchmarks.trainings import FOLD_ERRORS, KEY, read_table
 from pipeline import metrics, paths
 from pipeline.data import read_json, write_json
 from pipeline.style import save, style
@@ -22,32 +23,40 @@ UNSEEN_PEOPLE = Path("reports/unseen_people.json")
 ABLATION = Path("reports/ablation.csv")
 FIGURE = Path("reports/figures/leaderboard.png")
 MEASURES = ["nme", "auc_08", "failure_rate_08", "nme_known_people", "nme_unseen_people"]
+COSTS = ["parameters", "mega_macs", "forward_1_threads_1_ms", "training_minutes", "device"]
 
 
-def leaderboard() -> pd.DataFrame:
+def trainings_of(study: str) -> pd.DataFrame:
+    """Rows of a study's trainings as they are defined now; tells which are not done."""
+    asked = pd.DataFrame([job.key() for job in STUDIES[study]()], columns=KEY)
+    done = asked.merge(read_table(), on=KEY)
+    if lacking := len(asked) - len(done):
+        print(f"{study}: {lacking} of {len(asked)} trainings are not done; go on with: make studies")
+    return done
+
+
+def leaderboard(trainings: pd.DataFrame) -> pd.DataFrame:
     """One row an entry, best first: means over seeds, the spread of the NME, and what the entry costs."""
-    trainings = read_table().query("study == 'leaderboard'")
     groups = trainings.groupby("entry")
     table = groups[MEASURES].mean()
     table.insert(1, "nme_spread", groups["nme"].std())
     table.insert(0, "seeds", groups.size())
-    table = table.join(pd.read_csv(costs.TABLE).set_index("entry").drop(columns=["threads", "step_ms"]))
+    table = table.join(pd.read_csv(costs.TABLE).set_index("entry")[COSTS])
     baseline = read_json(paths.METRICS)["baseline_mean_shape"]["nme"]
     table.loc["mean_shape", "nme"] = baseline
     return table.sort_values("nme").reset_index()
 
 
-def ablation() -> pd.DataFrame:
+def ablation(trainings: pd.DataFrame) -> pd.DataFrame:
     """One row an ingredient taken away: mean and spread of the validation NME over seeds, and what it costs."""
-    groups = read_table().query("study == 'ablation'").groupby("entry")["val_nme"]
+    groups = trainings.groupby("entry")["val_nme"]
     table = pd.DataFrame({"seeds": groups.size(), "val_nme": groups.mean(), "val_nme_spread": groups.std()})
     table["change"] = table["val_nme"] - table.loc["the default", "val_nme"]
     return table.sort_values("val_nme").reset_index()
 
 
-def unseen_people() -> dict[str, Any]:
+def unseen_people(table: pd.DataFrame) -> dict[str, Any]:
     """Errors on all labelled faces, each of a network that never saw its person, with a 95 % interval over people."""
-    table = pd.read_csv(FOLD_ERRORS)
     errors = table["nme"].to_numpy()
     interval = metrics.bootstrap_interval(
         errors, table["person"].to_numpy(), samples=2000, generator=np.random.default_rng(0)
@@ -64,18 +73,21 @@ def unseen_people() -> dict[str, Any]:
 
 
 def main() -> None:
-    board = leaderboard()
+    board = leaderboard(trainings_of("leaderboard"))
     board.round(6).to_csv(LEADERBOARD, index=False, lineterminator="\n")
     with style():
         figure = leaderboard_figure(board, ours=OURS, dataset=read_json(paths.METRICS)["dataset"])
         save(figure, FIGURE)
     print(board.to_string(index=False))
-    without = ablation()
-    if len(without):
+    trainings = trainings_of("ablation")
+    if len(trainings):
+        without = ablation(trainings)
         without.round(6).to_csv(ABLATION, index=False, lineterminator="\n")
         print(without.to_string(index=False))
-    if FOLD_ERRORS.exists():
-        write_json(UNSEEN_PEOPLE, unseen := unseen_people())
+    folds = trainings_of("unseen_people")[["fold", "digest"]]
+    if len(folds) == FOLDS:
+        unseen = unseen_people(folds.merge(pd.read_csv(FOLD_ERRORS, dtype={"fold": str}), on=["fold", "digest"]))
+        write_json(UNSEEN_PEOPLE, unseen)
         print(unseen)
 
 

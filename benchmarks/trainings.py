@@ -95,8 +95,8 @@ def train_and_measure(job: Job, frames: Frames) -> None:
         **_by_people(tested["known"].to_numpy(), errors, job.fold),
     }
     if job.fold:
-        columns = {"fold": job.fold, "sample_id": tested["sample_id"], "person": tested["person"], "nme": errors}
-        _append(FOLD_ERRORS, pd.DataFrame(columns))
+        faces = tested[["sample_id", "person"]].assign(nme=errors, fold=job.fold, digest=job.key()["digest"])
+        _append(FOLD_ERRORS, faces)
     _append(TABLE, pd.DataFrame([job.key() | row]))
 
 

@@ -20,7 +20,7 @@ from pipeline.inputs import Source
 from pipeline.outputs import About, Format, face_writer, write_picture
 from pipeline.progress import progress
 from pipeline.reading import read_picture
-from pipeline.video import frame_writer, open_video, read_frames
+from pipeline.video import Container, frame_writer, open_video, read_frames
 
 Find = Callable[[np.ndarray], Sequence[Face]]
 """(H, W, 3) uint8 RGB -> its faces."""
@@ -37,6 +37,8 @@ class Job:
     smooth: bool
     find: Find | None = None
     """Where faces are known to be, so that they are neither searched nor followed."""
+    container: Container | None = None
+    """Of overlay videos; None is the one that browsers play."""
 
 
 @dataclass
@@ -140,7 +142,7 @@ def _video(job: Job, source: Source) -> int:
     done = 0
     with ExitStack() as files:
         write = files.enter_context(face_writer(base, job.form, about))
-        show = files.enter_context(frame_writer(base.with_name(f"{base.name}.mp4"), video)) if job.overlay else None
+        show = files.enter_context(frame_writer(base, video, job.container)) if job.overlay else None
         frames = progress(read_frames(video), label=source.name, total=video.frames, unit="frames")
         for done, frame in enumerate(frames, start=1):
             faces = look(frame)

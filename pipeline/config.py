@@ -55,6 +55,7 @@ class CoarseToFine(Section):
     fine_margin_frac: Annotated[float, Ge(0), Le(1)]
     fine_width: Annotated[int, Ge(8), Le(128)]
     fine_pyramid: Annotated[int, Ge(8), Le(512)]
+    fine_networks: Annotated[int, Ge(1), Le(8)]
     mirrored_view: bool
     correction_ridge: Annotated[float, Gt(0), Le(1_000_000)]
 

@@ -7,6 +7,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from pipeline.boxes import distinct
 from pipeline.errors import DataError, ModelError
 from pipeline.framing import to_gray, turn_matrix, windows_of_boxes
 from pipeline.geometry import transform_points
@@ -18,6 +19,12 @@ _LONGEST_PX = 1920
 _TILTED_LONGEST_PX = 960
 _TILTS_DEG = (-45, 45)
 """The cascade finds faces up to 25 degrees to either side of these."""
+_YUNET_LONGEST_PX = (320, _LONGEST_PX)
+"""YuNet finds faces of about 10 to 300 pixels: a picture is searched at both lengths, so that no face is too large."""
+_YUNET_MIN_SCORE = 0.6
+"""Milder than OpenCV's own 0.9: as with the cascade, the network finds the false alarms out."""
+_SAME_BOX = 0.4
+"""Overlap from which what was found at both lengths is one face."""
 _CASCADE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
 
 
@@ -33,7 +40,7 @@ class HaarDetector:
         Two overlapping answers are enough: most false alarms of so mild a rule are found out by the network, while
         the strict one loses faces.
         """
-        small, scale = _shrunk(gray)
+        small, scale = _shrunk(gray, _LONGEST_PX)
         found = self._cascade().detectMultiScale(small, scaleFactor=1.1, minNeighbors=1, minSize=(24, 24))
         boxes = np.asarray(found, np.float64).reshape(-1, 4) / scale
         # Its boxes reach from the forehead to the mouth; the measures are means over training frames.
@@ -60,8 +67,17 @@ class YuNetDetector:
         self._network()
 
     def __call__(self, image: np.ndarray, gray: np.ndarray) -> np.ndarray:
-        """(K, 4) float64 boxes x, y, width, height of an (H, W, 3) RGB or (H, W) gray picture."""
-        small, scale = _shrunk(image)
+        """(K, 4) float64 boxes x, y, width, height of an (H, W, 3) RGB or (H, W) gray picture.
+
+        They reach up to the forehead, further than the 68 points; the network frames the face again by its points.
+        """
+        lengths = sorted({min(longest, max(image.shape[:2])) for longest in _YUNET_LONGEST_PX})
+        found = np.concatenate([self._search(image, longest) for longest in lengths])
+        return found[distinct(found[:, :4], found[:, 4], _SAME_BOX), :4]
+
+    def _search(self, image: np.ndarray, longest: int) -> np.ndarray:
+        """(K, 5) boxes and scores."""
+        small, scale = _shrunk(image, longest)
         bgr = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR if small.ndim == 2 else cv2.COLOR_RGB2BGR)
         network = self._network()
         try:
@@ -69,12 +85,15 @@ class YuNetDetector:
             _, found = network.detect(bgr)
         except cv2.error as error:
             raise ModelError(f"{self._file} does not answer as YuNet does ({error.err}); download it anew") from None
-        return np.zeros((0, 4)) if found is None else found[:, :4].astype(np.float64) / scale
+        rows = np.zeros((0, 15)) if found is None else found.astype(np.float64)
+        return np.concatenate([rows[:, :4] / scale, rows[:, 14:]], 1)
 
     def _network(self) -> cv2.FaceDetectorYN:
         if not hasattr(self._own, "network"):
             try:
-                self._own.network = cv2.FaceDetectorYN.create(str(self._file), "", (320, 320))
+                self._own.network = cv2.FaceDetectorYN.create(
+                    str(self._file), "", (320, 320), score_threshold=_YUNET_MIN_SCORE
+                )
             except cv2.error as error:
                 raise ModelError(f"{self._file} is no YuNet model ({error.err}); download it anew") from None
         network: cv2.FaceDetectorYN = self._own.network
@@ -128,9 +147,9 @@ def check_boxes(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return given
 
 
-def _shrunk(image: np.ndarray, longest_px: int = _LONGEST_PX) -> tuple[np.ndarray, float]:
-    """The picture, not longer than that, and by what it was scaled."""
-    scale = min(1.0, longest_px / max(image.shape[:2]))
+def _shrunk(image: np.ndarray, longest: int) -> tuple[np.ndarray, float]:
+    """The picture, not longer than `longest`, and by what it was scaled."""
+    scale = min(1.0, longest / max(image.shape[:2]))
     if scale == 1:
         return image, scale
     size = tuple(max(1, round(length * scale)) for length in image.shape[1::-1])

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.boxes import boxes_of_points
 from pipeline.geometry import resize_matrix, transform_points
-from pipeline.synthetic.shape import mean_points
+from pipeline.scheme import REGIONS
 
 FACE_FRAC = 0.37
 """Size of the face (root of the area of the box round its 68 points) over the side of a training frame, on average."""
@@ -56,10 +56,11 @@ def turn_matrix(turn_deg: np.ndarray | float) -> np.ndarray:
 
 
 def _tilts(points: np.ndarray) -> np.ndarray:
-    """(K,) degrees clockwise by which the mean face is turned in the picture to lie nearest to (K, 68, 2) keypoints."""
-    mean = mean_points()[:, :2] @ (1, 1j)
-    turned = (points - points.mean(1, keepdims=True)) @ (1, 1j)
-    return np.asarray(np.degrees(np.angle(turned @ np.conj(mean - mean.mean()))))
+    """(K,) degrees clockwise by which heads are tilted: the lines from eye to eye and from the eyes to the mouth."""
+    right, left, mouth = (
+        points[:, list(REGIONS[name])].mean(1) @ (1, 1j) for name in ("right_eye", "left_eye", "mouth")
+    )
+    return np.asarray(np.degrees(np.angle((left - right) - 1j * (mouth - (left + right) / 2))))
 
 
 def cut(gray: np.ndarray, window: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:

@@ -45,8 +45,8 @@ def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def apply_affine(matrix: Tensor, points: Tensor) -> Tensor:
-    """Apply (B, 3, 3) or (B, 2, 3) affine matrices to (B, K, 2) points, differentiably."""
-    return points @ matrix[:, :2, :2].transpose(1, 2) + matrix[:, None, :2, 2]
+    """Apply (..., 3, 3) or (..., 2, 3) affine matrices to (..., K, 2) points, differentiably."""
+    return points @ matrix[..., :2, :2].transpose(-1, -2) + matrix[..., None, :2, 2]
 
 
 def face_size(keypoints: Tensor) -> Tensor:

@@ -1,13 +1,10 @@
 """The model card: what the network is, what it was trained and measured on, and where not to trust it. Text only."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-
-CARD = Path("reports/model_card.md")
 
 _GROUPS = {"test": "all", "test_known_people": "people who also train", "test_unseen_people": "people never seen"}
 

@@ -19,6 +19,7 @@ METRICS = Path("reports/metrics.json")
 CED = Path("reports/ced.csv")
 PER_FRAME = Path("reports/per_frame.csv")
 FIGURES = Path("reports/figures")
+MODEL_CARD = Path("reports/model_card.md")
 
 
 def workspace_root() -> Path:

@@ -7,12 +7,12 @@ the pixels of the pictures given, the centre of the top left pixel being (0, 0).
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
 from pipeline.checkpoint import load_model, read_description
+from pipeline.framing import to_gray
 from pipeline.predict import predict_faces
 
 
@@ -23,7 +23,7 @@ class KeypointModel(PythonModel):
         self.fitting = read_description(path)["preprocess"]
 
     def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> np.ndarray:
-        grays = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in model_input]
+        grays = [to_gray(picture) for picture in model_input]
         return predict_faces(self.network, grays, size_px=self.fitting["size_px"], fit=self.fitting["fit"])
 
 

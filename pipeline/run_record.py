@@ -18,7 +18,40 @@ from pipeline.tracking import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value, 
 MODEL_NAME = "model"
 """The same for every network, so that `runs:/<run id>/model` loads the model of any run."""
 
+START_VIEW = "start"
+"""Key under which MLflow's pages find the columns of the runs table that a newcomer needs."""
+_COLUMNS = [
+    "attributes.`Duration`",
+    *(
+        f"metrics.`{name}`"
+        for name in ("test.nme", "test_unseen_people.nme", "test.auc_08", "test.failure_rate_08", "val_nme")
+    ),
+    *(f"params.`{name}`" for name in ("model.name", "train.epochs", "train.lr", "train.seed")),
+    "attributes.`Models`",
+    "tags.`git_commit`",
+]
+_VIEW = {
+    "searchFilter": "",
+    "orderByKey": "attributes.start_time",
+    "orderByAsc": False,
+    "startTime": "ALL",
+    "lifecycleFilter": "Active",
+    "datasetsFilter": [],
+    "modelVersionFilter": "All Runs",
+    "selectedColumns": _COLUMNS,
+    "runsPinned": [],
+    "runsHidden": [],
+    "runsHiddenMode": "SHOWALL",
+    "runsVisibilityMap": {},
+    "runsExpanded": {},
+    "groupBy": None,
+    "hideEmptyCharts": True,
+    "autoRefreshEnabled": True,
+    "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+}
+"""As the pages themselves store a view that is shared."""
 _EXPERIMENT_TAGS = {
+    f"mlflow.sharedViewState.{START_VIEW}": json.dumps(_VIEW),
     "mlflow.experimentKind": "custom_model_development",  # else its pages are those for language models
     "mlflow.note.content": "Runs of the keypoint pipeline, one for each `dvc repro` or `dvc exp run` that computed "
     "something, named after its network or experiment and its keypoint error (NME) on the official test.",

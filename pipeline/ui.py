@@ -6,7 +6,7 @@ import sys
 
 from pipeline import tracking
 from pipeline.errors import TrackingError
-from pipeline.run_record import describe_experiment
+from pipeline.run_record import START_VIEW, describe_experiment
 
 HOST = "127.0.0.1"
 
@@ -25,7 +25,8 @@ def serve(port: int) -> None:
         store = tracking.open_store()
         describe_experiment(store)
     # Without the workflow, MLflow shows its pages for language models.
-    page = f"http://{HOST}:{port}/#/experiments/{store.experiment_id}/runs?workflowType=machine_learning"
+    view = f"workflowType=machine_learning&viewStateShareKey={START_VIEW}"
+    page = f"http://{HOST}:{port}/#/experiments/{store.experiment_id}/runs?{view}"
     print(f"Up in a few seconds: {page} (Ctrl+C ends it)", flush=True)
     # As it comes, MLflow starts fifteen processes and takes four times as long.
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}

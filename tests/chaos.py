@@ -144,7 +144,10 @@ def results(checkout: Checkout) -> dict[str, str]:
 def recorded(checkout: Checkout) -> tuple[list[tuple], list[tuple]]:
     """Names and states of the MLflow runs, and how often each point of each curve is there."""
     runs = checkout.mlflow("select name, status from runs where lifecycle_stage = 'active' order by name, status")
-    points = "select key, step, value, count(*) from metrics group by key, step, value order by key, step, value"
+    points = (
+        "select key, step, value, count(*) from metrics join runs using (run_uuid) where lifecycle_stage = 'active' "
+        "group by key, step, value order by key, step, value"
+    )
     return runs, checkout.mlflow(points)
 
 

@@ -12,7 +12,7 @@ from pipeline import breakdowns, checkpoint, config, figures, paths, pictures, s
 from pipeline.data import SAMPLE_COLUMNS, read_json, read_samples, write_json, write_keypoints_csv
 from pipeline.errors import DataError
 from pipeline.geometry import transform_points
-from pipeline.model_card import CARD, model_card
+from pipeline.model_card import model_card
 from pipeline.scheme import POINTS
 from pipeline.stages import render
 from tests.imports import ROOT
@@ -104,11 +104,11 @@ def test_render_writes_the_same_bytes_twice_whatever_the_users_style(workspace: 
     write_inputs()
     run()
     first = {path.name: path.read_bytes() for path in paths.FIGURES.iterdir()}
-    card = CARD.read_bytes()
+    card = paths.MODEL_CARD.read_bytes()
     with mpl.rc_context({"font.size": 20, "axes.grid": True, "savefig.dpi": 30}):
         run()
     assert {path.name: path.read_bytes() for path in paths.FIGURES.iterdir()} == first
-    assert CARD.read_bytes() == card
+    assert paths.MODEL_CARD.read_bytes() == card
     assert sorted(first) == sorted(render.FILES)
     assert all(content.startswith(b"\x89PNG") and b"Software" not in content for content in first.values())
 
@@ -132,7 +132,7 @@ def test_errors_on_the_figures_are_those_of_predictions_matched_by_name(workspac
 def test_the_card_tells_people_results_and_limits(workspace: Path) -> None:
     write_inputs(unseen=True)
     run()
-    card = CARD.read_text()
+    card = paths.MODEL_CARD.read_text()
     assert "**5.00 %** on 6 labelled test frames of synthetic, **5.00 %** on people it never saw" in card
     assert "| all | 6 | 5.00 % | 4.00 % to 6.00 % | 40.0 % | 25.0 % |" in card
     assert "| test | 7 | 6 | 1 |" in card
@@ -146,8 +146,8 @@ def test_the_card_tells_people_results_and_limits(workspace: Path) -> None:
 def test_the_card_leaves_out_people_never_seen_where_there_are_none(workspace: Path) -> None:
     write_inputs()
     run()
-    assert "| people never seen |" not in CARD.read_text()
-    assert "people it never saw" not in CARD.read_text()
+    assert "| people never seen |" not in paths.MODEL_CARD.read_text()
+    assert "people it never saw" not in paths.MODEL_CARD.read_text()
 
 
 def test_the_card_of_real_frames_names_their_origin_and_licence(workspace: Path) -> None:

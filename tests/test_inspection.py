@@ -22,7 +22,14 @@ from tests.faces import drawn_face
 
 SIDE = 96
 MEAN_SHAPE = torch.from_numpy(mean_points()[:, :2] * 0.25 + (48, 42)).float()
-SMALL = {"coarse_px": 32, "fine_px": 32, "fine_margin_frac": 0.15, "fine_width": 8, "fine_pyramid": 16}
+SMALL = {
+    "coarse_px": 32,
+    "fine_px": 32,
+    "fine_margin_frac": 0.15,
+    "fine_width": 8,
+    "fine_pyramid": 16,
+    "fine_networks": 1,
+}
 SMALL |= {"mirrored_view": True, "correction_ridge": 1.0}
 
 
@@ -78,8 +85,8 @@ def test_by_default_the_last_of_each_size_is_shown(crop):
     chosen = [layer.name for layer in choose(answers(network_called("coarse_to_fine"), crop), [])]
     assert chosen == [
         *("coarse.trunk.0", "coarse.trunk.1", "coarse.trunk.2", "coarse.trunk"),
-        *("fine.stem", "fine.stages.0", "fine.stages.1", "fine.stages.2", "fine.laterals.1", "fine.smooth"),
-        "fine.heatmaps",
+        *("fine.0.stem", "fine.0.stages.0", "fine.0.stages.1", "fine.0.stages.2", "fine.0.laterals.1", "fine.0.smooth"),
+        "fine.0.heatmaps",
     ]
 
 
@@ -97,7 +104,7 @@ def test_the_cut_out_is_found_where_it_was_taken(crop):
     with torch.no_grad():  # a guess that is turned, larger and to one side
         network.coarse.offsets.bias.copy_(0.2 * torch.randn(136, generator=torch.Generator().manual_seed(1)))
         network.coarse.offsets.bias.view(68, 2)[:, 0] += 0.2 * (MEAN_SHAPE[:, 1] - 48) / 48
-    layer = next(layer for layer in answers(network, crop) if layer.name == "fine.stem")
+    layer = next(layer for layer in answers(network, crop) if layer.name == "fine.0.stem")
     assert abs(layer.crop_from_seen[0, 1]) > 0.01
     back = cv2.warpAffine(layer.seen, layer.crop_from_seen[:2], (SIDE, SIDE), borderValue=np.nan)
     inside = np.isfinite(back)
@@ -121,14 +128,14 @@ def test_a_window_is_found_in_the_middle_of_the_frame(crop):
 
 def test_a_layer_that_is_not_there_is_told_with_those_like_it(crop):
     layers = answers(network_called("coarse_to_fine"), crop)
-    with pytest.raises(ModelError, match=r"'fine\.sten'; try fine\.stem"):
-        choose(layers, ["fine.sten"])
-    assert [layer.name for layer in choose(layers, ["fine.stem"])] == ["fine.stem"]
+    with pytest.raises(ModelError, match=r"'fine\.0\.sten'; try fine\.0\.stem"):
+        choose(layers, ["fine.0.sten"])
+    assert [layer.name for layer in choose(layers, ["fine.0.stem"])] == ["fine.0.stem"]
 
 
 def test_kernels_by_default_are_of_the_layers_that_see_gray():
-    assert list(convolutions(network_called("coarse_to_fine"), [])) == ["coarse.trunk.0.0", "fine.stem.0"]
-    found = convolutions(network_called("coarse_to_fine"), ["fine.stages.0"])
+    assert list(convolutions(network_called("coarse_to_fine"), [])) == ["coarse.trunk.0.0", "fine.0.stem.0"]
+    found = convolutions(network_called("coarse_to_fine"), ["fine.0.stages.0"])
     assert [kernels.shape for kernels in found.values()] == [(16, 8, 3, 3), (16, 16, 3, 3), (16, 16, 3, 3)]
 
 
@@ -244,12 +251,12 @@ def test_a_report_holds_a_figure_for_each_layer_and_question(tmp_path, crop):
         network,
         Subject("me.png", crop),
         tmp_path / "out",
-        layers=["fine.stem"],
+        layers=["fine.0.stem"],
         groups=point_groups("30,jaw"),
         facts={"network": "small"},
     )
     names = sorted(path.name for path in written.parent.glob("*.png"))
-    assert names == ["attention.png", "certainty.png", "kernels_fine_stem_0.png", "maps_fine_stem.png"]
+    assert names == ["attention.png", "certainty.png", "kernels_fine_0_stem_0.png", "maps_fine_0_stem.png"]
     html = written.read_text()
     assert html.count("data:image/png;base64,") == 4
     assert "me.png" in html

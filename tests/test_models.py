@@ -13,7 +13,7 @@ from pipeline.checkpoint import load_model, read_description, save_model
 from pipeline.config import Model, load_params
 from pipeline.errors import DataError, ModelError
 from pipeline.models import build_network, count_parameters
-from pipeline.models.coarse_to_fine import CoarseToFine, soft_argmax, upright_shape
+from pipeline.models.coarse_to_fine import CoarseToFine, FineNetworks, soft_argmax, upright_shape
 from pipeline.models.window import Window
 from pipeline.predict import predict_crops, predict_faces
 from tests.dataset import face_points
@@ -210,12 +210,30 @@ class Always(torch.nn.Module):
 def test_mixed_precision_leaves_the_geometry_exact():
     """Two bfloat16 digits are worth a pixel: with the same points placed, the answer must not change."""
     net = network()
-    net.fine = Always(MEAN_SHAPE / 2.5)
+    net.fine = FineNetworks([Always(MEAN_SHAPE / 2.5)])
     net.coarse = Always(torch.full((68, 2), 0.1))
     images = torch.rand(2, 1, 224, 224)
     with torch.autocast("cpu", torch.bfloat16):
         mixed = net(images)
     assert torch.allclose(mixed, net(images), atol=1e-3)
+
+
+def test_several_fine_networks_answer_apart_in_training_and_with_their_mean_after():
+    section = model_section()
+    section["coarse_to_fine"] |= {"fine_networks": 3, "mirrored_view": False}
+    net = build_network(section, side=224, mean_shape=MEAN_SHAPE)
+    offsets = torch.tensor([-1.0, 0.0, 4.0])
+    net.fine = FineNetworks(Always(MEAN_SHAPE / 2.5 + offset) for offset in offsets)
+    images = torch.rand(2, 1, 224, 224)
+    apart = net.train()(images)
+    assert apart.shape == (2, 4, 68, 2)
+    steps = torch.linalg.vector_norm(apart[:, 2:] - apart[:, 1:2], dim=-1)
+    assert torch.allclose(steps[:, 1], 5 * steps[:, 0], rtol=1e-3)  # 1 and 5 pixels of the cut-out away from the first
+    net.fine = FineNetworks([Always(MEAN_SHAPE / 2.5 + 1), Always(MEAN_SHAPE / 2.5 - 1)])
+    mean = net.eval()(images)
+    net.fine = FineNetworks([Always(MEAN_SHAPE / 2.5)])
+    assert mean.shape == (2, 2, 68, 2)
+    assert torch.allclose(mean, net(images), atol=1e-3)
 
 
 def test_soft_argmax_of_a_peak_is_the_centre_of_its_cell():

@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 from typer.testing import CliRunner
 
-from pipeline import paths, registry, tracking
-from pipeline.checkpoint import load_model, read_description
+from pipeline import KeypointDetector, paths, registry, tracking
 from pipeline.cli import app
-from pipeline.predict import predict_faces
 from tests.test_compare import nme
 from tests.test_tracking import run_track, workspace, write_outputs  # noqa: F401 (fixtures)
 
@@ -75,28 +73,27 @@ def test_models_measured_on_other_frames_do_not_compete(workspace: Path) -> None
     assert "measured on different frames; the alias stays" in done.stderr
 
 
+PICTURES = [np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8) for size in ((301, 199), (64, 91))]
 CHAMPION = """
 import sys, mlflow, numpy as np
 model = mlflow.pyfunc.load_model("models:/facial-keypoints@champion")
-for size in ((300, 200), (64, 90)):
-    picture = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
-    np.save(f"{size[0]}.npy", model.predict(picture))
+for path in sys.argv[1:]:
+    np.save(path, model.predict(np.load(path)[None]))
 """
 
 
-def test_the_champion_takes_raw_pictures_of_any_size_by_its_alias(workspace: Path) -> None:  # noqa: F811
-    import cv2
-
+def test_the_champion_answers_pictures_of_any_size_as_predict_whole(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     register()
     environment = os.environ | {"MLFLOW_TRACKING_URI": tracking.store_uri(), "PYTHONWARNINGS": "ignore"}
-    subprocess.run([sys.executable, "-c", CHAMPION], cwd=workspace, env=environment, check=True, capture_output=True)
-    fitting = read_description(paths.MODEL)["preprocess"]
-    for size in ((300, 200), (64, 90)):
-        picture = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
-        gray = cv2.cvtColor(picture[0], cv2.COLOR_RGB2GRAY)
-        expected = predict_faces(load_model(paths.MODEL), [gray], **fitting)
-        np.testing.assert_allclose(np.load(workspace / f"{size[0]}.npy"), expected, atol=0.01)
+    files = [workspace / f"{index}.npy" for index, _ in enumerate(PICTURES)]
+    for path, picture in zip(files, PICTURES, strict=True):
+        np.save(path, picture)
+    command = [sys.executable, "-P", "-c", CHAMPION, *map(str, files)]
+    subprocess.run(command, cwd=workspace, env=environment, check=True, capture_output=True)
+    detector = KeypointDetector.load(paths.MODEL)
+    for path, picture in zip(files, PICTURES, strict=True):
+        np.testing.assert_allclose(np.load(path)[0], detector.whole(picture).keypoints, atol=0.01)
 
 
 def test_two_runs_of_mlflow_compare_by_name(workspace: Path) -> None:  # noqa: F811

@@ -6,7 +6,7 @@ from benchmarks import report
 from benchmarks.frames import FOLDS, divide
 from benchmarks.leaderboard_figure import leaderboard_figure
 from benchmarks.studies import STUDIES
-from benchmarks.trainings import FOLD_ERRORS, TABLE, Job, is_done
+from benchmarks.trainings import TABLE, Job, is_done
 from pipeline.config import load_params
 from tests.imports import ROOT
 
@@ -59,18 +59,12 @@ def test_the_leaderboard_is_the_mean_over_seeds_with_what_an_entry_costs(tmp_pat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reports").mkdir()
     rows = [("coarse_to_fine", 0, 0.03), ("coarse_to_fine", 1, 0.04), ("resnet18", 0, 0.06)]
-    pd.DataFrame(
-        [
-            {"study": "leaderboard", "entry": entry, "seed": seed, "fold": 0, "digest": "x"}
-            | dict.fromkeys(report.MEASURES, nme)
-            for entry, seed, nme in rows
-        ]
-    ).to_csv(TABLE, index=False)
-    costs = {"parameters": 2e6, "mega_macs": 100.0, "forward_ms_1_thread": 5.0, "training_minutes": 8.0, "step_ms": 1.0}
-    names = pd.DataFrame({"entry": ["coarse_to_fine", "resnet18"], "device": "cpu", "threads": 2})
+    trainings = pd.DataFrame([{"entry": entry} | dict.fromkeys(report.MEASURES, nme) for entry, _, nme in rows])
+    costs = dict.fromkeys(report.COSTS, 8.0) | {"parameters": 2e6}
+    names = pd.DataFrame({"entry": ["coarse_to_fine", "resnet18"]})
     names.assign(**costs).to_csv("reports/costs.csv", index=False)
     (tmp_path / "reports/metrics.json").write_text('{"baseline_mean_shape": {"nme": 0.28}}')
-    board = report.leaderboard()
+    board = report.leaderboard(trainings)
     assert board["entry"].tolist() == ["coarse_to_fine", "resnet18", "mean_shape"]
     assert board["nme"].tolist() == pytest.approx([0.035, 0.06, 0.28])
     assert board["nme_spread"].iloc[0] == pytest.approx(0.01 / 2**0.5)  # of two, over one degree of freedom
@@ -79,24 +73,27 @@ def test_the_leaderboard_is_the_mean_over_seeds_with_what_an_entry_costs(tmp_pat
     assert [text.get_text() for text in figure.axes[0].texts] == ["coarse_to_fine, 2.0 M", "resnet18, 2.0 M"]
 
 
-def test_the_ablation_is_the_change_against_the_default(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "reports").mkdir()
+def test_the_ablation_is_the_change_against_the_default():
     rows = [("the default", 0, 0.04), ("the default", 1, 0.042), ("no occlusion", 0, 0.045), ("no occlusion", 1, 0.043)]
-    table = pd.DataFrame(rows, columns=["entry", "seed", "val_nme"]).assign(study="ablation", fold=0, digest="x")
-    table.to_csv(TABLE, index=False)
-    assert report.ablation().set_index("entry")["change"].to_dict() == pytest.approx(
-        {"the default": 0.0, "no occlusion": 0.003}
-    )
+    table = report.ablation(pd.DataFrame(rows, columns=["entry", "seed", "val_nme"]))
+    assert table.set_index("entry")["change"].to_dict() == pytest.approx({"the default": 0.0, "no occlusion": 0.003})
 
 
-def test_unseen_people_are_pooled_over_the_folds(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "reports").mkdir()
+def test_unseen_people_are_pooled_over_the_folds():
     rows = [(1, "a", 0.02), (1, "a", 0.04), (2, "b", 0.12), (2, "b", 0.02)]
-    pd.DataFrame(rows, columns=["fold", "person", "nme"]).to_csv(FOLD_ERRORS, index=False)
-    pooled = report.unseen_people()
+    pooled = report.unseen_people(pd.DataFrame(rows, columns=["fold", "person", "nme"]))
     assert (pooled["folds"], pooled["people"], pooled["faces"]) == (2, 2, 4)
     assert pooled["nme"] == pytest.approx(0.05)
     assert pooled["failure_rate_08"] == 0.25
     assert pooled["nme_ci95"] == pytest.approx([0.03, 0.07])  # both times the one or both times the other person
+
+
+def test_only_trainings_with_the_parameters_of_today_count(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    TABLE.parent.mkdir()
+    first, *others = STUDIES["leaderboard"]()
+    stale = first.key() | {"digest": "0" * 12}
+    pd.DataFrame([first.key() | {"nme": 0.1}, stale | {"nme": 0.9}]).to_csv(TABLE, index=False)
+    assert report.trainings_of("leaderboard")["nme"].tolist() == [0.1]
+    assert f"{len(others)} of {len(others) + 1} trainings are not done" in capsys.readouterr().out

@@ -17,10 +17,11 @@ from pipeline.checkpoint import load_model, save_model
 from pipeline.errors import DataError, TrackingError
 from pipeline.files import file_sha256
 from pipeline.live_run import training_run
-from pipeline.model_card import CARD
 from pipeline.models import build_network
 from pipeline.predict import predict_faces
+from pipeline.run_record import START_VIEW, describe_experiment, flatten_metrics
 from pipeline.stages import track
+from tests.imports import ROOT
 
 PARAMS = config.load_params()
 TRAIN_PARAMS = config.flatten(PARAMS.train, "train.") | config.flatten(PARAMS.model, "model.")
@@ -82,7 +83,7 @@ def write_outputs(nme: float = 0.0371) -> None:
     paths.HISTORY.write_text("\n".join(["epoch,lr,train_loss,val_loss,val_nme", *rows]) + "\n")
     paths.CED.write_text("nme,model,mean_shape\n0.0,0.0,0.0\n")
     paths.PER_FRAME.write_text("sample_id,nme,known,worst_point\n")
-    CARD.write_text("# Model card\n")
+    paths.MODEL_CARD.write_text("# Model card\n")
     paths.LOCK.write_text("schema: '2.0'\n")
 
 
@@ -165,7 +166,7 @@ def test_epochs_that_the_live_run_missed_are_filled_in(workspace: Path) -> None:
 def test_tracking_twice_changes_nothing(workspace: Path) -> None:
     run_track()
     before = [run.to_dictionary() for run in runs()]
-    CARD.write_text("# Model card\n")
+    paths.MODEL_CARD.write_text("# Model card\n")
     paths.LOCK.write_text("schema: '2.0'\nstages: {}\n")
     run_track()
     assert [run.to_dictionary() for run in runs()] == before
@@ -247,7 +248,19 @@ def test_the_pages_are_served_from_the_store_of_the_workspace(
     _, command, environment = become.call_args.args
     assert f"sqlite:///{workspace}/mlflow.db" in command
     assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
-    assert "http://127.0.0.1:" in capsys.readouterr().out
+    assert "http://127.0.0.1:" in (told := capsys.readouterr().out)
+    assert f"viewStateShareKey={START_VIEW}" in told
+
+
+def test_the_columns_that_the_pages_show_are_there(workspace: Path) -> None:
+    store = tracking.open_store()
+    describe_experiment(store)
+    view = store.client.get_experiment(store.experiment_id).tags[f"mlflow.sharedViewState.{START_VIEW}"]
+    columns = [column.rstrip("`").split(".`") for column in json.loads(view)["selectedColumns"]]
+    params = config.flatten(config.load_params(ROOT / "params.yaml"))
+    measured = flatten_metrics(json.loads((ROOT / "reports/metrics.json").read_text())) | {"val_nme": 0.0}
+    assert {name for kind, name in columns if kind == "params"} <= set(params)
+    assert {name for kind, name in columns if kind == "metrics"} <= set(measured)
 
 
 def test_a_taken_port_is_named_with_the_remedy(workspace: Path) -> None:

@@ -1,5 +1,8 @@
 import json
+import os
+import shutil
 import stat
+import subprocess
 import sys
 
 import cv2
@@ -13,6 +16,12 @@ from pipeline.video import frame_writer, open_video, read_frames
 from tests.discs import disc_detector, disc_face, draw_discs
 
 FPS = 24.0
+PAGE = """<video src="out/film.webm" muted preload="auto"></video><p></p><script>
+const video = document.querySelector("video"), say = () => document.querySelector("p").textContent =
+    `${video.videoWidth}x${video.videoHeight} error=${video.error && video.error.message} t=${video.currentTime}`;
+video.onloadeddata = () => { video.currentTime = 0.5; };
+video.onseeked = video.onerror = say;
+</script>"""
 
 
 def disc_at(frame: int) -> tuple[float, float, float]:
@@ -28,8 +37,8 @@ def write_video(
     writer.release()
 
 
-def predict_video(folder, form: str = "json", overlay: bool = True):
-    job = Job(disc_detector(), folder / "out", form, overlay, smooth=True)
+def predict_video(folder, form: str = "json", overlay: bool = True, container: str | None = None):
+    job = Job(disc_detector(), folder / "out", form, overlay, smooth=True, container=container)
     (folder / "out").mkdir(exist_ok=True)
     return run(job, [Source(folder / "film.mp4", "film")])
 
@@ -43,12 +52,45 @@ def film(tmp_path, monkeypatch):
 
 def test_an_overlay_has_the_frames_and_the_rate_of_its_video(film):
     assert str(predict_video(film)) == "1 face in 1 video"
-    made, given = open_video(film / "out/film.mp4"), open_video(film / "film.mp4")
+    made, given = open_video(film / "out/film.webm"), open_video(film / "film.mp4")
     assert (made.width, made.height, made.fps, made.frames) == (given.width, given.height, FPS, 20)
     last, before = list(read_frames(made))[-1], list(read_frames(given))[-1]
     changed = np.argwhere((np.abs(last.astype(int) - before) > 60).any(-1))
     assert np.abs(changed.mean(0)[::-1] - disc_face(*disc_at(19)).mean(0)).max() < 8
-    assert sorted(path.name for path in (film / "out").iterdir()) == ["film.json", "film.mp4"]
+    assert sorted(path.name for path in (film / "out").iterdir()) == ["film.json", "film.webm"]
+
+
+@pytest.mark.parametrize(("container", "code"), [("webm", "VP80"), ("mp4", "FMP4")])
+def test_a_video_is_in_the_container_that_was_asked_for(film, container, code, capfd):
+    predict_video(film, container=container)
+    capture = cv2.VideoCapture(str(film / f"out/film.{container}"))
+    assert int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode() == code
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 20
+    assert "OpenCV" not in capfd.readouterr().err
+
+
+def test_a_webm_is_one_to_browsers(film):
+    """They go by the first element, which names the kind of Matroska; see https://www.matroska.org/technical."""
+    predict_video(film)
+    content = (film / "out/film.webm").read_bytes()
+    assert content.startswith(bytes.fromhex("1A45DFA3"))
+    assert b"\x42\x82\x84webm" in content[:64]
+    assert b"V_VP8" in content[:1000]
+
+
+def test_a_browser_plays_it(film):
+    """Where Chromium is: it decodes and shows the frame at half a second."""
+    browser = shutil.which("chromium", path=os.defpath)
+    if not browser:
+        pytest.skip("needs chromium")
+    predict_video(film)
+    (film / "page.html").write_text(PAGE)
+    command = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={film / 'profile'}"]
+    command += ["--allow-file-access-from-files", "--virtual-time-budget=20000", "--dump-dom"]
+    done = subprocess.run(
+        [*command, f"file://{film}/page.html"], capture_output=True, text=True, timeout=120, env={"PATH": os.defpath}
+    )
+    assert "<p>320x240 error=null t=0.5</p>" in done.stdout
 
 
 def test_json_has_a_line_a_frame_and_the_points_where_they_are(film):
@@ -73,13 +115,14 @@ def test_csv_and_pts_of_a_video(film):
     assert (len(files), files[-1].name) == (20, "000019.face1.pts")
 
 
-def test_a_video_of_odd_sides_is_written(tmp_path):
+@pytest.mark.parametrize("container", ["mp4", "webm"])
+def test_a_video_of_odd_sides_is_written(tmp_path, container):
     write_video(tmp_path / "odd.avi", size=(97, 131), code="MJPG")
     video = open_video(tmp_path / "odd.avi")
-    with frame_writer(tmp_path / "new.mp4", video) as write:
+    with frame_writer(tmp_path / "new", video, container) as write:
         for frame in read_frames(video):
             write(frame)
-    made = open_video(tmp_path / "new.mp4")
+    made = open_video(tmp_path / f"new.{container}")
     assert (made.width, made.height) == (130, 96)
     assert made.frames == 20
 
@@ -98,7 +141,7 @@ def test_a_video_that_ends_early_is_told_and_what_there_is_is_kept(film, capsys)
     (film / "film.mp4").write_bytes(content)
     assert predict_video(film).skipped == 1
     assert "of 60 frames, which are written" in capsys.readouterr().err
-    assert open_video(film / "out/film.mp4").frames > 5
+    assert open_video(film / "out/film.webm").frames > 5
 
 
 def test_frames_are_read_one_at_a_time(film):
@@ -117,7 +160,8 @@ def ffmpeg(film, monkeypatch):
         script.write_text(
             f"#!{sys.executable}\nimport shutil, sys\narguments = sys.argv[1:]\n"
             f"open({str(film / 'calls')!r}, 'a').write(' '.join(arguments) + '\\n')\n"
-            f"if arguments[arguments.index('-c:a') + 1] in {refused.split()!r}: sys.exit(1)\n"
+            "codecs = [name + arguments[arguments.index(name) + 1] for name in ('-c:v', '-c:a')]\n"
+            f"if set(codecs) & set({refused.split()!r}): sys.exit(1)\n"
             "shutil.copy(arguments[arguments.index('-i') + 1], arguments[-1])\n"
         )
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
@@ -126,12 +170,28 @@ def ffmpeg(film, monkeypatch):
     return install
 
 
-@pytest.mark.parametrize(("refused", "calls"), [("", 1), ("copy", 2), ("copy aac", 2)])
-def test_the_sound_comes_from_the_video_as_it_is_or_encoded_anew_or_not_at_all(film, ffmpeg, refused, calls):
+H264 = "-c:v h264 -pix_fmt yuv420p -movflags +faststart -c:a aac -b:a 192k -f mp4"
+PICTURES_COPIED = "-c:v copy -c:a aac -b:a 192k -f mp4"
+WEBM, WEBM_OPUS = "-c:v copy -c:a copy -f webm", "-c:v copy -c:a libopus -f webm"
+
+
+@pytest.mark.parametrize(
+    ("container", "refused", "tried"),
+    [
+        (None, "", [H264]),
+        (None, "-c:vh264", [H264, PICTURES_COPIED]),
+        (None, "-c:aaac", [H264, PICTURES_COPIED]),
+        ("webm", "", [WEBM]),
+        ("webm", "-c:acopy", [WEBM, WEBM_OPUS]),
+    ],
+)
+def test_ffmpeg_makes_what_browsers_play_or_what_it_can(film, ffmpeg, container, refused, tried):
     ffmpeg(refused)
-    predict_video(film)
+    predict_video(film, container=container)
     lines = (film / "calls").read_text().splitlines()
-    assert len(lines) == calls
-    assert f"-i {film / 'film.mp4'} -map 0:v:0 -map 1:a? -c:v copy -c:a copy" in lines[0]
-    assert open_video(film / "out/film.mp4").frames == 20
-    assert sorted(path.name for path in (film / "out").iterdir()) == ["film.json", "film.mp4"]
+    assert len(lines) == len(tried)
+    for line, expected in zip(lines, tried, strict=True):
+        assert f"-i {film / 'film.mp4'} -map 0:v:0 -map 1:a? {expected}" in line
+    name = f"film.{container or 'mp4'}"
+    assert open_video(film / "out" / name).frames == 20
+    assert sorted(path.name for path in (film / "out").iterdir()) == ["film.json", name]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.commands.predict import Detector, DetectorModel, MinScore, Model, Output, Paths
+from pipeline.commands.predict import Detector, DetectorModel, MinScore, Model, Output, Paths, Video
 
 # Written out so that --help need not load the filters; a test compares it with theirs.
 Name = Literal["sunglasses", "hat", "moustache", "sticker", "blur", "pixelate", "crop", "swap", "mesh"]
@@ -31,6 +31,7 @@ def filter_faces(
     size: Size = None,
     png: Png = None,
     anchors: Anchors = None,
+    video: Video = None,
 ) -> None:
     """Put sunglasses, a hat, a moustache or your own picture on faces; blur, pixelate, crop, swap or mesh them."""
     from pipeline.batch import skipped
@@ -47,7 +48,7 @@ def filter_faces(
     sources, problems = find_sources(path, output)
     for problem in problems:
         skipped(problem)
-    tally = filter_files(Job(found, name, apply, output, every), sources)
+    tally = filter_files(Job(found, name, apply, output, every, video), sources)
     tally.skipped += len(problems)
     typer.echo(f"{tally}, in {output}" if sources else str(tally))
     if tally.skipped:

@@ -19,6 +19,13 @@ MinScore = Annotated[float, typer.Option(min=0, max=1, help="Least score of a fa
 Box = Annotated[list[str], typer.Option(metavar="X,Y,W,H", help="Look here, do not search; may come repeatedly.")]
 Whole = Annotated[bool, typer.Option("--whole", help="A picture shows one face as the dataset's frames do.")]
 Smooth = Annotated[bool, typer.Option(help="Smooth the points of a video over time.")]
+Video = Annotated[
+    Literal["mp4", "webm"] | None,
+    typer.Option(
+        help="Container of videos. Without ffmpeg, mp4 is quicker to write but plays in no browser.",
+        show_default="mp4 where ffmpeg is, else webm",
+    ),
+]
 
 
 def predict(
@@ -33,6 +40,7 @@ def predict(
     box: Box = [],  # noqa: B006 (typer copies it)
     whole: Whole = False,
     smooth: Smooth = True,
+    video: Video = None,
 ) -> None:
     """Find faces and their 68 keypoints in any pictures and videos."""
     from pipeline import batch
@@ -47,7 +55,7 @@ def predict(
     if sources:
         output.mkdir(parents=True, exist_ok=True)
     find = (lambda image: [points.whole(image)]) if whole else (lambda image: points(image, boxes)) if box else None
-    tally = batch.run(batch.Job(points, output, form, overlay, smooth, find), sources)
+    tally = batch.run(batch.Job(points, output, form, overlay, smooth, find, video), sources)
     tally.skipped += len(problems)
     typer.echo(f"{tally}, in {output}" if sources else str(tally))
     if tally.skipped:

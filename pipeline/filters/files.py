@@ -16,7 +16,7 @@ from pipeline.framing import to_gray, windows_of_points
 from pipeline.inputs import Source
 from pipeline.outputs import write_picture
 from pipeline.progress import progress
-from pipeline.video import frame_writer, open_video, read_frames
+from pipeline.video import Container, frame_writer, open_video, read_frames
 
 COVERED_S = 0.5
 """How long before it was found and after it was lost a face of a video stays hidden: longer than between searches."""
@@ -34,10 +34,12 @@ class Job:
     output: Path
     every: bool
     """All faces, or the largest of a picture or frame."""
+    container: Container | None = None
+    """Of videos; None is the one that browsers play."""
 
 
 def filter_files(job: Job, sources: Sequence[Source]) -> Tally:
-    """Write <name>_<filter>.jpg or .mp4 for each source, crops with a number; OSError where it cannot be written.
+    """Write <name>_<filter>.jpg, .mp4 or .webm for each source, crops with a number; OSError where that cannot be.
 
     Nothing but pixels goes over: no place, camera or small preview that an original may carry.
     """
@@ -80,7 +82,7 @@ def _video(job: Job, source: Source) -> int:
     shown: Iterable[tuple[np.ndarray, Collection[Face]]] = ((frame, faces.values()) for frame, faces in followed)
     if job.name in _HIDING:
         shown = lasting(followed, max(1, round(COVERED_S * video.fps)), job.detector)
-    with frame_writer(job.output / f"{source.name}_{job.name}.mp4", video) as write:
+    with frame_writer(job.output / f"{source.name}_{job.name}", video, job.container) as write:
         for frame, faces in shown:
             points = [_points(face) for face in _wanted(job, faces)]
             write(frame if job.name == "swap" and len(points) < 2 else job.apply(frame, points)[0])

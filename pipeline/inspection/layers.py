@@ -60,7 +60,8 @@ def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: 
     def keep(name: str, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if "." not in name:
             shown[name] = inputs[0].clone()
-        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1:
+        maps = isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1
+        if maps and output.shape[-2:] != (POINTS, 2):
             kept.append((name, output.clone()))
 
     def hook(name: str, part: nn.Module) -> torch.utils.hooks.RemovableHandle:

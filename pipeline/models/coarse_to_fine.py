@@ -56,6 +56,7 @@ class CoarseToFine(nn.Module):
         fine_margin_frac: float,
         fine_width: int,
         fine_pyramid: int,
+        fine_networks: int,
         mirrored_view: bool,
         correction_ridge: float,
     ) -> None:
@@ -67,17 +68,20 @@ class CoarseToFine(nn.Module):
         self.register_buffer("correction", torch.zeros(_SHAPE_FEATURES, 2 * POINTS))
         self.mirror_shift = nn.Parameter(torch.zeros(POINTS, 2))
         self.coarse = CoarseNetwork(coarse_px)
-        self.fine = FineNetwork(fine_width, fine_pyramid)
+        self.fine = FineNetworks(FineNetwork(fine_width, fine_pyramid) for _ in range(fine_networks))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 1, S, S) images in 0..1 -> (B, 2, 68, 2) coarse and fine keypoints in crop pixels."""
+        """(B, 1, S, S) images in 0..1 -> (B, E, 68, 2) keypoints in crop pixels: the coarse ones, then the fine ones.
+
+        In training those of every fine network, else their mean.
+        """
         coarse, upright_from_crop, cut_out = self._find(images)
-        placed = self._placed(cut_out)
+        placed = self.fine(standardize(cut_out)) if self.training else self._placed(cut_out)[:, None]
         with torch.autocast(images.device.type, enabled=False):
             if not (self.training or self.draft):
-                placed = self._corrected(placed, upright_from_crop)
-            fine = apply_affine(invert_affine(upright_from_crop), placed)
-            return torch.stack([coarse, fine], 1)
+                placed = self._corrected(placed[:, 0], upright_from_crop)[:, None]
+            fine = apply_affine(invert_affine(upright_from_crop)[:, None], placed)
+            return torch.cat([coarse[:, None], fine], 1)
 
     def _find(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Coarse (B, 68, 2) keypoints, (B, 3, 3) `upright_from_crop` and the (B, 1, P, P) cut-out."""
@@ -89,13 +93,12 @@ class CoarseToFine(nn.Module):
             return coarse, upright_from_crop, warp(images, upright_from_crop, self.fine_px)
 
     def _placed(self, cut_out: Tensor) -> Tensor:
-        """(B, 1, P, P) upright faces -> (B, 68, 2) points in their pixels, the mean over the views once trained."""
-        if self.training or self.draft or not self.mirrored_view:
-            points: Tensor = self.fine(standardize(cut_out))
-            return points
-        straight, mirrored = self.fine(standardize(torch.cat([cut_out, cut_out.flip(-1)]))).unflatten(0, (2, -1))
+        """(B, 1, P, P) upright faces -> (B, 68, 2) points in their pixels: the mean over networks and views."""
+        views = [cut_out] if self.draft or not self.mirrored_view else [cut_out, cut_out.flip(-1)]
+        straight, *mirrored = self.fine(standardize(torch.cat(views))).mean(1).unflatten(0, (len(views), -1))
         with torch.autocast(cut_out.device.type, enabled=False):
-            return torch.lerp(straight, unmirror_keypoints(mirrored, self.fine_px, self.mirror_shift), 0.5)
+            turned_back = [unmirror_keypoints(points, self.fine_px, self.mirror_shift) for points in mirrored]
+            return torch.stack([straight, *turned_back]).mean(0)
 
     def _corrected(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
         return placed + (self._shape_features(placed, upright_from_crop) @ self.correction).view_as(placed)
@@ -192,6 +195,13 @@ class FineNetwork(nn.Module):
         for lateral, level in zip(reversed(self.laterals[:-1]), reversed(levels[:-1]), strict=True):
             top = lateral(level) + functional.interpolate(top, size=level.shape[-2:], mode="nearest")
         return soft_argmax(self.heatmaps(self.smooth(top)), images.shape[-1])
+
+
+class FineNetworks(nn.ModuleList):
+    """(B, 1, P, P) upright faces -> (B, M, 68, 2) keypoints in pixels of the cut-out, of each network."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.stack([network(images) for network in self], 1)
 
 
 def soft_argmax(heatmaps: Tensor, side: int) -> Tensor:

@@ -15,7 +15,7 @@ from pipeline.data import Arrays, load_arrays, read_json, read_keypoints_csv, re
 from pipeline.errors import DataError
 from pipeline.files import whole
 from pipeline.geometry import transform_points
-from pipeline.model_card import CARD, model_card
+from pipeline.model_card import model_card
 from pipeline.progress import progress
 from pipeline.style import save, style
 
@@ -60,7 +60,7 @@ def run(*, preprocess: config.Preprocess, train: config.Train, render: config.Re
     settings = config.flatten_all({"preprocess": preprocess, "train": train})
     sizes = breakdowns.by_size(measured.nme, measured.interocular_px)
     card = model_card(measured.report, read_json(paths.DATASET), read_samples(paths.SAMPLES), settings, sizes)
-    with whole(CARD) as partial:
+    with whole(paths.MODEL_CARD) as partial:
         partial.write_text(card, encoding="utf-8")
 
 

@@ -10,7 +10,6 @@ from pipeline import config, paths
 from pipeline.data import read_json
 from pipeline.errors import DataError
 from pipeline.files import file_sha256
-from pipeline.model_card import CARD
 from pipeline.run_record import RunRecord, flatten_metrics, keep
 from pipeline.tracking import Value, store_uri
 
@@ -64,7 +63,7 @@ def read_record(params: Mapping[str, Value]) -> RunRecord:
 
 def _artifacts() -> dict[Path, str]:
     figures = sorted(paths.FIGURES.glob("*.png"))
-    reports = [paths.METRICS, paths.HISTORY, paths.CED, paths.PER_FRAME, CARD]
+    reports = [paths.METRICS, paths.HISTORY, paths.CED, paths.PER_FRAME, paths.MODEL_CARD]
     return dict.fromkeys(figures, "figures") | dict.fromkeys(reports, "reports")
 
 

@@ -1,0 +1,151 @@
+"""OpenCV's own code for YuNet, run on a small network with the same inputs and outputs, which takes red for faces."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from pipeline.detect import YuNetDetector
+from pipeline.detector import KeypointDetector
+from pipeline.errors import ModelError
+from pipeline.framing import to_gray
+from tests.discs import SIDE, DiscNetwork, disc_face, draw_discs
+
+STRIDES = (8, 16, 32)
+CHANNELS = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
+WIDTH, HEIGHT = 40.0, 48.0
+SURE, UNSURE = 255, 190
+"""Reds that score 1 and 0.75."""
+
+
+def red_finder(path, height: int | str, width: int | str) -> None:
+    """Writes a face_detection_yunet in small: input (1, 3, height, width) BGR 0..255, twelve outputs.
+
+    Each output is (1, rows * columns, channels). Cells of stride 8 whose mean is red get a box of WIDTH x HEIGHT about
+    their middle, others and other strides score 0.
+    """
+    nodes, weights, outputs = [], [], []
+
+    def constant(name: str, value: np.ndarray) -> str:
+        weights.append(numpy_helper.from_array(value, name))
+        return name
+
+    for kind, channels in CHANNELS.items():
+        for stride in STRIDES:
+            name = f"{kind}_{stride}"
+            kernel, bias = head(kind, stride, channels)
+            inputs = ["input", constant(f"{name}_kernel", kernel), constant(f"{name}_bias", bias)]
+            nodes.append(
+                helper.make_node("Conv", inputs, [f"{name}_map"], kernel_shape=[stride] * 2, strides=[stride] * 2)
+            )
+            nodes.append(helper.make_node("Transpose", [f"{name}_map"], [f"{name}_last"], perm=[0, 2, 3, 1]))
+            shape = constant(f"{name}_shape", np.array([1, -1, channels]))
+            nodes.append(helper.make_node("Reshape", [f"{name}_last", shape], [name]))
+            outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, None, channels]))
+    given = helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, height, width])
+    graph = helper.make_graph(nodes, "red", [given], outputs, weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def head(kind: str, stride: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel (channels, 3, stride, stride) and bias (channels,) float32."""
+    kernel, bias = np.zeros((channels, 3, stride, stride), np.float32), np.zeros(channels, np.float32)
+    if kind in ("cls", "obj") and stride == 8:
+        kernel[:] = np.array([-1, -1, 1], np.float32)[:, None, None] / (255 * stride**2)
+    elif kind == "bbox":
+        bias[:] = 0.5, 0.5, np.log(WIDTH / stride), np.log(HEIGHT / stride)
+    return kernel, bias
+
+
+@pytest.fixture(scope="module", params=[(640, 640), ("height", "width")], ids=["2023mar", "2026may"])
+def file(request, tmp_path_factory):
+    """As the files of these months say of their input; OpenCV gives both the size of the picture."""
+    path = tmp_path_factory.mktemp("yunet") / "red.onnx"
+    red_finder(path, *request.param)
+    return path
+
+
+def cell(size: tuple[int, int], row: int, column: int, colour: tuple[int, int, int], side: int = 8) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, black but for one cell."""
+    picture = np.zeros((*size, 3), np.uint8)
+    picture[side * row : side * (row + 1), side * column : side * (column + 1)] = colour
+    return picture
+
+
+def box_about(x: float, y: float, scale: float = 1.0) -> np.ndarray:
+    return scale * np.array([[x - WIDTH / 2, y - HEIGHT / 2, WIDTH, HEIGHT]])
+
+
+@pytest.mark.parametrize("size", [(480, 640), (97, 131), (240, 320)])
+def test_boxes_come_in_pixels_of_pictures_of_any_size(file, size):
+    picture = cell(size, 6, 9, (SURE, 0, 0))
+    np.testing.assert_allclose(YuNetDetector(file)(picture, to_gray(picture)), box_about(76, 52), atol=0.01)
+
+
+def test_one_detector_takes_pictures_of_several_sizes(file):
+    detector = YuNetDetector(file)
+    for size in ((97, 131), (480, 640), (97, 131)):
+        picture = cell(size, 6, 9, (SURE, 0, 0))
+        np.testing.assert_allclose(detector(picture, to_gray(picture)), box_about(76, 52), atol=0.01)
+
+
+def test_boxes_of_a_large_picture_are_in_its_pixels(file):
+    picture = cell((960, 3840), 6, 9, (SURE, 0, 0), side=16)
+    np.testing.assert_allclose(YuNetDetector(file)(picture, to_gray(picture)), box_about(76, 52, scale=2), atol=0.02)
+
+
+def test_a_face_too_large_for_yunet_is_found_in_the_picture_made_small(file):
+    picture = cell((960, 1920), 5, 9, (SURE, 0, 0), side=48)
+    boxes = YuNetDetector(file)(picture, to_gray(picture))
+    assert np.abs(boxes - box_about(76, 44, scale=6)).max(1).min() < 0.1
+
+
+def test_a_face_found_at_both_sizes_is_one_box(file):
+    picture = cell((97, 330), 1, 1, (SURE, 0, 0))
+    np.testing.assert_allclose(YuNetDetector(file)(picture, to_gray(picture)), box_about(12, 12), atol=0.01)
+
+
+def test_the_network_sees_blue_green_red(file):
+    for colour in ((0, 0, 255), (0, 255, 0), (255, 255, 255)):
+        picture = cell((97, 131), 6, 9, colour)
+        assert YuNetDetector(file)(picture, to_gray(picture)).shape == (0, 4)
+
+
+def test_gray_pictures_are_taken(file):
+    gray = np.full((97, 131), 200, np.uint8)
+    assert YuNetDetector(file)(gray, gray).shape == (0, 4)
+
+
+def test_a_face_of_which_yunet_is_not_sure_is_left_to_the_keypoints(file):
+    unsure, nothing = (cell((97, 131), 6, 9, (red, 0, 0)) for red in (UNSURE, 60))
+    assert len(YuNetDetector(file)(unsure, to_gray(unsure))) == 1
+    assert len(YuNetDetector(file)(nothing, to_gray(nothing))) == 0
+
+
+def test_cells_of_one_face_are_one_box(file):
+    picture = cell((97, 131), 6, 9, (SURE, 0, 0)) | cell((97, 131), 6, 10, (SURE, 0, 0))
+    assert len(YuNetDetector(file)(picture, to_gray(picture))) == 1
+    apart = cell((97, 260), 6, 9, (SURE, 0, 0)) | cell((97, 260), 6, 24, (SURE, 0, 0))
+    assert len(YuNetDetector(file)(apart, to_gray(apart))) == 2
+
+
+def test_keypoints_of_a_face_that_yunet_found(file):
+    """A white disc is the face for the network of discs, a red cell in it for YuNet."""
+    picture = draw_discs([(76, 52, 20)])
+    picture[48:56, 72:80] = (SURE, 0, 0)
+    (face,) = KeypointDetector(DiscNetwork(), YuNetDetector(file), size_px=SIDE, fit="pad")(picture)
+    assert np.abs(face.keypoints - disc_face(76, 52, 20)).max() < 4
+
+
+def test_another_network_is_named(tmp_path):
+    node = helper.make_node("Identity", ["input"], ["output"])
+    given, made = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, 8, 8]) for name in ("input", "output"))
+    model = helper.make_model(
+        helper.make_graph([node], "other", [given], [made]), opset_imports=[helper.make_opsetid("", 11)], ir_version=6
+    )
+    onnx.save(model, tmp_path / "other.onnx")
+    picture = cell((97, 131), 0, 0, (SURE, 0, 0))
+    with pytest.raises(ModelError, match=r"other\.onnx does not answer as YuNet does"):
+        YuNetDetector(tmp_path / "other.onnx")(picture, to_gray(picture))
