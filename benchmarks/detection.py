@@ -4,12 +4,14 @@ Takes a split, val unless given: python -m benchmarks.detection test
 """
 
 import sys
-import time
+from functools import partial
+from statistics import median
 
+import cv2
 import numpy as np
 import torch
 
-from benchmarks.timing import compare
+from benchmarks.timing import compare, seconds
 from pipeline import paths
 from pipeline.boxes import boxes_of_points, overlaps
 from pipeline.data import load_arrays, read_keypoints_csv
@@ -77,33 +79,34 @@ def separation(detector: KeypointDetector, frames: Frames) -> None:
 
 
 def speed(detector: KeypointDetector, frames: Frames, threads: int) -> None:
+    """Detector and bare network apart: many faces together, and how long a single one takes."""
     torch.set_num_threads(threads)
-    pictures, boxes = frames.pictures[:SPEED_PICTURES], boxes_of_points(frames.truth)[:SPEED_PICTURES, None]
-    grays = [to_gray(picture) for picture in pictures]
+    cv2.setNumThreads(threads)
+    pictures, boxes = frames.pictures[:SPEED_PICTURES], list(boxes_of_points(frames.truth)[:SPEED_PICTURES, None])
     crops = to_unit(np.zeros((len(pictures), detector.size_px, detector.size_px), np.uint8), detector.device)
 
-    def bare() -> None:
+    def bare(faces: torch.Tensor) -> None:
         with torch.inference_mode():
-            detector.network(crops)
+            detector.network(faces)
 
-    given, network = compare(lambda: detector.many(pictures, list(boxes)), bare, rounds=3)
-    start = time.perf_counter()
-    for picture, gray in zip(pictures, grays, strict=True):
-        detector.find_boxes(picture, gray)
-    search = time.perf_counter() - start
-    alone = sorted(timed(detector, picture) for picture in pictures)[len(pictures) // 2]
+    def search(picture: np.ndarray) -> None:
+        detector.find_boxes(picture, to_gray(picture))
+
+    given, network = compare(lambda: detector.many(pictures, boxes), lambda: bare(crops), rounds=3)
     count = len(pictures)
     print(
-        f"{threads} thread(s): keypoints in known boxes {count / given:.0f} faces/s, {given / network:.2f} times the "
-        f"time of one look of the bare network ({count / network:.0f} faces/s); a face takes three looks; search "
-        f"{1000 * search / count:.1f} ms a frame; one picture with its face {1000 * alone:.1f} ms"
+        f"{threads} thread(s), {count} faces together: bare network, one look, {count / network:.0f} faces/s; keypoints"
     )
-
-
-def timed(detector: KeypointDetector, picture: np.ndarray) -> float:
-    start = time.perf_counter()
-    detector(picture)
-    return time.perf_counter() - start
+    print(
+        f"  in known boxes, three looks, {count / given:.0f} faces/s, {given / network:.2f} times the time of one look"
+    )
+    alone = {
+        "bare network": [seconds(lambda: bare(crops[:1])) for _ in pictures],
+        "keypoints in a known box": [seconds(partial(detector, *pair)) for pair in zip(pictures, boxes, strict=True)],
+        "search for boxes": [seconds(partial(search, picture)) for picture in pictures],
+        "search and keypoints": [seconds(partial(detector, picture)) for picture in pictures],
+    }
+    print("  one alone: " + ", ".join(f"{name} {1000 * median(times):.1f} ms" for name, times in alone.items()))
 
 
 def main() -> None:

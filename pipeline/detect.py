@@ -9,11 +9,16 @@ import numpy as np
 
 from pipeline.boxes import distinct
 from pipeline.errors import DataError, ModelError
+from pipeline.framing import to_gray, turn_matrix, windows_of_boxes
+from pipeline.geometry import transform_points
 
 DetectorName = Literal["haar", "yunet"]
 
 _LONGEST_PX = 1920
 """Larger pictures are searched at this length, in which a face of 24 pixels is still found."""
+_TILTED_LONGEST_PX = 960
+_TILTS_DEG = (-45, 45)
+"""The cascade finds faces up to 25 degrees to either side of these."""
 _YUNET_LONGEST_PX = (320, _LONGEST_PX)
 """YuNet finds faces of about 10 to 300 pixels: a picture is searched at both lengths, so that no face is too large."""
 _YUNET_MIN_SCORE = 0.6
@@ -106,6 +111,27 @@ def box_detector(name: str, file: Path | str | None) -> HaarDetector | YuNetDete
     if file is None:
         raise ModelError("detector yunet needs its ONNX file; name it with --detector-model (detector_model)")
     return YuNetDetector(Path(file))
+
+
+def tilted_windows(find_boxes: HaarDetector | YuNetDetector, image: np.ndarray) -> np.ndarray:
+    """(K, 4) windows that may hold a tilted face, found in an (H, W, 3) RGB or (H, W) gray picture that is turned."""
+    small, scale = _shrunk(image, _TILTED_LONGEST_PX)
+    found = [np.zeros((0, 4))]
+    for turn in _TILTS_DEG:
+        turned_from_small, size = _turned_whole(small.shape, -turn)
+        turned = np.asarray(cv2.warpAffine(small, turned_from_small[:2], size), np.uint8)
+        windows = windows_of_boxes(find_boxes(turned, to_gray(turned)))
+        windows[:, :2] = transform_points(np.linalg.inv(turned_from_small), windows[:, :2])
+        found.append(np.column_stack([windows[:, :3] / scale, np.full(len(windows), turn)]))
+    return np.concatenate(found)
+
+
+def _turned_whole(shape: tuple[int, ...], turn_deg: float) -> tuple[np.ndarray, tuple[int, int]]:
+    """(3, 3) `turned_from_picture` about the middle and the (width, height) that then holds the whole picture."""
+    matrix = turn_matrix(turn_deg)
+    size = np.ceil(np.abs(matrix[:2, :2]) @ shape[1::-1])
+    matrix[:2, 2] = (size - 1) / 2 - matrix[:2, :2] @ ((np.array(shape[1::-1]) - 1) / 2)
+    return matrix, (int(size[0]), int(size[1]))
 
 
 def check_boxes(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

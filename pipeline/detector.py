@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from pipeline.boxes import boxes_of_points, distinct
-from pipeline.detect import DetectorName, HaarDetector, YuNetDetector, box_detector, check_boxes
+from pipeline.detect import DetectorName, HaarDetector, YuNetDetector, box_detector, check_boxes, tilted_windows
 from pipeline.device import best_device
 from pipeline.doubt import doubts_of, scores_of
 from pipeline.errors import DataError, ModelError
@@ -95,17 +95,16 @@ class KeypointDetector:
     def many(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Face]]:
         """The same for several pictures of any sizes; the faces of all go through the network together."""
         grays = [to_gray(_checked(image)) for image in images]
-        if boxes is None:
-            places = [self.find_boxes(image, gray) for image, gray in zip(images, grays, strict=True)]
-        else:
-            places = [check_boxes(given, gray.shape) for given, gray in zip(boxes, grays, strict=True)]
-        owner = np.repeat(np.arange(len(images)), [len(found) for found in places])
-        windows = windows_of_boxes(np.concatenate([np.zeros((0, 4)), *places]))
-        windows = windows_of_points(self.points(grays, owner, windows))  # the face now in its place and at its size
-        points, scores = self.points_and_scores(grays, owner, windows)
-        faces = [make_face(*pair) for pair in zip(points, scores, strict=True)]
-        answers = [[faces[row] for row in np.flatnonzero(owner == index)] for index in range(len(images))]
-        return answers if boxes is not None else [self._found(answer) for answer in answers]
+        if boxes is not None:
+            checked = [check_boxes(given, gray.shape) for given, gray in zip(boxes, grays, strict=True)]
+            return self._faces(grays, [windows_of_boxes(part) for part in checked])
+        found = [self.find_boxes(image, gray) for image, gray in zip(images, grays, strict=True)]
+        answers = self._found(grays, [windows_of_boxes(part) for part in found])
+        empty = [index for index, faces in enumerate(answers) if not faces]
+        tilted = [tilted_windows(self.find_boxes, images[index]) for index in empty]
+        for index, faces in zip(empty, self._found([grays[index] for index in empty], tilted), strict=True):
+            answers[index] = faces
+        return answers
 
     def whole(self, image: np.ndarray) -> Face:
         """The face of a picture that shows one face as the dataset's frames do; the picture is not searched."""
@@ -113,8 +112,21 @@ class KeypointDetector:
         points, doubts = self._points_and_doubts(square[None])
         return make_face(transform_points(np.linalg.inv(crop_from_picture), points[0]), float(scores_of(doubts)[0]))
 
+    def _found(self, grays: Sequence[np.ndarray], windows: Sequence[np.ndarray]) -> list[list[Face]]:
+        """Of the faces in (K, 4) windows of each picture those that score enough, each once, from left to right."""
+        return [self._distinct(faces) for faces in self._faces(grays, windows)]
+
+    def _faces(self, grays: Sequence[np.ndarray], windows: Sequence[np.ndarray]) -> list[list[Face]]:
+        """A face for each of (K, 4) windows of each picture, in their order."""
+        owner = np.repeat(np.arange(len(grays)), [len(part) for part in windows])
+        first = self.points(grays, owner, np.concatenate([np.zeros((0, 4)), *windows]))
+        # Now each face is in its place, at its size and upright.
+        points, scores = self.points_and_scores(grays, owner, windows_of_points(first))
+        faces = [make_face(*pair) for pair in zip(points, scores, strict=True)]
+        return [[faces[row] for row in np.flatnonzero(owner == index)] for index in range(len(grays))]
+
     def points(self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray) -> np.ndarray:
-        """(K, 68, 2) float64 keypoints in pictures, seen through (K, 3) windows of the pictures `owner` (K,)."""
+        """(K, 68, 2) float64 keypoints in pictures, seen through (K, 4) windows of the pictures `owner` (K,)."""
         crops, picture_from_crop = self._cut(grays, owner, windows)
         return transform_points(picture_from_crop, self._estimates(crops)[:, -1])
 
@@ -153,8 +165,7 @@ class KeypointDetector:
             raise ModelError("the model answers points that are no numbers; train again: dvc repro -f train")
         return estimates
 
-    def _found(self, candidates: list[Face]) -> list[Face]:
-        """Those that score enough, each once, from left to right."""
+    def _distinct(self, candidates: list[Face]) -> list[Face]:
         faces = [face for face in candidates if face.score >= self.min_score]
         boxes, scores = np.array([face.box for face in faces]), np.array([face.score for face in faces])
         kept = distinct(boxes.reshape(-1, 4), scores, _SAME_FACE)

@@ -58,7 +58,7 @@ class FaceFollower:
         windows = windows_of_points(np.stack([track.points for track in tracks]))
         points, scores = self._points(gray, windows)
         better = windows_of_points(points)
-        moved = np.abs(better - windows).max(1) > _MOVED_FRAC * windows[:, 2]
+        moved = np.abs(better - windows)[:, :3].max(1) > _MOVED_FRAC * windows[:, 2]
         if moved.any():
             points[moved], scores[moved] = self._points(gray, better[moved])
         kept = distinct(boxes_of_points(points), scores, _SAME_FACE)

@@ -1,18 +1,21 @@
 """Cut faces out of a picture as the network knows them: gray, square, the face in its place and at its size.
 
-A window is (centre x, centre y, side) in pixels of the picture.
+A window is (centre x, centre y, side, turn): pixels of the picture, and degrees by which it is turned clockwise there.
 """
 
 import cv2
 import numpy as np
 
 from pipeline.boxes import boxes_of_points
-from pipeline.geometry import resize_matrix
+from pipeline.geometry import resize_matrix, transform_points
+from pipeline.scheme import REGIONS
 
 FACE_FRAC = 0.37
 """Size of the face (root of the area of the box round its 68 points) over the side of a training frame, on average."""
 FACE_CENTRE = (0.5, 0.542)
 """Where the middle of that box lies in a training frame, on average, as shares of its side."""
+_TILTED_DEG = 25
+"""Up to here the network knows tilted heads, and nothing is lost by turning the picture."""
 
 # libpng's whole-number weights; the shift makes OpenCV round down as libpng does, which reads the training frames.
 _LUMA = np.array([[9797 / 2**15, 19234 / 2**15, 3737 / 2**15, 2**-16 - 0.5]], np.float32)
@@ -24,15 +27,40 @@ def to_gray(image: np.ndarray) -> np.ndarray:
 
 
 def windows_of_points(points: np.ndarray) -> np.ndarray:
-    """(K, 3) windows that show the faces of (K, 68, 2) keypoints as an average training frame would."""
-    return windows_of_boxes(boxes_of_points(points))
+    """(K, 4) windows that show the faces of (K, 68, 2) keypoints as an average training frame would.
+
+    Upright, unless a head is tilted by more than _TILTED_DEG.
+    """
+    turns = _tilts(points)
+    turns[np.abs(turns) < _TILTED_DEG] = 0
+    matrices = turn_matrix(turns)
+    windows = windows_of_boxes(boxes_of_points(transform_points(np.linalg.inv(matrices), points)))
+    windows[:, :2] = transform_points(matrices, windows[:, None, :2])[:, 0]
+    windows[:, 3] = turns
+    return windows
 
 
 def windows_of_boxes(boxes: np.ndarray) -> np.ndarray:
-    """(K, 3) windows for (K, 4) boxes x, y, width, height round the 68 points."""
+    """(K, 4) windows, upright, for (K, 4) boxes x, y, width, height round the 68 points."""
     side = np.sqrt(np.maximum(boxes[:, 2] * boxes[:, 3], 1))[:, None] / FACE_FRAC
     centre = boxes[:, :2] + boxes[:, 2:] / 2 - (np.array(FACE_CENTRE) - 0.5) * side
-    return np.concatenate([centre, side], 1)
+    return np.concatenate([centre, side, np.zeros_like(side)], 1)
+
+
+def turn_matrix(turn_deg: np.ndarray | float) -> np.ndarray:
+    """(..., 3, 3) float64 that turn points about (0, 0), clockwise as seen in a picture, by (...) degrees."""
+    cos, sin = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
+    nought, one = np.zeros_like(cos), np.ones_like(cos)
+    rows = [[cos, -sin, nought], [sin, cos, nought], [nought, nought, one]]
+    return np.stack([np.stack(row, -1) for row in rows], -2)
+
+
+def _tilts(points: np.ndarray) -> np.ndarray:
+    """(K,) degrees clockwise by which heads are tilted: the lines from eye to eye and from the eyes to the mouth."""
+    right, left, mouth = (
+        points[:, list(REGIONS[name])].mean(1) @ (1, 1j) for name in ("right_eye", "left_eye", "mouth")
+    )
+    return np.asarray(np.degrees(np.angle((left - right) - 1j * (mouth - (left + right) / 2))))
 
 
 def cut(gray: np.ndarray, window: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -40,6 +68,8 @@ def cut(gray: np.ndarray, window: np.ndarray, side: int) -> tuple[np.ndarray, np
 
     Only what lies inside the picture is resized, straight from its pixels; beyond its border the border repeats.
     """
+    if window[3]:
+        return _cut_turned(gray, window, side)
     (left, right), (top, bottom) = (
         _inside(middle, window[2], length) for middle, length in zip(window[:2], gray.shape[::-1], strict=True)
     )
@@ -56,6 +86,16 @@ def cut(gray: np.ndarray, window: np.ndarray, side: int) -> tuple[np.ndarray, np
     shift, back = np.eye(3), np.eye(3)
     shift[:2, 2], back[:2, 2] = (at_x, at_y), (-left, -top)
     return np.asarray(square, np.uint8), shift @ resize_matrix(part.shape, (height, width)) @ back
+
+
+def _cut_turned(gray: np.ndarray, window: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same of a turned window: an upright one with room for it is cut, then turned back."""
+    room_side = int(np.ceil(side * np.sqrt(2)))
+    room, room_from_picture = cut(gray, np.array([*window[:2], window[2] * room_side / side, 0]), room_side)
+    crop_from_room = turn_matrix(-window[3])
+    crop_from_room[:2, 2] = (side - 1) / 2 - crop_from_room[:2, :2] @ np.full(2, (room_side - 1) / 2)
+    crop = cv2.warpAffine(room, crop_from_room[:2], (side, side), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(crop, np.uint8), crop_from_room @ room_from_picture
 
 
 def _inside(middle: float, side: float, length: int) -> tuple[int, int]:

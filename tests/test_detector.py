@@ -1,5 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -8,7 +9,7 @@ from pipeline import KeypointDetector
 from pipeline.boxes import distinct, overlaps
 from pipeline.doubt import doubts_of, scores_of
 from pipeline.errors import DataError, ModelError
-from pipeline.framing import FACE_CENTRE, FACE_FRAC, cut, to_gray, windows_of_boxes
+from pipeline.framing import FACE_CENTRE, FACE_FRAC, cut, to_gray, turn_matrix, windows_of_boxes, windows_of_points
 from pipeline.geometry import fit_square, transform_points
 from pipeline.head_turn import head_turn
 from pipeline.predict import predict_faces
@@ -125,8 +126,6 @@ def test_threads_share_a_detector():
 
 def test_gray_is_that_of_the_training_frames():
     """libpng turns RGB to gray with whole numbers and rounds down; the decoder of the frames is the reference."""
-    import cv2
-
     rgb = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
     _, png = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA))
     np.testing.assert_array_equal(to_gray(rgb), cv2.imdecode(png, cv2.IMREAD_GRAYSCALE))
@@ -144,7 +143,7 @@ def test_a_window_shows_the_box_as_a_training_frame_does():
 @pytest.mark.parametrize("window", [(40.0, 30.0, 30.0), (5.0, 3.0, 40.0), (90.0, 79.0, 20.0), (50.0, 40.0, 300.0)])
 def test_a_pixel_of_the_picture_is_where_the_matrix_says(window):
     ramp = np.tile(np.arange(100, dtype=np.uint8), (80, 1))
-    crop, crop_from_picture = cut(ramp, np.array(window), 60)
+    crop, crop_from_picture = cut(ramp, np.array([*window, 0.0]), 60)
     inside = np.argwhere((crop > 4) & (crop < 95))[::7]
     picture = transform_points(np.linalg.inv(crop_from_picture), inside[:, ::-1].astype(float))
     shown = crop[inside[:, 0], inside[:, 1]]
@@ -153,9 +152,44 @@ def test_a_pixel_of_the_picture_is_where_the_matrix_says(window):
     assert np.abs(picture[seen, 0] - shown[seen]).max() <= max(1.0, window[2] / 60)
 
 
+@pytest.mark.parametrize("turn", [-130, -60, -26, 26, 45, 90])
+def test_the_window_of_a_tilted_face_shows_it_upright(turn):
+    about = np.array([150.0, 140.0])
+    tilted = transform_points(turn_matrix(turn), disc_face(0, 0, 25)) + about
+    (window,) = windows_of_points(tilted[None])
+    assert window[3] == pytest.approx(turn)
+    gray = np.full((300, 300), 40, np.uint8)
+    for x, y in tilted[[36, 45]]:
+        cv2.circle(gray, (round(x), round(y)), 4, (250,), cv2.FILLED)
+    crop, crop_from_picture = cut(gray, window, 224)
+    (upright,) = windows_of_points(disc_face(0, 0, 25)[None])
+    _, expected = cut(np.zeros((300, 300), np.uint8), upright + np.array([*about, 0, 0]), 224)
+    shown = transform_points(crop_from_picture, tilted)
+    np.testing.assert_allclose(shown, transform_points(expected, disc_face(*about, 25)), atol=1.5)
+    assert all(crop[round(y), round(x)] > 200 for x, y in shown[[36, 45]])
+
+
+def test_a_window_is_turned_only_for_a_head_that_is_much_tilted():
+    tilted = np.stack([transform_points(turn_matrix(turn), disc_face(0, 0, 25)) for turn in (-24, 0, 24, 26)])
+    assert (windows_of_points(tilted)[:, 3] != 0).tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize("size", [(240, 320), (1200, 1600)])
+def test_a_face_that_is_found_in_the_turned_picture_alone_is_answered_in_pixels_of_the_picture(size):
+    x, y, radius = np.array(DISCS[1]) * size[0] / 240
+    detector = disc_detector()
+    search, upright = detector.find_boxes, draw_discs([(x, y, radius)], size)
+    detector.find_boxes = lambda image, gray: (
+        search(image, gray) if image.shape[0] == image.shape[1] else np.zeros((0, 4))
+    )
+    (face,) = detector(upright)
+    off = [face.keypoints - transform_points(turn_matrix(turn), disc_face(0, 0, radius)) for turn in (-45, 45)]
+    assert min(np.abs(part - (x, y)).max() for part in off) < 0.06 * radius
+
+
 def test_a_window_of_the_whole_picture_is_the_fitted_square():
     gray = np.random.default_rng(1).integers(0, 255, (90, 90), np.uint8)
-    crop, matrix = cut(gray, np.array([44.5, 44.5, 90.0]), 64)
+    crop, matrix = cut(gray, np.array([44.5, 44.5, 90.0, 0.0]), 64)
     square, expected = fit_square(gray, 64, "pad")
     np.testing.assert_array_equal(crop, square)
     np.testing.assert_allclose(matrix, expected, atol=1e-12)

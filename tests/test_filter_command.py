@@ -115,17 +115,48 @@ def test_options_that_do_not_fit_are_told_in_one_line(tmp_path, monkeypatch, arg
     assert told in output
 
 
+def held(seen: dict[int, Face], look) -> list[list[float]]:
+    """Where faces are covered in twelve frames, each the picture of its number, of a face seen in some of them."""
+    frames = [(np.full((4, 4), number), {1: seen[number]} if number in seen else {}) for number in range(12)]
+    shown = list(lasting(frames, 2, look))
+    assert [frame[0, 0] for frame, _ in shown] == list(range(12))
+    return [[face.box[0] for face in faces] for _, faces in shown]
+
+
+def at(x: float, score: float = 1.0) -> Face:
+    return make_face(drawn_face()[1] - drawn_face()[1].min(0) + (x, 0), score)
+
+
+class Blind:
+    """Sees no face."""
+
+    min_score, score = 0.5, 0.1
+
+    def points(self, grays, owner, windows):
+        return at(10 * float(grays[0][0, 0])).keypoints[None]
+
+    def points_and_scores(self, grays, owner, windows):
+        return self.points(grays, owner, windows), np.array([self.score])
+
+
+class Sighted(Blind):
+    """Sees the face at ten times the number of the frame."""
+
+    score = 0.9
+
+
 def test_a_face_lasts_a_little_longer_than_it_is_seen():
-    face = object()
-    seen = [(np.array(number), {7: face} if number in (4, 5) else {}) for number in range(12)]
-    shown = list(lasting(seen, 2))
-    assert [int(frame) for frame, _ in shown] == list(range(12))
-    assert [int(frame) for frame, faces in shown if faces] == [2, 3, 4, 5, 6, 7]
+    covered = held({4: at(1), 5: at(2)}, Blind())
+    assert covered == [[], [], [1], [1], [1], [2], [2], [2], [], [], [], []]
 
 
-def test_a_face_that_comes_back_under_its_number_is_covered_before():
-    seen = [(np.array(number), {1: "face"} if number in (0, 8) else {}) for number in range(12)]
-    assert [int(frame) for frame, faces in lasting(seen, 2) if faces] == [0, 1, 2, 6, 7, 8, 9, 10]
+def test_a_face_that_comes_back_under_its_number_is_covered_where_it_was_and_will_be():
+    covered = held({0: at(1), 2: at(5), 9: at(7)}, Blind())
+    assert covered == [[1], [1, 5], [5], [5], [5], [], [], [7], [7], [7], [7], [7]]
+
+
+def test_a_face_that_is_found_late_is_covered_on_its_way():
+    assert held({5: at(50)}, Sighted())[2:8] == [[], [30], [40], [50], [50], [50]]
 
 
 def test_a_video_is_filtered_frame_by_frame(tmp_path, monkeypatch):

@@ -48,6 +48,19 @@ def test_the_faces_of_a_group_are_found_and_nothing_else(detector, people):
     assert hits.any(1).sum() >= len(found) - max(1, people // 15)
 
 
+def test_a_tilted_head_alone_in_a_picture_is_found(detector):
+    found = 0
+    for seed, tilt in enumerate((-60, -45, -35, 35, 45, 60)):
+        rng = np.random.default_rng(seed)
+        person = replace(random_identity(rng), glasses="none", headwear="none")
+        face, camera = Face(person, pose=Pose(0, 0, tilt)), Camera(200, 150, 0.8)
+        picture, labels = paint_onto(draw_background(rng, (360, 420)), face, camera, Light())
+        faces = detector(take(picture, Capture(noise=0.004, jpeg_quality=92), rng))
+        shared = overlaps(np.array([face.box for face in faces]).reshape(-1, 4), boxes_of_points(labels[None]))
+        found += int((shared > 0.7).any())
+    assert found >= 5
+
+
 def test_people_in_a_video_keep_their_numbers_still_and_in_quick_movement(detector):
     frames, truths = zip(*people_moving(STILL + 30), strict=True)
     truth = np.stack(truths)

@@ -1,17 +1,18 @@
 """Filters on pictures and videos: faces found, filtered, and what comes of it written beside the others."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.batch import Tally, each
-from pipeline.detector import Face, KeypointDetector
+from pipeline.detector import Face, KeypointDetector, make_face
 from pipeline.errors import DataError
 from pipeline.filters.apply import PictureFilter
 from pipeline.follow import FaceFollower
+from pipeline.framing import to_gray, windows_of_points
 from pipeline.inputs import Source
 from pipeline.outputs import write_picture
 from pipeline.progress import progress
@@ -70,37 +71,55 @@ def _video(job: Job, source: Source) -> int:
     video = open_video(source.path)
     follow = FaceFollower(job.detector, video.fps)
     seen: set[int] = set()
+
+    def faces_of(frame: np.ndarray) -> Mapping[int, Face]:
+        faces = follow(frame)
+        seen.update(faces)
+        return faces
+
     frames = progress(read_frames(video), label=source.name, total=video.frames, unit="frames")
-    followed: Iterable[tuple[np.ndarray, Mapping[int, Face]]] = ((frame, follow(frame)) for frame in frames)
+    followed = ((frame, faces_of(frame)) for frame in frames)
+    shown: Iterable[tuple[np.ndarray, Collection[Face]]] = ((frame, faces.values()) for frame, faces in followed)
     if job.name in _HIDING:
-        followed = lasting(followed, max(1, round(COVERED_S * video.fps)))
+        shown = lasting(followed, max(1, round(COVERED_S * video.fps)), job.detector)
     with frame_writer(job.output / f"{source.name}_{job.name}", video, job.container) as write:
-        for frame, faces in followed:
-            seen |= set(faces)
-            points = [_points(face) for face in _wanted(job, faces.values())]
+        for frame, faces in shown:
+            points = [_points(face) for face in _wanted(job, faces)]
             write(frame if job.name == "swap" and len(points) < 2 else job.apply(frame, points)[0])
     return len(seen)
 
 
 def lasting(
-    followed: Iterable[tuple[np.ndarray, Mapping[int, Face]]], reach: int
-) -> Iterator[tuple[np.ndarray, Mapping[int, Face]]]:
-    """The same frames and faces, each face also in `reach` frames before it was first and after it was last seen.
+    followed: Iterable[tuple[np.ndarray, Mapping[int, Face]]], reach: int, look: KeypointDetector
+) -> Iterator[tuple[np.ndarray, list[Face]]]:
+    """The same frames and faces, each face also in `reach` frames before it was found and after it was lost.
 
-    It holds `reach` + 1 frames.
+    After: where it was. Before: where `look` sees it, going back frame by frame, or saw it last. Holds `reach` frames.
     """
-    waiting: deque[tuple[np.ndarray, dict[int, Face]]] = deque()
+    waiting: deque[tuple[np.ndarray, list[Face]]] = deque()
     known: dict[int, tuple[Face, int]] = {}
     for number, (frame, faces) in enumerate(followed):
-        for name in faces.keys() - known.keys():
-            for _, earlier in waiting:
-                earlier[name] = faces[name]
-        known = {name: kept for name, kept in known.items() if number - kept[1] <= reach}
+        for name, face in faces.items():
+            unseen = number - 1 - known[name][1] if name in known else len(waiting)
+            _cover_before(face, list(waiting)[::-1][:unseen], look)
         known |= {name: (face, number) for name, face in faces.items()}
-        waiting.append((frame, {name: face for name, (face, _) in known.items()}))
+        known = {name: kept for name, kept in known.items() if number - kept[1] <= reach}
+        waiting.append((frame, [face for face, _ in known.values()]))
         if len(waiting) > reach:
             yield waiting.popleft()
     yield from waiting
+
+
+def _cover_before(face: Face, earlier: list[tuple[np.ndarray, list[Face]]], look: KeypointDetector) -> None:
+    """Add a face to frames before the one in which it is, the last first."""
+    owner = np.zeros(1, int)
+    for frame, covered in earlier:
+        gray = to_gray(frame)
+        near = look.points([gray], owner, windows_of_points(_points(face)[None]))
+        points, scores = look.points_and_scores([gray], owner, windows_of_points(near))
+        if scores[0] >= look.min_score:
+            face = make_face(points[0], float(scores[0]))
+        covered.append(face)
 
 
 def _wanted(job: Job, faces: Iterable[Face]) -> list[Face]:

@@ -1,0 +1,109 @@
+"""How much of every drawn face a privacy filter hides in a difficult video.
+
+One person moves quickly to and fro and tilts the head; another turns away, comes back, leaves the picture and returns.
+A frame counts where the face is seen: turned by less than SEEN_DEG and at least half in the picture.
+Takes a model, that of the workspace unless given: python -m benchmarks.hiding model.safetensors
+"""
+
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline import KeypointDetector
+from pipeline.detector import Face as FoundFace
+from pipeline.filters.files import COVERED_S, lasting
+from pipeline.filters.outline import cover
+from pipeline.filters.privacy import pixelate
+from pipeline.follow import FaceFollower
+from pipeline.synthetic import (
+    Camera,
+    Capture,
+    Clothes,
+    Expression,
+    Face,
+    Light,
+    Pose,
+    draw_background,
+    paint_onto,
+    random_identity,
+    take,
+)
+
+FPS = 30.0
+FRAMES = 180
+SIZE = (360, 640)
+SEEN_DEG = 60
+ENOUGH = 0.95
+
+
+@dataclass(frozen=True)
+class Moment:
+    picture: np.ndarray
+    """(H, W, 3) uint8 RGB."""
+    seen: list[np.ndarray]
+    """(H, W) bool area of every face that is seen, from the chin to the hairline."""
+
+
+def moments(frames: int = FRAMES, seed: int = 0) -> Iterator[Moment]:
+    rng = np.random.default_rng(seed)
+    ground = draw_background(rng, SIZE)
+    people = [replace(random_identity(rng), glasses="none", headwear="none") for _ in range(2)]
+    for frame in range(frames):
+        picture, seen = ground, []
+        for person, (x, pose) in zip(people, (_quick(frame / FPS), _shy(frame / FPS)), strict=True):
+            if x > SIZE[1] + 80:  # gone
+                continue
+            face = Face(person, Expression(jaw_open=float(max(0, 0.4 * np.sin(frame / 3)))), pose, Clothes())
+            picture, points = paint_onto(picture, face, Camera(x, 150, 0.62), Light())
+            area, whole = cover(points, 1.0, SIZE) > 0.5, cover(points + SIZE[1], 1.0, (3 * SIZE[1], 3 * SIZE[1]))
+            if abs(pose.yaw_deg) < SEEN_DEG and area.sum() > whole.sum() / 2:
+                seen.append(area)
+        yield Moment(take(picture, Capture(noise=0.012, jpeg_quality=85), rng), seen)
+
+
+def _quick(second: float) -> tuple[float, Pose]:
+    """Where along the picture, px, and how the head is held: to and fro once a second, tilting slowly."""
+    swing = float(np.sin(2 * np.pi * second))
+    return 180 + 110 * swing, Pose(30 * float(np.cos(2 * np.pi * second)), 0, 50 * float(np.sin(2.1 * second)))
+
+
+def _shy(second: float) -> tuple[float, Pose]:
+    """Two seconds to turn away and back, two to leave the picture and return, then again."""
+    phase = second % 4
+    if phase < 2:
+        return 470.0, Pose(120 * float(np.sin(np.pi * phase / 2) ** 2))
+    return 470 + 320 * float(np.sin(np.pi * (phase - 2) / 2)), Pose(20 * float(np.sin(np.pi * phase)))
+
+
+def hidden_shares(shown: Iterable[tuple[np.ndarray, Collection[FoundFace]]], truth: list[Moment]) -> np.ndarray:
+    """(F,) shares of the area of every seen face that is hidden."""
+    noise = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)  # which any covering changes
+    shares = []
+    for (_, faces), moment in zip(shown, truth, strict=True):
+        picture = noise
+        for face in faces:
+            picture = pixelate(picture, face.keypoints.astype(np.float64))
+        hidden = (picture != noise).any(-1)
+        shares += [hidden[area].mean() for area in moment.seen]
+    return np.array(shares)
+
+
+def main() -> None:
+    detector = KeypointDetector.load(sys.argv[1] if len(sys.argv) > 1 else None)
+    truth = list(moments())
+    follow = FaceFollower(detector, FPS)
+    followed = [(moment.picture, follow(moment.picture)) for moment in truth]
+    ways: dict[str, Iterable[tuple[np.ndarray, Collection[FoundFace]]]] = {
+        "each frame searched alone": [(moment.picture, detector(moment.picture)) for moment in truth],
+        "followed": [(picture, faces.values()) for picture, faces in followed],
+        "followed and held, as `keypoints filter` does": lasting(followed, round(COVERED_S * FPS), detector),
+    }
+    for name, shown in ways.items():
+        shares = hidden_shares(shown, truth)
+        print(f"{name}: {100 * (shares >= ENOUGH).mean():.1f} % of {len(shares)} seen faces hidden by {ENOUGH:.0%}")
+
+
+if __name__ == "__main__":
+    main()
