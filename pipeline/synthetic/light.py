@@ -67,6 +67,8 @@ def shadow_map(points: np.ndarray, light: Light) -> tuple[np.ndarray, np.ndarray
 
 def lit_share(position: np.ndarray, shadows: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
     """(N,) share of the key light that reaches each of (N, 3) points."""
+    if not len(position):  # of which OpenCV would make None
+        return np.ones(0, np.float32)
     depth, axes, origin = shadows
     seen = cv2.transform(position[None], axes)[0]
     place = (seen[:, :2] - origin) / _CELL_MM - 0.5
