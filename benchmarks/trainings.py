@@ -19,10 +19,12 @@ import numpy as np
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
+from ruamel.yaml import YAML
 
 from benchmarks.frames import Frames, divide, load_frames
-from pipeline import metrics
+from pipeline import metrics, paths
 from pipeline.augment import Augmentation
+from pipeline.checkpoint import load_model
 from pipeline.config import Params
 from pipeline.device import best_device
 from pipeline.models import build_network, count_parameters
@@ -80,7 +82,7 @@ def run_all(jobs: Iterable[Job], frames: Frames) -> None:
 def train_and_measure(job: Job, frames: Frames) -> None:
     device = best_device()
     train_rows, val_rows, test_rows = divide(frames.samples, job.fold)
-    network = train_network(job.params, frames.faces(train_rows, device))
+    network = committed_model(job) or train_network(job.params, frames.faces(train_rows, device))
     errors = frames.errors(predict_crops(network, frames.images[test_rows]), test_rows)
     val_nme = validate(network, frames.faces(val_rows, device), _recipe(job.params))[1]
     tested = frames.samples[test_rows]
@@ -98,6 +100,17 @@ def train_and_measure(job: Job, frames: Frames) -> None:
         faces = tested[["sample_id", "person"]].assign(nme=errors, fold=job.fold, digest=job.key()["digest"])
         _append(FOLD_ERRORS, faces)
     _append(TABLE, pd.DataFrame([job.key() | row]))
+
+
+def committed_model(job: Job) -> torch.nn.Module | None:
+    """The pipeline's own model, where by dvc.lock it is what the job would train."""
+    if job.fold or not (paths.LOCK.exists() and paths.MODEL.exists()):
+        return None
+    stages = YAML(typ="safe").load(paths.LOCK)["stages"]
+    locked = {name: stages[name]["params"][paths.PARAMS.as_posix()] for name in ("split", "preprocess", "train")}
+    asked = job.params.model_dump()
+    same = all(asked[section] == values for sections in locked.values() for section, values in sections.items())
+    return load_model(paths.MODEL).to(best_device()) if same else None
 
 
 def train_network(params: Params, train: Faces) -> torch.nn.Module:

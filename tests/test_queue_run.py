@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.config import flatten, load_params
 from pipeline.dvc_queue import put, work_off
+from pipeline.recipe import write_values
 from pipeline.results import commit_of
 from tests.checkout import Checkout
 
@@ -61,3 +62,17 @@ def check_complete(checkout: Checkout, experiment: str, run: str) -> None:
     assert {"metrics.json", "history.csv", "faces.png", "ced.png", "model_card.md", "dvc.lock"} <= names
     models = checkout.mlflow(f"select status from logged_models where source_run_id = '{run}'")
     assert len(models) == 1
+
+
+def test_an_experiment_in_a_folder_of_its_own_has_the_bytes_of_the_workspace(fresh: Checkout) -> None:
+    fresh.run("dvc", "exp", "run", "--temp", "--name", "apart", "-S", "train.seed=9")
+    apart = fresh.run("git", "show", f"{commit_of('apart')}:dvc.lock")
+    path = fresh.folder / "params.yaml"
+    before = path.read_text()
+    write_values({"train.seed": 9}, path)
+    fresh.run("dvc", "repro", "--force", "--single-item", "train")
+    fresh.run("dvc", "repro", "--force", "--single-item", "evaluate")
+    fresh.run("dvc", "repro")
+    assert (fresh.folder / "dvc.lock").read_text() == apart
+    path.write_text(before)
+    fresh.run("dvc", "repro")

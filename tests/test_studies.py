@@ -1,12 +1,16 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from benchmarks import report
+from benchmarks import report, trainings
 from benchmarks.frames import FOLDS, divide
 from benchmarks.leaderboard_figure import leaderboard_figure
 from benchmarks.studies import STUDIES
-from benchmarks.trainings import TABLE, Job, is_done
+from benchmarks.trainings import TABLE, Job, committed_model, is_done
+from pipeline import paths
 from pipeline.config import load_params
 from tests.imports import ROOT
 
@@ -97,3 +101,20 @@ def test_only_trainings_with_the_parameters_of_today_count(tmp_path, monkeypatch
     pd.DataFrame([first.key() | {"nme": 0.1}, stale | {"nme": 0.9}]).to_csv(TABLE, index=False)
     assert report.trainings_of("leaderboard")["nme"].tolist() == [0.1]
     assert f"{len(others)} of {len(others) + 1} trainings are not done" in capsys.readouterr().out
+
+
+def test_the_pipelines_own_model_is_not_trained_again(tmp_path, monkeypatch):
+    params = load_params(ROOT / "params.yaml")
+    asked = params.model_dump()
+    stages = {"split": ["split"], "preprocess": ["preprocess"], "train": ["preprocess", "model", "augment", "train"]}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(trainings, "load_model", lambda _: torch.nn.Identity())
+    assert committed_model(Job("a", "b", params)) is None
+    lock = {name: {"params": {"params.yaml": {key: asked[key] for key in keys}}} for name, keys in stages.items()}
+    (tmp_path / "dvc.lock").write_text(json.dumps({"stages": lock}))
+    paths.MODEL.parent.mkdir(parents=True)
+    paths.MODEL.touch()
+    assert committed_model(Job("a", "b", params)) is not None
+    other = params.model_copy(update={"train": params.train.model_copy(update={"seed": 7})})
+    assert committed_model(Job("a", "b", other)) is None
+    assert committed_model(Job("a", "b", params, fold=1)) is None
