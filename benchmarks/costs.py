@@ -24,7 +24,7 @@ from pipeline.stages.train import labelled_faces
 from pipeline.trainer import Faces, Recipe, Training
 
 TABLE = Path("reports/costs.csv")
-_STEPS = 8
+_STEPS = 4
 _REPEATS = {1: 30, 64: 5}
 """Faces in a forward pass -> how often it is timed."""
 _MATRIX = 4096
@@ -73,9 +73,9 @@ def step_flops(network: torch.nn.Module, images: torch.Tensor) -> int:
     return counter.get_total_flops()
 
 
-def peak_flops(device: torch.device) -> float:
-    """Arithmetic a second of one large matrix product in the precision of training: what the machine can do."""
-    with mixed_precision(device):
+def peak_flops(device: torch.device, precision: str) -> float:
+    """Arithmetic a second of one large matrix product in a precision of training: what the machine can do."""
+    with mixed_precision(device, precision):
         matrix = torch.rand(_MATRIX, _MATRIX, device=device)
         matrix = matrix.to(torch.bfloat16) if torch.is_autocast_enabled(device.type) else matrix
         return 2 * _MATRIX**3 / min(seconds(lambda: (matrix @ matrix)[0, 0].item()) for _ in range(5))
@@ -108,11 +108,13 @@ def measure(name: str, params: Params, faces: Faces, peak: float) -> dict[str, o
 
 def main() -> None:
     faces = labelled_faces(paths.PROCESSED / "train", load_params().preprocess.size_px, best_device())
-    peak = peak_flops(faces.images.device)
-    print(f"a matrix product: {peak / 1e9:.0f} GFLOP/s", flush=True)
+    peaks = {precision: peak_flops(faces.images.device, precision) for precision in ("mixed", "float32")}
+    print(
+        *(f"a matrix product, {name}: {peak / 1e9:.0f} GFLOP/s" for name, peak in peaks.items()), sep="\n", flush=True
+    )
     rows = []
     for name, params in entries():
-        rows.append(measure(name, params, faces, peak))
+        rows.append(measure(name, params, faces, peaks[params.train.precision]))
         print(rows[-1], flush=True)
     pd.DataFrame(rows).to_csv(TABLE, index=False, lineterminator="\n")
 

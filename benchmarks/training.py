@@ -30,7 +30,7 @@ def main() -> None:
     def bare() -> None:
         network.train()
         for _ in range(STEPS):
-            with mixed_precision(device):
+            with mixed_precision(device, recipe.precision):
                 estimates = network(images)
             torch.autograd.backward(
                 keypoint_loss(params.train.loss, params.train.loss_unit, estimates.float(), keypoints)

@@ -81,6 +81,7 @@ class Augment(Section):
 class Train(Section):
     epochs: Annotated[int, Ge(1), Le(10_000)]
     batch_size: Annotated[int, Ge(1), Le(4096)]
+    precision: Literal["mixed", "float32"]
     loss: Literal["l1", "smooth_l1", "mse", "wing"]
     loss_unit: Literal["face_size", "50_px"]
     optimizer: Literal["muon", "adamw"]

@@ -9,12 +9,13 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
-    """bfloat16 autocast for training on CUDA and on processors that compute with it natively, else float32.
+def mixed_precision(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """For `mixed`, bfloat16 autocast on CUDA and on processors that compute with it natively; else float32.
 
     Prediction never uses it, so that a model gives the same points everywhere, up to rounding.
     """
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or cpu_has_bfloat16())
+    native = device.type == "cuda" or cpu_has_bfloat16()
+    return torch.autocast(device.type, torch.bfloat16, enabled=native and precision == "mixed")
 
 
 def cpu_has_bfloat16() -> bool:

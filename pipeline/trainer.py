@@ -35,6 +35,7 @@ class Recipe:
 
     epochs: int
     batch_size: int
+    precision: str
     loss: str
     loss_unit: str
     optimizer: str
@@ -174,7 +175,7 @@ class Training:
         self.set_rate()
         images, keypoints = augment(images, keypoints, self.amounts, self.generator, self._learned_shift())
         self.network.train()
-        with mixed_precision(images.device):
+        with mixed_precision(images.device, self.recipe.precision):
             estimates = self.network(images)
         loss = keypoint_loss(self.recipe.loss, self.recipe.loss_unit, estimates.float(), keypoints)
         self.optimizer.zero_grad(set_to_none=True)

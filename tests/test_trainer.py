@@ -13,6 +13,7 @@ from tests.test_augment import NOTHING
 RECIPE = Recipe(
     epochs=2,
     batch_size=4,
+    precision="mixed",
     loss="l1",
     loss_unit="face_size",
     optimizer="muon",

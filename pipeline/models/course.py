@@ -21,7 +21,7 @@ class Layers:
     hidden: tuple[int, ...]
     hidden_dropout: tuple[float, ...]
     convolution_dropout: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
-    batch_norm: bool = False
+    batch_norm: bool = False  # after every layer but the last
     elu: bool = False  # and Glorot initialization, last hidden layer linear; else ReLU as PyTorch initializes it
 
 
@@ -89,20 +89,19 @@ def _convolutions(layers: Layers) -> list[nn.Module]:
         if layers.elu:
             modules += [convolution, nn.ELU(inplace=True), nn.MaxPool2d(2)]
         else:  # to pool first gives the same values as after the rising ReLU, for a quarter of its work
-            modules += [convolution, nn.MaxPool2d(2), *_norm(layers, outputs), nn.ReLU(inplace=True)]
+            norm = [nn.BatchNorm2d(outputs)] if layers.batch_norm else []
+            modules += [convolution, nn.MaxPool2d(2), *norm, nn.ReLU(inplace=True)]
         modules += [nn.Dropout(dropout)] if dropout else []
         inputs = outputs
     return modules
-
-
-def _norm(layers: Layers, channels: int) -> list[nn.Module]:
-    return [nn.BatchNorm2d(channels)] if layers.batch_norm else []
 
 
 def _hidden_layers(layers: Layers, inputs: int) -> list[nn.Module]:
     modules: list[nn.Module] = []
     for index, (outputs, dropout) in enumerate(zip(layers.hidden, layers.hidden_dropout, strict=True)):
         modules.append(nn.Linear(inputs, outputs))
+        if layers.batch_norm:
+            modules.append(nn.BatchNorm1d(outputs))
         if layers.elu and index < len(layers.hidden) - 1:
             modules.append(nn.ELU(inplace=True))
         if not layers.elu:
