@@ -59,8 +59,9 @@ def _from_mlflow(uri: str, folder: Path) -> Path:
         import mlflow
 
         try:
-            mlflow.set_tracking_uri(store_uri())
-            brought = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder)))
+            store = store_uri()
+            places = {"tracking_uri": store, "registry_uri": store}  # for this call: the process keeps its own
+            brought = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder), **places))
         except Exception as error:  # in the types of whatever store it uses
             raise ModelError(
                 f"{uri} cannot be had from MLflow at {store_uri()} ({gist(error)}); list the runs with: keypoints ui"

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from pipeline import tracking
@@ -13,6 +15,7 @@ def test_a_model_of_a_run_is_brought_from_mlflow(workspace, tmp_path):
     brought = locate_model(f"runs:/{run.info.run_id}/model", tmp_path / "here")
     assert brought.read_bytes() == b"weights"
     assert tmp_path / "here" in brought.parents
+    assert "MLFLOW_TRACKING_URI" not in os.environ  # a program that asks for a model may have a store of its own
 
 
 def test_a_run_that_is_not_there_is_one_line(workspace):

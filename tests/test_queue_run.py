@@ -1,6 +1,7 @@
 """Several workers of DVC's queue on a fresh MLflow store, with the whole pipeline."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def fresh(built: Checkout, monkeypatch: pytest.MonkeyPatch) -> Checkout:
         store.unlink()
     shutil.rmtree(built.folder / "mlartifacts")
     monkeypatch.chdir(built.folder)
+    for name in [name for name in os.environ if name.startswith(("DVC_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
     for name, value in built.environment.items():
         monkeypatch.setenv(name, value)
     return built

@@ -21,6 +21,7 @@ WORDS = {
     "preprocess.fit": "stretch",
     "model.name": "resnet18",
     "model.weights": "pretrained",
+    "train.precision": "float32",
     "train.loss": "mse",
     "train.loss_unit": "50_px",
     "train.optimizer": "adamw",
