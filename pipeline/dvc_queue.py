@@ -56,7 +56,7 @@ def work_off(names: list[str], jobs: int, on_done: Callable[[str, str], None]) -
         if len(ended) == len(names):
             return ended
         if idle > _IDLE_POLLS:
-            _dvc("queue", "start", "--jobs", str(jobs))
+            _start_workers(jobs)
             idle = 0
         time.sleep(_POLL_S)
 
@@ -66,6 +66,13 @@ def result_of(name: str, settings: Mapping[str, str]) -> dict[str, object]:
     results = find_results(name)
     history = pd.read_csv(io.BytesIO(results.read(paths.HISTORY)))
     return {**settings, "name": name, "val_nme": history["val_nme"].iloc[-1], "test_nme": results.metrics["test.nme"]}
+
+
+def _start_workers(jobs: int) -> None:
+    """Without pipes: a worker holds them open for as long as it lives, and some do not end when the queue is empty."""
+    command = [sys.executable, "-m", "dvc", "queue", "start", "--jobs", str(jobs)]
+    nowhere = subprocess.DEVNULL
+    subprocess.run(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False)
 
 
 def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
