@@ -2,17 +2,17 @@
 
 import os
 import socket
-import sys
 
 from pipeline import tracking
 from pipeline.errors import TrackingError
+from pipeline.paths import workspace_root
 from pipeline.run_record import START_VIEW, describe_experiment
 
 HOST = "127.0.0.1"
 
 
 def serve(port: int) -> None:
-    """Become MLflow's server on `port` of this machine, until Ctrl+C; the store is made if it is not there.
+    """Be MLflow's server on `port` of this machine, until Ctrl+C; the store is made if it is not there.
 
     Where MLFLOW_TRACKING_URI names a server, only tells its address. Raises TrackingError.
     """
@@ -27,14 +27,26 @@ def serve(port: int) -> None:
     # Without the workflow, MLflow shows its pages for language models.
     view = f"workflowType=machine_learning&viewStateShareKey={START_VIEW}"
     page = f"http://{HOST}:{port}/#/experiments/{store.experiment_id}/runs?{view}"
-    print(f"Up in a few seconds: {page} (Ctrl+C ends it)", flush=True)
-    # As it comes, MLflow starts fifteen processes and takes four times as long.
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
-    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--backend-store-uri", uri]
-    command += ["--host", HOST, "--port", str(port), "--uvicorn-opts", "--log-level warning"]
-    with open(os.devnull, "w") as nowhere:  # MLflow's remarks on its own settings
-        os.dup2(nowhere.fileno(), 1)
-    os.execve(sys.executable, command, environment)
+    print(f"Up in a moment: {page} (Ctrl+C ends it)", flush=True)
+    _run_server(uri, port)
+
+
+def _run_server(uri: str, port: int) -> None:
+    """MLflow's application in this process: `mlflow ui` would import MLflow twice more before it answers."""
+    from mlflow.server import constants
+
+    os.environ |= {
+        constants.BACKEND_STORE_URI_ENV_VAR: uri,
+        constants.REGISTRY_STORE_URI_ENV_VAR: uri,
+        constants.ARTIFACT_ROOT_ENV_VAR: "mlflow-artifacts:/",
+        constants.ARTIFACTS_DESTINATION_ENV_VAR: (workspace_root().resolve() / "mlartifacts").as_uri(),
+        constants.SERVE_ARTIFACTS_ENV_VAR: "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    import uvicorn
+
+    with tracking.quiet():
+        uvicorn.run("mlflow.server.fastapi_app:app", host=HOST, port=port, log_level="warning")
 
 
 def _refuse_taken(port: int) -> None:

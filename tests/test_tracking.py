@@ -1,9 +1,13 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -238,18 +242,32 @@ def test_the_commit_is_dirty_only_when_what_the_run_does_not_keep_has_changed(wo
     assert len(newer.data.tags["git_commit"]) == 40
 
 
-def test_the_pages_are_served_from_the_store_of_the_workspace(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    become = Mock()
-    monkeypatch.setattr("os.execve", become)
-    monkeypatch.setattr("os.dup2", Mock())
-    ui.serve(5000 + os.getpid() % 1000)
-    _, command, environment = become.call_args.args
-    assert f"sqlite:///{workspace}/mlflow.db" in command
-    assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
-    assert "http://127.0.0.1:" in (told := capsys.readouterr().out)
-    assert f"viewStateShareKey={START_VIEW}" in told
+def test_the_pages_are_served_from_the_store_of_the_workspace(workspace: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "pipeline", "ui", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        try:
+            assert f"http://127.0.0.1:{port}/" in (told := server.stdout.readline())
+            assert f"viewStateShareKey={START_VIEW}" in told
+            assert "<title>MLflow" in answer(server, f"http://127.0.0.1:{port}/")
+            found = answer(server, f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/experiments/search?max_results=9")
+        finally:
+            server.send_signal(signal.SIGINT)
+        served = next(e for e in json.loads(found)["experiments"] if e["name"] == tracking.EXPERIMENT)
+        assert served["artifact_location"] == (workspace / "mlartifacts").as_uri()
+        assert server.stdout.read() == ""  # neither warnings when it starts nor a traceback when it ends
+    assert server.returncode in (0, 130)
+
+
+def answer(server: "subprocess.Popen[str]", url: str) -> str:
+    """What a server answers that may still be starting."""
+    while server.poll() is None:
+        with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(url, timeout=60) as response:
+            return response.read().decode()
+        time.sleep(0.1)
+    raise AssertionError("the server has ended")
 
 
 def test_the_columns_that_the_pages_show_are_there(workspace: Path) -> None:
