@@ -1,6 +1,7 @@
 """Two files that DVC does not write in one go: killed while at it, it could not read them again."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,18 @@ def mend() -> None:
     from dvc.dvcfile import LOCK_FILE, Lockfile
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
+    from dvc.utils.serialize import ParseError
+    from dvc.utils.strictyaml import YAMLValidationError
 
-    try:
-        with Repo() as repo:
-            _mend_process_list(repo)
+    with suppress(DvcException), Repo() as repo:  # what else is wrong, `dvc repro` says
+        _mend_process_list(repo)
+        try:
             Lockfile(repo, LOCK_FILE).load()
-    except DvcException:
-        path = Path(LOCK_FILE)
-        if path.is_file():
+        except (ParseError, YAMLValidationError):
+            path = Path(repo.root_dir, LOCK_FILE)
             aside = path.replace(path.with_name(f"{path.name}.damaged"))
-            print(f"warning: {path} is damaged and was set aside as {aside}; it is made again", file=sys.stderr)
+            told = f"warning: {path.name} is damaged and was set aside as {aside.name}; it is made again"
+            print(told, file=sys.stderr)
 
 
 def _mend_process_list(repo: Any) -> None:

@@ -2,8 +2,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from dvc.lock import LockError
+
+from pipeline.dvc_repair import mend
 
 REPOSITORY = Path(__file__).parents[1]
 FETCH = """
@@ -121,6 +125,16 @@ def test_a_lock_file_cut_short_by_a_kill_is_made_again_without_a_rerun(project: 
     assert "Running stage" not in again.stdout
     assert lock.read_bytes() == whole
     assert frame(project) == "real"
+
+
+def test_a_lock_file_stays_where_another_process_of_dvc_holds_its_list(project: Path, monkeypatch) -> None:
+    repro(project, "../mirror")
+    whole = (project / "dvc.lock").read_bytes()
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("dvc.rwlock._edit_rwlock", Mock(side_effect=LockError("held")))
+    mend()
+    assert (project / "dvc.lock").read_bytes() == whole
+    assert not (project / "dvc.lock.damaged").exists()
 
 
 @pytest.mark.parametrize("left", ["", '{"read": ', "[]"])
