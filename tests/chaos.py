@@ -20,8 +20,7 @@ import psutil
 import yaml
 
 from pipeline.cli import STAGES
-from pipeline.files import file_sha256
-from tests.checkout import Checkout
+from tests.checkout import Checkout, differing, end
 
 EPOCHS = 8
 PATIENCE_S = 60  # in which the processes that a killed stage had started must end
@@ -131,16 +130,6 @@ def forget(checkout: Checkout, stage: str) -> None:
     shutil.rmtree(checkout.folder / ".dvc" / "cache" / "runs", ignore_errors=True)
 
 
-def results(checkout: Checkout) -> dict[str, str]:
-    """SHA-256 of every file that the pipeline makes."""
-    folders = [checkout.folder / name for name in ("data", "reports")]
-    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    return {
-        path.relative_to(checkout.folder).as_posix(): file_sha256(path)
-        for path in [checkout.folder / "dvc.lock", *files]
-    }
-
-
 def recorded(checkout: Checkout) -> tuple[list[tuple], list[tuple]]:
     """Names and states of the MLflow runs, and how often each point of each curve is there."""
     runs = checkout.mlflow("select name, status from runs where lifecycle_stage = 'active' order by name, status")
@@ -153,15 +142,15 @@ def recorded(checkout: Checkout) -> tuple[list[tuple], list[tuple]]:
 
 def report(calm: Checkout, shaken: Checkout, kills: Counter[str]) -> bool:
     """Tell what differs; whether nothing does."""
-    one, other = results(calm), results(shaken)
-    differing = sorted(name for name in one | other if one.get(name) != other.get(name))
+    one, other = (checkout.digests("dvc.lock", "data", "reports") for checkout in (calm, shaken))
+    unlike = differing(one, other)
     left = list((shaken.folder / ".checkpoints" / "train").glob("*"))
     (runs, points), (shaken_runs, shaken_points) = recorded(calm), recorded(shaken)
     print(f"{kills.total()} kills: " + ", ".join(f"{kills[stage]} in {stage}" for stage in STAGES))
-    print(f"dvc.lock and {len(one) - 1} files: " + (f"DIFFERENT: {', '.join(differing)}" if differing else "identical"))
+    print(f"dvc.lock and {len(one) - 1} files: " + (f"DIFFERENT: {', '.join(unlike)}" if unlike else "identical"))
     print(f"MLflow runs: {shaken_runs}, points " + ("identical" if points == shaken_points else "DIFFERENT"))
     print(f"checkpoints left: {len(left)}")
-    return not differing and not left and runs == shaken_runs and points == shaken_points
+    return not unlike and not left and runs == shaken_runs and points == shaken_points
 
 
 def main() -> int:
@@ -179,11 +168,7 @@ def main() -> int:
     kills = torment(shaken, seconds, options.kills, random.Random(options.seed))
     good = report(calm, shaken, kills)
     print(f"{time.monotonic() - start:.0f} s in all")
-    if not good:
-        print(f"both builds are kept in {folder}")
-        return 1
-    shutil.rmtree(folder)
-    return 0
+    return end(folder, good=good)
 
 
 if __name__ == "__main__":

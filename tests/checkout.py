@@ -9,6 +9,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from pipeline.files import file_sha256
 from pipeline.recipe import write_values
 from tests.imports import ROOT
 
@@ -80,10 +81,29 @@ class Checkout:
             text=True,
         )
 
+    def digests(self, *places: str) -> dict[str, str]:
+        """Name and SHA-256 of every file that is one of `places` or lies below one."""
+        files = [path for place in places for path in [self.folder / place, *(self.folder / place).rglob("*")]]
+        return {path.relative_to(self.folder).as_posix(): file_sha256(path) for path in files if path.is_file()}
+
     def mlflow(self, query: str) -> list[tuple]:
         """Rows of the embedded MLflow store."""
         with closing(sqlite3.connect(self.folder / "mlflow.db")) as store:
             return store.execute(query).fetchall()
+
+
+def differing(one: dict[str, str], other: dict[str, str]) -> list[str]:
+    """Names that do not stand for the same in both."""
+    return sorted(name for name in one | other if one.get(name) != other.get(name))
+
+
+def end(folder: Path, *, good: bool) -> int:
+    """Remove the folder of the builds, or tell where they are kept to be looked at; the exit status."""
+    if good:
+        shutil.rmtree(folder)
+    else:
+        print(f"both builds are kept in {folder}")
+    return 0 if good else 1
 
 
 def report(checkout: Checkout) -> dict:

@@ -5,7 +5,6 @@ hash seed, terminal and number of cores, and compares what each stage made. Ends
 """
 
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -15,8 +14,7 @@ from typing import Any
 import yaml
 
 from pipeline.cli import STAGES
-from pipeline.files import file_sha256
-from tests.checkout import Checkout
+from tests.checkout import Checkout, differing, end
 
 EPOCHS = 4
 ENVIRONMENTS = {
@@ -40,9 +38,7 @@ def build(folder: Path, settings: dict[str, str], cores: set[int]) -> Checkout:
 
 def made(checkout: Checkout, stage: dict[str, Any]) -> dict[str, str]:
     """Name and SHA-256 of every file among the outputs of a stage of dvc.lock."""
-    places = [checkout.folder / output["path"] for output in stage.get("outs", [])]
-    files = [path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*")))]
-    return {path.relative_to(checkout.folder).as_posix(): file_sha256(path) for path in files if path.is_file()}
+    return checkout.digests(*(output["path"] for output in stage.get("outs", [])))
 
 
 def compare(one: Checkout, other: Checkout) -> bool:
@@ -51,10 +47,10 @@ def compare(one: Checkout, other: Checkout) -> bool:
     same = True
     for name in STAGES:
         files, others = made(one, locks[0][name]), made(other, locks[1][name])
-        differing = sorted(path for path in files | others if files.get(path) != others.get(path))
-        told = f"DIFFERENT: {', '.join(differing)}" if differing else f"{len(files)} files identical"
-        print(f"{name:10} {told if files or differing else 'makes no file'}")
-        same &= not differing
+        unlike = differing(files, others)
+        told = f"DIFFERENT: {', '.join(unlike)}" if unlike else f"{len(files)} files identical"
+        print(f"{name:10} {told if files or unlike else 'makes no file'}")
+        same &= not unlike
     equal_locks = locks[0] == locks[1]
     print(f"{'dvc.lock':10} {'identical' if equal_locks else 'DIFFERENT'}")
     return same and equal_locks
@@ -68,11 +64,7 @@ def main() -> int:
         build(folder / name, settings, usable)
         for (name, settings), usable in zip(ENVIRONMENTS.items(), cores, strict=True)
     ]
-    if not compare(*clones):
-        print(f"both builds are kept in {folder}")
-        return 1
-    shutil.rmtree(folder)
-    return 0
+    return end(folder, good=compare(*clones))
 
 
 if __name__ == "__main__":
