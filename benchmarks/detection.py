@@ -16,7 +16,7 @@ from pipeline import paths
 from pipeline.boxes import boxes_of_points, overlaps
 from pipeline.data import load_arrays, read_keypoints_csv
 from pipeline.detector import Face, KeypointDetector
-from pipeline.framing import to_gray, windows_of_boxes, windows_of_points
+from pipeline.framing import to_gray, windows_of_boxes
 from pipeline.metrics import nme
 from pipeline.predict import to_unit
 from pipeline.reading import read_picture
@@ -65,14 +65,11 @@ def separation(detector: KeypointDetector, frames: Frames) -> None:
     scores: dict[bool, list[float]] = {True: [], False: []}
     for picture, truth in zip(frames.pictures, frames.truth, strict=True):
         gray = to_gray(picture)
-        windows = windows_of_boxes(detector.find_boxes(picture, gray))
-        owner = np.zeros(len(windows), int)
-        points = detector.points([gray], owner, windows)
-        points, answers = detector.points_and_scores([gray], owner, windows_of_points(points))
-        shared = overlaps(boxes_of_points(points), boxes_of_points(truth[None]))[:, 0] if len(points) else []
-        for score, share in zip(answers, shared, strict=True):
+        faces = detector.faces_in([gray], [windows_of_boxes(detector.find_boxes(picture, gray))])[0]
+        for face in faces:
+            share = overlaps(np.array([face.box]), boxes_of_points(truth[None]))[0, 0]
             if share > 0.5 or share < 0.1:
-                scores[share > 0.5].append(float(score))
+                scores[share > 0.5].append(face.score)
     for face, name in ((True, "on the face"), (False, "elsewhere")):
         low, middle, high = np.percentile(scores[face] or [np.nan], [2, 50, 98])
         print(f"{len(scores[face])} boxes {name}: score {low:.2f} (2 %), {middle:.2f} (median), {high:.2f} (98 %)")

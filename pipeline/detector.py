@@ -97,7 +97,7 @@ class KeypointDetector:
         grays = [to_gray(_checked(image)) for image in images]
         if boxes is not None:
             checked = [check_boxes(given, gray.shape) for given, gray in zip(boxes, grays, strict=True)]
-            return self._faces(grays, [windows_of_boxes(part) for part in checked])
+            return self.faces_in(grays, [windows_of_boxes(part) for part in checked])
         found = [self.find_boxes(image, gray) for image, gray in zip(images, grays, strict=True)]
         answers = self._found(grays, [windows_of_boxes(part) for part in found])
         empty = [index for index, faces in enumerate(answers) if not faces]
@@ -114,18 +114,18 @@ class KeypointDetector:
 
     def _found(self, grays: Sequence[np.ndarray], windows: Sequence[np.ndarray]) -> list[list[Face]]:
         """Of the faces in (K, 4) windows of each picture those that score enough, each once, from left to right."""
-        return [self._distinct(faces) for faces in self._faces(grays, windows)]
+        return [self._distinct(faces) for faces in self.faces_in(grays, windows)]
 
-    def _faces(self, grays: Sequence[np.ndarray], windows: Sequence[np.ndarray]) -> list[list[Face]]:
-        """A face for each of (K, 4) windows of each picture, in their order."""
+    def faces_in(self, grays: Sequence[np.ndarray], windows: Sequence[np.ndarray]) -> list[list[Face]]:
+        """A face for each of (K, 4) windows of each gray picture, in their order; seen twice, then upright."""
         owner = np.repeat(np.arange(len(grays)), [len(part) for part in windows])
-        first = self.points(grays, owner, np.concatenate([np.zeros((0, 4)), *windows]))
+        first = self._points(grays, owner, np.concatenate([np.zeros((0, 4)), *windows]))
         # Now each face is in its place, at its size and upright.
         points, scores = self.points_and_scores(grays, owner, windows_of_points(first))
         faces = [make_face(*pair) for pair in zip(points, scores, strict=True)]
         return [[faces[row] for row in np.flatnonzero(owner == index)] for index in range(len(grays))]
 
-    def points(self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    def _points(self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray) -> np.ndarray:
         """(K, 68, 2) float64 keypoints in pictures, seen through (K, 4) windows of the pictures `owner` (K,)."""
         crops, picture_from_crop = self._cut(grays, owner, windows)
         return transform_points(picture_from_crop, self._estimates(crops)[:, -1])

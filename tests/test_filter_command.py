@@ -132,11 +132,8 @@ class Blind:
 
     min_score, score = 0.5, 0.1
 
-    def points(self, grays, owner, windows):
-        return at(10 * float(grays[0][0, 0])).keypoints[None]
-
-    def points_and_scores(self, grays, owner, windows):
-        return self.points(grays, owner, windows), np.array([self.score])
+    def faces_in(self, grays, windows):
+        return [[at(10 * float(grays[0][0, 0]), self.score)]]
 
 
 class Sighted(Blind):

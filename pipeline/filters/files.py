@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.batch import Tally, each
-from pipeline.detector import Face, KeypointDetector, make_face
+from pipeline.detector import Face, KeypointDetector
 from pipeline.errors import DataError
 from pipeline.filters.apply import PictureFilter
 from pipeline.follow import FaceFollower
@@ -112,13 +112,10 @@ def lasting(
 
 def _cover_before(face: Face, earlier: list[tuple[np.ndarray, list[Face]]], look: KeypointDetector) -> None:
     """Add a face to frames before the one in which it is, the last first."""
-    owner = np.zeros(1, int)
     for frame, covered in earlier:
-        gray = to_gray(frame)
-        near = look.points([gray], owner, windows_of_points(_points(face)[None]))
-        points, scores = look.points_and_scores([gray], owner, windows_of_points(near))
-        if scores[0] >= look.min_score:
-            face = make_face(points[0], float(scores[0]))
+        near = look.faces_in([to_gray(frame)], [windows_of_points(_points(face)[None])])[0][0]
+        if near.score >= look.min_score:
+            face = near
         covered.append(face)
 
 
