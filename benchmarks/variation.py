@@ -1,12 +1,13 @@
 """How much results change where the same bits are not promised: other numbers of threads, other instructions.
 
-    python -m benchmarks.variation
+    python -m benchmarks.variation                  # trainings of an eighth of the epochs: quarter of an hour
+    python -m benchmarks.variation --epochs 56      # whole ones
 
-Each row is a process of its own: the committed model measured on the test frames, and a training of an eighth of the
-epochs measured on the validation frames. Without bfloat16 a training computes in float32, as it does on processors that
-lack it.
+Each row is a process of its own: the committed model measured on the test frames, and a training measured on them and
+on the validation frames. Without bfloat16 a training computes in float32, as it does on processors that lack it.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ import torch
 
 from pipeline import device, paths
 from pipeline.checkpoint import load_model
-from pipeline.config import Params, load_params
+from pipeline.config import load_params
 from pipeline.recipe import with_values
 from pipeline.trainer import Recipe, validate
 
@@ -30,32 +31,35 @@ MACHINES: dict[str, dict[str, str]] = {
 """Name -> environment of the process."""
 
 
-def shortened() -> Params:
-    """The parameters with an eighth of the epochs."""
-    return with_values({"train.epochs": max(1, load_params().train.epochs // 8)})
-
-
-def measure() -> dict[str, float]:
-    """NME in percent of the committed model on test, and of a network trained here on val."""
+def measure(epochs: int) -> dict[str, float]:
+    """NME in percent of the committed model on test, and of a network trained here on both."""
     from benchmarks.frames import divide, load_frames
     from benchmarks.trainings import train_network
 
     if "ONEDNN_MAX_CPU_ISA" in os.environ:  # PyTorch asks the processor, which still has it
         device.cpu_has_bfloat16 = lambda: False
-    frames, params, here = load_frames(), shortened(), torch.device("cpu")
+    frames, params, here = load_frames(), with_values({"train.epochs": epochs}), torch.device("cpu")
     train, val, test = (frames.faces(rows, here) for rows in divide(frames.samples, 0))
     recipe = Recipe(**params.train.model_dump())
-    committed = validate(load_model(paths.MODEL), test, recipe)[1]
-    trained = validate(train_network(params, train), val, recipe)[1]
-    return {"committed_test_nme": round(100 * (committed or 0), 5), "trained_val_nme": round(100 * (trained or 0), 3)}
+    trained = train_network(params, train)
+    measured = {
+        "committed_test_nme": (load_model(paths.MODEL), test),
+        "trained_test_nme": (trained, test),
+        "trained_val_nme": (trained, val),
+    }
+    return {name: round(100 * (validate(*pair, recipe)[1] or 0), 5) for name, pair in measured.items()}
 
 
 def main() -> None:
-    if sys.argv[1:] == ["measure"]:
-        print(json.dumps(measure()))
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--epochs", type=int, default=max(1, load_params().train.epochs // 8))
+    arguments.add_argument("--here", action="store_true", help="only one row, in this process and its environment")
+    options = arguments.parse_args()
+    if options.here:
+        print(json.dumps(measure(options.epochs)))
         return
     for name, settings in MACHINES.items():
-        command = [sys.executable, "-m", "benchmarks.variation", "measure"]
+        command = [sys.executable, "-m", "benchmarks.variation", "--here", "--epochs", str(options.epochs)]
         done = subprocess.run(command, env=os.environ | settings, stdout=subprocess.PIPE, text=True, check=True)
         print(f"{name}: {done.stdout.splitlines()[-1]}", flush=True)
 
