@@ -33,9 +33,9 @@ verify: $(VENV)/.installed  ## prove that two rebuilds in two environments give 
 ui: $(VENV)/.installed  ## browse the runs in MLflow at http://127.0.0.1:5000
 	@$(RUN) -m pipeline ui
 
-studies: $(VENV)/.installed  ## train whatever the leaderboard, the folds and the ablation still lack: hours
+studies: $(VENV)/.installed  ## train whatever the leaderboard, the folds, the shorter ones and the ablation lack: hours
 	$(RUN) -m benchmarks.costs
-	$(RUN) -m benchmarks.trainings leaderboard unseen_people ablation
+	$(RUN) -m benchmarks.trainings leaderboard unseen_people shorter ablation
 	$(RUN) -m benchmarks.report
 
 lock: pyproject.toml  ## refresh requirements.lock from pyproject.toml

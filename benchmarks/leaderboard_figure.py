@@ -7,8 +7,11 @@ from matplotlib.figure import Figure
 from pipeline.style import PALETTE, new_figure, percent
 
 
-def leaderboard_figure(board: pd.DataFrame, *, ours: str, dataset: str) -> Figure:
-    """Test error against training time; the dots' areas are the parameters. Columns as in leaderboard.csv."""
+def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str, dataset: str) -> Figure:
+    """Test error against training time; the dots' areas are the parameters.
+
+    Columns as in leaderboard.csv, and in shorter.csv: our network trained for less time.
+    """
     board = board.dropna(subset=["training_minutes"])
     best = board.set_index("entry").loc[ours]
     figure = new_figure(
@@ -24,6 +27,8 @@ def leaderboard_figure(board: pd.DataFrame, *, ours: str, dataset: str) -> Figur
         axes.scatter(row.training_minutes, 100 * row.nme, s=10, color=color)
         label = f"{row.entry}, {row.parameters / 1e6:.1f} M"
         axes.annotate(label, (row.training_minutes, 100 * row.nme), (7, 5), textcoords="offset points", size=8.5)
+    path = pd.concat([shorter, best.to_frame().T])
+    axes.plot(path["training_minutes"], 100 * path["nme"], "o-", color=PALETTE["model"], lw=1, ms=3)
     axes.set(xscale="log", yscale="log", xlabel="minutes of training on two CPU cores", ylabel="test NME (%)")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))

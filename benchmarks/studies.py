@@ -48,8 +48,19 @@ def ablation() -> Iterator[Job]:
             yield Job("ablation", entry, with_values({**values, "train.epochs": epochs, "train.seed": seed}))
 
 
+SHARES_OF_EPOCHS = (1 / 28, 1 / 14, 1 / 8, 1 / 4, 1 / 2)
+
+
+def shorter() -> Iterator[Job]:
+    """Ours with fewer epochs: what error is reached in how little time."""
+    for share in SHARES_OF_EPOCHS:
+        epochs = max(1, round(share * load_params().train.epochs))
+        yield Job("shorter", OURS, with_values({"train.epochs": epochs}))
+
+
 STUDIES: dict[str, Callable[[], Iterator[Job]]] = {
     "leaderboard": leaderboard,
     "unseen_people": unseen_people,
     "ablation": ablation,
+    "shorter": shorter,
 }

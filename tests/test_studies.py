@@ -8,7 +8,7 @@ import torch
 from benchmarks import report, trainings
 from benchmarks.frames import FOLDS, divide
 from benchmarks.leaderboard_figure import leaderboard_figure
-from benchmarks.studies import STUDIES
+from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import TABLE, Job, committed_model, is_done
 from pipeline import paths
 from pipeline.config import load_params
@@ -73,8 +73,18 @@ def test_the_leaderboard_is_the_mean_over_seeds_with_what_an_entry_costs(tmp_pat
     assert board["nme"].tolist() == pytest.approx([0.035, 0.06, 0.28])
     assert board["nme_spread"].iloc[0] == pytest.approx(0.01 / 2**0.5)  # of two, over one degree of freedom
     assert board["seeds"].iloc[0] == 2
-    figure = leaderboard_figure(board, ours="coarse_to_fine", dataset="youtube-faces")
+    shorter = pd.DataFrame({"training_minutes": [1.0], "nme": [0.05]})
+    figure = leaderboard_figure(board, shorter, ours="coarse_to_fine", dataset="youtube-faces")
     assert [text.get_text() for text in figure.axes[0].texts] == ["coarse_to_fine, 2.0 M", "resnet18, 2.0 M"]
+
+
+def test_the_minutes_of_shorter_trainings_are_their_share(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    trainings = pd.DataFrame({"epochs": [14, 7], "val_nme": [0.04, 0.05], "nme": [0.045, 0.055]})
+    board = pd.DataFrame({"entry": [OURS], "training_minutes": [load_params().train.epochs / 4]})
+    table = report.shorter(trainings, board)
+    assert table["training_minutes"].tolist() == [7 / 4, 14 / 4]
+    assert table["nme"].tolist() == [0.055, 0.045]
 
 
 def test_the_ablation_is_the_change_against_the_default():
