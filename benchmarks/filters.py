@@ -5,7 +5,6 @@ Takes a model, that of the workspace unless given: python -m benchmarks.filters 
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from statistics import median
 from typing import get_args
@@ -30,7 +29,7 @@ def two_people() -> tuple[np.ndarray, list[np.ndarray]]:
     rng = np.random.default_rng(0)
     picture, points = draw_background(rng, SIZE), []
     for x, yaw in ((190, 12), (450, -8)):
-        face = Face(replace(random_identity(rng), glasses="none", headwear="none"), pose=Pose(yaw))
+        face = Face(random_identity(rng, bare=True), pose=Pose(yaw))
         picture, labels = paint_onto(picture, face, Camera(x, 190, 1.1), Light())
         points.append(labels)
     return take(picture, Capture(), rng), points

@@ -7,7 +7,7 @@ Takes a model, that of the workspace unless given: python -m benchmarks.hiding m
 
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class Moment:
 def moments(frames: int = FRAMES, seed: int = 0) -> Iterator[Moment]:
     rng = np.random.default_rng(seed)
     ground = draw_background(rng, SIZE)
-    people = [replace(random_identity(rng), glasses="none", headwear="none") for _ in range(2)]
+    people = [random_identity(rng, bare=True) for _ in range(2)]
     for frame in range(frames):
         picture, seen = ground, []
         for person, (x, pose) in zip(people, (_quick(frame / FPS), _shy(frame / FPS)), strict=True):

@@ -5,7 +5,6 @@ Takes a model, that of the workspace unless given: python -m benchmarks.turned m
 
 import sys
 import time
-from dataclasses import replace
 
 import numpy as np
 
@@ -24,7 +23,7 @@ ANGLES_DEG = (0, 15, 30, 45, 60, 75, 90)
 def head(seed: int, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
     """(H, W, 3) uint8 RGB of a person and the (68, 2) points."""
     rng = np.random.default_rng(seed)
-    face = Face(replace(random_identity(rng), glasses="none", headwear="none"), pose=pose)
+    face = Face(random_identity(rng, bare=True), pose=pose)
     camera = Camera(210 + rng.uniform(-30, 30), 160 + rng.uniform(-15, 15), rng.uniform(0.6, 1.0))
     picture, points = paint_onto(draw_background(rng, SIZE), face, camera, Light())
     return take(picture, CAPTURE, rng), points

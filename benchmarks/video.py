@@ -5,7 +5,6 @@ They hold still for a second, talking, then move to and fro quickly: at most a f
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -37,7 +36,7 @@ def people_moving(frames: int, seed: int = 0) -> Iterator[tuple[np.ndarray, np.n
     """(H, W, 3) uint8 RGB frames of two people and their (2, 68, 2) points."""
     rng = np.random.default_rng(seed)
     ground = draw_background(rng, SIZE)
-    people = [replace(random_identity(rng), glasses="none", headwear="none") for _ in range(2)]
+    people = [random_identity(rng, bare=True) for _ in range(2)]
     capture = Capture(noise=0.012, jpeg_quality=85)
     for frame in range(frames):
         picture, points = ground, []

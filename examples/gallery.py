@@ -3,7 +3,7 @@
 python -m examples.gallery
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,7 @@ def tile(name: str, sitters: list[Sitter], ground: tuple[float, float, float]) -
     """(SIDE, SIDE) for each who is in it, seen through the filter."""
     picture, faces = _ground(ground, len(sitters)), []
     for index, sitter in enumerate(sitters):
-        person = replace(random_identity(np.random.default_rng(sitter.seed)), glasses="none", headwear="none")
+        person = random_identity(np.random.default_rng(sitter.seed), bare=True)
         mood = Expression(smile=0.45, close_right=0.16, close_left=0.16)
         face = Face(person, mood, Pose(sitter.yaw_deg, 2, sitter.roll_deg), Clothes("tshirt", sitter.cloth_rgb))
         middle = picture.shape[1] * (index + 0.5) / len(sitters)

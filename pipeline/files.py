@@ -24,7 +24,7 @@ def whole(path: Path) -> Iterator[Path]:
             _remove(path)
         os.replace(partial, path)
     except OSError as error:
-        if error.filename is not None:
+        if type(error) is not OSError or error.filename is not None:
             raise
         # A full disk does not say where it is, nor NumPy why it wrote less than it should.
         raise OSError(error.errno or errno.ENOSPC, error.strerror or str(error), str(path)) from None

@@ -89,6 +89,26 @@ def test_a_course_network_has_its_authors_size(name, count):
     assert count_parameters(network(name)) == count
 
 
+@pytest.mark.parametrize("name", COURSE_LAYERS)
+def test_pooling_before_the_nonlinearity_is_pooling_after_it(name):
+    """As authors write it: convolution, batch norm, ReLU or ELU, pooling; gradients included."""
+    ours, theirs = network(name).trunk.train(), []
+    for index, module in enumerate(list(ours)):
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        theirs.insert(-1 if isinstance(ours[index - 1], torch.nn.MaxPool2d) else len(theirs), module)
+    images = torch.rand(2, 1, 224, 224, generator=torch.Generator().manual_seed(0))
+    answers, gradients = [], []
+    for trunk in (ours, torch.nn.Sequential(*theirs)):
+        trunk.zero_grad()
+        answers.append(trunk(images))
+        answers[-1].square().sum().backward()
+        gradients.append(ours[0].weight.grad.clone())
+    assert [type(module) for module in theirs].index(torch.nn.MaxPool2d) == (3 if name == "naimishnet_bn" else 2)
+    torch.testing.assert_close(*answers)
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)
+
+
 def test_the_published_naimishnet_drops_ever_more():
     dropouts = [m.p for m in network("naimishnet").modules() if isinstance(m, torch.nn.Dropout)]
     assert dropouts == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]

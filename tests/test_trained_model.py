@@ -1,7 +1,5 @@
 """The model of this workspace, where one is trained, on drawn people with exact points."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -31,7 +29,7 @@ def group_photo(people: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     points = []
     for index in range(people):
         row, column = divmod(index, columns)
-        person = replace(random_identity(rng), glasses="none", headwear="none")
+        person = random_identity(rng, bare=True)
         face = Face(person, pose=Pose(*rng.normal(0, (8, 4, 4))))
         camera = Camera(120 + 240 * column + rng.uniform(-15, 15), 105 + 260 * row, rng.uniform(0.55, 0.75))
         picture, labels = paint_onto(picture, face, camera, Light())
@@ -52,7 +50,7 @@ def test_a_tilted_head_alone_in_a_picture_is_found(detector):
     found = 0
     for seed, tilt in enumerate((-60, -45, -35, 35, 45, 60)):
         rng = np.random.default_rng(seed)
-        person = replace(random_identity(rng), glasses="none", headwear="none")
+        person = random_identity(rng, bare=True)
         face, camera = Face(person, pose=Pose(0, 0, tilt)), Camera(200, 150, 0.8)
         picture, labels = paint_onto(draw_background(rng, (360, 420)), face, camera, Light())
         faces = detector(take(picture, Capture(noise=0.004, jpeg_quality=92), rng))

@@ -85,12 +85,10 @@ def _convolutions(layers: Layers) -> list[nn.Module]:
     modules: list[nn.Module] = []
     inputs = 1
     for (outputs, kernel), dropout in zip(layers.convolutions, layers.convolution_dropout, strict=False):
-        convolution = nn.Conv2d(inputs, outputs, kernel)
-        if layers.elu:
-            modules += [convolution, nn.ELU(inplace=True), nn.MaxPool2d(2)]
-        else:  # to pool first gives the same values as after the rising ReLU, for a quarter of its work
-            norm = [nn.BatchNorm2d(outputs)] if layers.batch_norm else []
-            modules += [convolution, nn.MaxPool2d(2), *norm, nn.ReLU(inplace=True)]
+        modules.append(nn.Conv2d(inputs, outputs, kernel))
+        modules += [nn.BatchNorm2d(outputs)] if layers.batch_norm else []
+        # ReLU and ELU rise: pooled before them, the values are the same, for a quarter of their work.
+        modules += [nn.MaxPool2d(2), nn.ELU(inplace=True) if layers.elu else nn.ReLU(inplace=True)]
         modules += [nn.Dropout(dropout)] if dropout else []
         inputs = outputs
     return modules

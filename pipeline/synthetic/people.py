@@ -96,8 +96,8 @@ def random_colour(rng: np.random.Generator) -> Rgb:
     return float(r), float(g), float(b)
 
 
-def random_identity(rng: np.random.Generator) -> Identity:
-    """A person from the whole range of faces, skins, ages and fashions."""
+def random_identity(rng: np.random.Generator, *, bare: bool = False) -> Identity:
+    """A person from the whole range of faces, skins, ages and fashions; if `bare`, without glasses and headwear."""
     feminine = rng.random() < 0.5
     shape = np.clip(rng.normal(0, 1, len(MODES)), -2.3, 2.3)
     lean = {
@@ -115,7 +115,8 @@ def random_identity(rng: np.random.Generator) -> Identity:
         shape=tuple(float(c) for c in shape), skin_tone=tone, age=age, texture_seed=int(rng.integers(2**31))
     )
     person = replace(person, **_colours(rng, tone, age, feminine))
-    return replace(person, **(_feminine_style if feminine else _masculine_style)(rng, age), **_extras(rng, tone))
+    person = replace(person, **(_feminine_style if feminine else _masculine_style)(rng, age), **_extras(rng, tone))
+    return replace(person, glasses="none", headwear="none") if bare else person
 
 
 def _colours(rng: np.random.Generator, tone: float, age: float, feminine: bool) -> dict[str, Any]:
