@@ -19,7 +19,7 @@ from pipeline.augment import Augmentation
 from pipeline.config import Params, load_params
 from pipeline.device import best_device, mixed_precision
 from pipeline.models import build_network, count_parameters
-from pipeline.recipe import recipe_names, recipe_values, with_values
+from pipeline.recipe import DEFAULT, recipe_names, recipe_values, with_values
 from pipeline.stages.train import labelled_faces
 from pipeline.trainer import Faces, Recipe, Training
 
@@ -32,7 +32,7 @@ _MATRIX = 4096
 
 def entries() -> Iterator[tuple[str, Params]]:
     yield OURS, load_params()
-    for name in recipe_names():
+    for name in (name for name in recipe_names() if name != DEFAULT):
         yield name, with_values(recipe_values(name))
 
 

@@ -1,4 +1,7 @@
-"""Recipes: named sets of values for params.yaml, one file each in pipeline/recipes, with a summary as first line."""
+"""Recipes: named sets of values for params.yaml, one file each in pipeline/recipes, with a summary as first line.
+
+Each holds what differs from the default, whose recipe names everything but the seed.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +17,7 @@ from pipeline.paths import PARAMS
 _ROUND_TRIP = YAML()
 _ROUND_TRIP.width = 200  # never break a line
 _FOLDER = Path(__file__).with_name("recipes")
+DEFAULT = "default"
 
 
 def recipe_names() -> list[str]:
@@ -25,8 +29,8 @@ def recipe_summary(name: str) -> str:
 
 
 def recipe_values(name: str) -> dict[str, Any]:
-    """Dotted names and values. Raises ConfigError for an unknown recipe."""
-    return dict(_flat(YAML(typ="safe").load(_path(name))))
+    """Dotted names and values of all that it sets, the default's where it names none; ConfigError if it is unknown."""
+    return {key: value for part in (DEFAULT, name) for key, value in _flat(YAML(typ="safe").load(_path(part)))}
 
 
 def with_values(values: Mapping[str, Any], path: Path = PARAMS) -> Params:
@@ -37,12 +41,18 @@ def with_values(values: Mapping[str, Any], path: Path = PARAMS) -> Params:
 
 def write_values(values: Mapping[str, Any], path: Path = PARAMS) -> list[str]:
     """Write values for dotted names into `path`, comments kept; returns one line for each that changed."""
-    before = load_params(path)
-    document = _overlaid(path, values)
+    before, changes = load_params(path), changed_values(values, path)
+    document = _overlaid(path, changes)
     validate_params(document, path)
     with whole(path) as partial:
         _ROUND_TRIP.dump(document, partial)
-    return [f"{key}: {old} -> {value}" for key, value in values.items() if (old := _at(before, key)) != value]
+    return [f"{key}: {_at(before, key)} -> {value}" for key, value in changes.items()]
+
+
+def changed_values(values: Mapping[str, Any], path: Path = PARAMS) -> dict[str, Any]:
+    """Those of `values` that are not what `path` says already."""
+    params = load_params(path)
+    return {key: value for key, value in values.items() if _at(params, key) != value}
 
 
 def _path(name: str) -> Path:

@@ -2,9 +2,18 @@ import shutil
 
 import pytest
 
+from pipeline import config
 from pipeline.config import load_params
 from pipeline.errors import ConfigError
-from pipeline.recipe import recipe_names, recipe_summary, recipe_values, with_values, write_values
+from pipeline.recipe import (
+    DEFAULT,
+    changed_values,
+    recipe_names,
+    recipe_summary,
+    recipe_values,
+    with_values,
+    write_values,
+)
 from tests.imports import ROOT
 
 
@@ -26,6 +35,25 @@ def test_an_applied_recipe_is_what_the_file_then_says(name, params):
     assert load_params(params) == wanted
     assert "# side of the square arrays" in params.read_text()
     assert write_values(recipe_values(name), params) == []
+
+
+def test_the_default_recipe_is_params_yaml_as_it_comes(params):
+    assert with_values(recipe_values(DEFAULT), params) == load_params(params)
+    assert changed_values(recipe_values(DEFAULT), params) == {}
+
+
+def test_the_default_recipe_names_all_of_its_sections_but_the_seed(params):
+    named = {key for key in config.flatten(load_params(params)) if key.split(".")[0] in ("model", "augment", "train")}
+    assert set(recipe_values(DEFAULT)) == named - {"train.seed"}
+
+
+@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("before", ["naimishnet_bn", "udacity_5conv"])
+def test_nothing_is_left_of_the_recipe_before(name, before, params):
+    wanted = with_values(recipe_values(name), params)
+    write_values(recipe_values(before), params)
+    write_values(recipe_values(name), params)
+    assert load_params(params) == wanted
 
 
 def test_applying_names_each_change(params):
