@@ -1,4 +1,4 @@
-"""Tables and chart of the studies: reports/leaderboard.csv, shorter.csv, ablation.csv, unseen_people.json and the chart.
+"""Tables and chart of the studies, in reports/: leaderboard, shorter and ablation (csv), unseen_people.json.
 
 python -m benchmarks.report
 """
@@ -76,7 +76,7 @@ def unseen_people(table: pd.DataFrame) -> dict[str, Any]:
         "people": int(table["person"].nunique()),
         "faces": len(errors),
         "nme": round(float(errors.mean()), 6),
-        "nme_ci95": [round(end, 6) for end in interval],
+        "nme_ci95": interval and [round(end, 6) for end in interval],
         "auc_08": round(metrics.auc(errors), 6),
         "failure_rate_08": round(metrics.failure_rate(errors), 6),
     }

@@ -94,7 +94,7 @@ def train_and_measure(job: Job, frames: Frames) -> None:
         "nme": errors.mean(),
         "auc_08": metrics.auc(errors),
         "failure_rate_08": metrics.failure_rate(errors),
-        **_by_people(tested["known"].to_numpy(), errors, job.fold),
+        **_by_people(tested["known"], errors, job.fold),
     }
     if job.fold:
         faces = tested[["sample_id", "person"]].assign(nme=errors, fold=job.fold, digest=job.key()["digest"])
@@ -130,9 +130,9 @@ def _recipe(params: Params) -> Recipe:
     return Recipe(**params.train.model_dump())
 
 
-def _by_people(known: np.ndarray, errors: np.ndarray, fold: int) -> dict[str, Any]:
+def _by_people(known: pd.Series, errors: np.ndarray, fold: int) -> dict[str, Any]:
     """Mean error on people who are and are not among the training frames; in a fold nobody is."""
-    seen = known.astype(bool) & (fold == 0)
+    seen = known.to_numpy(bool, na_value=False) & (fold == 0)  # only the official test says it
     return {
         "nme_known_people": errors[seen].mean() if seen.any() else None,
         "nme_unseen_people": errors[~seen].mean() if not seen.all() else None,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks import report, trainings
-from benchmarks.frames import FOLDS, divide
+from benchmarks.frames import FOLDS, Frames, divide
 from benchmarks.leaderboard_figure import leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import TABLE, Job, committed_model, is_done
@@ -111,6 +111,44 @@ def test_only_trainings_with_the_parameters_of_today_count(tmp_path, monkeypatch
     pd.DataFrame([first.key() | {"nme": 0.1}, stale | {"nme": 0.9}]).to_csv(TABLE, index=False)
     assert report.trainings_of("leaderboard")["nme"].tolist() == [0.1]
     assert f"{len(others)} of {len(others) + 1} trainings are not done" in capsys.readouterr().out
+
+
+class AlwaysTheMean(torch.nn.Module):
+    def __init__(self, shape: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("shape", shape)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.shape.expand(len(images), 1, -1, -1)
+
+
+def frames() -> Frames:
+    """36 frames of SAMPLES, every point of a face 1 px off the shape that is always answered, its eyes 20 px apart."""
+    shape = np.zeros((68, 2), np.float32)
+    shape[45, 0] = 20
+    samples = SAMPLES.assign(
+        sample_id=[f"a/{index}" for index in range(36)],
+        known=pd.array([split != "test" or None for split in SAMPLES["split"]], "boolean"),
+    )
+    keypoints = np.repeat(shape[None], 36, 0)
+    return Frames(np.zeros((36, 8, 8), np.uint8), keypoints, np.repeat(np.eye(3)[None], 36, 0), samples)
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_training_becomes_a_row_also_in_a_fold(fold, tmp_path, monkeypatch):
+    params = load_params(ROOT / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    TABLE.parent.mkdir()
+    given = frames()
+    shape = torch.from_numpy(given.keypoints_crop[0]) + torch.tensor([1.0, 0.0])
+    monkeypatch.setattr(trainings, "train_network", lambda *_: AlwaysTheMean(shape))
+    trainings.run_all([Job("a", "b", params, fold)], given)
+    row = trainings.read_table().iloc[0]
+    assert row["nme"] == pytest.approx(1 / 20)
+    assert row["faces"] == 9
+    assert np.isnan(row["val_nme"]) == bool(fold)
+    assert trainings.FOLD_ERRORS.exists() == bool(fold)
+    assert is_done(Job("a", "b", params, fold))
 
 
 def test_the_pipelines_own_model_is_not_trained_again(tmp_path, monkeypatch):
