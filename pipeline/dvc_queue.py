@@ -36,6 +36,12 @@ def put(name: str, settings: Mapping[str, str]) -> None:
         raise ConfigError(f"DVC does not queue {name}: {reason}; mend that and sweep again")
 
 
+def take_back(names: list[str]) -> None:
+    """Remove experiments that wait in the queue."""
+    if names:
+        _dvc("queue", "remove", *names)
+
+
 def work_off(names: list[str], jobs: int, on_done: Callable[[str, str], None]) -> dict[str, str]:
     """Let `jobs` workers run the queued experiments; name -> "Success" or "Failed".
 

@@ -1,12 +1,12 @@
 """Many settings tried in turn: which members a sweep has, and what its results say. Pure."""
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 SEED = "train.seed"
+_LEVEL = 0.05
 
 
 def members(choices: Mapping[str, Sequence[str]], seeds: Sequence[int]) -> list[dict[str, str]]:
@@ -23,8 +23,8 @@ def leaderboard(results: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
     (standard deviation of `val_nme`), how far its `val_nme` is `behind` the best row's, `clear`, and as `best` the name
     of the member with the least `val_nme`.
 
-    `clear` is "yes" where `behind` exceeds twice its standard error by the spreads of both rows, "no" where it does
-    not, and "unknown" where one of them has a single seed.
+    `clear` is "yes" where Welch's t-test finds the row's `val_nme` apart from the best row's at a level of 5 %, divided
+    by the number of rows so tested (Bonferroni), "no" where it does not, and "unknown" where one has a single seed.
     """
     rows = []
     for _, group in results.groupby(list(settings), sort=False):
@@ -41,13 +41,17 @@ def leaderboard(results: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
     table = pd.DataFrame(rows).sort_values("val_nme", kind="stable", ignore_index=True)
     first = table.iloc[0]
     table["behind"] = table["val_nme"] - first["val_nme"]
-    table["clear"] = [_clear(first, row) if index else "" for index, row in table.iterrows()]
+    table["clear"] = [_clear(first, row, len(table) - 1) if index else "" for index, row in table.iterrows()]
     return table
 
 
-def _clear(first: pd.Series, other: pd.Series) -> str:
-    """Whether two rows differ by more than their seeds do."""
-    error = math.sqrt(sum(row["spread"] ** 2 / row["seeds"] for row in (first, other)))
-    if math.isnan(error):
+def _clear(first: pd.Series, other: pd.Series, tests: int) -> str:
+    """Whether two rows differ by more than their seeds do, as one of so many tests."""
+    from scipy.stats import ttest_ind_from_stats
+
+    if min(first["seeds"], other["seeds"]) < 2:
         return "unknown"
-    return "yes" if other["val_nme"] - first["val_nme"] > 2 * error else "no"
+    if first["spread"] == other["spread"] == 0:
+        return "yes" if other["val_nme"] > first["val_nme"] else "no"
+    groups = [value for row in (first, other) for value in (row["val_nme"], row["spread"], row["seeds"])]
+    return "yes" if ttest_ind_from_stats(*groups, equal_var=False).pvalue < _LEVEL / tests else "no"

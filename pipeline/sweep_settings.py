@@ -25,6 +25,11 @@ def parse_settings(settings: list[str]) -> dict[str, list[str]]:
             raise ConfigError(f"{name} is set twice; give all its values at once" + " with --seeds" * (name == SEED))
         if len(set(texts)) < len(texts):
             raise ConfigError(f"{setting!r} names a value twice; each value runs once, with every seed")
+        if name.startswith(("fetch.", "split.")):
+            raise ConfigError(
+                f"{name} changes on which faces the validation error is measured, by which members are ranked; try it "
+                f"apart: dvc exp run -S {name}={texts[0]}"
+            )
         choices[name] = texts
     return choices
 

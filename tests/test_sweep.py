@@ -1,10 +1,13 @@
 """What a sweep runs, what it refuses, and what it makes of the results."""
 
 import math
+from unittest.mock import Mock
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.commands.sweep import queue
 from pipeline.errors import ConfigError
 from pipeline.style import style
 from pipeline.sweep import leaderboard, members
@@ -33,6 +36,8 @@ def test_settings_are_read_with_and_without_brackets():
         (["train.lr=1", "train.lr=2"], "train.lr is set twice"),
         (["train.seed=1"], "give all its values at once with --seeds"),
         (["train.lr=1,1"], "names a value twice"),
+        (["split.seed=0,1"], "changes on which faces the validation error is measured"),
+        (["fetch.synthetic.people=8,9"], "dvc exp run -S fetch.synthetic.people=8"),
     ],
 )
 def test_a_malformed_setting_is_named(settings, expected):
@@ -71,6 +76,15 @@ def test_one_wrong_value_stops_all_before_anything_is_queued(params, name, value
     assert "/tmp" not in str(caught.value)
 
 
+def test_a_sweep_that_cannot_be_queued_whole_is_not_queued(monkeypatch):
+    put, take_back = Mock(side_effect=[None, None, ConfigError("DVC does not queue sweep1-03")]), Mock()
+    monkeypatch.setattr("pipeline.dvc_queue.put", put)
+    monkeypatch.setattr("pipeline.dvc_queue.take_back", take_back)
+    with pytest.raises(ConfigError, match="does not queue"):
+        queue({f"sweep1-{number:02d}": {"train.lr": "0.01"} for number in range(1, 5)})
+    take_back.assert_called_once_with(["sweep1-01", "sweep1-02"])
+
+
 def results(**errors: list[float]) -> pd.DataFrame:
     rows = [
         {"train.lr": lr, "name": f"sweep1-{lr}-{seed}", "val_nme": error, "test_nme": error + 0.01}
@@ -101,6 +115,24 @@ def test_a_difference_is_clear_only_beyond_what_the_seeds_make():
         "far": "yes",
         "once": "unknown",
     }
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(2, "yes"), (8, "no")])
+def test_the_more_rows_are_tried_the_more_it_takes_to_be_clear(rows, expected):
+    """Welch's t of (0.03, 0.031) and (0.034, 0.0352): p = 0.032 by scipy.stats.ttest_ind, more than 0.05 / 7."""
+    others = {f"worse{number}": [0.05 + number / 100, 0.051 + number / 100] for number in range(rows - 2)}
+    table = leaderboard(results(best=[0.03, 0.031], near=[0.034, 0.0352], **others), ["train.lr"])
+    assert table.set_index("train.lr")["clear"]["near"] == expected
+
+
+def test_equal_settings_are_rarely_called_apart():
+    """Five rows of three seeds that differ by chance alone: at most one table in twenty calls any of them clear."""
+    rng = np.random.default_rng(0)
+    called = 0
+    for _ in range(200):
+        rows = {f"row{number}": list(rng.normal(0.04, 0.001, 3)) for number in range(5)}
+        called += "yes" in leaderboard(results(**rows), ["train.lr"])["clear"].to_list()
+    assert called / 200 < 0.1
 
 
 def test_the_plot_shows_every_member_and_marks_what_is_clearly_behind():

@@ -24,7 +24,7 @@ def sweep(
     Every value is checked before anything is queued; a member that fails leaves the others alone. The table in sweeps/
     says by how much each setting is behind the best and whether that is more than the seeds make.
     """
-    from pipeline.dvc_queue import free_name, put, result_of, work_off
+    from pipeline.dvc_queue import free_name, result_of, work_off
     from pipeline.errors import PipelineError
     from pipeline.sweep import members
     from pipeline.sweep_settings import check, parse_seeds, parse_settings
@@ -34,9 +34,7 @@ def sweep(
     check(planned)
     name = free_name("sweep")
     by_name = {f"{name}-{number:02d}": member for number, member in enumerate(planned, start=1)}
-    for member_name, member in by_name.items():
-        put(member_name, member)
-        print(f"queued {member_name}: {_words(member)}", flush=True)
+    queue(by_name)
     print("Working. Ctrl+C leaves the queue at work; end it with: dvc queue stop --kill", flush=True)
     finished: list[dict[str, object]] = []
 
@@ -53,6 +51,21 @@ def sweep(
     _report(name, finished, list(choices))
     if failed:
         raise PipelineError(f"{len(failed)} of {len(by_name)} members failed: {', '.join(failed)}; dvc queue logs NAME")
+
+
+def queue(by_name: Mapping[str, Mapping[str, str]]) -> None:
+    """All of them or, where one fails, none."""
+    from pipeline.dvc_queue import put, take_back
+
+    queued: list[str] = []
+    try:
+        for name, member in by_name.items():
+            put(name, member)
+            queued.append(name)
+            print(f"queued {name}: {_words(member)}", flush=True)
+    except BaseException:
+        take_back(queued)
+        raise
 
 
 def _words(member: Mapping[str, str]) -> str:
