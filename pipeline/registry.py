@@ -70,10 +70,15 @@ def champion() -> Version | None:
 
 def add_version(run: Any) -> Version:
     """The version of this run's model; made if the registry has none."""
-    if not run.outputs or not run.outputs.model_outputs:
+    with tracking.mlflow_errors():
+        store = tracking.open_store()
+        client = store.client
+        # A run also lists the models that were begun for it, broken off and deleted.
+        begun = client.search_logged_models([store.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    models = [model for model in begun if model.status == "READY"]
+    if not models:
         raise TrackingError(f"run {run.info.run_name} keeps no model; complete it with: dvc repro -f track")
     with tracking.mlflow_errors():
-        client = tracking.open_store().client
         if not client.search_registered_models(f"name = '{REGISTERED}'"):
             client.create_registered_model(
                 REGISTERED, description="68 facial keypoints of a picture of one face; see keypoints register"
@@ -81,7 +86,7 @@ def add_version(run: Any) -> Version:
         for version in client.search_model_versions(f"name = '{REGISTERED}'"):
             if version.run_id == run.info.run_id:
                 return _version(version)
-        model_id = run.outputs.model_outputs[0].model_id
+        model_id = models[0].model_id
         return _version(
             client.create_model_version(
                 REGISTERED, f"models:/{model_id}", run.info.run_id, model_id=model_id, description=run.info.run_name

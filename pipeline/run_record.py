@@ -56,7 +56,7 @@ _EXPERIMENT_TAGS = {
     "mlflow.note.content": "Runs of the keypoint pipeline, one for each `dvc repro` or `dvc exp run` that computed "
     "something, named after its network or experiment and its keypoint error (NME) on the official test.",
 }
-_MODEL_NEEDS = ["mlflow", "numpy", "opencv-python-headless", "safetensors", "torch"]
+_MODEL_NEEDS = ["mlflow", "numpy", "opencv-python-headless", "safetensors", "torch", "torchvision", "tqdm"]
 _PACKAGE = Path(__file__).parent
 
 

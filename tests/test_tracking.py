@@ -23,9 +23,9 @@ from pipeline.files import file_sha256
 from pipeline.live_run import training_run
 from pipeline.models import build_network
 from pipeline.predict import predict_faces
-from pipeline.run_record import START_VIEW, describe_experiment, flatten_metrics
+from pipeline.run_record import _MODEL_NEEDS, START_VIEW, describe_experiment, flatten_metrics
 from pipeline.stages import track
-from tests.imports import ROOT
+from tests.imports import ROOT, import_closure, imported_modules
 
 PARAMS = config.load_params()
 TRAIN_PARAMS = config.flatten(PARAMS.train, "train.") | config.flatten(PARAMS.model, "model.")
@@ -428,6 +428,19 @@ np.save(answer, model.predict(np.load(given)))
 import pipeline
 assert not pipeline.__file__.startswith(checkout), pipeline.__file__
 """
+
+
+def test_the_logged_model_asks_for_every_package_that_it_imports() -> None:
+    needed = {name for path in import_closure(ROOT / "pipeline/pyfunc_model.py") for name in packages_in(ROOT / path)}
+    shown_as = {"cv2": "opencv-python-headless"}
+    assert {shown_as.get(name, name) for name in needed} == set(_MODEL_NEEDS)
+
+
+def packages_in(path: Path) -> set[str]:
+    """Names of the packages that a file, or the files of a folder, import; neither Python's own nor this one."""
+    files = path.glob("*.py") if path.is_dir() else [path]
+    names = {module.split(".")[0] for file in files for module in imported_modules(file)}
+    return names - set(sys.stdlib_module_names) - {"pipeline"}
 
 
 @pytest.mark.parametrize("uri", ["models:/{model_id}", "runs:/{run_id}/model"])
