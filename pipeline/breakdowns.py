@@ -135,9 +135,9 @@ def error_by_group_figure(
 
 def _draw_people(axes: Axes, groups: dict[str, dict[str, Any]]) -> None:
     for row, (label, group) in enumerate(groups.items()):
-        low, high = (100 * bound for bound in group["nme_ci95"])
         color = PALETTE["unseen" if label.startswith("unseen") else "model"]
-        axes.plot([low, high], [row, row], color=color, lw=5, alpha=0.35)
+        if group["nme_ci95"]:
+            axes.plot([100 * bound for bound in group["nme_ci95"]], [row, row], color=color, lw=5, alpha=0.35)
         axes.plot(100 * group["nme"], row, "o", color=color, ms=8)
         _write(axes, percent(group["nme"], 2), (100 * group["nme"], row), (0, 14), weight="bold")
     axes.set_yticks(range(len(groups)), [f"{label}\nn = {group['faces']:,}" for label, group in groups.items()])

@@ -18,15 +18,19 @@ class Difference:
     faces: int
     people: int
     mean: float
-    low: float
-    high: float
-    """95 % interval, the same people drawn for both."""
+    interval: tuple[float, float] | None
+    """95 %, the same people drawn for both; None for a single person."""
 
     @property
     def verdict(self) -> str:
-        if self.high < 0:
-            return "B is better"
-        return "A is better" if self.low > 0 else "no difference beyond chance"
+        if self.interval is None:
+            return "one person tells nothing of others"
+        low, high = self.interval
+        return "B is better" if high < 0 else "A is better" if low > 0 else "no difference beyond chance"
+
+    def __str__(self) -> str:
+        bounds = "unknown" if self.interval is None else " to ".join(f"{100 * bound:+.2f}" for bound in self.interval)
+        return f"{100 * self.mean:+.2f} points, 95 % interval {bounds}"
 
 
 def person_of(sample_id: str) -> str:
@@ -44,8 +48,8 @@ def paired_difference(first: pd.Series, second: pd.Series) -> Difference:
         raise ValueError("no face in common")
     changes = (second[faces] - first[faces]).to_numpy(np.float64)
     people = np.array([person_of(face) for face in faces])
-    low, high = bootstrap_interval(changes, people, samples=BOOTSTRAP_SAMPLES, generator=np.random.default_rng(0))
-    return Difference(len(faces), len(set(people)), float(changes.mean()), low, high)
+    interval = bootstrap_interval(changes, people, samples=BOOTSTRAP_SAMPLES, generator=np.random.default_rng(0))
+    return Difference(len(faces), len(set(people)), float(changes.mean()), interval)
 
 
 def most_different(first: pd.Series, second: pd.Series, count: int) -> list[str]:
@@ -58,4 +62,12 @@ def changed(first: Mapping[str, object], second: Mapping[str, object]) -> dict[s
     """Names whose values differ, with both values; None where one side has none. In the order of the first."""
     names = dict.fromkeys([*first, *second])
     pairs = {name: (first.get(name), second.get(name)) for name in names}
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    return {name: pair for name, pair in pairs.items() if not _same(*pair)}
+
+
+def _same(one: object, other: object) -> bool:
+    """Also of numbers written in two ways, such as 25 and 25.0."""
+    try:
+        return one == other or float(str(one)) == float(str(other))
+    except ValueError:
+        return False

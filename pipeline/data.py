@@ -71,7 +71,8 @@ def _coordinates(path: Path, line: int, row: list[str]) -> list[float]:
             value = math.nan
         if not math.isfinite(value):
             raise DataError(
-                f"{path} line {line}, {row[0]}: column {column} holds {text!r} where a finite number is expected"
+                f"{path} line {line}, {row[0]}: column {column} holds {text!r} where a finite number is expected; mend "
+                "the line"
             )
         values.append(value)
     return values

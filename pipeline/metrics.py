@@ -58,14 +58,18 @@ def failure_rate(errors: np.ndarray, threshold: float = FAILURE_THRESHOLD) -> fl
 
 def bootstrap_interval(
     errors: np.ndarray, groups: np.ndarray, *, samples: int, generator: np.random.Generator
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """95 % percentile interval of the mean of (N,) errors when whole groups are drawn with replacement.
+
+    None for a single group, which tells nothing of how groups differ.
 
     Frames of one person resemble each other, so people are the independent unit (cluster bootstrap; Field and Welsh,
     "Bootstrapping clustered data", JRSS B 2007).
     """
     _, group_of = np.unique(groups, return_inverse=True)
     sums, counts = np.bincount(group_of, weights=errors), np.bincount(group_of)
+    if len(sums) < 2:
+        return None
     drawn = generator.integers(len(sums), size=(samples, len(sums)))
     means = sums[drawn].sum(1) / counts[drawn].sum(1)
     low, high = np.percentile(means, [2.5, 97.5])

@@ -118,9 +118,8 @@ def _results(measured: Mapping[str, Any]) -> str:
     rows = []
     for name, label in _GROUPS.items():
         if (group := measured[name])["faces"]:
-            low, high = group["nme_ci95"]
             shares = [_percent(group["auc_08"], 1), _percent(group["failure_rate_08"], 1)]
-            interval = f"{_percent(low, 2)} to {_percent(high, 2)}"
+            interval = " to ".join(_percent(bound, 2) for bound in group["nme_ci95"] or ()) or "one person"
             rows.append([label, f"{group['faces']:,}", _percent(group["nme"], 2), interval, *shares])
     return _table(["test faces", "frames", "NME", "95 % interval", "AUC", "above 8 %"], rows)
 

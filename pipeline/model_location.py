@@ -38,16 +38,15 @@ def open_model(model: Path | str | None) -> OpenedModel:
         return OpenedModel(load_model(path), preparation.size_px, preparation.fit, file_sha256(path))
 
 
-def locate_model(model: Path | str | None, folder: Path | None = None) -> Path:
+def locate_model(model: Path | str | None, folder: Path) -> Path:
     """The model file: that of the workspace for None, the file given, or the one inside an MLflow model.
 
-    An MLflow URI reads runs:/<run id>/model or models:/<name>/<version> and is brought to `folder`, a new temporary
-    one unless it is named. Raises ModelError.
+    An MLflow URI reads runs:/<run id>/model or models:/<name>/<version> and is brought to `folder`. Raises ModelError.
     """
     if model is None:
         return paths.workspace_root() / paths.MODEL
     if isinstance(model, str) and _URI.fullmatch(model):
-        return _from_mlflow(model, folder or Path(tempfile.mkdtemp(prefix="keypoints-")))
+        return _from_mlflow(model, folder)
     path = Path(model)
     if not path.is_file():
         raise ModelError(f"{path} is no file; give a model file or an MLflow URI, or train one with: dvc repro train")

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.scheme import POINTS
+from pipeline.models.layers import PointMaps
 
 _MUON_STEP = 0.4  # root mean square over the rate; AdamW's is about 0.2, and twice that was best on validation frames
 
@@ -37,7 +37,7 @@ def make_optimizer(
 def inner_kernels(network: nn.Module) -> list[Tensor]:
     """Kernels of the convolutions between the first, which sees gray levels, and those that answer per point."""
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    return [c.weight for c in convolutions if c.in_channels > c.groups and c.out_channels != POINTS]
+    return [c.weight for c in convolutions if c.in_channels > c.groups and not isinstance(c, PointMaps)]
 
 
 class MuonAdamW(torch.optim.AdamW):

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from pipeline import paths
+from pipeline.compare import Difference, paired_difference
 from pipeline.data import read_keypoints_csv
 from pipeline.errors import DataError
 from pipeline.registry import find_run, read_artifact
@@ -60,8 +62,10 @@ def find_results(name: str) -> Results:
 
 
 def commit_of(name: str) -> str | None:
-    """The commit of a DVC experiment or git revision of this name."""
-    for line in _git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps").splitlines():
+    """The commit of a DVC experiment, the newest of several, or git revision of this name."""
+    for line in _git(
+        "for-each-ref", "--sort=-creatordate", "--format=%(refname) %(objectname)", "refs/exps"
+    ).splitlines():
         reference, commit = line.split()
         if reference.rsplit("/", 1)[1] == name and "/stash" not in reference:
             return commit
@@ -96,7 +100,11 @@ def _read_git(commit: str, path: Path) -> bytes:
 
 
 def _from_files(name: str, read: Read) -> Results:
-    return _parse(name, _flatten(YAML(typ="safe").load(read(paths.PARAMS))), read, None)
+    try:
+        params = _flatten(YAML(typ="safe").load(read(paths.PARAMS)))
+    except (YAMLError, AttributeError):
+        raise DataError(f"{paths.PARAMS} of {name} is damaged; mend or restore it") from None
+    return _parse(name, params, read, None)
 
 
 def _parse(name: str, params: Mapping[str, str], read: Read, model_uri: str | None) -> Results:
@@ -127,6 +135,19 @@ def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
+def paired(first: Results, second: Results) -> Difference:
+    """How the NME differs over the common faces. Raises ValueError if there are none."""
+    if _frames(first) != _frames(second):
+        raise ValueError("no face in common")
+    return paired_difference(first.nme, second.nme)
+
+
+def _frames(results: Results) -> tuple[str, dict[str, str]]:
+    """What decides on which frames a run was measured: drawn ones of other settings bear the same names."""
+    settings = {name: value for name, value in results.params.items() if name.startswith("fetch.synthetic.")}
+    return results.dataset, settings if results.dataset == "synthetic" else {}
+
+
 def predicted(results: Results, images: np.ndarray, files: list[str], source_from_crop: np.ndarray) -> np.ndarray:
     """(N, 68, 2) keypoints in source pixels of test frames: those the run wrote, or of its model in MLflow.
 
@@ -145,5 +166,6 @@ def predicted(results: Results, images: np.ndarray, files: list[str], source_fro
     from pipeline.model_location import locate_model
     from pipeline.predict import predict_crops
 
-    network = load_model(locate_model(results.model_uri))
+    with tempfile.TemporaryDirectory() as folder:
+        network = load_model(locate_model(results.model_uri, Path(folder)))
     return transform_points(source_from_crop, predict_crops(network, images))

@@ -10,6 +10,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from pipeline.files import whole
+
 DPI = 200
 WIDTH_IN = 9.0
 """A README shows this at about 900 px: 1 pt of type becomes 1.4 px."""
@@ -106,4 +108,5 @@ def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
     figure.set_layout_engine("none")
     for axes in figure.axes:
         axes.set_position(Bbox(axes.get_position(original=True).get_points().round(6)))
-    figure.savefig(path, dpi=dpi, metadata={"Software": None})
+    with whole(path) as partial:
+        figure.savefig(partial, format="png", dpi=dpi, metadata={"Software": None})

@@ -25,7 +25,7 @@ def nme(shift: float = 0.0) -> pd.Series:
 def test_a_constant_difference_has_an_interval_of_no_width():
     difference = paired_difference(nme(), nme(-0.01))
     assert (difference.faces, difference.people, difference.verdict) == (36, 12, "B is better")
-    assert (difference.mean, difference.low, difference.high) == pytest.approx((-0.01,) * 3)
+    assert (difference.mean, *difference.interval) == pytest.approx((-0.01,) * 3)
 
 
 def test_pairing_finds_what_two_separate_intervals_would_hide():
@@ -39,8 +39,15 @@ def test_one_odd_person_is_no_difference():
     second[FACES[:3]] += 0.05
     difference = paired_difference(nme(), second)
     assert difference.mean == pytest.approx(0.05 / PEOPLE)
-    assert difference.low == pytest.approx(0, abs=1e-12)
+    assert difference.interval[0] == pytest.approx(0, abs=1e-12)
     assert difference.verdict == "no difference beyond chance"
+
+
+def test_faces_of_one_person_tell_nothing_of_others():
+    difference = paired_difference(nme()[FACES[:3]], nme(-0.01)[FACES[:3]])
+    assert difference.interval is None
+    assert difference.verdict == "one person tells nothing of others"
+    assert str(difference) == "-1.00 points, 95 % interval unknown"
 
 
 def test_only_common_faces_count():
@@ -58,6 +65,10 @@ def test_faces_that_differ_most_come_first_either_way():
 
 def test_changed_values_come_with_both_sides():
     assert changed({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4}) == {"b": (2, 3), "c": (None, 4)}
+
+
+def test_a_number_written_in_another_way_is_no_change():
+    assert changed({"a": "25", "b": "l1"}, {"a": "25.0", "b": "l1"}) == {}
 
 
 def write_reports(shift: float, lr: float) -> None:

@@ -18,11 +18,11 @@ def test_a_model_of_a_run_is_brought_from_mlflow(workspace, tmp_path):
     assert "MLFLOW_TRACKING_URI" not in os.environ  # a program that asks for a model may have a store of its own
 
 
-def test_a_run_that_is_not_there_is_one_line(workspace):
+def test_a_run_that_is_not_there_is_one_line(workspace, tmp_path):
     tracking.open_store()
     with pytest.raises(ModelError, match=r"cannot be had from MLflow .* keypoints ui"):
-        locate_model("runs:/0123456789abcdef0123456789abcdef/model")
+        locate_model("runs:/0123456789abcdef0123456789abcdef/model", tmp_path)
 
 
 def test_the_model_of_the_workspace_is_the_default(workspace):
-    assert locate_model(None) == workspace / "data/model/model.safetensors"
+    assert locate_model(None, workspace) == workspace / "data/model/model.safetensors"

@@ -11,11 +11,12 @@ from safetensors.torch import save_file
 
 from pipeline.checkpoint import load_model, read_description, save_model
 from pipeline.config import Model, load_params
-from pipeline.errors import DataError, ModelError
+from pipeline.errors import ConfigError, DataError, ModelError
 from pipeline.models import build_network, count_parameters
 from pipeline.models.coarse_to_fine import CoarseToFine, FineNetworks, soft_argmax, upright_shape
 from pipeline.models.window import Window
 from pipeline.predict import predict_crops, predict_faces
+from pipeline.stages.train import refuse_single_faces
 from tests.dataset import face_points
 from tests.imports import ROOT
 
@@ -109,6 +110,15 @@ def test_pooling_before_the_nonlinearity_is_pooling_after_it(name):
     torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)
 
 
+def test_a_step_of_one_face_is_refused_where_it_cannot_be_normalized():
+    refuse_single_faces(network("naimishnet_bn"), 2, "naimishnet_bn")
+    refuse_single_faces(network(), 1, "coarse_to_fine")
+    with pytest.raises(
+        ConfigError, match=r"normalizes over the faces of a step.*raise train\.batch_size"
+    ):
+        refuse_single_faces(network("naimishnet_bn"), 1, "naimishnet_bn")
+
+
 def test_the_published_naimishnet_drops_ever_more():
     dropouts = [m.p for m in network("naimishnet").modules() if isinstance(m, torch.nn.Dropout)]
     assert dropouts == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
@@ -173,7 +183,7 @@ def test_pretrained_weights_that_cannot_be_had_say_so(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("torch.hub.urlopen", _unreachable)
     section = model_section("resnet18") | {"weights": "pretrained"}
-    with pytest.raises(ValueError, match="pretrained weights of resnet18 cannot be had from https"):
+    with pytest.raises(ValueError, match=r"pretrained weights cannot be had from https.*set model.weights to scratch"):
         build_network(section, side=224, mean_shape=MEAN_SHAPE, load_pretrained=True)
 
 

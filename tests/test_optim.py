@@ -2,8 +2,12 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.config import load_params
+from pipeline.models import build_network
+from pipeline.models.layers import PointMaps
 from pipeline.optim import MuonAdamW, WeightAverage, inner_kernels, make_optimizer, orthogonal, rate_factor
 from pipeline.scheme import POINTS
+from tests.imports import ROOT
 
 
 def test_one_cycle_by_hand():
@@ -30,12 +34,24 @@ def test_orthogonal_keeps_the_directions_and_levels_the_singular_values(shape):
 
 def network() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.Conv2d(8, 6, 3), nn.BatchNorm2d(6), nn.Conv2d(6, POINTS, 1))
+    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.Conv2d(8, 6, 3), nn.BatchNorm2d(6), PointMaps(6, POINTS, 1))
 
 
 def test_inner_kernels_leave_out_the_first_layer_and_the_answering_one():
     net = network()
     assert [id(kernel) for kernel in inner_kernels(net)] == [id(net[1].weight)]
+
+
+@pytest.mark.parametrize("options", [{"fine_pyramid": POINTS}, {"fine_width": POINTS // 2}])
+def test_a_layer_that_happens_to_have_as_many_channels_as_points_is_inner(options):
+    kernels = [len(inner_kernels(coarse_to_fine(change))) for change in ({}, options)]
+    assert kernels[0] == kernels[1]
+
+
+def coarse_to_fine(options: dict) -> nn.Module:
+    section = load_params(ROOT / "params.yaml").model.model_dump()
+    section["coarse_to_fine"] |= options
+    return build_network(section, side=224, mean_shape=torch.rand(POINTS, 2) * 100 + 50)
 
 
 def shift() -> nn.Parameter:

@@ -3,7 +3,7 @@ import pytest
 
 from pipeline import paths
 from pipeline.config import Preprocess, Split
-from pipeline.data import load_arrays, read_gray, read_samples
+from pipeline.data import LABELS, load_arrays, read_gray, read_keypoints_csv, read_samples, write_keypoints_csv
 from pipeline.errors import DataError
 from pipeline.geometry import transform_points
 from pipeline.stages import preprocess, split
@@ -73,6 +73,17 @@ def test_a_broken_frame_is_named(samples, raw):
 def test_a_missing_frame_is_named(samples, raw):
     (raw / "test" / "Person_B_01.jpg").unlink()
     with pytest.raises(DataError, match=r"Person_B_01\.jpg cannot be read \(No such file or directory\)"):
+        run()
+
+
+@pytest.mark.parametrize("folder", LABELS)
+@pytest.mark.parametrize("points", [np.zeros((68, 2)), face_points(90, 110) * (1, 0), face_points(90, 110)])
+def test_a_label_without_a_size_is_named(samples, raw, folder, points):
+    names, keypoints = read_keypoints_csv(raw / LABELS[folder])
+    keypoints[0] = points
+    keypoints[0, 45] = keypoints[0, 36]  # the outer eye corners
+    write_keypoints_csv(raw / LABELS[folder], names, keypoints)
+    with pytest.raises(DataError, match=rf"{LABELS[folder]}: the outer eye corners of {names[0]}, or all its points"):
         run()
 
 

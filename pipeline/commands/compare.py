@@ -19,13 +19,13 @@ def compare(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the figures.")] = Path("comparison"),
 ) -> None:
     """Show what two runs were set to, what came of it, and whether the difference is more than chance."""
-    from pipeline.compare import changed, paired_difference
+    from pipeline.compare import changed
     from pipeline.errors import DataError
-    from pipeline.results import find_results
+    from pipeline.results import find_results, paired
 
     a, b = find_results(first), find_results(second)
     try:
-        difference = paired_difference(a.nme, b.nme)
+        difference = paired(a, b)
     except ValueError:
         raise DataError(
             f"{first} is measured on {a.dataset}, {second} on {b.dataset}, without a face in common; run one of them "
@@ -53,11 +53,8 @@ def _print_table(rows: list[tuple[str, ...]]) -> None:
 
 
 def _sentence(difference: "Difference") -> str:
-    mean, low, high = (f"{100 * value:+.2f}" for value in (difference.mean, difference.low, difference.high))
-    return (
-        f"NME of B minus A: {mean} points, 95 % interval {low} to {high}, over {difference.faces} faces of "
-        f"{difference.people} people: {difference.verdict}"
-    )
+    counted = f"{difference.faces} faces of {difference.people} people"
+    return f"NME of B minus A: {difference}, over {counted}: {difference.verdict}"
 
 
 def _draw(a: "Results", b: "Results", difference: "Difference", folder: Path) -> list[Path]:

@@ -39,11 +39,11 @@ def export(
         raise ModelError("--int8 goes with --format onnx; leave one of the two away")
     if kind is Kind.onnx:
         need_onnx()
-    source = locate_model(model)
-    side = read_description(source)["preprocess"]["size_px"]
-    calibration = training_frames(side) if int8 else None
-    frames, whose = frames_to_compare(side)
     with TemporaryDirectory() as folder:
+        source = locate_model(model, Path(folder))
+        side = read_description(source)["preprocess"]["size_px"]
+        calibration = training_frames(side) if int8 else None
+        frames, whose = frames_to_compare(side)
         exact = output if calibration is None else Path(folder) / "float32.onnx"
         difference = export_model(source, load_model(source), exact, kind=kind, frames=frames)
         print(f"{kind}: no point is further than {difference:.1g} px from PyTorch's on {len(frames)} {whose}")

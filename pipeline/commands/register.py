@@ -1,11 +1,8 @@
 """`keypoints register`: the best model by name, for whoever uses MLflow."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def register(
@@ -19,11 +16,11 @@ def register(
     people, lies below zero. Load it with mlflow.pyfunc.load_model("models:/facial-keypoints@champion").
     """
     from pipeline import registry
-    from pipeline.compare import paired_difference
     from pipeline.errors import DataError
+    from pipeline.results import find_results, paired
 
     chosen = _find(run)
-    nme = _nme(chosen.info.run_id)
+    results = find_results(chosen.info.run_id)
     version, reigning = registry.add_version(chosen), registry.champion()
     named = f"{registry.REGISTERED} version {version.number} ({chosen.info.run_name})"
     if reigning and reigning.run_id == version.run_id:
@@ -34,17 +31,14 @@ def register(
         print(f"{named} is the first champion")
         return
     try:
-        difference = paired_difference(_nme(reigning.run_id), nme)
+        difference = paired(find_results(reigning.run_id), results)
     except ValueError:
         raise DataError(
             f"{named} and the champion, version {reigning.number}, are measured on different frames; the alias stays: "
             "register a run on the champion's frames"
         ) from None
-    interval = (
-        f"NME {100 * difference.mean:+.2f} points against version {reigning.number}, 95 % interval "
-        f"{100 * difference.low:+.2f} to {100 * difference.high:+.2f}"
-    )
-    if difference.high < 0:
+    interval = f"NME {difference}, against version {reigning.number}"
+    if difference.verdict == "B is better":
         registry.crown(version)
         print(f"{named} is the new champion: {interval}")
     else:
@@ -67,10 +61,3 @@ def _find(name: str | None) -> Any:
     if found is None:
         raise TrackingError(remedy)
     return found
-
-
-def _nme(run_id: str) -> "pd.Series":
-    """NME of each test face, fractions, by sample_id."""
-    from pipeline.results import find_results
-
-    return find_results(run_id).nme

@@ -48,7 +48,10 @@ class Backbone(nn.Module):
         try:
             state = load_state_dict_from_url(url, progress=False, check_hash=True, weights_only=True)
         except (OSError, RuntimeError, UnpicklingError) as error:
-            raise ValueError(f"the pretrained weights of {self.name} cannot be had from {url} ({error})") from None
+            raise ValueError(
+                f"its pretrained weights cannot be had from {url} ({error}); put that file into "
+                "$TORCH_HOME/hub/checkpoints or set model.weights to scratch"
+            ) from None
         first = f"{self.first}.weight"
         state[first] = state[first].sum(1, keepdim=True)
         own = self.network.state_dict()

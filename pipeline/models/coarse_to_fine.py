@@ -28,7 +28,7 @@ from pipeline.geometry import (
     unmirror_keypoints,
     warp,
 )
-from pipeline.models.layers import Residual, conv_norm_relu, standardize
+from pipeline.models.layers import PointMaps, Residual, conv_norm_relu, standardize
 from pipeline.scheme import POINTS
 
 _JITTER_TURN_RAD = 0.1
@@ -186,7 +186,7 @@ class FineNetwork(nn.Module):
         )
         self.laterals = nn.ModuleList(nn.Conv2d(c, pyramid, 1) for c in channels[1:])
         self.smooth = conv_norm_relu(pyramid, pyramid)
-        self.heatmaps = nn.Conv2d(pyramid, POINTS, 1)
+        self.heatmaps = PointMaps(pyramid, POINTS, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.stem(images)

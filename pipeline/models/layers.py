@@ -12,6 +12,10 @@ def conv_norm_relu(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 
     )
 
 
+class PointMaps(nn.Conv2d):
+    """The convolution that answers: a map for each point."""
+
+
 class Residual(nn.Module):
     """Two 3x3 convolutions round a shortcut (He et al., CVPR 2016)."""
 

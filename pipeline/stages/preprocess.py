@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from pipeline import config, paths
+from pipeline import config, metrics, paths
 from pipeline.data import LABELS, read_gray, read_keypoints_csv, read_samples, write_table
+from pipeline.errors import DataError
 from pipeline.files import whole
 from pipeline.geometry import fit_square, transform_points
 from pipeline.progress import progress
@@ -24,6 +25,7 @@ def run(*, preprocess: config.Preprocess) -> None:
     with ThreadPoolExecutor(1) as beside:
         labels = beside.submit(_labels, samples)
         images, crop_from_source = _squares(samples, preprocess)
+    _refuse_flat(samples, labels.result())
     keypoints_crop = transform_points(crop_from_source, labels.result()).astype(np.float32)
     # Nothing is written before everything is read, so that a broken frame leaves no half of a dataset.
     ends = np.cumsum([len(part) for part in parts])
@@ -35,6 +37,17 @@ def run(*, preprocess: config.Preprocess) -> None:
             np.save(folder / "keypoints.npy", keypoints_crop[rows])
             np.save(folder / "crop_from_source.npy", crop_from_source[rows])
             write_table(folder / "samples.csv", part)
+
+
+def _refuse_flat(samples: pd.DataFrame, keypoints: np.ndarray) -> None:
+    """Raise DataError for a label in whose units no error can be measured; NaN, where there is none, passes."""
+    flat = (metrics.interocular(keypoints) == 0) | (metrics.box_size(keypoints) == 0)
+    if flat.any():
+        folder, file = samples.loc[flat, ["folder", "file"]].iloc[0]
+        raise DataError(
+            f"{paths.RAW / LABELS[folder]}: the outer eye corners of {file}, or all its points, lie on "
+            "one point or line, so its error has no unit; mend its label or remove it"
+        )
 
 
 def _squares(samples: pd.DataFrame, preprocess: config.Preprocess) -> tuple[np.ndarray, np.ndarray]:

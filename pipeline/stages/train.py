@@ -32,6 +32,7 @@ def run(*, preprocess: config.Preprocess, model: config.Model, augment: config.A
     if not len(faces):
         raise DataError(f"{folders[0]} holds no labelled frame; mend the labels, then: dvc repro -f split")
     network = new_network(model, preprocess, faces.keypoints_crop.mean(0).cpu()).to(device)
+    refuse_single_faces(network, min(train.batch_size, len(faces)), model.name)
     print(f"{model.name}, {count_parameters(network)} parameters, {len(faces)} frames, on {device.type}", flush=True)
     params = config.flatten_all({"preprocess": preprocess, "model": model, "augment": augment, "train": train})
     key = training_key(params, folders, device)
@@ -64,7 +65,16 @@ def new_network(model: config.Model, preprocess: config.Preprocess, mean_shape: 
         values = model.model_dump()
         return build_network(values, side=preprocess.size_px, mean_shape=mean_shape, load_pretrained=True)
     except ValueError as error:
-        raise ConfigError(f"model.name {model.name} does not go with the other parameters: {error}") from None
+        raise ConfigError(f"model.name {model.name} cannot be built as params.yaml says: {error}") from None
+
+
+def refuse_single_faces(network: nn.Module, step_faces: int, name: str) -> None:
+    """Raise ConfigError where a step of one face would be normalized over its faces."""
+    if step_faces == 1 and any(isinstance(module, nn.BatchNorm1d) for module in network.modules()):
+        raise ConfigError(
+            f"{name} normalizes over the faces of a step, of which there is 1 and should be 2 or more; raise "
+            "train.batch_size, or label more frames"
+        )
 
 
 def labelled_faces(folder: Path, size_px: int, device: torch.device) -> Faces:
