@@ -43,7 +43,7 @@ def test_results_are_of_the_real_frames(metrics, params):
 
 def test_the_headline_is_that_of_the_report(metrics):
     test, unseen = metrics["test"], metrics["test_unseen_people"]
-    headline = f"**NME {percent(test['nme'])} % on the official test, {percent(unseen['nme'])} % on people"
+    headline = f"{percent(test['nme'])} % of the eye distance on the official test (NME), by {percent(unseen['nme'])} %"
     assert headline in " ".join(README.split())
 
 
