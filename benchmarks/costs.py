@@ -1,10 +1,14 @@
 """What each network of the leaderboard costs, measured with nothing beside it, into reports/costs.csv.
 
+    python -m benchmarks.costs             # all of them
+    python -m benchmarks.costs resnet18    # those named; the rows of the others stay
+
 A training step with data and augmentation on all cores, and its share of what the machine can do; forward passes of 1
 and of 64 faces, on one thread and on all; multiply-adds of one face.
 """
 
 import statistics
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,16 +111,21 @@ def measure(name: str, params: Params, faces: Faces, peak: float) -> dict[str, o
 
 
 def main() -> None:
+    asked, networks = sys.argv[1:], dict(entries())
+    if not set(asked) <= set(networks):
+        sys.exit(f"error: name entries of the leaderboard, or none for all; there are {', '.join(networks)}")
     faces = labelled_faces(paths.PROCESSED / "train", load_params().preprocess.size_px, best_device())
     peaks = {precision: peak_flops(faces.images.device, precision) for precision in ("mixed", "float32")}
     print(
         *(f"a matrix product, {name}: {peak / 1e9:.0f} GFLOP/s" for name, peak in peaks.items()), sep="\n", flush=True
     )
-    rows = []
-    for name, params in entries():
-        rows.append(measure(name, params, faces, peaks[params.train.precision]))
-        print(rows[-1], flush=True)
-    pd.DataFrame(rows).to_csv(TABLE, index=False, lineterminator="\n")
+    for name in asked or networks:
+        params = networks[name]
+        row = pd.DataFrame([measure(name, params, faces, peaks[params.train.precision])])
+        print(row.iloc[0].to_dict(), flush=True)
+        others = pd.read_csv(TABLE).query("entry != @name") if TABLE.exists() else None
+        table = pd.concat([others, row]).sort_values("entry")
+        table.to_csv(TABLE, index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

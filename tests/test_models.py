@@ -113,9 +113,7 @@ def test_pooling_before_the_nonlinearity_is_pooling_after_it(name):
 def test_a_step_of_one_face_is_refused_where_it_cannot_be_normalized():
     refuse_single_faces(network("naimishnet_bn"), 2, "naimishnet_bn")
     refuse_single_faces(network(), 1, "coarse_to_fine")
-    with pytest.raises(
-        ConfigError, match=r"normalizes over the faces of a step.*raise train\.batch_size"
-    ):
+    with pytest.raises(ConfigError, match=r"normalizes over the faces of a step.*raise train\.batch_size"):
         refuse_single_faces(network("naimishnet_bn"), 1, "naimishnet_bn")
 
 
