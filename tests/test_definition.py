@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from ruamel.yaml import YAML
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from pipeline import paths
@@ -90,6 +91,14 @@ def test_pictures_of_people_stay_out_of_git():
     assert cached == ["reports/figures/faces.png", "reports/figures/first_layer.png", "reports/model_card.md"]
 
 
+def test_what_a_command_writes_unless_told_otherwise_stays_out_of_git():
+    options = [option for command in get_command(app).commands.values() for option in command.params]
+    folders = [f"{option.default}/" for option in options if option.name == "output" and option.default]
+    assert len(folders) >= 4
+    ignored = subprocess.run(["git", "check-ignore", *folders], cwd=ROOT, capture_output=True, text=True)
+    assert ignored.stdout.split() == folders
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_imports_run_one_way(path):
     part = path.relative_to(ROOT / "pipeline").parts[0].removesuffix(".py")
@@ -103,8 +112,14 @@ def test_imports_run_one_way(path):
         assert not {name for name in modules if name.startswith("pipeline.stages")}
     if part not in {"stages", "cli", "__main__", "repro"}:
         assert not ours & {"stages", "cli", "repro"}
-    if part not in {"tracking", "run_record", "pyfunc_model", "model_location", "registry"}:
+    if part not in {"tracking", "run_record", "pyfunc_model", "model_location", "registry", "ui"}:
         assert "mlflow" not in theirs
+
+
+def test_help_tells_users_what_there_is():
+    told = " ".join(CliRunner().invoke(app, ["--help"]).output.split())
+    assert "Find the 68 keypoints of faces" in told
+    assert "import" not in told
 
 
 def test_help_imports_no_torch():
