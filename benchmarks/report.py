@@ -1,4 +1,4 @@
-"""Tables and chart of the studies: reports/leaderboard.csv, shorter.csv, ablation.csv, unseen_people.json and the chart.
+"""Tables and a chart of studies: reports/leaderboard.csv, shorter.csv, ablation.csv, unseen_people.json and the chart.
 
 python -m benchmarks.report
 """
