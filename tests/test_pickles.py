@@ -16,6 +16,7 @@ from pipeline.data import load_arrays
 from pipeline.errors import DataError, ModelError
 from pipeline.model_location import open_model
 from pipeline.models.backbone import Backbone
+from tests.dataset import write_frame
 from tests.imports import ROOT, imported_modules
 from tests.payload import MARK, PLANTS, plant_torch_archive, plant_torch_legacy
 
@@ -46,8 +47,11 @@ def test_as_weights(workspace, plant):
     for load in (load_model, open_model):
         with pytest.raises(ModelError):
             load(path)
-    for command in ("predict", "export", "inspect"):
-        assert CliRunner().invoke(app, [command, "picture.png", "--model", str(path)]).exit_code
+    write_frame(workspace / "picture.png", seed=0)
+    for command in ("predict picture.png", "inspect picture.png", "export --format pt2 --output model.pt2"):
+        result = CliRunner().invoke(app, [*command.split(), "--model", str(path)])
+        assert result.exit_code == 1, result.output
+        assert result.stderr.startswith(f"error: {path} is damaged or no model")
     assert not payload_ran(workspace)
 
 
