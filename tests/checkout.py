@@ -84,6 +84,12 @@ class Checkout:
             text=True,
         )
 
+    def copy_results(self, name: str) -> None:
+        """Keep reports/ and MLflow's store in a folder beside the checkout."""
+        shutil.copytree(self.folder / "reports", self.folder.parent / name / "reports")
+        for file in self.folder.glob("mlflow.db*"):
+            shutil.copy2(file, self.folder.parent / name)
+
     def digests(self, *places: str) -> dict[str, str]:
         """Name and SHA-256 of every file that is one of `places` or lies below one."""
         files = [path for place in places for path in [self.folder / place, *(self.folder / place).rglob("*")]]

@@ -12,6 +12,9 @@ settings.register_profile("any machine", deadline=None)  # a busy machine is no 
 settings.load_profile("any machine")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests compute little; threads would only wait for each other
 
+FIRST = "first"
+"""Folder beside the built checkout with its first results."""
+
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -45,4 +48,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     checkout = Checkout(tmp_path_factory.mktemp("pipeline") / "checkout")
     checkout.make_small(epochs=2)
     checkout.run("dvc", "repro")
+    checkout.copy_results(FIRST)
     return checkout
+
+
+@pytest.fixture
+def first_results(built: Checkout) -> Checkout:
+    """The reports and MLflow's store as that `dvc repro` left them, whatever was done since."""
+    return built.at(built.folder.parent / FIRST, site=Path(built.environment["DVC_SITE_CACHE_DIR"]))
