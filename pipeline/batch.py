@@ -1,5 +1,6 @@
 """Look at many pictures and videos; what is broken is told and skipped."""
 
+import errno
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -83,14 +84,23 @@ def each(
             else:
                 tally.faces += on_picture(source, picture)
                 tally.pictures += 1
-        except DataError as error:
+        except (DataError, OSError, MemoryError, cv2.error) as error:
+            told = _fault(source, error)
             tally.skipped += 1
-            skipped(error)
-        except (MemoryError, cv2.error) as error:
-            tally.skipped += 1
-            reason = " ".join(str(error).split()) or "not enough memory"
-            skipped(DataError(f"{source.shown} is more than can be looked at here ({reason}); make it smaller"))
+            skipped(told)
     return tally
+
+
+def _fault(source: Source, error: Exception) -> DataError:
+    """What is wrong with a source. An OSError of another kind than its name is raised: the next would meet it too."""
+    if isinstance(error, DataError):
+        return error
+    if not isinstance(error, OSError):
+        reason = " ".join(str(error).split()) or "not enough memory"
+        return DataError(f"{source.shown} is more than can be looked at here ({reason}); make it smaller")
+    if error.errno != errno.ENAMETOOLONG:
+        raise error
+    return DataError(f"{source.shown} has so long a name that none is left for what is written; shorten it")
 
 
 def skipped(error: DataError) -> None:
