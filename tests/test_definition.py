@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from ruamel.yaml import YAML
@@ -89,6 +90,14 @@ def test_pictures_of_people_stay_out_of_git():
     assert not [path for path in tracked if path.startswith("data/") and not path.endswith(".gitignore")]
     cached = [entry for entry in DEFINED["render"]["outs"] if isinstance(entry, str)]
     assert cached == ["reports/figures/faces.png", "reports/figures/first_layer.png", "reports/model_card.md"]
+
+
+def test_an_installed_package_has_all_files():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    folders = {name: ROOT.joinpath(*name.split(".")) for name in settings}
+    taken = {path for name, folder in folders.items() for part in settings[name] for path in folder.glob(part)}
+    files = {path for path in (ROOT / "pipeline").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert files == taken
 
 
 def test_what_a_command_writes_unless_told_otherwise_stays_out_of_git():
