@@ -13,11 +13,10 @@ def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str,
     Columns as in leaderboard.csv, and in shorter.csv: our network trained for less time.
     """
     board = board.dropna(subset=["training_minutes"])
-    best = board[board["entry"] == ours]
-    error, took = best["nme"].item(), best["training_minutes"].item()
+    best = board[board["entry"] == ours].iloc[0]
     figure = new_figure(
         4.6,
-        title=f"{ours}: NME {percent(error, 2)} after {took:.0f} minutes of training",
+        title=f"{ours}: NME {percent(best['nme'], 2)} after {best['training_minutes']:.0f} minutes of training",
         detail="every network trained here, on the same frames; a dot's area is its number of parameters",
         dataset=dataset,
     )
@@ -28,7 +27,7 @@ def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str,
         axes.scatter(minutes, 100 * nme, s=10, color=color)
         label = f"{entry}, {parameters / 1e6:.1f} M"
         axes.annotate(label, (minutes, 100 * nme), (7, 5), textcoords="offset points", size=8.5)
-    path = pd.concat([shorter, best])
+    path = pd.concat([shorter, best.to_frame().T])
     axes.plot(path["training_minutes"], 100 * path["nme"], "o-", color=PALETTE["model"], lw=1, ms=3)
     axes.set(xscale="log", yscale="log", xlabel="minutes of training on two CPU cores", ylabel="test NME (%)")
     for axis in (axes.xaxis, axes.yaxis):

@@ -1,4 +1,4 @@
-"""Tables and a chart of studies: reports/leaderboard.csv, shorter.csv, ablation.csv, unseen_people.json and the chart.
+"""Tables and chart of the studies, in reports/: leaderboard, shorter and ablation (csv), unseen_people.json.
 
 python -m benchmarks.report
 """
