@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 import torch
 
+from benchmarks.found import FOUND, shared
 from benchmarks.timing import compare, seconds
 from pipeline import paths
-from pipeline.boxes import boxes_of_points, overlaps
+from pipeline.boxes import boxes_of_points
 from pipeline.data import load_arrays, read_keypoints_csv
 from pipeline.detector import Face, KeypointDetector
 from pipeline.framing import to_gray, windows_of_boxes
@@ -24,7 +25,7 @@ from pipeline.reading import read_picture
 SPEED_PICTURES = 64
 
 
-class Frames:
+class SplitFrames:
     """Labelled frames of a split: RGB pictures and (N, 68, 2) truth in their pixels."""
 
     def __init__(self, split: str) -> None:
@@ -37,45 +38,44 @@ class Frames:
         self.truth = np.stack([table[file] for file in self.files])
 
 
-def equality(frames: Frames, whole: np.ndarray) -> None:
+def equality(frames: SplitFrames, whole: np.ndarray) -> None:
     table = dict(zip(*read_keypoints_csv(paths.PREDICTIONS), strict=True))
     evaluated = np.stack([table[file] for file in frames.files])
     print(f"predict --whole differs from evaluate by up to {np.abs(whole - evaluated).max():.4f} px")
 
 
-def accuracy(frames: Frames, whole: np.ndarray, answers: list[list[Face]]) -> None:
-    """A labelled face is found if some answer's box overlaps the box of its truth by half."""
-    boxes = boxes_of_points(frames.truth)
+def accuracy(frames: SplitFrames, whole: np.ndarray, answers: list[list[Face]]) -> None:
+    """How many labelled faces are among the answers, and how well their points lie."""
     found: dict[int, np.ndarray] = {}
     others = 0
     for row, faces in enumerate(answers):
-        shared = overlaps(np.array([face.box for face in faces]).reshape(-1, 4), boxes[row : row + 1])[:, 0]
-        hits = np.flatnonzero(shared > 0.5)
+        shares = shared(faces, frames.truth[row : row + 1])[:, 0]
+        hits = np.flatnonzero(shares > FOUND)
         others += len(faces) - min(1, len(hits))
         if len(hits):
-            found[row] = faces[int(shared.argmax())].keypoints
+            found[row] = faces[int(shares.argmax())].keypoints
     rows = list(found)
     mine, theirs = nme(np.stack(list(found.values())), frames.truth[rows]), nme(whole[rows], frames.truth[rows])
     print(f"{len(frames.files) - len(rows)} of {len(frames.files)} labelled faces missed; {others} answers besides")
     print(f"NME of the found ones {100 * mine.mean():.2f} %, of the same with --whole {100 * theirs.mean():.2f} %")
 
 
-def separation(detector: KeypointDetector, frames: Frames) -> None:
+def separation(detector: KeypointDetector, frames: SplitFrames) -> None:
     """Scores of boxes on labelled faces and of boxes far from any, among all that the detector proposes."""
     scores: dict[bool, list[float]] = {True: [], False: []}
     for picture, truth in zip(frames.pictures, frames.truth, strict=True):
         gray = to_gray(picture)
         faces = detector.faces_in([gray], [windows_of_boxes(detector.find_boxes(picture, gray))])[0]
         for face in faces:
-            share = overlaps(np.array([face.box]), boxes_of_points(truth[None]))[0, 0]
-            if share > 0.5 or share < 0.1:
-                scores[share > 0.5].append(face.score)
-    for face, name in ((True, "on the face"), (False, "elsewhere")):
-        low, middle, high = np.percentile(scores[face] or [np.nan], [2, 50, 98])
-        print(f"{len(scores[face])} boxes {name}: score {low:.2f} (2 %), {middle:.2f} (median), {high:.2f} (98 %)")
+            share = shared([face], truth[None])[0, 0]
+            if share > FOUND or share < 0.1:
+                scores[share > FOUND].append(face.score)
+    for on_face, name in ((True, "on the face"), (False, "elsewhere")):
+        low, middle, high = np.percentile(np.array(scores[on_face] or [np.nan]), [2, 50, 98])
+        print(f"{len(scores[on_face])} boxes {name}: score {low:.2f} (2 %), {middle:.2f} (median), {high:.2f} (98 %)")
 
 
-def speed(detector: KeypointDetector, frames: Frames, threads: int) -> None:
+def speed(detector: KeypointDetector, frames: SplitFrames, threads: int) -> None:
     """Detector and bare network apart: many faces together, and how long a single one takes."""
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
@@ -108,7 +108,7 @@ def speed(detector: KeypointDetector, frames: Frames, threads: int) -> None:
 
 def main() -> None:
     split = sys.argv[1] if len(sys.argv) > 1 else "val"
-    detector, frames = KeypointDetector.load(), Frames(split)
+    detector, frames = KeypointDetector.load(), SplitFrames(split)
     whole = np.stack([detector.whole(picture).keypoints for picture in frames.pictures])
     if split == "test":
         equality(frames, whole)

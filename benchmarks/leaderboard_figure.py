@@ -13,7 +13,7 @@ def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str,
     Columns as in leaderboard.csv, and in shorter.csv: our network trained for less time.
     """
     board = board.dropna(subset=["training_minutes"])
-    best = board.set_index("entry").loc[ours]
+    best = board[board["entry"] == ours].iloc[0]
     figure = new_figure(
         4.6,
         title=f"{ours}: NME {percent(best['nme'], 2)} after {best['training_minutes']:.0f} minutes of training",
@@ -21,12 +21,12 @@ def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str,
         dataset=dataset,
     )
     axes = figure.subplots()
-    for row in board.itertuples():
-        color = PALETTE["model" if row.entry == ours else "baseline"]
-        axes.scatter(row.training_minutes, 100 * row.nme, s=12 * row.parameters / 1e6, color=color, alpha=0.35, lw=0)
-        axes.scatter(row.training_minutes, 100 * row.nme, s=10, color=color)
-        label = f"{row.entry}, {row.parameters / 1e6:.1f} M"
-        axes.annotate(label, (row.training_minutes, 100 * row.nme), (7, 5), textcoords="offset points", size=8.5)
+    for entry, minutes, nme, parameters in board[["entry", "training_minutes", "nme", "parameters"]].to_numpy():
+        color = PALETTE["model" if entry == ours else "baseline"]
+        axes.scatter(minutes, 100 * nme, s=12 * parameters / 1e6, color=color, alpha=0.35, lw=0)
+        axes.scatter(minutes, 100 * nme, s=10, color=color)
+        label = f"{entry}, {parameters / 1e6:.1f} M"
+        axes.annotate(label, (minutes, 100 * nme), (7, 5), textcoords="offset points", size=8.5)
     path = pd.concat([shorter, best.to_frame().T])
     axes.plot(path["training_minutes"], 100 * path["nme"], "o-", color=PALETTE["model"], lw=1, ms=3)
     axes.set(xscale="log", yscale="log", xlabel="minutes of training on two CPU cores", ylabel="test NME (%)")

@@ -18,7 +18,9 @@ from pipeline.stages import preprocess
 
 def bare_loop(files: list[Path], size_px: int) -> list[np.ndarray]:
     def read(path: Path) -> np.ndarray:
-        return cv2.resize(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), (size_px, size_px))
+        frame = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        assert frame is not None, path
+        return cv2.resize(frame, (size_px, size_px))
 
     cv2.setNumThreads(1)
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -53,14 +53,14 @@ def ablation(trainings: pd.DataFrame) -> pd.DataFrame:
     """One row an ingredient taken away: mean and spread of the validation NME over seeds, and what it costs."""
     groups = trainings.groupby("entry")["val_nme"]
     table = pd.DataFrame({"seeds": groups.size(), "val_nme": groups.mean(), "val_nme_spread": groups.std()})
-    table["change"] = table["val_nme"] - table.loc["the default", "val_nme"]
+    table["change"] = table["val_nme"] - table["val_nme"]["the default"]
     return table.sort_values("val_nme").reset_index()
 
 
 def shorter(trainings: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame:
     """Our errors after fewer epochs, fewest first, and the minutes that these take."""
     table = trainings[["epochs", "val_nme", "nme"]].astype({"epochs": int}).sort_values("epochs", ignore_index=True)
-    epoch_minutes = board.set_index("entry").loc[OURS, "training_minutes"] / load_params().train.epochs
+    epoch_minutes = board.set_index("entry")["training_minutes"][OURS] / load_params().train.epochs
     table.insert(1, "training_minutes", epoch_minutes * table["epochs"])
     return table
 

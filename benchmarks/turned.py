@@ -8,8 +8,8 @@ import time
 
 import numpy as np
 
+from benchmarks.found import FOUND, shared
 from pipeline import KeypointDetector
-from pipeline.boxes import boxes_of_points, overlaps
 from pipeline.synthetic import Camera, Capture, Face, Light, Pose, draw_background, paint_onto, random_identity, take
 
 PEOPLE = 12
@@ -30,11 +30,8 @@ def head(seed: int, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
 
 
 def found_share(detector: KeypointDetector, pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
-    hits = 0
-    for picture, points in pairs:
-        boxes = np.array([face.box for face in detector(picture)]).reshape(-1, 4)
-        hits += bool((overlaps(boxes, boxes_of_points(points[None])) > 0.5).any())
-    return hits / len(pairs)
+    hits = [(shared(detector(picture), points[None]) > FOUND).any() for picture, points in pairs]
+    return float(np.mean(hits))
 
 
 def main() -> None:

@@ -1,9 +1,10 @@
 """Look at many pictures and videos; what is broken is told and skipped."""
 
+import errno
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from pipeline.inputs import Source
 from pipeline.outputs import About, Format, face_writer, write_picture
 from pipeline.progress import progress
 from pipeline.reading import read_picture
-from pipeline.video import Container, frame_writer, open_video, read_frames
+from pipeline.video import Container, Video, frame_writer, open_video, read_frames
 
 Find = Callable[[np.ndarray], Sequence[Face]]
 """(H, W, 3) uint8 RGB -> its faces."""
@@ -83,14 +84,23 @@ def each(
             else:
                 tally.faces += on_picture(source, picture)
                 tally.pictures += 1
-        except DataError as error:
+        except (DataError, OSError, MemoryError, cv2.error) as error:
+            told = _fault(source, error)
             tally.skipped += 1
-            skipped(error)
-        except (MemoryError, cv2.error) as error:
-            tally.skipped += 1
-            reason = " ".join(str(error).split()) or "not enough memory"
-            skipped(DataError(f"{source.shown} is more than can be looked at here ({reason}); make it smaller"))
+            skipped(told)
     return tally
+
+
+def _fault(source: Source, error: Exception) -> DataError:
+    """What is wrong with a source. An OSError of another kind than its name is raised: the next would meet it too."""
+    if isinstance(error, DataError):
+        return error
+    if not isinstance(error, OSError):
+        reason = " ".join(str(error).split()) or "not enough memory"
+        return DataError(f"{source.shown} is more than can be looked at here ({reason}); make it smaller")
+    if error.errno != errno.ENAMETOOLONG:
+        raise error
+    return DataError(f"{source.shown} has so long a name that none is left for what is written; shorten it")
 
 
 def skipped(error: DataError) -> None:
@@ -117,8 +127,18 @@ def _read(source: Source) -> np.ndarray | DataError | None:
         return DataError(f"{source.shown} is larger than the memory left; make it smaller")
 
 
+@contextmanager
+def naming(source: Source) -> Iterator[None]:
+    """What is wrong with a picture or frame is told with the source that it is of."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{source.shown}: {error}") from None
+
+
 def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
-    faces = (job.find or job.detector)(picture)
+    with naming(source):
+        faces = (job.find or job.detector)(picture)
     base = job.output / source.name
     about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.digest)
     with face_writer(base, job.form, about) as write:
@@ -145,13 +165,19 @@ def _video(job: Job, source: Source) -> int:
         show = files.enter_context(frame_writer(base, video, job.container)) if job.overlay else None
         frames = progress(read_frames(video), label=source.name, total=video.frames, unit="frames")
         for done, frame in enumerate(frames, start=1):
-            faces = look(frame)
+            with naming(source):
+                faces = look(frame)
             seen |= set(faces)
             write(done - 1, faces)
             if show:
                 show(draw_faces(frame, list(faces.values()), list(faces)))
+    check_whole(source, done, video)
+    return len(seen)
+
+
+def check_whole(source: Source, done: int, video: Video) -> None:
+    """Raises DataError for a video of which less could be read than its file says."""
     if done < 0.9 * video.frames:
         raise DataError(
             f"{source.shown} ends after {done} of {video.frames} frames, which are written; copy or convert it anew"
         )
-    return len(seen)

@@ -31,7 +31,8 @@ STAGES = {
     "track": "Complete this pipeline run in MLflow: metrics, figures, model.",
 }
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+HELP = "Find the 68 keypoints of faces: run the stages that train and measure a model, and use it on your own pictures."
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP)
 
 
 def stage_sections(stage: str) -> list[str]:

@@ -28,7 +28,7 @@ from pipeline.predict import BATCH, to_unit
 from pipeline.scheme import FLIP_INDEX, POINTS
 
 MIN_SCORE = 0.5
-_SAME_FACE = 0.4
+SAME_FACE = 0.4
 """Overlap from which two faces are one."""
 
 
@@ -168,7 +168,7 @@ class KeypointDetector:
     def _distinct(self, candidates: list[Face]) -> list[Face]:
         faces = [face for face in candidates if face.score >= self.min_score]
         boxes, scores = np.array([face.box for face in faces]), np.array([face.score for face in faces])
-        kept = distinct(boxes.reshape(-1, 4), scores, _SAME_FACE)
+        kept = distinct(boxes.reshape(-1, 4), scores, SAME_FACE)
         return sorted((faces[row] for row in kept), key=lambda face: face.box[:2])
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.boxes import boxes_of_points, distinct, overlaps
-from pipeline.detector import Face, KeypointDetector, make_face
+from pipeline.detector import SAME_FACE, Face, KeypointDetector, make_face
 from pipeline.framing import to_gray, windows_of_points
 from pipeline.smoothing import OneEuro
 
@@ -15,7 +15,6 @@ _REMEMBERED_S = 1.5
 """A face that is gone for longer comes back under a new number."""
 _MOVED_FRAC = 0.06
 """Shift or growth, over the side of the window, from which a face is looked at again in its new place."""
-_SAME_FACE = 0.4
 
 
 @dataclass
@@ -61,7 +60,7 @@ class FaceFollower:
         moved = np.abs(better - windows)[:, :3].max(1) > _MOVED_FRAC * windows[:, 2]
         if moved.any():
             points[moved], scores[moved] = self._points(gray, better[moved])
-        kept = distinct(boxes_of_points(points), scores, _SAME_FACE)
+        kept = distinct(boxes_of_points(points), scores, SAME_FACE)
         for row in kept:
             if scores[row] >= self._detector.min_score:
                 self._update(tracks[row], points[row], float(scores[row]))
@@ -73,7 +72,7 @@ class FaceFollower:
         """Find faces anywhere; one near a face lost of late is that face."""
         for face in self._detector(image):
             here = [track for track in self._tracks if track.seen == self._frame]
-            if any(_overlap(face, track) > _SAME_FACE / 2 for track in here):
+            if any(_overlap(face, track) > SAME_FACE / 2 for track in here):
                 continue
             gone = [track for track in self._tracks if track.seen < self._frame and _near(face, track)]
             track = max(gone, key=lambda track: _overlap(face, track)) if gone else self._new_track(face)

@@ -1,6 +1,7 @@
 """From the paths on a command line to pictures and videos, each with a name of its own for what is written."""
 
 import glob
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -78,9 +79,18 @@ def _named(paths: list[Path | None], output: Path) -> Iterator[Source]:
     taken = {path.stem.lower() for path in paths if path and path.resolve().parent == output.resolve()}
     for path in paths:
         stem = path.stem if path else "stdin"
-        name = next(name for name in _numbered(stem) if name.lower() not in taken)
+        name = next(name for name in _numbered(stem) if _is_free(name.lower(), taken))
         taken.add(name.lower())
         yield Source(path, name)
+
+
+def _is_free(name: str, taken: set[str]) -> bool:
+    """Whether no output of that name, nor of its faces, can be one of a name that is taken, nor of its faces."""
+    return not {name, _without_face(name)} & taken and name not in map(_without_face, taken)
+
+
+def _without_face(name: str) -> str:
+    return re.sub(r"\.face\d+$", "", name)
 
 
 def _numbered(stem: str) -> Iterator[str]:

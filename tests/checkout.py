@@ -23,6 +23,9 @@ SMALL = {
     "evaluate.bootstrap_samples": 50,
 }
 
+IDENTITY = {f"GIT_{role}_{what}": "tester" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+"""Where git knows no name, commits and experiments need one."""
+
 
 class Checkout:
     def __init__(self, folder: Path) -> None:
@@ -33,6 +36,7 @@ class Checkout:
             "DVC_NO_ANALYTICS": "1",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "OMP_NUM_THREADS": str(os.cpu_count()),
+            **IDENTITY,
         }
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -61,8 +65,7 @@ class Checkout:
 
     def commit(self) -> None:
         self.run("git", "add", "-A")
-        identity = ["-c", "user.name=Tester", "-c", "user.email=tester@example.com"]
-        self.run("git", *identity, "commit", "-q", "-m", "state")
+        self.run("git", "commit", "-q", "-m", "state")
 
     def run(self, *command: str) -> str:
         """Standard output and error of a command that must succeed."""
@@ -80,6 +83,12 @@ class Checkout:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def copy_results(self, name: str) -> None:
+        """Keep reports/ and MLflow's store in a folder beside the checkout."""
+        shutil.copytree(self.folder / "reports", self.folder.parent / name / "reports")
+        for file in self.folder.glob("mlflow.db*"):
+            shutil.copy2(file, self.folder.parent / name)
 
     def digests(self, *places: str) -> dict[str, str]:
         """Name and SHA-256 of every file that is one of `places` or lies below one."""

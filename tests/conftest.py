@@ -1,5 +1,7 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from hypothesis import settings
@@ -11,6 +13,9 @@ from tests.dataset import write_raw
 settings.register_profile("any machine", deadline=None)  # a busy machine is no failure
 settings.load_profile("any machine")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests compute little; threads would only wait for each other
+
+FIRST = "first"
+"""Folder beside the built checkout with its first results."""
 
 
 @pytest.fixture
@@ -26,6 +31,23 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def raw(workspace: Path) -> Path:
     return write_raw(workspace / "data" / "raw")
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """An empty server with the real S3 interface on this machine: what the environment, already set, says of it."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    access = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "tester")
+    environment = access | {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    yield environment
+    urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
+    server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -45,4 +67,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     checkout = Checkout(tmp_path_factory.mktemp("pipeline") / "checkout")
     checkout.make_small(epochs=2)
     checkout.run("dvc", "repro")
+    checkout.copy_results(FIRST)
     return checkout
+
+
+@pytest.fixture
+def first_results(built: Checkout) -> Checkout:
+    """The reports and MLflow's store as that `dvc repro` left them, whatever was done since."""
+    return built.at(built.folder.parent / FIRST, site=Path(built.environment["DVC_SITE_CACHE_DIR"]))

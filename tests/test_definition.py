@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from ruamel.yaml import YAML
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from pipeline import paths
@@ -90,6 +92,22 @@ def test_pictures_of_people_stay_out_of_git():
     assert cached == ["reports/figures/faces.png", "reports/figures/first_layer.png", "reports/model_card.md"]
 
 
+def test_an_installed_package_has_all_files():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    folders = {name: ROOT.joinpath(*name.split(".")) for name in settings}
+    taken = {path for name, folder in folders.items() for part in settings[name] for path in folder.glob(part)}
+    files = {path for path in (ROOT / "pipeline").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert files == taken
+
+
+def test_what_a_command_writes_unless_told_otherwise_stays_out_of_git():
+    options = [option for command in get_command(app).commands.values() for option in command.params]
+    folders = [f"{option.default}/" for option in options if option.name == "output" and option.default]
+    assert len(folders) >= 4
+    ignored = subprocess.run(["git", "check-ignore", *folders], cwd=ROOT, capture_output=True, text=True)
+    assert ignored.stdout.split() == folders
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_imports_run_one_way(path):
     part = path.relative_to(ROOT / "pipeline").parts[0].removesuffix(".py")
@@ -105,6 +123,12 @@ def test_imports_run_one_way(path):
         assert not ours & {"stages", "cli", "repro"}
     if part not in {"tracking", "run_record", "pyfunc_model", "model_location", "registry", "ui"}:
         assert "mlflow" not in theirs
+
+
+def test_help_tells_users_what_there_is():
+    told = " ".join(CliRunner().invoke(app, ["--help"]).output.split())
+    assert "Find the 68 keypoints of faces" in told
+    assert "import" not in told
 
 
 def test_help_imports_no_torch():

@@ -1,12 +1,8 @@
 """A bucket as mirror, on a server with the real S3 interface on this machine."""
 
-from collections.abc import Iterator
-from urllib.request import Request, urlopen
-
 import boto3
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.test_fetch import FILES, choose, failure, fetched, run, tar_gz, workspace  # noqa: F401 (fixtures)
 
@@ -15,20 +11,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator["boto3.resources.base.ServiceResource"]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tester")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "tester")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+def bucket(s3: dict[str, str]) -> "boto3.resources.base.ServiceResource":
     fsspec.get_filesystem_class("s3").clear_instance_cache()  # one remembers the server of the test before
     bucket = boto3.resource("s3").Bucket("frames")
     bucket.create()
-    yield bucket
-    urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
-    server.stop()
+    return bucket
 
 
 def test_a_folder_in_a_bucket_is_a_mirror(bucket, choose):  # noqa: F811

@@ -9,7 +9,9 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.detector import Face, KeypointDetector, make_face
 from pipeline.filters.files import lasting
+from pipeline.video import open_video
 from tests.faces import SIDE, drawn_face
+from tests.test_video import break_off
 
 
 class Knowing:
@@ -156,13 +158,16 @@ def test_a_face_that_is_found_late_is_covered_on_its_way():
     assert held({5: at(50)}, Sighted())[2:8] == [[], [30], [40], [50], [50], [50]]
 
 
+def write_video(path, frames: list[np.ndarray], code: str = "mp4v") -> None:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), 10, (SIDE, SIDE))
+    for frame in frames:
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
+    writer.release()
+
+
 def test_a_video_is_filtered_frame_by_frame(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")  # no ffmpeg
-    bright = drawn_face()[0]
-    writer = cv2.VideoWriter(str(tmp_path / "me.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (SIDE, SIDE))
-    for _ in range(6):
-        writer.write(np.ascontiguousarray(bright[..., ::-1]))
-    writer.release()
+    write_video(tmp_path / "me.mp4", [drawn_face()[0]] * 6)
     status, told = keypoints_filter("--name", "pixelate", tmp_path / "me.mp4", "-o", tmp_path / "out")
     assert (status, told.splitlines()[-1]) == (0, f"1 face in 1 video, in {tmp_path / 'out'}")
     capture = cv2.VideoCapture(str(tmp_path / "out" / "me_pixelate.webm"))
@@ -172,6 +177,17 @@ def test_a_video_is_filtered_frame_by_frame(tmp_path, monkeypatch):
     x, y = np.rint(drawn_face()[1][36:42].mean(0)).astype(int)
     detail = [np.ptp(frame[y - 2 : y + 3, x - 2 : x + 3].astype(int), axis=(0, 1)).max() for frame in frames]
     assert max(detail) < 40
+
+
+def test_a_video_that_ends_early_is_told_and_what_there_is_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")  # no ffmpeg
+    write_video(tmp_path / "me.mp4", [drawn_face()[0]] * 30, code="MJPG")
+    break_off(tmp_path / "me.mp4")
+    status, told = keypoints_filter("--name", "mesh", tmp_path / "me.mp4", "-o", tmp_path / "out")
+    assert status == 1
+    assert "me.mp4 ends after" in told
+    assert "of 30 frames, which are written" in told
+    assert open_video(tmp_path / "out" / "me_mesh.webm").frames > 5
 
 
 def test_crops_of_a_video_are_refused(tmp_path):

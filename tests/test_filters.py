@@ -18,7 +18,7 @@ from pipeline.filters.net import mesh, net_points, net_triangles
 from pipeline.filters.outline import cover, face_size
 from pipeline.filters.piecewise import carried, covering_triangle, grid_triangles
 from pipeline.filters.privacy import CELLS, blur, pixelate
-from pipeline.filters.sticker import load_sticker, put_sticker
+from pipeline.filters.sticker import Sticker, load_sticker, put_sticker
 from pipeline.filters.surfaces import Shadow, Sheet, lay_over
 from pipeline.filters.swap import swap_faces
 from pipeline.synthetic import Pose
@@ -303,6 +303,18 @@ def test_anchors_lie_on_their_keypoints(tmp_path, yaw, points):
         np.testing.assert_allclose(centre, (x, y), atol=0.6)
 
 
+@pytest.mark.parametrize("yaw", [0, 30])
+def test_an_anchor_on_every_point_keeps_the_sticker_on_the_face(yaw):
+    spots = mean_points()[:, :2] * 0.8 + (80, 30)
+    sticker = Sticker(np.ones((120, 160, 4), np.float32), np.arange(68), spots)
+    image, keypoints = drawn_face(yaw, 5, 10, scale=0.5)
+    changed = (put_sticker(image // 2, keypoints, sticker) != image // 2).any(2)
+    x, y = np.rint(keypoints).astype(int).T
+    assert changed[y, x].mean() > 0.95
+    away = np.abs(np.argwhere(changed)[:, ::-1] - keypoints.mean(0)).max() / face_size(keypoints)
+    assert away < 1.2
+
+
 def test_anchors_may_be_json(tmp_path):
     _write_sticker(tmp_path, {36: (40, 30), 45: (120, 30)})
     (tmp_path / "own.json").write_text('{"anchors": {"36": [40, 30], "45": [120.5, 30]}}')
@@ -323,6 +335,9 @@ def test_anchors_may_be_json(tmp_path):
         ("anchors: {36: [1, 2], 45: [3, left]}", "left"),
         ("anchors: {36: [1, 2], 45: [3, .nan]}", "nan"),
         ("anchors: {36: [1, 2", "should read like"),
+        ("anchors: {36: [1, 2], ²: [3, 4]}", "'²' is no keypoint"),
+        ("anchors: {36: [1, 2], 45: 2020-13-45}", "should read like"),
+        ("anchors: " + 9999 * "[", "nested too deeply"),
     ],
 )
 def test_bad_anchors_are_told_in_one_line(tmp_path, text, told):

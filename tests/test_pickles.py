@@ -16,6 +16,7 @@ from pipeline.data import load_arrays
 from pipeline.errors import DataError, ModelError
 from pipeline.model_location import open_model
 from pipeline.models.backbone import Backbone
+from tests.dataset import write_frame
 from tests.imports import ROOT, imported_modules
 from tests.payload import MARK, PLANTS, plant_torch_archive, plant_torch_legacy
 
@@ -46,8 +47,11 @@ def test_as_weights(workspace, plant):
     for load in (load_model, open_model):
         with pytest.raises(ModelError):
             load(path)
-    for command in ("predict", "export", "inspect"):
-        assert CliRunner().invoke(app, [command, "picture.png", "--model", str(path)]).exit_code
+    write_frame(workspace / "picture.png", seed=0)
+    for command in ("predict picture.png", "inspect picture.png", "export --format pt2 --output model.pt2"):
+        result = CliRunner().invoke(app, [*command.split(), "--model", str(path)])
+        assert result.exit_code == 1, result.output
+        assert result.stderr.startswith(f"error: {path} is damaged or no model")
     assert not payload_ran(workspace)
 
 
@@ -73,7 +77,7 @@ def test_as_pretrained_weights_in_the_cache(tmp_path, monkeypatch, plant):
     cached = tmp_path / "hub" / "checkpoints" / get_model_weights("mobilenet_v3_small").DEFAULT.url.rpartition("/")[2]
     cached.parent.mkdir(parents=True)
     plant(cached)
-    with pytest.raises(ValueError, match="pretrained weights of mobilenet_v3_small cannot be had"):
+    with pytest.raises(ValueError, match=r"pretrained weights.* cannot be had"):
         Backbone("mobilenet_v3_small", torch.rand(68, 2)).load_pretrained()
     assert not payload_ran(tmp_path)
 

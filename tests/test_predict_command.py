@@ -2,17 +2,20 @@ import csv
 import io
 import json
 import os
+import shutil
 import stat
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from pipeline.checkpoint import save_model
 from pipeline.cli import app
 from pipeline.config import load_params
+from pipeline.detector import MIN_SCORE
 from pipeline.files import file_sha256
 from pipeline.models import build_network
 from tests.dataset import face_points, write_frame
@@ -100,6 +103,31 @@ def test_faces_are_searched_and_known_boxes_are_not(predict, photos, tmp_path):
     assert [face["face"] for face in json.loads((tmp_path / "predicted/one.json").read_text())["faces"]] == [1, 2]
 
 
+def test_the_least_score_that_help_tells_is_the_detectors():
+    for name in ("predict", "filter"):
+        options = {option.name: option for option in get_command(app).commands[name].params}
+        assert options["min_score"].show_default == f"{MIN_SCORE:g}"
+
+
+@pytest.mark.parametrize("names", [("a.png", "a.face1.png"), ("a.face2.png", "a.png")])
+def test_the_faces_of_one_picture_do_not_overwrite_another(predict, tmp_path, names):
+    for seed, name in enumerate(names):
+        write_frame(tmp_path / name, seed=seed)
+    predict(*names, "--box", "10,10,60,60", "--box", "30,30,50,50", "--format", "pts", "--no-overlay")
+    predict(*names, "--whole", "--format", "pts", "--no-overlay")
+    first, second = (name.removesuffix(".png") for name in names)
+    names = [f"{base}{face}.pts" for base in (first, f"{second}-2") for face in ("", ".face1", ".face2")]
+    assert written(tmp_path / "predicted") == sorted(names)
+
+
+def test_a_name_too_long_for_what_is_written_is_told_and_skipped(predict, photos, tmp_path):
+    long = photos / f"{'n' * 246}.jpg"
+    shutil.copy(photos / "one.jpg", long)
+    result = predict(photos, "--whole", status=1)
+    assert "3 faces in 3 pictures; 1 skipped" in result.stdout
+    assert f"skipped: {long} has so long a name" in result.stderr
+
+
 def test_the_overlay_is_the_picture_with_the_face_drawn_on_it(predict, photos, tmp_path):
     predict(photos / "two.png", "--whole")
     before, after = cv2.imread(str(photos / "two.png")), cv2.imread(str(tmp_path / "predicted/two.jpg"))
@@ -159,6 +187,10 @@ def test_a_place_that_cannot_be_written(predict, photos, tmp_path):
         (["--box", "1,2,3"], "x,y,width,height"),
         (["--box", "a,b,c,d"], "x,y,width,height"),
         (["--box", "1,2,3,4", "--whole"], "exclude each other"),
+        (["--box", "1,2,3,4", "--min-score", "0.5"], "--min-score is for faces that are searched"),
+        (["--whole", "--detector", "yunet"], "leave them out"),
+        (["--box", "1,2,3,4", "--detector-model", "none.onnx"], "leave them out"),
+        (["--video", "mp4", "--no-overlay"], "leave one of the two out"),
         (["--detector", "yunet"], "--detector-model"),
         (["--detector", "yunet", "--detector-model", "none.onnx"], "none.onnx is missing"),
         (["--detector-model", "none.onnx"], "choose yunet"),
@@ -172,9 +204,9 @@ def test_a_wrong_choice_is_one_line_with_its_remedy(predict, photos, arguments, 
 
 
 def test_a_box_outside_is_told_for_each_picture(predict, photos):
-    assert (
-        "does not lie in the picture of 90 x 110" in predict(photos / "one.jpg", "--box", "500,0,9,9", status=1).stderr
-    )
+    result = predict(photos / "one.jpg", photos / "two.png", "--box", "500,0,9,9", status=1)
+    for name in ("one.jpg", "two.png"):
+        assert f"skipped: {photos / name}: the box 500,0,9,9 does not lie in the picture of" in result.stderr
 
 
 def test_a_file_that_is_no_yunet_is_named(predict, photos, tmp_path):

@@ -9,12 +9,20 @@ import subprocess
 
 import pytest
 from ruamel.yaml import YAML
+from typer.main import get_command
 
+from pipeline.cli import app
 from tests.imports import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 """Its examples: of the package, and of an exported file, which test_export.py runs."""
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+COMMANDS = [line for language, lines in FENCE.findall(README) if not language for line in lines.splitlines()]
+COMMANDS += re.findall(r"`([^`]+)`", " ".join(FENCE.sub("", README).split()))
+KEYPOINTS = [found for line in COMMANDS for found in re.findall(r"\bkeypoints ([a-z]+)(.*)", line)]
+OPTIONS = sorted({(name, option) for name, rest in KEYPOINTS for option in re.findall(r" (--?[A-Za-z][\w-]*)", rest)})
 
 
 def committed(path: str) -> str:
@@ -72,6 +80,23 @@ def test_a_file_that_is_named_exists(path):
 @pytest.mark.parametrize("target", re.findall(r"make ([a-z]+)", README))
 def test_a_make_target_that_is_named_exists(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_every_command_that_is_named_exists():
+    named = {name for name, _ in KEYPOINTS}
+    assert {"predict", "filter", "sweep"} <= named
+    assert named <= set(get_command(app).commands)
+
+
+@pytest.mark.parametrize(("command", "option"), OPTIONS)
+def test_an_option_that_is_named_exists(command, option):
+    assert option in [text for taken in get_command(app).commands[command].params for text in taken.opts]
+
+
+@pytest.mark.parametrize("module", sorted({name for line in COMMANDS for name in re.findall(r"python -m (\S+)", line)}))
+def test_a_module_that_is_named_exists(module):
+    path = ROOT.joinpath(*module.split("."))
+    assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
 
 
 @pytest.mark.parametrize("name", re.findall(r"-S ([\w.]+)=", README))

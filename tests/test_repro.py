@@ -8,8 +8,8 @@ import pytest
 from dvc.lock import LockError
 
 from pipeline.dvc_repair import mend
+from tests.imports import ROOT
 
-REPOSITORY = Path(__file__).parents[1]
 FETCH = """
 import os, pathlib, sys
 source = "synthetic" if "source: synthetic" in pathlib.Path("params.yaml").read_text() else "real"
@@ -32,7 +32,7 @@ def project(tmp_path: Path) -> Path:
     """A project of one stage in a fresh repository, and beside it a mirror to be reached."""
     root = tmp_path / "project"
     root.mkdir()
-    params = (REPOSITORY / "params.yaml").read_text()
+    params = (ROOT / "params.yaml").read_text()
     (root / "params.yaml").write_text(params.replace("source: synthetic", "source: youtube-faces"))
     (root / "fetch.py").write_text(FETCH)
     (root / "dvc.yaml").write_text(STAGES)
@@ -51,7 +51,7 @@ def call(root: Path, *command: str, **variables: str) -> subprocess.CompletedPro
     environment = {
         "HOME": str(home),
         "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONPATH": str(ROOT),
         "DVC_SITE_CACHE_DIR": str(home / "site"),
         "DVC_NO_ANALYTICS": "1",
         "GIT_CONFIG_NOSYSTEM": "1",

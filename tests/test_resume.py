@@ -243,6 +243,7 @@ def test_workers_end_with_the_stage_that_is_killed(tmp_path):
     )
     with subprocess.Popen([sys.executable, script], env=os.environ | {"PYTHONPATH": str(ROOT)}) as stage:
         while not list(tmp_path.glob("raw/training/*")):
+            assert stage.poll() is None, "the stage ended before it drew a frame"
             time.sleep(0.05)
         workers = psutil.Process(stage.pid).children()
         stage.kill()

@@ -3,30 +3,22 @@
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.checkout import Checkout, report
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-S3 = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "tester", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @pytest.fixture(params=["folder", "s3"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path, built: Checkout):
+def storage(request: pytest.FixtureRequest, tmp_path: Path, built: Checkout, monkeypatch: pytest.MonkeyPatch) -> str:
     """Address of an empty storage, which `built` can reach."""
     if request.param == "folder":
-        yield str(tmp_path / "storage")
-        return
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    built.environment |= S3 | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}
+        return str(tmp_path / "storage")
+    monkeypatch.setattr(built, "environment", built.environment | request.getfixturevalue("s3"))
     import boto3
 
-    access = {"aws_access_key_id": "tester", "aws_secret_access_key": "tester", "region_name": "us-east-1"}
-    boto3.client("s3", endpoint_url=f"http://{host}:{port}", **access).create_bucket(Bucket="team")
-    yield "s3://team/keypoints"
-    server.stop()
+    boto3.client("s3").create_bucket(Bucket="team")
+    return "s3://team/keypoints"
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -31,10 +31,12 @@ def server(folder: Path, port: int) -> Iterator[None]:
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         while not answers(port):
+            assert process.poll() is None, "the server ended before it answered"
             time.sleep(0.2)
         yield
     finally:
-        os.killpg(process.pid, 9)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, 9)
         process.wait()
 
 
@@ -54,15 +56,15 @@ def test_a_server_killed_while_training_is_told_once_and_filled_in_later(
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-    up = server(tmp_path, port)
-    up.__enter__()
-    with training_run(TRAIN_PARAMS, KEY) as run:
-        run.log({1: EPOCHS[1]})
-        up.__exit__(None, None, None)
-        start = time.monotonic()
-        run.log({2: EPOCHS[2]})
-        run.log({3: EPOCHS[2]})
-        run.finish(file_sha256(paths.MODEL))
+    with ExitStack() as up:
+        up.enter_context(server(tmp_path, port))
+        with training_run(TRAIN_PARAMS, KEY) as run:
+            run.log({1: EPOCHS[1]})
+            up.close()
+            start = time.monotonic()
+            run.log({2: EPOCHS[2]})
+            run.log({3: EPOCHS[2]})
+            run.finish(file_sha256(paths.MODEL))
     assert time.monotonic() - start < 60
     lines = capfd.readouterr().err.splitlines()
     assert [line[:40] for line in lines] == [f"warning: MLflow at http://127.0.0.1:{port}"[:40]]

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from benchmarks import hiding
+from benchmarks.found import FOUND, shared
+from benchmarks.turned import found_share, head
 from benchmarks.video import FPS, STILL, error_percent, follow, jitter, lag_frames, people_moving
 from pipeline import KeypointDetector, paths
-from pipeline.boxes import boxes_of_points, overlaps
+from pipeline.filters.files import COVERED_S, lasting
 from pipeline.follow import FaceFollower
 from pipeline.synthetic import Camera, Capture, Face, Light, Pose, draw_background, paint_onto, random_identity, take
 from tests.imports import ROOT
@@ -40,23 +43,24 @@ def group_photo(people: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("people", [1, 6, 30])
 def test_the_faces_of_a_group_are_found_and_nothing_else(detector, people):
     picture, truth = group_photo(people, seed=people)
-    found = np.array([face.box for face in detector(picture)]).reshape(-1, 4)
-    hits = overlaps(found, boxes_of_points(truth)) > 0.5
+    found = detector(picture)
+    hits = shared(found, truth) > FOUND
     assert hits.any(0).mean() >= 0.9
     assert hits.any(1).sum() >= len(found) - max(1, people // 15)
 
 
 def test_a_tilted_head_alone_in_a_picture_is_found(detector):
-    found = 0
-    for seed, tilt in enumerate((-60, -45, -35, 35, 45, 60)):
-        rng = np.random.default_rng(seed)
-        person = random_identity(rng, bare=True)
-        face, camera = Face(person, pose=Pose(0, 0, tilt)), Camera(200, 150, 0.8)
-        picture, labels = paint_onto(draw_background(rng, (360, 420)), face, camera, Light())
-        faces = detector(take(picture, Capture(noise=0.004, jpeg_quality=92), rng))
-        shared = overlaps(np.array([face.box for face in faces]).reshape(-1, 4), boxes_of_points(labels[None]))
-        found += int((shared > 0.7).any())
-    assert found >= 5
+    pairs = [head(seed, Pose(0, 0, tilt)) for seed, tilt in enumerate((-60, -45, -35, 35, 45, 60))]
+    assert found_share(detector, pairs) >= 5 / 6
+
+
+def test_pixelate_hides_the_faces_of_a_difficult_video(detector):
+    truth = list(hiding.moments(60))
+    follow = FaceFollower(detector, hiding.FPS)
+    followed = ((moment.picture, follow(moment.picture)) for moment in truth)
+    shares = hiding.hidden_shares(lasting(followed, round(COVERED_S * hiding.FPS), detector), truth)
+    assert len(shares) > 60
+    assert (shares >= hiding.ENOUGH).all()
 
 
 def test_people_in_a_video_keep_their_numbers_still_and_in_quick_movement(detector):

@@ -6,7 +6,7 @@ from torch import nn
 
 from pipeline.errors import ModelError
 from pipeline.geometry import mirror_keypoints
-from pipeline.optim import WeightAverage, rate_factor
+from pipeline.optim import rate_factor
 from pipeline.trainer import Faces, Recipe, fit
 from tests.test_augment import NOTHING
 
@@ -103,17 +103,6 @@ def test_a_loss_that_explodes_is_named_with_the_remedy():
     bad.keypoints_crop[:] = float("nan")
     with pytest.raises(ModelError, match=r"the loss became nan in epoch 1; lower train\.lr"):
         train(train_faces=bad)
-
-
-def test_the_average_by_hand():
-    net = nn.Linear(1, 1, bias=False)
-    net.weight.data.fill_(1.0)
-    average = WeightAverage(net, decay=0.25)
-    net.weight.data.fill_(5.0)
-    average.update(net)  # decay is min(0.25, 2 / 11)
-    assert average.network.weight.item() == pytest.approx(1 * 2 / 11 + 5 * 9 / 11)
-    average.update(net)  # min(0.25, 3 / 12)
-    assert average.network.weight.item() == pytest.approx(0.25 * (1 * 2 / 11 + 5 * 9 / 11) + 0.75 * 5)
 
 
 def test_without_decay_the_average_is_the_last():

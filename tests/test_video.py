@@ -16,6 +16,7 @@ from pipeline.video import frame_writer, open_video, read_frames
 from tests.discs import disc_detector, disc_face, draw_discs
 
 FPS = 24.0
+FFMPEG = shutil.which("ffmpeg")
 PAGE = """<video src="out/film.webm" muted preload="auto"></video><p></p><script>
 const video = document.querySelector("video"), say = () => document.querySelector("p").textContent =
     `${video.videoWidth}x${video.videoHeight} error=${video.error && video.error.message} t=${video.currentTime}`;
@@ -35,6 +36,14 @@ def write_video(
     for frame in range(frames):
         writer.write(draw_discs([disc_at(frame)], size)[..., ::-1])
     writer.release()
+
+
+def break_off(path) -> None:
+    """Make a video end within what it holds, though it says that it goes on."""
+    content = bytearray(path.read_bytes())
+    lost = slice(len(content) // 3, len(content) * 9 // 10)
+    content[lost] = bytes(lost.stop - lost.start)
+    path.write_bytes(content)
 
 
 def predict_video(folder, form: str = "json", overlay: bool = True, container: str | None = None):
@@ -136,9 +145,7 @@ def test_what_is_no_video_is_named(tmp_path):
 
 def test_a_video_that_ends_early_is_told_and_what_there_is_is_kept(film, capsys):
     write_video(film / "film.mp4", code="MJPG", frames=60)
-    content = bytearray((film / "film.mp4").read_bytes())
-    content[len(content) // 3 : len(content) * 9 // 10] = bytes(len(content) * 9 // 10 - len(content) // 3)
-    (film / "film.mp4").write_bytes(content)
+    break_off(film / "film.mp4")
     assert predict_video(film).skipped == 1
     assert "of 60 frames, which are written" in capsys.readouterr().err
     assert open_video(film / "out/film.webm").frames > 5
@@ -195,3 +202,25 @@ def test_ffmpeg_makes_what_browsers_play_or_what_it_can(film, ffmpeg, container,
     name = f"film.{container or 'mp4'}"
     assert open_video(film / "out" / name).frames == 20
     assert sorted(path.name for path in (film / "out").iterdir()) == ["film.json", name]
+
+
+@pytest.mark.skipif(not FFMPEG, reason="needs ffmpeg")
+@pytest.mark.parametrize(("container", "codes"), [("mp4", ("h264", "avc1")), ("webm", ("VP80",))])
+def test_with_ffmpeg_a_video_keeps_its_sound(film, monkeypatch, container, codes):
+    monkeypatch.setenv("PATH", os.path.dirname(FFMPEG))
+    ffmpeg = [FFMPEG, "-v", "error", "-i"]
+    sound = ["-f", "lavfi", "-i", "sine=440:d=0.8", "-c:v", "copy"]
+    subprocess.run([*ffmpeg, film / "film.mp4", *sound, film / "loud.mp4"], check=True)
+    (film / "loud.mp4").replace(film / "film.mp4")
+    predict_video(film, container=container)
+    made = film / f"out/film.{container}"
+    capture = cv2.VideoCapture(str(made))
+    assert int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode() in codes
+    assert len(list(read_frames(open_video(made)))) == 20
+    samples = subprocess.run([*ffmpeg, made, "-map", "0:a", "-f", "s16le", "-"], capture_output=True, check=True).stdout
+    heard = np.frombuffer(samples, np.int16)
+    assert len(heard) > 0.7 * 44100
+    assert np.abs(heard.astype(int)).max() > 1000
+    if container == "mp4":  # plays before all of it is loaded
+        content = made.read_bytes()
+        assert content.index(b"moov") < content.index(b"mdat")

@@ -15,7 +15,10 @@ Overlay = Annotated[bool, typer.Option(help="Write pictures and videos with the 
 Model = Annotated[str | None, typer.Option(help="Model file or MLflow URI.", show_default="that of the workspace")]
 Detector = Annotated[Literal["haar", "yunet"], typer.Option(help="What proposes faces: OpenCV's cascade or YuNet.")]
 DetectorModel = Annotated[Path | None, typer.Option(help="YuNet's ONNX file.")]
-MinScore = Annotated[float, typer.Option(min=0, max=1, help="Least score of a face; lower it for a weak model.")]
+MinScore = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Least score of a face; lower it for a weak model.", show_default="0.5"),
+]
 Box = Annotated[list[str], typer.Option(metavar="X,Y,W,H", help="Look here, do not search; may come repeatedly.")]
 Whole = Annotated[bool, typer.Option("--whole", help="A picture shows one face as the dataset's frames do.")]
 Smooth = Annotated[bool, typer.Option(help="Smooth the points of a video over time.")]
@@ -36,7 +39,7 @@ def predict(
     model: Model = None,
     detector: Detector = "haar",
     detector_model: DetectorModel = None,
-    min_score: MinScore = 0.5,
+    min_score: MinScore = None,
     box: Box = [],  # noqa: B006 (typer copies it)
     whole: Whole = False,
     smooth: Smooth = True,
@@ -44,11 +47,13 @@ def predict(
 ) -> None:
     """Find faces and their 68 keypoints in any pictures and videos."""
     from pipeline import batch
-    from pipeline.detector import KeypointDetector
+    from pipeline.detector import MIN_SCORE, KeypointDetector
     from pipeline.inputs import find_sources, parse_boxes
 
     boxes = parse_boxes(box, whole)
-    points = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
+    _check(bool(box) or whole, min_score, detector != "haar" or detector_model is not None, video, overlay)
+    least = MIN_SCORE if min_score is None else min_score
+    points = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=least)
     sources, problems = find_sources(path, output)
     for problem in problems:
         batch.skipped(problem)
@@ -60,3 +65,15 @@ def predict(
     typer.echo(f"{tally}, in {output}" if sources else str(tally))
     if tally.skipped:
         raise typer.Exit(1)
+
+
+def _check(known: bool, min_score: float | None, detector: bool, video: str | None, overlay: bool) -> None:
+    """Raises DataError for options that would not be heeded; `known`: where faces are, so that none is searched."""
+    from pipeline.errors import DataError
+
+    if known and min_score is not None:
+        raise DataError("--min-score is for faces that are searched, not for --box and --whole; leave it out")
+    if known and detector:
+        raise DataError("--detector and --detector-model search, which --box and --whole do without; leave them out")
+    if video and not overlay:
+        raise DataError("--video is the container of the overlays that --no-overlay declines; leave one of the two out")

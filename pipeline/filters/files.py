@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.batch import Tally, each
+from pipeline.batch import Tally, check_whole, each, naming
 from pipeline.detector import Face, KeypointDetector
 from pipeline.errors import DataError
 from pipeline.filters.apply import PictureFilter
@@ -53,10 +53,8 @@ def filter_files(job: Job, sources: Sequence[Source]) -> Tally:
 
 def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     faces = _wanted(job, job.detector(picture))
-    try:
+    with naming(source):
         made = job.apply(picture, [_points(face) for face in faces])
-    except DataError as error:
-        raise DataError(f"{source.shown}: {error}") from None
     base = job.output / f"{source.name}_{job.name}"
     for number, part in enumerate(made, start=1):
         write_picture(base.with_name(f"{base.name}_{number}") if job.name == "crop" else base, part)
@@ -82,10 +80,13 @@ def _video(job: Job, source: Source) -> int:
     shown: Iterable[tuple[np.ndarray, Collection[Face]]] = ((frame, faces.values()) for frame, faces in followed)
     if job.name in _HIDING:
         shown = lasting(followed, max(1, round(COVERED_S * video.fps)), job.detector)
+    done = 0
     with frame_writer(job.output / f"{source.name}_{job.name}", video, job.container) as write:
         for frame, faces in shown:
             points = [_points(face) for face in _wanted(job, faces)]
             write(frame if job.name == "swap" and len(points) < 2 else job.apply(frame, points)[0])
+            done += 1
+    check_whole(source, done, video)
     return len(seen)
 
 

@@ -77,7 +77,9 @@ def _pull(head: Head, sticker: Sticker, places: np.ndarray) -> np.ndarray:
     reach = np.linalg.norm(np.ptp(sticker.places, axis=0))
 
     def nearness(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.asarray(np.exp(-2 * (np.linalg.norm(a[..., None, :] - b, axis=-1) / reach) ** 2))
+        # Matérn's kernel: smooth, and solvable for 68 anchors, of which a Gaussian's matrix is all but singular.
+        apart = 4 * np.linalg.norm(a[..., None, :] - b, axis=-1) / reach
+        return np.asarray((1 + apart) * np.exp(-apart))
 
     weights = np.linalg.solve(nearness(sticker.places, sticker.places), miss - miss.mean(0))
     return np.asarray(miss.mean(0) + nearness(places, sticker.places) @ weights)
@@ -107,7 +109,9 @@ def _read_rgba(path: Path) -> np.ndarray:
 def _read_anchors(path: Path, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     try:
         content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
+    except RecursionError:
+        raise DataError(f"{path} is nested too deeply; it should read like {_FORM}") from None
+    except (OSError, ValueError, YAMLError) as error:
         raise DataError(f"{path}: {error}; it should read like {_FORM}") from None
     if not isinstance(content, dict) or set(content) != {"anchors"} or not isinstance(content["anchors"], dict):
         raise DataError(f"{path} should hold one entry, anchors, and read like {_FORM}")
@@ -121,7 +125,7 @@ def _read_anchors(path: Path, width: int, height: int) -> tuple[np.ndarray, np.n
 def _anchor(path: Path, key: Any, place: Any, width: int, height: int) -> tuple[int, tuple[float, float]]:
     """A keypoint and its place, checked."""
     text = str(key)
-    if not text.isdigit() or int(text) >= POINTS:
+    if text not in map(str, range(POINTS)):
         raise DataError(f"{path}: anchor {text[:40]!r} is no keypoint; number them 0..{POINTS - 1}, like {_FORM}")
     sound = isinstance(place, list) and len(place) == 2 and all(type(value) in (int, float) for value in place)
     # Some way beyond the picture is sensible: a hat may end above the eyes it is pinned to.

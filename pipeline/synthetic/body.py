@@ -36,7 +36,6 @@ def ears(person: Identity, side: int, width: float) -> list[Part]:
     flush = np.array([1.0, 0.86, 0.85]) * skin_colour(person)
     parts = []
     for sign in (-1, 1):
-        back = a * sign * -1 if sign < 0 else a
         reach = 13.0 * (a + 0.75)
         x = sign * (71.0 * width + 0.42 * reach + 0.8 * lift)
         z = -2.0 - 0.85 * reach
@@ -46,7 +45,7 @@ def ears(person: Identity, side: int, width: float) -> list[Part]:
         part = plain(
             surface if sign > 0 else surface[:, ::-1], colour if sign > 0 else colour[:, ::-1], gloss=0.2, soft=1.0
         )
-        exists = radius * np.ones_like(back) < outline
+        exists = radius < outline
         part.exists = exists if sign > 0 else exists[:, ::-1]
         parts.append(part)
     return parts

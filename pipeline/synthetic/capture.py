@@ -1,4 +1,4 @@
-"""What a camera and a video codec do to a picture: exposure, focus, shake, noise, compression, colour."""
+"""What a camera and a video codec do to a picture: exposure, focus, noise, compression, colour."""
 
 from dataclasses import dataclass
 
@@ -19,8 +19,6 @@ class Capture:
     """Share of the resolution that is real; the rest is upscaling."""
     focus_px: float = 0.0
     """Deviation of the blur."""
-    shake_px: float = 0.0
-    shake_deg: float = 0.0
     noise: float = 0.0
     """Deviation of gray levels 0..1."""
     jpeg_quality: int = 100
@@ -41,7 +39,6 @@ def develop(person: np.ndarray, exposure: float) -> tuple[np.ndarray, np.ndarray
 def take(picture: np.ndarray, capture: Capture, rng: np.random.Generator) -> np.ndarray:
     """(H, W, 3) uint8 of an (H, W, 3) float32 sRGB picture, with the camera's faults."""
     height, width = picture.shape[:2]
-    picture = _shaken(picture, capture)
     if capture.focus_px > 0.2:
         picture = cv2.GaussianBlur(picture, (0, 0), capture.focus_px)
     if capture.sharpness_frac < 0.97:
@@ -59,16 +56,3 @@ def take(picture: np.ndarray, capture: Capture, rng: np.random.Generator) -> np.
         return np.asarray(rgb)
     _, code = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, capture.jpeg_quality])
     return np.ascontiguousarray(np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR))[..., ::-1])
-
-
-def _shaken(picture: np.ndarray, capture: Capture) -> np.ndarray:
-    if capture.shake_px < 1:
-        return picture
-    reach = int(np.ceil(capture.shake_px))
-    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
-    step = (
-        capture.shake_px / 2 * np.array([np.cos(np.radians(capture.shake_deg)), np.sin(np.radians(capture.shake_deg))])
-    )
-    start, end = (tuple(np.rint((reach + sign * step) * 16).astype(int).tolist()) for sign in (-1, 1))
-    cv2.line(kernel, start, end, 1.0, 1, cv2.LINE_AA, 4)
-    return np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE))
