@@ -77,16 +77,16 @@ def _is_known(file: Path) -> bool:
 def _named(paths: list[Path | None], output: Path) -> Iterator[Source]:
     """Give every path the stem of its name, with a number where it is taken or an input would be overwritten."""
     taken = {path.stem.lower() for path in paths if path and path.resolve().parent == output.resolve()}
+    faceless = set(map(_without_face, taken))
     for path in paths:
-        stem = path.stem if path else "stdin"
-        name = next(name for name in _numbered(stem) if _is_free(name.lower(), taken))
-        taken.add(name.lower())
+        for name in _numbered(path.stem if path else "stdin"):
+            lower = name.lower()
+            # The faces of `a` may go to a.face1, a.face2 and so on.
+            if lower not in taken and lower not in faceless and _without_face(lower) not in taken:
+                break
+        taken.add(lower)
+        faceless.add(_without_face(lower))
         yield Source(path, name)
-
-
-def _is_free(name: str, taken: set[str]) -> bool:
-    """Whether no output of that name, nor of its faces, can be one of a name that is taken, nor of its faces."""
-    return not {name, _without_face(name)} & taken and name not in map(_without_face, taken)
 
 
 def _without_face(name: str) -> str:
