@@ -1,18 +1,23 @@
-"""A training step with its data and augmentation against forward and backward of the bare network on one batch."""
+"""A training step and its parts: frames and their augmentation, the bare network there and back, optimizer and average.
+
+python -m benchmarks.training
+"""
+
+import itertools
 
 import torch
 
-from benchmarks.timing import compare, show
+from benchmarks.timing import compare
 from pipeline import paths
-from pipeline.augment import Augmentation
+from pipeline.augment import Augmentation, augment
 from pipeline.config import load_params
 from pipeline.device import best_device, mixed_precision
 from pipeline.losses import keypoint_loss
 from pipeline.models import build_network
 from pipeline.stages.train import labelled_faces
-from pipeline.trainer import Faces, Recipe, fit
+from pipeline.trainer import Recipe, Training
 
-STEPS = 40
+STEPS, ROUNDS = 20, 5
 
 
 def main() -> None:
@@ -20,33 +25,42 @@ def main() -> None:
     torch.manual_seed(0)
     device = best_device()
     faces = labelled_faces(paths.PROCESSED / "train", params.preprocess.size_px, device)
-    faces = Faces(*(part[: STEPS * params.train.batch_size] for part in (faces.images, faces.keypoints_crop)))
-    none = Faces(faces.images[:0], faces.keypoints_crop[:0])
     mean_shape = faces.keypoints_crop.mean(0).cpu()
     network = build_network(params.model.model_dump(), side=params.preprocess.size_px, mean_shape=mean_shape).to(device)
-    network.to(memory_format=torch.channels_last)
-    images, keypoints = faces.batch(torch.arange(params.train.batch_size))
+    recipe, amounts = Recipe(**params.train.model_dump()), Augmentation(**params.augment.model_dump())
+    training = Training(network, recipe, amounts, faces)
+    batches = itertools.chain.from_iterable(batches for _, batches in training.epochs())
+    resident = faces.batch(torch.arange(recipe.batch_size))
+
+    def steps() -> None:
+        for batch in itertools.islice(batches, STEPS):
+            training.step(*batch)
+
+    def frames() -> None:
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(STEPS):
+            augment(*faces.batch(torch.randperm(len(faces))[: recipe.batch_size]), amounts, generator)
 
     def bare() -> None:
         network.train()
         for _ in range(STEPS):
             with mixed_precision(device, recipe.precision):
-                estimates = network(images)
-            torch.autograd.backward(
-                keypoint_loss(params.train.loss, params.train.loss_unit, estimates.float(), keypoints)
-            )
+                estimates = network(resident[0])
+            torch.autograd.backward(keypoint_loss(recipe.loss, recipe.loss_unit, estimates.float(), resident[1]))
             network.zero_grad()
 
-    recipe = Recipe(**params.train.model_dump() | {"epochs": 1})
-    amounts = Augmentation(**params.augment.model_dump())
-
-    def product() -> None:
-        fit(network, faces, none, recipe=recipe, amounts=amounts, on_epoch=lambda epoch, state: None)
-
-    mine, theirs = compare(product, bare, rounds=5)
-    frames = STEPS * params.train.batch_size
-    print(f"{frames / mine:.0f} frames/s in training, {frames / theirs:.0f} in the bare network, on {device.type}")
-    show(f"training, {STEPS} steps", mine, "bare network", theirs)
+    whole, alone = compare(steps, bare, rounds=ROUNDS)
+    prepared, _ = compare(frames, bare, rounds=ROUNDS)
+    print(
+        f"{STEPS * recipe.batch_size / whole:.0f} frames/s in training, on {device.type}; a step of {recipe.batch_size}:"
+    )
+    for name, seconds in (
+        ("all of it", whole),
+        ("the bare network, there and back, on one batch", alone),
+        ("frames and augmentation", prepared),
+        ("optimizer and average, the rest", whole - alone - prepared),
+    ):
+        print(f"  {1000 * seconds / STEPS:6.1f} ms, {seconds / alone:.2f} of the bare network: {name}")
 
 
 if __name__ == "__main__":
