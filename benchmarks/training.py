@@ -51,9 +51,8 @@ def main() -> None:
 
     whole, alone = compare(steps, bare, rounds=ROUNDS)
     prepared, _ = compare(frames, bare, rounds=ROUNDS)
-    print(
-        f"{STEPS * recipe.batch_size / whole:.0f} frames/s in training, on {device.type}; a step of {recipe.batch_size}:"
-    )
+    size = recipe.batch_size
+    print(f"{STEPS * size / whole:.0f} frames/s in training, on {device.type}; a step of {size} frames:")
     for name, seconds in (
         ("all of it", whole),
         ("the bare network, there and back, on one batch", alone),
