@@ -3,10 +3,12 @@
 Results are compared as committed: an experiment in the working tree may change them.
 """
 
+import io
 import json
 import re
 import subprocess
 
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 from typer.main import get_command
@@ -27,6 +29,10 @@ OPTIONS = sorted({(name, option) for name, rest in KEYPOINTS for option in re.fi
 
 def committed(path: str) -> str:
     return subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def table(path: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(committed(path)))
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +67,25 @@ def test_the_table_is_that_of_the_report(metrics):
     ours = [percent(test["nme"]), percent(test["auc_08"], 1), percent(test["failure_rate_08"], 1)]
     assert f"`coarse_to_fine`, {parameters} parameters** | " + " | ".join(f"**{v}**" for v in ours) in README
     assert f"| mean training shape | {percent(metrics['baseline_mean_shape']['nme'])} |" in README
+
+
+def test_the_errors_after_fewer_epochs_are_those_of_the_study(metrics, params):
+    shorter = table("reports/shorter.csv")
+    costs = table("reports/costs.csv").set_index("entry")
+    minutes = [*shorter["training_minutes"], costs["training_minutes"]["coarse_to_fine"]]
+    rows = {
+        "epochs (`-S train.epochs=…`)": map(str, [*shorter["epochs"], params["train"]["epochs"]]),
+        "minutes of training": [f"{value:.1f}" for value in minutes],
+        "test NME %": [percent(nme) for nme in [*shorter["nme"], metrics["test"]["nme"]]],
+    }
+    for name, values in rows.items():
+        assert f"| {name} | {' | '.join(values)} |" in README
+
+
+def test_the_seeds_are_those_of_the_study():
+    trainings = table("reports/trainings.csv").query("study == 'leaderboard' and entry == 'coarse_to_fine'")
+    first, second, third = (percent(nme) for nme in trainings.sort_values("seed")["nme"])
+    assert f"Three seeds of the default come to {first}, {second} and {third} %." in README
 
 
 def test_the_lock_file_is_of_the_committed_parameters(params):
