@@ -30,8 +30,8 @@ def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str,
     path = pd.concat([shorter, best.to_frame().T])
     axes.plot(path["training_minutes"], 100 * path["nme"], "o-", color=PALETTE["model"], lw=1, ms=3)
     axes.set(xscale="log", yscale="log", xlabel="minutes of training on two CPU cores", ylabel="test NME (%)")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    for axis, steps in ((axes.xaxis, (1, 2, 5)), (axes.yaxis, (1, 1.5, 2, 3, 4, 5, 7))):
+        axis.set_major_locator(ticker.LogLocator(subs=steps))
         axis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
         axis.set_minor_locator(ticker.NullLocator())
     axes.margins(x=0.15, y=0.12)
