@@ -63,13 +63,20 @@ def find_results(name: str) -> Results:
 
 def commit_of(name: str) -> str | None:
     """The commit of a DVC experiment, the newest of several, or git revision of this name."""
-    for line in _git(
-        "for-each-ref", "--sort=-creatordate", "--format=%(refname) %(objectname)", "refs/exps"
-    ).splitlines():
-        reference, commit = line.split()
-        if reference.rsplit("/", 1)[1] == name and "/stash" not in reference:
-            return commit
+    # Listed by names alone: to sort by date, git would open what a queue at work may just be removing.
+    lines = _git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps").splitlines()
+    named = [commit for reference, commit in map(str.split, lines) if _is_experiment(reference, name)]
+    if named:
+        return max(named, key=_committed_at) if len(named) > 1 else named[0]
     return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip() or None
+
+
+def _is_experiment(reference: str, name: str) -> bool:
+    return reference.rsplit("/", 1)[1] == name and "/stash" not in reference
+
+
+def _committed_at(commit: str) -> int:
+    return int(_git("show", "--no-patch", "--format=%ct", commit) or 0)
 
 
 def _git(*arguments: str) -> str:

@@ -1,6 +1,7 @@
 """Two runs side by side, from git, from the workspace and from MLflow's store."""
 
 import json
+import os
 import subprocess
 
 import numpy as np
@@ -81,9 +82,10 @@ def write_reports(shift: float, lr: float) -> None:
     table.to_csv(paths.PER_FRAME, index=False)
 
 
-def git(*arguments: str) -> str:
+def git(*arguments: str, environment: dict[str, str] | None = None) -> str:
     command = ["git", "-c", "user.name=T", "-c", "user.email=t@example.com", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    variables = os.environ | (environment or {})
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=variables).stdout.strip()
 
 
 @pytest.fixture
@@ -100,6 +102,15 @@ def two_revisions(workspace):
     git("reset", "-q", "--hard", "first")
     write_reports(0.01, 0.1)
     return workspace
+
+
+@pytest.mark.parametrize("baseline", ["aa/aa", "zz/zz"])
+def test_of_experiments_with_one_name_the_newest_is_meant(two_revisions, baseline):
+    older = find_results("tried").params["train.lr"]
+    tree, date = git("rev-parse", "first^{tree}"), "2090-01-01T00:00:00 +0000"
+    newest = git("commit-tree", tree, "-m", "again", environment={"GIT_COMMITTER_DATE": date})
+    git("update-ref", f"refs/exps/{baseline}/tried", newest)
+    assert (older, find_results("tried").params["train.lr"]) == ("0.002", "0.004")
 
 
 def test_results_come_from_a_revision_an_experiment_and_the_workspace(two_revisions):
