@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.found import FOUND, shared
+from benchmarks.found import FOUND, overlaps_with
 from benchmarks.timing import compare, seconds
 from pipeline import paths
 from pipeline.boxes import boxes_of_points
@@ -49,7 +49,7 @@ def accuracy(frames: SplitFrames, whole: np.ndarray, answers: list[list[Face]]) 
     found: dict[int, np.ndarray] = {}
     others = 0
     for row, faces in enumerate(answers):
-        shares = shared(faces, frames.truth[row : row + 1])[:, 0]
+        shares = overlaps_with(faces, frames.truth[row : row + 1])[:, 0]
         hits = np.flatnonzero(shares > FOUND)
         others += len(faces) - min(1, len(hits))
         if len(hits):
@@ -67,7 +67,7 @@ def separation(detector: KeypointDetector, frames: SplitFrames) -> None:
         gray = to_gray(picture)
         faces = detector.faces_in([gray], [windows_of_boxes(detector.find_boxes(picture, gray))])[0]
         for face in faces:
-            share = shared([face], truth[None])[0, 0]
+            share = overlaps_with([face], truth[None])[0, 0]
             if share > FOUND or share < 0.1:
                 scores[share > FOUND].append(face.score)
     for on_face, name in ((True, "on the face"), (False, "elsewhere")):

@@ -8,9 +8,9 @@ from pipeline.boxes import boxes_of_points, overlaps
 from pipeline.detector import Face
 
 FOUND = 0.5
-"""Overlap of the boxes from which an answer is the face."""
+"""Intersection over union of the boxes from which an answer is the face."""
 
 
-def shared(faces: Sequence[Face], truth: np.ndarray) -> np.ndarray:
-    """(F, K) overlap of the boxes of F answers with those of (K, 68, 2) points."""
+def overlaps_with(faces: Sequence[Face], truth: np.ndarray) -> np.ndarray:
+    """(F, K) intersection over union of the boxes of F answers and those of (K, 68, 2) points."""
     return overlaps(np.array([face.box for face in faces]).reshape(-1, 4), boxes_of_points(truth))
