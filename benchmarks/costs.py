@@ -9,21 +9,19 @@ and of 64 faces, on one thread and on all; multiply-adds of one face.
 
 import statistics
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.studies import OURS
+from benchmarks.studies import entries
 from benchmarks.timing import seconds
 from pipeline import paths
 from pipeline.augment import Augmentation
 from pipeline.config import Params, load_params
 from pipeline.device import best_device, mixed_precision
 from pipeline.models import build_network, count_parameters
-from pipeline.recipe import DEFAULT, recipe_names, recipe_values, with_values
 from pipeline.stages.train import labelled_faces
 from pipeline.trainer import Faces, Recipe, Training
 
@@ -32,12 +30,6 @@ _STEPS = 4
 _REPEATS = {1: 30, 64: 5}
 """Faces in a forward pass -> how often it is timed."""
 _MATRIX = 4096
-
-
-def entries() -> Iterator[tuple[str, Params]]:
-    yield OURS, load_params()
-    for name in (name for name in recipe_names() if name != DEFAULT):
-        yield name, with_values(recipe_values(name))
 
 
 def forward_ms(network: torch.nn.Module, side: int, *, batch: int, threads: int) -> float:

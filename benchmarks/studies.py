@@ -5,19 +5,28 @@ from typing import Any
 
 from benchmarks.frames import FOLDS
 from benchmarks.trainings import Job
-from pipeline.config import load_params
+from pipeline.config import Params, load_params
 from pipeline.recipe import DEFAULT, recipe_names, recipe_values, with_values
 
 OURS = "coarse_to_fine"
 SEEDS = (0, 1, 2)
 
 
+def entries() -> Iterator[tuple[str, Params]]:
+    """Name and parameters of every network of the leaderboard, ours first."""
+    yield OURS, load_params()
+    for name in recipe_names():
+        if name != DEFAULT:
+            yield name, with_values(recipe_values(name))
+
+
 def leaderboard() -> Iterator[Job]:
     """Ours with several seeds, then every recipe."""
+    _, *others = entries()
     for seed in SEEDS:
         yield Job("leaderboard", OURS, with_values({"train.seed": seed}))
-    for name in (name for name in recipe_names() if name != DEFAULT):
-        yield Job("leaderboard", name, with_values(recipe_values(name)))
+    for name, params in others:
+        yield Job("leaderboard", name, params)
 
 
 def unseen_people() -> Iterator[Job]:
