@@ -72,18 +72,17 @@ class KeypointDetector:
         *,
         detector: DetectorName = "haar",
         detector_model: Path | str | None = None,
-        min_score: float = MIN_SCORE,
+        min_score: float | None = None,
     ) -> "KeypointDetector":
         """`model`: a file, an MLflow URI such as runs:/<run id>/model, or None for the model of the workspace.
 
-        `detector_model`: the file that detector "yunet" needs; `min_score`: from which a face counts as found, 0..1.
-        Raises ModelError.
+        `detector_model`: the file that detector "yunet" needs; `min_score`: from which a face counts as found, 0..1,
+        MIN_SCORE unless given. Raises ModelError.
         """
         opened = open_model(model)
         boxes = box_detector(detector, detector_model)
-        return cls(
-            opened.network, boxes, size_px=opened.size_px, fit=opened.fit, min_score=min_score, digest=opened.digest
-        )
+        least = MIN_SCORE if min_score is None else min_score
+        return cls(opened.network, boxes, size_px=opened.size_px, fit=opened.fit, min_score=least, digest=opened.digest)
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Face]:
         """Faces of an (H, W, 3) RGB or (H, W) gray uint8 picture, from left to right.

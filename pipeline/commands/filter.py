@@ -35,7 +35,7 @@ def filter_faces(
 ) -> None:
     """Put sunglasses, a hat, a moustache or your own picture on faces; blur, pixelate, crop, swap or mesh them."""
     from pipeline.batch import skipped
-    from pipeline.detector import MIN_SCORE, KeypointDetector
+    from pipeline.detector import KeypointDetector
     from pipeline.filters.apply import picture_filter
     from pipeline.filters.files import Job, filter_files
     from pipeline.filters.sticker import load_sticker
@@ -44,8 +44,7 @@ def filter_faces(
     _check(name, every, size, png, anchors)
     sticker = load_sticker(png, anchors) if png and anchors else None
     apply = picture_filter(name, crop_px=size or _CROP_PX, sticker=sticker)
-    least = MIN_SCORE if min_score is None else min_score
-    found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=least)
+    found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
     sources, problems = find_sources(path, output)
     for problem in problems:
         skipped(problem)

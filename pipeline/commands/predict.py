@@ -47,13 +47,12 @@ def predict(
 ) -> None:
     """Find faces and their 68 keypoints in any pictures and videos."""
     from pipeline import batch
-    from pipeline.detector import MIN_SCORE, KeypointDetector
+    from pipeline.detector import KeypointDetector
     from pipeline.inputs import find_sources, parse_boxes
 
     boxes = parse_boxes(box, whole)
     _check(bool(box) or whole, min_score, detector != "haar" or detector_model is not None, video, overlay)
-    least = MIN_SCORE if min_score is None else min_score
-    points = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=least)
+    points = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
     sources, problems = find_sources(path, output)
     for problem in problems:
         batch.skipped(problem)
