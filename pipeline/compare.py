@@ -22,11 +22,17 @@ class Difference:
     """95 %, the same people drawn for both; None for a single person."""
 
     @property
+    def b_is_better(self) -> bool:
+        """Beyond chance."""
+        return self.interval is not None and self.interval[1] < 0
+
+    @property
     def verdict(self) -> str:
         if self.interval is None:
             return "one person tells nothing of others"
-        low, high = self.interval
-        return "B is better" if high < 0 else "A is better" if low > 0 else "no difference beyond chance"
+        if self.b_is_better:
+            return "B is better"
+        return "A is better" if self.interval[0] > 0 else "no difference beyond chance"
 
     def __str__(self) -> str:
         bounds = "unknown" if self.interval is None else " to ".join(f"{100 * bound:+.2f}" for bound in self.interval)

@@ -38,7 +38,7 @@ def register(
             "register a run on the champion's frames"
         ) from None
     interval = f"NME {difference}, against version {reigning.number}"
-    if difference.verdict == "B is better":
+    if difference.b_is_better:
         registry.crown(version)
         print(f"{named} is the new champion: {interval}")
     else:
