@@ -181,7 +181,7 @@ def test_pretrained_weights_that_cannot_be_had_say_so(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("torch.hub.urlopen", _unreachable)
     section = model_section("resnet18") | {"weights": "pretrained"}
-    with pytest.raises(ValueError, match=r"pretrained weights cannot be had from https.*set model.weights to scratch"):
+    with pytest.raises(ValueError, match=r"cannot be had from https://\S*resnet18.*set model.weights to scratch"):
         build_network(section, side=224, mean_shape=MEAN_SHAPE, load_pretrained=True)
 
 

@@ -94,6 +94,17 @@ def test_every_parameter_is_in_one_group():
     assert decays[id(net[1].weight)] == 0.1
 
 
+def test_the_average_by_hand():
+    net = nn.Linear(1, 1, bias=False)
+    net.weight.data.fill_(1.0)
+    average = WeightAverage(net, decay=0.25)
+    net.weight.data.fill_(5.0)
+    average.update(net)  # decay is min(0.25, 2 / 11)
+    assert average.network.weight.item() == pytest.approx(1 * 2 / 11 + 5 * 9 / 11)
+    average.update(net)  # min(0.25, 3 / 12)
+    assert average.network.weight.item() == pytest.approx(0.25 * (1 * 2 / 11 + 5 * 9 / 11) + 0.75 * 5)
+
+
 def test_an_average_moves_quickly_at_first_and_slowly_later():
     net = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(net.weight)

@@ -78,7 +78,7 @@ def test_as_pretrained_weights_in_the_cache(tmp_path, monkeypatch, plant):
     cached = tmp_path / "hub" / "checkpoints" / get_model_weights("mobilenet_v3_small").DEFAULT.url.rpartition("/")[2]
     cached.parent.mkdir(parents=True)
     plant(cached)
-    with pytest.raises(ValueError, match=r"pretrained weights.* cannot be had"):
+    with pytest.raises(ValueError, match=r"^its pretrained weights cannot be had from https://\S*mobilenet_v3_small"):
         Backbone("mobilenet_v3_small", torch.rand(68, 2)).load_pretrained()
     assert not payload_ran(tmp_path)
 

@@ -206,7 +206,7 @@ def test_a_wrong_choice_is_one_line_with_its_remedy(predict, photos, arguments, 
 def test_a_box_outside_is_told_for_each_picture(predict, photos):
     result = predict(photos / "one.jpg", photos / "two.png", "--box", "500,0,9,9", status=1)
     for name in ("one.jpg", "two.png"):
-        assert f"skipped: {photos / name}: the box 500,0,9,9 does not lie in the picture of" in result.stderr
+        assert f"skipped: {photos / name}: the box 500,0,9,9 does not lie in the picture of 90 x 110" in result.stderr
 
 
 def test_a_file_that_is_no_yunet_is_named(predict, photos, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.checkout import IDENTITY
 from tests.imports import ROOT
 
 pytestmark = pytest.mark.slow
@@ -45,10 +46,9 @@ stages:
 class Repository:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        identity = {f"GIT_{role}_{what}": "tester" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         site = {"DVC_SITE_CACHE_DIR": str(folder.parent / "site"), "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(ROOT)}
-        self.environment = os.environ | identity | site | {"PATH": path}
+        self.environment = os.environ | IDENTITY | site | {"PATH": path}
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
@@ -70,6 +70,20 @@ def repository(tmp_path):
         done = repository.run(*command.split())
         assert done.returncode == 0, done.stdout
     return repository
+
+
+TAKE_BACK = """
+from pipeline.dvc_queue import _statuses, put, take_back
+for name in ("a", "b", "c"):
+    put(name, {"train.lr": "0.002", "train.seed": str(ord(name))})
+take_back(["a", "c"])
+print(_statuses())
+"""
+
+
+def test_what_is_taken_back_waits_no_more(repository):
+    done = repository.run(sys.executable, "-c", TAKE_BACK)
+    assert done.stdout.splitlines()[-1] == "{'b': 'Queued'}", done.stdout
 
 
 def test_a_sweep_outlives_members_that_fail_and_ranks_the_others(repository):

@@ -334,3 +334,11 @@ def test_a_turned_head_narrows_the_face_and_shows_less_of_the_far_cheek() -> Non
     assert all(wide > narrow for wide, narrow in pairwise(widths))
     labels = keypoints(replace(Face(), pose=Pose(30.0)), CAMERA)
     assert labels[30, 0] - labels[2, 0] > 2 * (labels[14, 0] - labels[30, 0])
+
+
+def test_a_person_beside_a_picture_of_bytes_leaves_it_as_it_is():
+    picture = np.full((60, 60, 3), 90, np.uint8)
+    face = Face(random_identity(np.random.default_rng(0)))
+    painted, points = paint_onto(picture, face, Camera(5000, 30, 0.5), Light())
+    assert np.array_equal(painted, picture)
+    assert points[:, 0].min() > 4000

@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -252,13 +253,14 @@ def test_the_pages_are_served_from_the_store_of_the_workspace(workspace: Path) -
             assert f"http://127.0.0.1:{port}/" in (told := server.stdout.readline())
             assert f"viewStateShareKey={START_VIEW}" in told
             assert "<title>MLflow" in answer(server, f"http://127.0.0.1:{port}/")
+            assert psutil.Process(server.pid).children(recursive=True) == []  # it is one process, which saves memory
             found = answer(server, f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/experiments/search?max_results=9")
         finally:
             server.send_signal(signal.SIGINT)
         served = next(e for e in json.loads(found)["experiments"] if e["name"] == tracking.EXPERIMENT)
         assert served["artifact_location"] == (workspace / "mlartifacts").as_uri()
         assert server.stdout.read() == ""  # neither warnings when it starts nor a traceback when it ends
-    assert server.returncode in (0, 130)
+    assert server.returncode == 0
 
 
 def answer(server: "subprocess.Popen[str]", url: str) -> str:
