@@ -37,10 +37,11 @@ class Source:
         return sys.stdin.buffer.read() if self.path is None else self.path
 
 
-def find_sources(given: Iterable[str], output: Path) -> tuple[list[Source], list[DataError]]:
+def find_sources(given: Iterable[str], output: Path, ending: str = "") -> tuple[list[Source], list[DataError]]:
     """Sources of files, folders (with their subfolders), patterns and "-", and what is wrong with the rest.
 
-    Whatever `output` holds is not taken for an input, unless it is named itself, and never overwritten by another name.
+    Whatever `output` holds is not taken for an input, unless it is named itself; then no file that is called by the
+    name of a source and `ending` overwrites it.
     """
     paths: list[Path | None] = []
     problems: list[DataError] = []
@@ -50,7 +51,7 @@ def find_sources(given: Iterable[str], output: Path) -> tuple[list[Source], list
         except DataError as error:
             problems.append(error)
     paths = list(dict.fromkeys(paths))
-    return list(_named(paths, output)), problems
+    return list(_named(paths, output, ending)), problems
 
 
 def _expanded(text: str, output: Path) -> Iterator[Path]:
@@ -74,23 +75,23 @@ def _is_known(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES | VIDEO_SUFFIXES and file.is_file()
 
 
-def _named(paths: list[Path | None], output: Path) -> Iterator[Source]:
+def _named(paths: list[Path | None], output: Path, ending: str) -> Iterator[Source]:
     """Give every path the stem of its name, with a number where it is taken or an input would be overwritten."""
     taken = {path.stem.lower() for path in paths if path and path.resolve().parent == output.resolve()}
-    faceless = set(map(_without_face, taken))
+    countless = set(map(_without_count, taken))
     for path in paths:
         for name in _numbered(path.stem if path else "stdin"):
-            lower = name.lower()
-            # The faces of `a` may go to a.face1, a.face2 and so on.
-            if lower not in taken and lower not in faceless and _without_face(lower) not in taken:
+            written = f"{name}{ending}".lower()
+            # The faces of `a` may go to a.face1, a.face2 and so on, or to a_crop_1, a_crop_2.
+            if written not in taken | countless and _without_count(written) not in taken:
                 break
-        taken.add(lower)
-        faceless.add(_without_face(lower))
+        taken.add(written)
+        countless.add(_without_count(written))
         yield Source(path, name)
 
 
-def _without_face(name: str) -> str:
-    return re.sub(r"\.face\d+$", "", name)
+def _without_count(name: str) -> str:
+    return re.sub(r"(\.face\d+|(?<=_crop)_\d+)$", "", name)
 
 
 def _numbered(stem: str) -> Iterator[str]:

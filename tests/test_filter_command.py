@@ -55,6 +55,24 @@ def test_each_picture_comes_out_filtered(tmp_path):
         assert picture.size == (2 * SIDE, SIDE)
 
 
+@pytest.mark.parametrize(("name", "worn"), [("hat", "me_hat.jpg"), ("crop", "me_crop_1.jpg")])
+def test_an_input_is_never_overwritten(tmp_path, name, worn):
+    save(tmp_path / "me.png")
+    output = tmp_path / "out"
+    output.mkdir()
+    save(output / worn)
+    before = (output / worn).read_bytes()
+    assert keypoints_filter("--name", name, tmp_path / "me.png", output / worn, "-o", output)[0] == 0
+    assert (output / worn).read_bytes() == before
+    assert len(list(output.iterdir())) == 3
+
+
+def test_an_input_keeps_its_name_where_nothing_is_in_the_way(tmp_path):
+    save(tmp_path / "me.png")
+    assert keypoints_filter("--name", "hat", tmp_path / "me.png", "-o", tmp_path)[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["me.png", "me_hat.jpg"]
+
+
 def test_the_largest_face_alone_can_be_filtered(tmp_path):
     save(tmp_path / "us.png", faces=2)
     assert keypoints_filter("--name", "pixelate", "--largest", tmp_path / "us.png", "-o", tmp_path / "out")[0] == 0

@@ -45,7 +45,7 @@ def filter_faces(
     sticker = load_sticker(png, anchors) if png and anchors else None
     apply = picture_filter(name, crop_px=size or _CROP_PX, sticker=sticker)
     found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
-    sources, problems = find_sources(path, output)
+    sources, problems = find_sources(path, output, ending=f"_{name}")
     for problem in problems:
         skipped(problem)
     tally = filter_files(Job(found, name, apply, output, every, video), sources)
