@@ -20,7 +20,7 @@ DONE = {"Success", "Failed"}
 
 def free_name(stem: str) -> str:
     """`stem` with the least number that no experiment begins with yet."""
-    taken = set(_statuses()) | set(_experiments())
+    taken = set(statuses()) | set(_experiments())
     number = 1
     while any(name.startswith(f"{stem}{number}-") for name in taken):
         number += 1
@@ -50,12 +50,12 @@ def work_off(names: list[str], jobs: int, on_done: Callable[[str, str], None]) -
     ended: dict[str, str] = {}
     idle = _IDLE_POLLS
     while True:
-        statuses = _statuses()
-        idle = 0 if "Running" in statuses.values() else idle + 1
+        known = statuses()
+        idle = 0 if "Running" in known.values() else idle + 1
         for name in (name for name in names if name not in ended):
             # On its way from one list to the next, and once removed, an experiment is in none.
             gone = "Success" if commit_of(name) else "Failed" if idle > _IDLE_POLLS else "Running"
-            status = statuses.get(name, gone)
+            status = known.get(name, gone)
             if status in DONE:
                 ended[name] = status
                 on_done(name, status)
@@ -87,7 +87,7 @@ def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _statuses() -> dict[str, str]:
+def statuses() -> dict[str, str]:
     """Name -> status of every experiment that the queue knows: Queued, Running, Success or Failed."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo

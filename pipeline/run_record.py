@@ -56,7 +56,8 @@ _EXPERIMENT_TAGS = {
     "mlflow.note.content": "Runs of the keypoint pipeline, one for each `dvc repro` or `dvc exp run` that computed "
     "something, named after its network or experiment and its keypoint error (NME) on the official test.",
 }
-_MODEL_NEEDS = ["mlflow", "numpy", "opencv-python-headless", "safetensors", "torch", "torchvision", "tqdm"]
+MODEL_NEEDS = ["mlflow", "numpy", "opencv-python-headless", "safetensors", "torch", "torchvision", "tqdm"]
+"""Packages that a logged model imports."""
 _PACKAGE = Path(__file__).parent
 
 
@@ -231,6 +232,6 @@ def _save_pyfunc(path: Path, record: RunRecord, model: Any) -> None:
         python_model=str(_PACKAGE / "pyfunc_model.py"),
         artifacts={"model": str(record.model)},
         code_paths=[str(_PACKAGE)],
-        pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _MODEL_NEEDS],
+        pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in MODEL_NEEDS],
         signature=ModelSignature(Schema([pictures]), Schema([keypoints_source])),
     )

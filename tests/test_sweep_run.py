@@ -73,11 +73,11 @@ def repository(tmp_path):
 
 
 TAKE_BACK = """
-from pipeline.dvc_queue import _statuses, put, take_back
+from pipeline.dvc_queue import statuses, put, take_back
 for name in ("a", "b", "c"):
     put(name, {"train.lr": "0.002", "train.seed": str(ord(name))})
 take_back(["a", "c"])
-print(_statuses())
+print(statuses())
 """
 
 

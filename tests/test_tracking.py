@@ -24,7 +24,7 @@ from pipeline.files import file_sha256
 from pipeline.live_run import training_run
 from pipeline.models import build_network
 from pipeline.predict import predict_faces
-from pipeline.run_record import _MODEL_NEEDS, START_VIEW, describe_experiment, flatten_metrics
+from pipeline.run_record import MODEL_NEEDS, START_VIEW, describe_experiment, flatten_metrics
 from pipeline.stages import track
 from tests.imports import ROOT, import_closure, imported_modules
 
@@ -435,7 +435,7 @@ assert not pipeline.__file__.startswith(checkout), pipeline.__file__
 def test_the_logged_model_asks_for_every_package_that_it_imports() -> None:
     needed = {name for path in import_closure(ROOT / "pipeline/pyfunc_model.py") for name in packages_in(ROOT / path)}
     shown_as = {"cv2": "opencv-python-headless"}
-    assert {shown_as.get(name, name) for name in needed} == set(_MODEL_NEEDS)
+    assert {shown_as.get(name, name) for name in needed} == set(MODEL_NEEDS)
 
 
 def packages_in(path: Path) -> set[str]:
