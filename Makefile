@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help repro test lint verify ui studies lock clean
+.PHONY: help install repro test lint verify ui studies lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -15,6 +15,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+install: $(VENV)/.installed  ## only the environment, .venv, from the lock file
 
 repro: $(VENV)/.installed  ## rebuild whatever changed, from the frames to the MLflow run
 	@$(RUN) -m pipeline.repro

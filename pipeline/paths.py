@@ -21,6 +21,9 @@ PER_FRAME = Path("reports/per_frame.csv")
 FIGURES = Path("reports/figures")
 MODEL_CARD = Path("reports/model_card.md")
 
+TRACKED = Path("data/tracked.json")
+"""The run is in MLflow. Out of git: a fresh clone, even with the results of dvc.lock, has yet to record it."""
+
 
 def workspace_root() -> Path:
     """The main workspace: `$DVC_ROOT` (set by DVC, also inside temporary experiments), else the nearest `.dvc/`."""

@@ -1,5 +1,6 @@
 """A colleague without the dataset's host gets everything from the team's storage, and experiments through git."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,12 +39,21 @@ def shared(built: Checkout, storage: str, tmp_path: Path) -> Checkout:
     return built.at(folder, site=tmp_path / "site")
 
 
-def test_a_second_clone_pulls_everything_and_has_nothing_to_do(built: Checkout, shared: Checkout) -> None:
+def stages_run(told: str) -> list[str]:
+    return re.findall(r"Running stage '(\w+)'", told)
+
+
+def test_a_second_clone_pulls_everything_and_has_only_its_run_to_record(built: Checkout, shared: Checkout) -> None:
     shared.run("dvc", "pull")
     for path in ("data/model/model.safetensors", "data/processed/test/images.npy", "reports/figures/faces.png"):
         assert (shared.folder / path).read_bytes() == (built.folder / path).read_bytes()
-    told = shared.run("dvc", "repro", "--dry")
-    assert "Running stage" not in told
+    assert stages_run(shared.run("dvc", "repro")) == ["track"]
+    assert shared.mlflow("select status from runs") == [("FINISHED",)]
+    measured = dict(shared.mlflow("select key, value from latest_metrics"))
+    assert measured["test.nme"] == report(built)["test"]["nme"]
+    assert len(shared.mlflow("select status from logged_models")) == 1
+    assert shared.run("git", "status", "--porcelain") == ""
+    assert stages_run(shared.run("dvc", "repro")) == []
 
 
 def test_an_experiment_goes_through_git_to_a_colleague(built: Checkout, shared: Checkout) -> None:
@@ -55,4 +65,4 @@ def test_an_experiment_goes_through_git_to_a_colleague(built: Checkout, shared: 
     shared.run("dvc", "exp", "pull", "origin", "shared-one")
     shared.run("dvc", "exp", "apply", "shared-one")
     assert report(shared) == measured
-    assert "Running stage" not in shared.run("dvc", "repro", "--dry")
+    assert stages_run(shared.run("dvc", "repro", "--dry")) == ["track"]

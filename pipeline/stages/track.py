@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import config, paths
-from pipeline.data import read_json
+from pipeline.data import read_json, write_json
 from pipeline.errors import DataError
 from pipeline.files import file_sha256
 from pipeline.run_record import RunRecord, flatten_metrics, keep
@@ -35,7 +35,9 @@ def run(
         evaluate=evaluate,
         render=render,
     )
-    news = keep(read_record(config.flatten(params)))
+    record = read_record(config.flatten(params))
+    news = keep(record)
+    write_json(paths.TRACKED, {"model_sha256": record.model_digest})
     print(f"track: {'recorded' if news else 'already recorded'} in MLflow at {store_uri()}; see it with: make ui")
 
 
