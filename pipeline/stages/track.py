@@ -37,7 +37,7 @@ def run(
     )
     record = read_record(config.flatten(params))
     news = keep(record)
-    write_json(paths.TRACKED, {"model_sha256": record.model_digest})
+    write_json(paths.TRACKED, {"run_sha256": record.digest()})
     print(f"track: {'recorded' if news else 'already recorded'} in MLflow at {store_uri()}; see it with: make ui")
 
 
