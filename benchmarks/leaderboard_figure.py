@@ -1,10 +1,15 @@
 """Chart of the leaderboard: data in, Matplotlib figure out."""
 
+import numpy as np
 import pandas as pd
 from matplotlib import ticker
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.optimize import isotonic_regression
 
 from pipeline.style import PALETTE, new_figure, percent
+
+_LABEL_STEP = 0.065
 
 
 def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str, dataset: str) -> Figure:
@@ -21,12 +26,10 @@ def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str,
         dataset=dataset,
     )
     axes = figure.subplots()
-    for entry, minutes, nme, parameters in board[["entry", "training_minutes", "nme", "parameters"]].to_numpy():
+    for entry, minutes, error, millions in dots(board):
         color = PALETTE["model" if entry == ours else "baseline"]
-        axes.scatter(minutes, 100 * nme, s=12 * parameters / 1e6, color=color, alpha=0.35, lw=0)
-        axes.scatter(minutes, 100 * nme, s=10, color=color)
-        label = f"{entry}, {parameters / 1e6:.1f} M"
-        axes.annotate(label, (minutes, 100 * nme), (7, 5), textcoords="offset points", size=8.5)
+        axes.scatter(minutes, error, s=12 * millions, color=color, alpha=0.35, lw=0)
+        axes.scatter(minutes, error, s=10, color=color)
     path = pd.concat([shorter, best.to_frame().T])
     axes.plot(path["training_minutes"], 100 * path["nme"], "o-", color=PALETTE["model"], lw=1, ms=3)
     axes.set(xscale="log", yscale="log", xlabel="minutes of training on two CPU cores", ylabel="test NME (%)")
@@ -34,6 +37,37 @@ def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str,
         axis.set_major_locator(ticker.LogLocator(subs=steps))
         axis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
         axis.set_minor_locator(ticker.NullLocator())
-    axes.margins(x=0.15, y=0.12)
+    axes.margins(x=0.06, y=0.12)
     axes.grid()
+    _label(axes, board)
     return figure
+
+
+def dots(board: pd.DataFrame) -> list[tuple[str, float, float, float]]:
+    """Name, minutes of training, NME in percent and millions of parameters of every row, best first."""
+    rows = board.sort_values("nme")[["entry", "training_minutes", "nme", "parameters"]].to_numpy()
+    return [(entry, minutes, 100 * nme, parameters / 1e6) for entry, minutes, nme, parameters in rows]
+
+
+def _label(axes: Axes, board: pd.DataFrame) -> None:
+    """Names in a column at the right, best at the bottom, each with a line to its dot."""
+    axes.autoscale_view()
+    to_height = axes.transData + axes.transAxes.inverted()
+    heights = to_height.transform([(minutes, error) for _, minutes, error, _ in dots(board)])[:, 1]
+    for (entry, minutes, error, millions), height in zip(dots(board), apart(heights, _LABEL_STEP), strict=True):
+        axes.annotate(
+            f"{entry}, {millions:.1f} M",
+            (minutes, error),
+            (1.03, height),
+            textcoords="axes fraction",
+            va="center",
+            size=8.5,
+            arrowprops={"arrowstyle": "-", "color": PALETTE["line"], "lw": 0.6, "relpos": (0, 0.5)},
+        )
+
+
+def apart(heights: np.ndarray, step: float) -> np.ndarray:
+    """(N,) ascending heights moved as little as it takes (least squares) to lie `step` apart."""
+    steps = step * np.arange(len(heights))
+    moved: np.ndarray = isotonic_regression(heights - steps).x + steps
+    return moved

@@ -7,7 +7,7 @@ import torch
 
 from benchmarks import report, trainings
 from benchmarks.frames import FOLDS, Frames, divide
-from benchmarks.leaderboard_figure import leaderboard_figure
+from benchmarks.leaderboard_figure import apart, leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import TABLE, Job, committed_model, is_done
 from pipeline import paths
@@ -166,3 +166,8 @@ def test_the_pipelines_own_model_is_not_trained_again(tmp_path, monkeypatch):
     other = params.model_copy(update={"train": params.train.model_copy(update={"seed": 7})})
     assert committed_model(Job("a", "b", other)) is None
     assert committed_model(Job("a", "b", params, fold=1)) is None
+
+
+def test_labels_are_moved_apart_by_hand():
+    assert apart(np.array([0.0, 0.1, 0.5]), 0.3) == pytest.approx([-0.1, 0.2, 0.5])
+    assert apart(np.array([0.0, 0.1, 0.2]), 0.3) == pytest.approx([-0.2, 0.1, 0.4])
