@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 from typer.main import get_command
 
+from benchmarks.frames import FOLDS
 from pipeline.cli import app
 from tests.imports import ROOT
 
@@ -87,6 +88,15 @@ def test_the_seeds_are_those_of_the_study():
     trainings = table("reports/trainings.csv").query("study == 'leaderboard' and entry == 'coarse_to_fine'")
     first, second, third = (percent(nme) for nme in trainings.sort_values("seed")["nme"])
     assert f"Three seeds of the default come to {first}, {second} and {third} %." in README
+
+
+def test_the_error_on_unseen_people_is_that_of_the_folds():
+    pooled = json.loads(committed("reports/unseen_people.json"))
+    low, high = map(percent, pooled["nme_ci95"])
+    told = f"{percent(pooled['nme'])} % (95 % interval over people: {low} to {high} %)"
+    assert f"all {pooled['faces']:,} labelled faces is measured by a network" in " ".join(README.split())
+    assert told in " ".join(README.split())
+    assert pooled["folds"] == FOLDS
 
 
 def test_the_lock_file_is_of_the_committed_parameters(params):
