@@ -10,6 +10,10 @@ from scipy.optimize import isotonic_regression
 from pipeline.style import PALETTE, new_figure, percent
 
 _LABEL_STEP = 0.065
+"""From name to name, of the height of the axes."""
+
+Dot = tuple[str, float, float, float]
+"""Name, minutes of training, NME in percent, millions of parameters."""
 
 
 def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str, dataset: str) -> Figure:
@@ -26,7 +30,8 @@ def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str,
         dataset=dataset,
     )
     axes = figure.subplots()
-    for entry, minutes, error, millions in dots(board):
+    dots = _dots(board)
+    for entry, minutes, error, millions in dots:
         color = PALETTE["model" if entry == ours else "baseline"]
         axes.scatter(minutes, error, s=12 * millions, color=color, alpha=0.35, lw=0)
         axes.scatter(minutes, error, s=10, color=color)
@@ -39,22 +44,22 @@ def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str,
         axis.set_minor_locator(ticker.NullLocator())
     axes.margins(x=0.06, y=0.12)
     axes.grid()
-    _label(axes, board)
+    _label(axes, dots)
     return figure
 
 
-def dots(board: pd.DataFrame) -> list[tuple[str, float, float, float]]:
-    """Name, minutes of training, NME in percent and millions of parameters of every row, best first."""
+def _dots(board: pd.DataFrame) -> list[Dot]:
+    """One for each row, best first."""
     rows = board.sort_values("nme")[["entry", "training_minutes", "nme", "parameters"]].to_numpy()
     return [(entry, minutes, 100 * nme, parameters / 1e6) for entry, minutes, nme, parameters in rows]
 
 
-def _label(axes: Axes, board: pd.DataFrame) -> None:
+def _label(axes: Axes, dots: list[Dot]) -> None:
     """Names in a column at the right, best at the bottom, each with a line to its dot."""
     axes.autoscale_view()
     to_height = axes.transData + axes.transAxes.inverted()
-    heights = to_height.transform([(minutes, error) for _, minutes, error, _ in dots(board)])[:, 1]
-    for (entry, minutes, error, millions), height in zip(dots(board), apart(heights, _LABEL_STEP), strict=True):
+    heights = to_height.transform([(minutes, error) for _, minutes, error, _ in dots])[:, 1]
+    for (entry, minutes, error, millions), height in zip(dots, apart(heights, _LABEL_STEP), strict=True):
         axes.annotate(
             f"{entry}, {millions:.1f} M",
             (minutes, error),

@@ -78,15 +78,15 @@ def _is_known(file: Path) -> bool:
 def _named(paths: list[Path | None], output: Path, ending: str) -> Iterator[Source]:
     """Give every path the stem of its name, with a number where it is taken or an input would be overwritten."""
     taken = {path.stem.lower() for path in paths if path and path.resolve().parent == output.resolve()}
-    countless = set(map(_without_count, taken))
+    bases = set(map(_without_count, taken))
     for path in paths:
         for name in _numbered(path.stem if path else "stdin"):
             written = f"{name}{ending}".lower()
             # The faces of `a` may go to a.face1, a.face2 and so on, or to a_crop_1, a_crop_2.
-            if written not in taken | countless and _without_count(written) not in taken:
+            if written not in taken | bases and _without_count(written) not in taken:
                 break
         taken.add(written)
-        countless.add(_without_count(written))
+        bases.add(_without_count(written))
         yield Source(path, name)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -99,6 +100,11 @@ class Checkout:
         """Rows of the embedded MLflow store."""
         with closing(sqlite3.connect(self.folder / "mlflow.db")) as store:
             return store.execute(query).fetchall()
+
+
+def stages_run(told: str) -> list[str]:
+    """Names of the stages that `dvc repro` says it ran, or would run."""
+    return re.findall(r"Running stage '(\w+)'", told)
 
 
 def differing(one: dict[str, str], other: dict[str, str]) -> list[str]:

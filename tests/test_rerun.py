@@ -9,7 +9,7 @@ from dvc.repo import Repo
 from pipeline.cli import STAGES, stage_sections
 from pipeline.config import flatten, load_params
 from pipeline.recipe import write_values
-from tests.checkout import Checkout
+from tests.checkout import Checkout, stages_run
 from tests.imports import NETWORKS_FOLDER, ROOT, import_closure
 
 pytestmark = pytest.mark.slow
@@ -93,10 +93,8 @@ def test_going_back_runs_nothing_again(checkout):
     path = checkout.folder / "params.yaml"
     before, lock = path.read_text(), (checkout.folder / "dvc.lock").read_bytes()
     write_values({"evaluate.bootstrap_samples": 60, "train.epochs": 1}, path)
-    assert "Running stage 'train'" in checkout.run("dvc", "repro")
+    assert "train" in stages_run(checkout.run("dvc", "repro"))
     assert (checkout.folder / "dvc.lock").read_bytes() != lock
     path.write_text(before)
-    told = checkout.run("dvc", "repro")
-    ran = {stage for stage in STAGES if f"Running stage '{stage}'" in told}
-    assert ran <= {"track"}
+    assert set(stages_run(checkout.run("dvc", "repro"))) <= {"track"}
     assert (checkout.folder / "dvc.lock").read_bytes() == lock

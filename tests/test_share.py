@@ -1,11 +1,10 @@
 """A colleague without the dataset's host gets everything from the team's storage, and experiments through git."""
 
-import re
 from pathlib import Path
 
 import pytest
 
-from tests.checkout import Checkout, report
+from tests.checkout import Checkout, report, stages_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -37,10 +36,6 @@ def shared(built: Checkout, storage: str, tmp_path: Path) -> Checkout:
     folder = tmp_path / "colleague"
     built.run("git", "clone", "-q", str(origin), str(folder))
     return built.at(folder, site=tmp_path / "site")
-
-
-def stages_run(told: str) -> list[str]:
-    return re.findall(r"Running stage '(\w+)'", told)
 
 
 def test_a_second_clone_pulls_everything_and_has_only_its_run_to_record(built: Checkout, shared: Checkout) -> None:
