@@ -37,6 +37,7 @@ ui: $(VENV)/.installed  ## browse the runs in MLflow at http://127.0.0.1:5000
 
 studies: $(VENV)/.installed  ## train whatever the leaderboard, the folds, the shorter ones and the ablation lack: hours
 	$(RUN) -m benchmarks.costs
+	MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=68719476736 \
 	$(RUN) -m benchmarks.trainings leaderboard unseen_people shorter ablation
 	$(RUN) -m benchmarks.report
 

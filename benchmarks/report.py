@@ -40,13 +40,38 @@ def trainings_of(study: str) -> pd.DataFrame:
 def leaderboard(trainings: pd.DataFrame) -> pd.DataFrame:
     """One row an entry, best first: means over seeds, the spread of the NME, and what the entry costs."""
     groups = trainings.groupby("entry")
-    table = groups[MEASURES].mean()
-    table.insert(1, "nme_spread", groups["nme"].std())
+    table = groups[["epochs", *MEASURES]].mean()
+    table.insert(2, "nme_spread", groups["nme"].std())
     table.insert(0, "seeds", groups.size())
     table = table.join(pd.read_csv(costs.TABLE).set_index("entry")[COSTS])
     baseline = read_json(paths.METRICS)["baseline_mean_shape"]["nme"]
     table.loc["mean_shape", "nme"] = baseline
     return table.sort_values("nme").reset_index()
+
+
+def readme_rows(board: pd.DataFrame) -> list[str]:
+    """Rows of the leaderboard in README.md: errors in percent, parameters and multiply-adds in millions."""
+
+    def number(value: float, digits: int, scale: float = 1.0) -> str:
+        return "-" if pd.isna(value) else f"{value * scale:.{digits}f}"
+
+    def cells(row: pd.Series) -> list[str]:
+        spread = "" if pd.isna(row["nme_spread"]) else f" ± {number(row['nme_spread'], 2, 100)}"
+        return [
+            f"**`{OURS}`**" if row["entry"] == OURS else f"`{row['entry']}`",
+            number(row["nme"], 2, 100) + spread,
+            number(row["auc_08"], 1, 100),
+            number(row["failure_rate_08"], 1, 100),
+            number(row["nme_unseen_people"], 2, 100),
+            number(row["epochs"], 0),
+            number(row["training_minutes"], 0),
+            number(row["parameters"], 1, 1e-6),
+            number(row["mega_macs"], 0),
+            number(row["forward_1_threads_1_ms"], 1),
+        ]
+
+    rows = [cells(row) for _, row in board.iterrows()]
+    return [f"| {' | '.join(row)} |" for row in rows]
 
 
 def ablation(trainings: pd.DataFrame) -> pd.DataFrame:
@@ -90,7 +115,7 @@ def main() -> None:
     with style():
         figure = leaderboard_figure(board, quick, ours=OURS, dataset=read_json(paths.METRICS)["dataset"])
         save(figure, FIGURE)
-    print(board.to_string(index=False))
+    print(*readme_rows(board), sep="\n")
     print(quick.to_string(index=False))
     trainings = trainings_of("ablation")
     if len(trainings):

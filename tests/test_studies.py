@@ -63,7 +63,8 @@ def test_the_leaderboard_is_the_mean_over_seeds_with_what_an_entry_costs(tmp_pat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reports").mkdir()
     rows = [("coarse_to_fine", 0, 0.03), ("coarse_to_fine", 1, 0.04), ("resnet18", 0, 0.06)]
-    trainings = pd.DataFrame([{"entry": entry} | dict.fromkeys(report.MEASURES, nme) for entry, _, nme in rows])
+    measured = [{"entry": entry, "epochs": 9} | dict.fromkeys(report.MEASURES, nme) for entry, _, nme in rows]
+    trainings = pd.DataFrame(measured)
     costs = dict.fromkeys(report.COSTS, 8.0) | {"parameters": 2e6}
     names = pd.DataFrame({"entry": ["coarse_to_fine", "resnet18"]})
     names.assign(**costs).to_csv("reports/costs.csv", index=False)
@@ -73,6 +74,11 @@ def test_the_leaderboard_is_the_mean_over_seeds_with_what_an_entry_costs(tmp_pat
     assert board["nme"].tolist() == pytest.approx([0.035, 0.06, 0.28])
     assert board["nme_spread"].iloc[0] == pytest.approx(0.01 / 2**0.5)  # of two, over one degree of freedom
     assert board["seeds"].iloc[0] == 2
+    assert report.readme_rows(board) == [
+        "| **`coarse_to_fine`** | 3.50 ± 0.71 | 3.5 | 3.5 | 3.50 | 9 | 8 | 2.0 | 8 | 8.0 |",
+        "| `resnet18` | 6.00 | 6.0 | 6.0 | 6.00 | 9 | 8 | 2.0 | 8 | 8.0 |",
+        "| `mean_shape` | 28.00 | - | - | - | - | - | - | - | - |",
+    ]
     shorter = pd.DataFrame({"training_minutes": [1.0], "nme": [0.05]})
     figure = leaderboard_figure(board, shorter, ours="coarse_to_fine", dataset="youtube-faces")
     assert [text.get_text() for text in figure.axes[0].texts] == ["coarse_to_fine, 2.0 M", "resnet18, 2.0 M"]
