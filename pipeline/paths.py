@@ -18,11 +18,22 @@ HISTORY = Path("reports/history.csv")
 METRICS = Path("reports/metrics.json")
 CED = Path("reports/ced.csv")
 PER_FRAME = Path("reports/per_frame.csv")
-FIGURES = Path("reports/figures")
+FIGURES = tuple(
+    Path("reports/figures", name)
+    for name in (
+        "ced.png",
+        "learning_curves.png",
+        "error_by_point.png",
+        "error_by_group.png",
+        "faces.png",  # shows frames
+        "first_layer.png",  # shows frames
+    )
+)
+"""What render draws, in its order."""
 MODEL_CARD = Path("reports/model_card.md")
 
 TRACKED = Path("data/tracked.json")
-"""The run is in MLflow. Out of git: a fresh clone, even with the results of dvc.lock, has yet to record it."""
+"""Left by track once the run is in MLflow. Out of git: a fresh clone, even with all results, has yet to do so."""
 
 
 def workspace_root() -> Path:

@@ -19,15 +19,6 @@ from pipeline.model_card import model_card
 from pipeline.progress import progress
 from pipeline.style import save, style
 
-FILES = (
-    "ced.png",
-    "learning_curves.png",
-    "error_by_point.png",
-    "error_by_group.png",
-    "faces.png",  # shows frames
-    "first_layer.png",  # shows frames
-)
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -52,11 +43,11 @@ class Measured:
 
 def run(*, preprocess: config.Preprocess, train: config.Train, render: config.Render) -> None:
     measured = _read_measured()
-    paths.FIGURES.mkdir(parents=True, exist_ok=True)
     with style():
-        drawn = progress(_figures(measured, render), label="render", total=len(FILES), unit="figures")
-        for name, figure in zip(FILES, drawn, strict=True):
-            save(figure, paths.FIGURES / name)
+        drawn = progress(_figures(measured, render), label="render", total=len(paths.FIGURES), unit="figures")
+        for path, figure in zip(paths.FIGURES, drawn, strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save(figure, path)
     settings = config.flatten_all({"preprocess": preprocess, "train": train})
     sizes = breakdowns.by_size(measured.nme, measured.interocular_px)
     card = model_card(measured.report, read_json(paths.DATASET), read_samples(paths.SAMPLES), settings, sizes)
@@ -75,7 +66,7 @@ def _read_measured() -> Measured:
 
 
 def _figures(measured: Measured, render: config.Render) -> Iterator[Figure]:
-    """The figures of FILES, in that order."""
+    """The figures of paths.FIGURES, in that order."""
     report, test, nme = measured.report, measured.test, measured.nme
     dataset = report["dataset"]
     yield figures.ced_figure(_table(paths.CED), report["test"], dataset=dataset)

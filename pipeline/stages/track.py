@@ -64,9 +64,8 @@ def read_record(params: Mapping[str, Value]) -> RunRecord:
 
 
 def _artifacts() -> dict[Path, str]:
-    figures = sorted(paths.FIGURES.glob("*.png"))
     reports = [paths.METRICS, paths.HISTORY, paths.CED, paths.PER_FRAME, paths.MODEL_CARD]
-    return dict.fromkeys(figures, "figures") | dict.fromkeys(reports, "reports")
+    return dict.fromkeys(paths.FIGURES, "figures") | dict.fromkeys(reports, "reports")
 
 
 def read_history(path: Path) -> dict[int, dict[str, float | None]]:
