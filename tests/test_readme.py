@@ -64,11 +64,22 @@ def test_the_headline_is_that_of_the_report(metrics):
     assert headline in " ".join(README.split())
 
 
-def test_the_leaderboard_is_that_of_the_study(metrics):
+def test_the_leaderboard_is_that_of_the_study():
     rows = readme_rows(table("reports/leaderboard.csv"))
     start = README.index(rows[0])
     told = [line for line in README[start:].split("\n\n")[0].splitlines() if "¹" not in line]
     assert told == rows
+
+
+def test_the_study_holds_the_committed_model_and_baseline(metrics):
+    trainings = table("reports/trainings.csv").query("study == 'leaderboard' and entry == 'coarse_to_fine'")
+    committed_seed = trainings.set_index("seed").loc[0]
+    for measure in ("nme", "auc_08", "failure_rate_08"):
+        assert committed_seed[measure] == pytest.approx(metrics["test"][measure], abs=1e-6)
+    assert committed_seed["nme_unseen_people"] == pytest.approx(metrics["test_unseen_people"]["nme"], abs=1e-6)
+    board = table("reports/leaderboard.csv").set_index("entry")
+    assert board["parameters"]["coarse_to_fine"] == metrics["model"]["parameters"]
+    assert board["nme"]["mean_shape"] == pytest.approx(metrics["baseline_mean_shape"]["nme"], abs=1e-6)
 
 
 def test_the_errors_after_fewer_epochs_are_those_of_the_study(metrics, params):
