@@ -29,11 +29,12 @@ from pipeline.config import Params
 from pipeline.device import best_device
 from pipeline.models import build_network, count_parameters
 from pipeline.predict import predict_crops
-from pipeline.trainer import Faces, Recipe, fit, validate
+from pipeline.trainer import Faces, Recipe, finish, fit, validate
 
 TABLE = Path("reports/trainings.csv")
 FOLD_ERRORS = Path("reports/unseen_people.csv")
 _LOCKS = Path(".checkpoints/trainings")
+_LAST_OPTIONS = ("mirrored_view", "correction_ridge")  # of coarse_to_fine: they count once the weights are trained
 KEY = ["study", "entry", "seed", "fold", "digest"]
 
 
@@ -82,7 +83,8 @@ def run_all(jobs: Iterable[Job], frames: Frames) -> None:
 def train_and_measure(job: Job, frames: Frames) -> None:
     device = best_device()
     train_rows, val_rows, test_rows = divide(frames.samples, job.fold)
-    network = committed_model(job) or train_network(job.params, frames.faces(train_rows, device))
+    train = frames.faces(train_rows, device)
+    network = committed_model(job, train) or train_network(job.params, train)
     errors = frames.errors(predict_crops(network, frames.images[test_rows]), test_rows)
     val_nme = validate(network, frames.faces(val_rows, device), _recipe(job.params))[1]
     tested = frames.samples[test_rows]
@@ -102,15 +104,25 @@ def train_and_measure(job: Job, frames: Frames) -> None:
     _append(TABLE, pd.DataFrame([job.key() | row]))
 
 
-def committed_model(job: Job) -> torch.nn.Module | None:
-    """The pipeline's own model, where by dvc.lock it is what the job would train."""
+def committed_model(job: Job, train: Faces) -> torch.nn.Module | None:
+    """The pipeline's own model, where by dvc.lock it is what the job would train; finished anew if the job asks it."""
     if job.fold or not (paths.LOCK.exists() and paths.MODEL.exists()):
         return None
     stages = YAML(typ="safe").load(paths.LOCK)["stages"]
-    locked = {name: stages[name]["params"][paths.PARAMS.as_posix()] for name in ("split", "preprocess", "train")}
-    asked = job.params.model_dump()
-    same = all(asked[section] == values for sections in locked.values() for section, values in sections.items())
-    return load_model(paths.MODEL).to(best_device()) if same else None
+    of_stages = [stages[name]["params"][paths.PARAMS.as_posix()] for name in ("split", "preprocess", "train")]
+    locked = {section: values for sections in of_stages for section, values in sections.items()}
+    asked = job.params.model_dump(include=set(locked))
+    before = locked["model"]["coarse_to_fine"]
+    last = {option: asked["model"]["coarse_to_fine"][option] for option in _LAST_OPTIONS}
+    locked["model"]["coarse_to_fine"] = before | last
+    if asked != locked:
+        return None
+    network = load_model(paths.MODEL).to(best_device())
+    if before | last != before:
+        for option, value in last.items():
+            setattr(network, option, value)
+        finish(network, train)
+    return network
 
 
 def train_network(params: Params, train: Faces) -> torch.nn.Module:

@@ -12,6 +12,9 @@ from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import TABLE, Job, committed_model, is_done
 from pipeline import paths
 from pipeline.config import load_params
+from pipeline.models import build_network
+from pipeline.recipe import with_values
+from pipeline.trainer import Faces
 from tests.imports import ROOT
 
 SAMPLES = pd.DataFrame(
@@ -93,10 +96,14 @@ def test_the_minutes_of_shorter_trainings_are_their_share(monkeypatch):
     assert table["nme"].tolist() == [0.055, 0.045]
 
 
-def test_the_ablation_is_the_change_against_the_default():
-    rows = [("the default", 0, 0.04), ("the default", 1, 0.042), ("no occlusion", 0, 0.045), ("no occlusion", 1, 0.043)]
+def test_the_ablation_is_the_change_against_ours():
+    rows = [(OURS, 0, 0.04), (OURS, 1, 0.042), ("no occlusion", 0, 0.045), ("no correction", 0, 0.0405)]
     table = report.ablation(pd.DataFrame(rows, columns=["entry", "seed", "val_nme"]))
-    assert table.set_index("entry")["change"].to_dict() == pytest.approx({"the default": 0.0, "no occlusion": 0.003})
+    assert report.ablation_rows(table) == [
+        "| no correction | 1 | 4.05 | -0.05 |",
+        f"| {OURS} | 2 | 4.10 ± 0.14 | +0.00 |",
+        "| no occlusion | 1 | 4.50 | +0.40 |",
+    ]
 
 
 def test_unseen_people_are_pooled_over_the_folds():
@@ -157,21 +164,46 @@ def test_a_training_becomes_a_row_also_in_a_fold(fold, tmp_path, monkeypatch):
     assert is_done(Job("a", "b", params, fold))
 
 
-def test_the_pipelines_own_model_is_not_trained_again(tmp_path, monkeypatch):
+@pytest.fixture
+def committed(tmp_path, monkeypatch):
+    """The parameters of a working copy whose dvc.lock has the training of its params.yaml."""
     params = load_params(ROOT / "params.yaml")
     asked = params.model_dump()
     stages = {"split": ["split"], "preprocess": ["preprocess"], "train": ["preprocess", "model", "augment", "train"]}
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(trainings, "load_model", lambda _: torch.nn.Identity())
-    assert committed_model(Job("a", "b", params)) is None
     lock = {name: {"params": {"params.yaml": {key: asked[key] for key in keys}}} for name, keys in stages.items()}
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     (tmp_path / "dvc.lock").write_text(json.dumps({"stages": lock}))
     paths.MODEL.parent.mkdir(parents=True)
     paths.MODEL.touch()
-    assert committed_model(Job("a", "b", params)) is not None
-    other = params.model_copy(update={"train": params.train.model_copy(update={"seed": 7})})
-    assert committed_model(Job("a", "b", other)) is None
-    assert committed_model(Job("a", "b", params, fold=1)) is None
+    return params
+
+
+def test_the_pipelines_own_model_is_not_trained_again(committed, monkeypatch):
+    monkeypatch.setattr(trainings, "load_model", lambda _: torch.nn.Identity())
+    faces = frames().faces(np.arange(3), torch.device("cpu"))
+    assert committed_model(Job("a", "b", committed), faces) is not None
+    assert committed_model(Job("a", "b", with_values({"train.seed": 7})), faces) is None
+    assert committed_model(Job("a", "b", with_values({"model.coarse_to_fine.fine_px": 112})), faces) is None
+    assert committed_model(Job("a", "b", committed, fold=1), faces) is None
+    paths.MODEL.unlink()
+    assert committed_model(Job("a", "b", committed), faces) is None
+
+
+def test_the_pipelines_own_model_is_finished_anew_for_other_options_of_that(committed, monkeypatch):
+    own = build_network(committed.model.model_dump(), side=64, mean_shape=torch.rand(68, 2) * 64).eval()
+    own.correction.fill_(7)
+    monkeypatch.setattr(trainings, "load_model", lambda _: own)
+    keypoints = torch.rand(2, 68, 2) * 64
+    faces = Faces(torch.zeros(2, 64, 64, dtype=torch.uint8), keypoints)
+    assert committed_model(Job("a", "b", committed), faces) is own
+    assert own.mirrored_view
+    assert own.correction.eq(7).all()
+    one_view = with_values({"model.coarse_to_fine.mirrored_view": False})
+    assert not committed_model(Job("a", "b", one_view), faces).mirrored_view
+    assert not own.correction.eq(7).any()
+    uncorrected = with_values({"model.coarse_to_fine.correction_ridge": 1e6})
+    assert committed_model(Job("a", "b", uncorrected), faces).correction.abs().max() < 0.01
 
 
 def test_labels_are_moved_apart_by_hand():
