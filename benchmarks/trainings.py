@@ -27,8 +27,10 @@ from pipeline.augment import Augmentation
 from pipeline.checkpoint import load_model
 from pipeline.config import Params
 from pipeline.device import best_device
-from pipeline.models import build_network, count_parameters
+from pipeline.models import count_parameters
 from pipeline.predict import predict_crops
+from pipeline.pretraining import pretraining
+from pipeline.start import Weights, new_network, take_over, weights_to_leave
 from pipeline.trainer import Faces, Recipe, finish, fit, validate
 
 TABLE = Path("reports/trainings.csv")
@@ -50,6 +52,8 @@ class Job:
     def key(self) -> dict[str, str]:
         """What makes it the same training as one in the table."""
         sections = self.params.model_dump(include={"split", "preprocess", "model", "augment", "train"})
+        if self.params.pretrain.epochs:
+            sections["pretrain"] = self.params.pretrain.model_dump()
         digest = hashlib.sha256(json.dumps(sections, sort_keys=True).encode()).hexdigest()[:12]
         values = (self.study, self.entry, self.params.train.seed, self.fold, digest)
         return dict(zip(KEY, map(str, values), strict=True))
@@ -109,7 +113,7 @@ def committed_model(job: Job, train: Faces) -> torch.nn.Module | None:
     if job.fold or not (paths.LOCK.exists() and paths.MODEL.exists()):
         return None
     stages = YAML(typ="safe").load(paths.LOCK)["stages"]
-    of_stages = [stages[name]["params"][paths.PARAMS.as_posix()] for name in ("split", "preprocess", "train")]
+    of_stages = [stages[name]["params"][paths.PARAMS.as_posix()] for name in ("split", "pretrain", "train")]
     locked = {section: values for sections in of_stages for section, values in sections.items()}
     asked = job.params.model_dump(include=set(locked))
     before = locked["model"]["coarse_to_fine"]
@@ -127,15 +131,22 @@ def committed_model(job: Job, train: Faces) -> torch.nn.Module | None:
 
 def train_network(params: Params, train: Faces) -> torch.nn.Module:
     """A network trained by params.yaml's sections as the train stage does it, without validation on the way."""
-    recipe = _recipe(params)
+    device, recipe = train.images.device, _recipe(params)
+    weights = pretrained_weights(params, device) if params.pretrain.epochs else {}
     torch.manual_seed(recipe.seed)
-    mean_shape = train.keypoints_crop.mean(0).cpu()
-    side = params.preprocess.size_px
-    network = build_network(params.model.model_dump(), side=side, mean_shape=mean_shape, load_pretrained=True)
+    network = new_network(params.model, params.preprocess, train.keypoints_crop.mean(0).cpu()).to(device)
+    if weights:
+        take_over(network, weights)
     none = Faces(train.images[:0], train.keypoints_crop[:0])
     amounts = Augmentation(**params.augment.model_dump())
-    on_device = network.to(train.images.device)
-    return fit(on_device, train, none, recipe=recipe, amounts=amounts, on_epoch=lambda *_: None)
+    return fit(network, train, none, recipe=recipe, amounts=amounts, on_epoch=lambda *_: None)
+
+
+def pretrained_weights(params: Params, device: torch.device) -> Weights:
+    """What the pretrain stage leaves to train."""
+    sections = ("preprocess", "model", "augment", "train", "pretrain")
+    training = pretraining(**{name: getattr(params, name) for name in sections}, device=device)
+    return weights_to_leave(training(on_epoch=lambda *_: None))
 
 
 def _recipe(params: Params) -> Recipe:

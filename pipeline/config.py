@@ -78,6 +78,13 @@ class Augment(Section):
     occlusion_max_frac: Fraction
 
 
+class Pretrain(Section):
+    epochs: Annotated[int, Ge(0), Le(10_000)]
+    people: Annotated[int, Ge(1), Le(10_000)]
+    frames: Annotated[int, Ge(1), Le(100)]
+    seed: Seed
+
+
 class Train(Section):
     epochs: Annotated[int, Ge(1), Le(10_000)]
     batch_size: Annotated[int, Ge(1), Le(4096)]
@@ -110,6 +117,7 @@ class Params(Section):
     preprocess: Preprocess
     model: Model
     augment: Augment
+    pretrain: Pretrain
     train: Train
     evaluate: Evaluate
     render: Render

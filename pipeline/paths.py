@@ -11,6 +11,7 @@ DATASET = Path("data/dataset.json")
 SAMPLES = Path("data/split/samples.csv")
 SPLIT_SUMMARY = Path("reports/split.json")
 PROCESSED = Path("data/processed")
+PRETRAINED = Path("data/pretrained/weights.safetensors")
 MODEL = Path("data/model/model.safetensors")
 PREDICTIONS = Path("data/predictions/test_frames_keypoints.csv")
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +17,7 @@ import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipeline.files import file_sha256, whole
@@ -69,6 +69,26 @@ def resumable(key: str) -> Iterator["Checkpoint"]:
             left.unlink()
     finally:
         lock.release()
+
+
+def go_on(
+    training: Callable[..., nn.Module], checkpoint: "Checkpoint", tell: Callable[[Sequence[Epoch]], None]
+) -> tuple[nn.Module, list[Epoch]]:
+    """`training` (`fit` but for `on_epoch` and `resume`) from where an earlier process was killed, and its history.
+
+    After every epoch the state is kept; `tell` hears of the epochs before the start, then of each.
+    """
+    start, history = checkpoint.read()
+    if history:
+        print(f"going on after epoch {len(history)}", flush=True)
+        tell(history)
+
+    def on_epoch(epoch: Epoch, state: State) -> None:
+        history.append(epoch)
+        checkpoint.write(state, history)  # before anybody hears of it: what was told, no restart takes back
+        tell([epoch])
+
+    return training(on_epoch=on_epoch, resume=start), history
 
 
 class Checkpoint:

@@ -43,8 +43,9 @@ def test_the_default_recipe_is_params_yaml_as_it_comes(params):
 
 
 def test_the_default_recipe_names_all_of_its_sections_but_the_seed(params):
-    named = {key for key in config.flatten(load_params(params)) if key.split(".")[0] in ("model", "augment", "train")}
-    assert set(recipe_values(DEFAULT)) == named - {"train.seed"}
+    sections = ("model", "augment", "pretrain", "train")
+    named = {key for key in config.flatten(load_params(params)) if key.split(".")[0] in sections}
+    assert set(recipe_values(DEFAULT)) == named - {"pretrain.seed", "train.seed"}
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -169,7 +169,8 @@ def committed(tmp_path, monkeypatch):
     """The parameters of a working copy whose dvc.lock has the training of its params.yaml."""
     params = load_params(ROOT / "params.yaml")
     asked = params.model_dump()
-    stages = {"split": ["split"], "preprocess": ["preprocess"], "train": ["preprocess", "model", "augment", "train"]}
+    of_train = ["preprocess", "model", "augment", "train"]
+    stages = {"split": ["split"], "pretrain": [*of_train, "pretrain"], "train": of_train}
     lock = {name: {"params": {"params.yaml": {key: asked[key] for key in keys}}} for name, keys in stages.items()}
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())

@@ -1,12 +1,6 @@
 """The embedded stand-in for the real frames: drawn people in the dataset's own layout, quirks included."""
 
 import math
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +8,11 @@ import cv2
 import numpy as np
 
 from pipeline.data import LABELS, write_keypoints_csv
+from pipeline.processes import map_on_cores
 from pipeline.progress import progress
 from pipeline.synthetic import draw_face, random_clip, random_identity
 from pipeline.synthetic.names import person_names
 
-_INLINE_CLIPS = 4
-"""Up to so many clips are drawn here: starting other processes would take longer."""
 _LABELLED_EVERY = 3
 """One test frame in so many has a label row, as upstream."""
 
@@ -51,39 +44,12 @@ def write_synthetic(folder: Path, *, people: int, clips: int, frames: int, seed:
         for clip in range(clips)
     ]
     labels: dict[str, dict[str, np.ndarray]] = {name: {} for name in counts}
-    for drawn in progress(_draw_all(tasks), label="drawing faces", total=len(tasks), unit="clips"):
+    for drawn in progress(map_on_cores(_draw_clip, tasks), label="drawing faces", total=len(tasks), unit="clips"):
         for name, rows in drawn.items():
             labels[name].update(rows)
     labels["test"] = dict(list(labels["test"].items())[::_LABELLED_EVERY])
     for name, rows in labels.items():
         write_keypoints_csv(folder / LABELS[name], list(rows), np.stack(list(rows.values())))
-
-
-def _draw_all(tasks: list[_ClipTask]) -> Iterator[dict[str, dict[str, np.ndarray]]]:
-    cores = min(len(os.sched_getaffinity(0)), len(tasks))
-    if cores == 1 or len(tasks) <= _INLINE_CLIPS:
-        yield from map(_draw_clip, tasks)
-        return
-    # Forked copies of a process that has threads can hang; spawned ones start clean.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores, mp_context=context, initializer=_begin_worker) as pool:
-        yield from pool.map(_draw_clip, tasks)
-
-
-def _begin_worker() -> None:
-    """Draw on one core, and as long as the process lives for which it is done: killed, it could not say so.
-
-    Ctrl-C, which every process of a terminal gets, is left to that one.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
 
 
 def _draw_clip(task: _ClipTask) -> dict[str, dict[str, np.ndarray]]:

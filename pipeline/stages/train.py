@@ -1,27 +1,25 @@
 """Train the network and write its averaged weights."""
 
 import csv
-from collections.abc import Callable
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from pipeline import config, paths
 from pipeline.augment import Augmentation
 from pipeline.checkpoint import save_model
 from pipeline.data import load_arrays
 from pipeline.device import best_device
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import DataError
 from pipeline.files import file_sha256, whole
-from pipeline.live_run import LiveRun, training_run
-from pipeline.models import build_network, count_parameters
-from pipeline.resume import Checkpoint, resumable, training_key
+from pipeline.live_run import training_run
+from pipeline.models import count_parameters
+from pipeline.resume import go_on, resumable, training_key
+from pipeline.start import new_network, read_weights, refuse_single_faces, take_over
 from pipeline.trainer import Epoch, Faces, Recipe, fit
-from pipeline.training_state import State
 
 
 def run(*, preprocess: config.Preprocess, model: config.Model, augment: config.Augment, train: config.Train) -> None:
@@ -32,49 +30,19 @@ def run(*, preprocess: config.Preprocess, model: config.Model, augment: config.A
     if not len(faces):
         raise DataError(f"{folders[0]} holds no labelled frame; mend the labels, then: dvc repro -f split")
     network = new_network(model, preprocess, faces.keypoints_crop.mean(0).cpu()).to(device)
+    if weights := read_weights(paths.PRETRAINED):
+        take_over(network, weights)
     refuse_single_faces(network, min(train.batch_size, len(faces)), model.name)
     print(f"{model.name}, {count_parameters(network)} parameters, {len(faces)} frames, on {device.type}", flush=True)
     params = config.flatten_all({"preprocess": preprocess, "model": model, "augment": augment, "train": train})
-    key = training_key(params, folders, device)
+    key = training_key(params, [*folders, paths.PRETRAINED.parent], device)
     recipe, amounts = Recipe(**train.model_dump()), Augmentation(**augment.model_dump())
     with resumable(key) as checkpoint, training_run(params, key) as live:
         undisturbed = partial(fit, network, faces, val_faces, recipe=recipe, amounts=amounts)
-        averaged, history = go_on(undisturbed, checkpoint, live)
+        averaged, history = go_on(undisturbed, checkpoint, lambda epochs: live.log(dict(map(curves, epochs))))
         write_history(paths.HISTORY, history)
         save_model(paths.MODEL, averaged, {"model": model.model_dump(), "preprocess": preprocess.model_dump()})
         live.finish(file_sha256(paths.MODEL))
-
-
-def go_on(training: Callable[..., nn.Module], checkpoint: Checkpoint, live: LiveRun) -> tuple[nn.Module, list[Epoch]]:
-    """Train from where an earlier process was killed; after every epoch, keep the state and tell MLflow."""
-    start, history = checkpoint.read()
-    if history:
-        print(f"going on after epoch {len(history)}", flush=True)
-        live.log(dict(map(curves, history)))
-
-    def on_epoch(epoch: Epoch, state: State) -> None:
-        history.append(epoch)
-        checkpoint.write(state, history)  # before MLflow hears of it: what is in there, no restart takes back
-        live.log(dict([curves(epoch)]))
-
-    return training(on_epoch=on_epoch, resume=start), history
-
-
-def new_network(model: config.Model, preprocess: config.Preprocess, mean_shape: torch.Tensor) -> nn.Module:
-    try:
-        values = model.model_dump()
-        return build_network(values, side=preprocess.size_px, mean_shape=mean_shape, load_pretrained=True)
-    except ValueError as error:
-        raise ConfigError(f"model.name {model.name} cannot be built as params.yaml says: {error}") from None
-
-
-def refuse_single_faces(network: nn.Module, step_faces: int, name: str) -> None:
-    """Raise ConfigError where a step of one face would be normalized over its faces."""
-    if step_faces == 1 and any(isinstance(module, nn.BatchNorm1d) for module in network.modules()):
-        raise ConfigError(
-            f"{name} normalizes over the faces of a step, of which there is 1 and should be 2 or more; raise "
-            "train.batch_size, or label more frames"
-        )
 
 
 def labelled_faces(folder: Path, size_px: int, device: torch.device) -> Faces:

@@ -1,0 +1,74 @@
+"""A training on drawn faces, before the one on the frames: they show the network more people than those do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from pipeline import config
+from pipeline.augment import Augmentation
+from pipeline.geometry import fit_square, transform_points
+from pipeline.processes import map_on_cores
+from pipeline.progress import progress
+from pipeline.start import new_network, refuse_single_faces
+from pipeline.synthetic import Identity, draw_face, random_identity
+from pipeline.trainer import Faces, Recipe, fit
+
+
+def pretraining(
+    *,
+    preprocess: config.Preprocess,
+    model: config.Model,
+    augment: config.Augment,
+    train: config.Train,
+    pretrain: config.Pretrain,
+    device: torch.device,
+) -> Callable[..., nn.Module]:
+    """`fit` of a new network on drawn faces, as train trains but for the epochs; lacks `on_epoch` and `resume`."""
+    faces = drawn_faces(pretrain, preprocess, device)
+    torch.manual_seed(train.seed)
+    network = new_network(model, preprocess, faces.keypoints_crop.mean(0).cpu()).to(device)
+    refuse_single_faces(network, min(train.batch_size, len(faces)), model.name)
+    recipe = Recipe(**train.model_dump() | {"epochs": pretrain.epochs})
+    none = Faces(faces.images[:0], faces.keypoints_crop[:0])
+    return partial(fit, network, faces, none, recipe=recipe, amounts=Augmentation(**augment.model_dump()))
+
+
+@dataclass(frozen=True)
+class _Person:
+    number: int
+    frames: int
+    seed: int
+    size_px: int
+    fit: str
+
+
+def drawn_faces(pretrain: config.Pretrain, preprocess: config.Preprocess, device: torch.device) -> Faces:
+    """pretrain.people x pretrain.frames faces, each frame as of a video of its own, drawn on all cores.
+
+    Prepared as the frames of the dataset are. The same parameters give the same bytes.
+    """
+    shape = preprocess.model_dump()
+    people = [_Person(number, pretrain.frames, pretrain.seed, **shape) for number in range(pretrain.people)]
+    drawn = progress(map_on_cores(_draw_person, people), label="drawing faces", total=len(people), unit="people")
+    images, keypoints_crop = (np.concatenate(part) for part in zip(*drawn, strict=True))
+    return Faces(torch.from_numpy(images).to(device), torch.from_numpy(keypoints_crop).to(device))
+
+
+def _draw_person(person: _Person) -> tuple[np.ndarray, np.ndarray]:
+    """(F, S, S) uint8 gray images and their (F, 68, 2) float32 keypoints."""
+    identity = random_identity(np.random.default_rng([person.seed, person.number]))
+    squares = [_draw_square(identity, person, frame) for frame in range(person.frames)]
+    images, keypoints_crop = zip(*squares, strict=True)
+    return np.stack(images), np.stack(keypoints_crop)
+
+
+def _draw_square(identity: Identity, person: _Person, frame: int) -> tuple[np.ndarray, np.ndarray]:
+    rgb, keypoints_source = draw_face(identity, np.random.default_rng([person.seed, person.number, frame]))
+    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    square, crop_from_source = fit_square(gray, person.size_px, person.fit)
+    return square, transform_points(crop_from_source, keypoints_source).astype(np.float32)

@@ -1,0 +1,66 @@
+"""The network that a training starts with, and the weights that a training on drawn faces leaves to it."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from pipeline import config
+from pipeline.errors import ConfigError, ModelError
+from pipeline.files import whole
+from pipeline.models import build_network
+
+Weights = dict[str, Tensor]
+_OF_THE_LABELS = {"mean_shape", "mirror_shift", "correction"}
+"""Tensors of networks that tell of the faces and labels they were trained on, not of how faces look."""
+
+
+def new_network(model: config.Model, preprocess: config.Preprocess, mean_shape: Tensor) -> nn.Module:
+    """By the parameters; `mean_shape` (68, 2) of the training faces. Raises ConfigError."""
+    try:
+        values = model.model_dump()
+        return build_network(values, side=preprocess.size_px, mean_shape=mean_shape, load_pretrained=True)
+    except ValueError as error:
+        raise ConfigError(f"model.name {model.name} cannot be built as params.yaml says: {error}") from None
+
+
+def refuse_single_faces(network: nn.Module, step_faces: int, name: str) -> None:
+    """Raise ConfigError where a step of one face would be normalized over its faces."""
+    if step_faces == 1 and any(isinstance(module, nn.BatchNorm1d) for module in network.modules()):
+        raise ConfigError(
+            f"{name} normalizes over the faces of a step, of which there is 1 and should be 2 or more; raise "
+            "train.batch_size, or label more frames"
+        )
+
+
+def weights_to_leave(network: nn.Module) -> Weights:
+    """What another training of such a network, on other faces, can start from."""
+    tensors = network.state_dict().items()
+    return {name: tensor for name, tensor in tensors if name.rpartition(".")[2] not in _OF_THE_LABELS}
+
+
+def take_over(network: nn.Module, weights: Weights) -> None:
+    """Start from what `weights_to_leave` gave. Raises ModelError where that was a network of another shape."""
+    own = weights_to_leave(network)
+    if {name: tensor.shape for name, tensor in weights.items()} != {name: tensor.shape for name, tensor in own.items()}:
+        raise ModelError(
+            "the weights of pretrain are of another network than params.yaml says; make them again with: "
+            "dvc repro pretrain"
+        )
+    network.load_state_dict(weights, strict=False)
+
+
+def write_weights(path: Path, weights: Weights) -> None:
+    with whole(path) as partial:
+        partial.write_bytes(save({name: tensor.cpu().contiguous() for name, tensor in weights.items()}))
+
+
+def read_weights(path: Path) -> Weights:
+    """What `write_weights` wrote, on the CPU. Raises ModelError."""
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise ModelError(f"{path} is missing; make it with: dvc repro pretrain") from None
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} is damaged ({error}); make it again with: dvc repro -f pretrain") from None
