@@ -71,7 +71,8 @@ def model_card(
         f"iBUG 300-W scheme out.\n\n{set_to}",
         "Intended use": _INTENDED,
         "Data": f"{about['data']}\n\nDataset `{dataset['dataset']}`, revision `{dataset['revision']}`, "
-        f"{dataset['files']:,} files, SHA-256 of the whole `{dataset['sha256']}`.\n\n{_splits(samples)}",
+        f"{dataset['files']:,} files, SHA-256 of the whole `{dataset['sha256']}`.{_drawn(settings)}\n\n"
+        f"{_splits(samples)}",
         "Results": f"NME: mean distance of the 68 points over that of the outer eye corners. AUC up to 8 %, over 8 %. "
         f"Intervals: 95 %, drawn over people.\n\n{_results(measured)}",
         "Where it errs": f"{_regions(measured)}\n\n{_sizes(sizes)}",
@@ -79,6 +80,14 @@ def model_card(
         "Licence": about["licence"],
     }
     return "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections.items()) + "\n"
+
+
+def _drawn(settings: Mapping[str, Any]) -> str:
+    """What pretrain showed the network."""
+    if "pretrain.epochs" not in settings:
+        return ""
+    faces = settings["pretrain.people"] * settings["pretrain.frames"]
+    return f" Before these the network was trained on {faces:,} faces drawn by this project."
 
 
 def _summary(measured: Mapping[str, Any]) -> str:

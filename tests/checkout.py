@@ -20,6 +20,9 @@ SMALL = {
     "fetch.synthetic.clips": 1,
     "split.val_people_frac": 0.25,
     "model.coarse_to_fine.fine_width": 8,
+    "pretrain.epochs": 1,
+    "pretrain.people": 4,
+    "pretrain.frames": 2,
     "train.batch_size": 8,
     "evaluate.bootstrap_samples": 50,
 }

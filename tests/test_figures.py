@@ -21,9 +21,10 @@ SIDE = 64
 RENDER = config.Render(faces_per_row=3, random_rows=2, seed=0)
 
 
-def run() -> None:
+def run(pretrained: int = 0) -> None:
     params = config.load_params(ROOT / "params.yaml")
-    render.run(preprocess=params.preprocess, train=params.train, render=RENDER)
+    pretrain = params.pretrain.model_copy(update={"epochs": pretrained})
+    render.run(preprocess=params.preprocess, pretrain=pretrain, train=params.train, render=RENDER)
 
 
 class FirstThenShape(nn.Module):
@@ -146,6 +147,16 @@ def test_the_card_tells_people_results_and_limits(workspace: Path) -> None:
     assert "| right brow | 4.00 % |" in card
     assert "| `train.seed` | `0` |" in card
     assert "1 people, none of them real" in card
+
+
+def test_the_card_tells_of_drawn_faces_where_there_were_some(workspace: Path) -> None:
+    write_inputs()
+    run()
+    assert "pretrain" not in paths.MODEL_CARD.read_text()
+    run(pretrained=14)
+    card = paths.MODEL_CARD.read_text()
+    assert "Before these the network was trained on 6,000 faces drawn by this project." in card
+    assert "| `pretrain.epochs` | `14` |" in card
 
 
 def test_the_card_leaves_out_people_never_seen_where_there_are_none(workspace: Path) -> None:

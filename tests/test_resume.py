@@ -18,6 +18,7 @@ from pipeline.errors import DataError
 from pipeline.models import build_network
 from pipeline.resume import Checkpoint, resumable, training_key
 from pipeline.stages import preprocess, split, train
+from pipeline.start import write_weights
 from pipeline.trainer import Faces, fit
 from tests.imports import NETWORKS_FOLDER, ROOT, import_closure
 from tests.payload import PLANTS
@@ -162,6 +163,7 @@ def prepared(raw, empty_store) -> Path:
     shutil.copy(empty_store, "mlflow.db")
     split.run(split=config.Split(val_people_frac=0.25, drop_test_copies=False, seed=0))
     preprocess.run(preprocess=config.Preprocess(size_px=96, fit="pad"))
+    write_weights(paths.PRETRAINED, {})
     return Path.cwd()
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline import processes
 from pipeline.data import LABELS, read_keypoints_csv
 from pipeline.geometry import transform_points
 from pipeline.scheme import FLIP_INDEX
@@ -310,7 +311,7 @@ def _labels_only(person: Identity, clip: object, rng: np.random.Generator) -> np
 def test_same_arguments_give_the_same_bytes_in_one_process_and_in_many(tmp_path: Path) -> None:
     for name, inline in (("many", 0), ("one", 10**6)):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(source, "_INLINE_CLIPS", inline)
+            patch.setattr(processes, "_INLINE_TASKS", inline)
             source.write_synthetic(tmp_path / name, people=2, clips=1, frames=2, seed=11)
     one, many = (sorted(path for path in (tmp_path / name).rglob("*") if path.is_file()) for name in ("one", "many"))
     assert [path.name for path in one] == [path.name for path in many]

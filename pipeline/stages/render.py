@@ -41,14 +41,17 @@ class Measured:
         return np.asarray(self.errors.mean(1).round(9))
 
 
-def run(*, preprocess: config.Preprocess, train: config.Train, render: config.Render) -> None:
+def run(
+    *, preprocess: config.Preprocess, pretrain: config.Pretrain, train: config.Train, render: config.Render
+) -> None:
     measured = _read_measured()
     with style():
         drawn = progress(_figures(measured, render), label="render", total=len(paths.FIGURES), unit="figures")
         for path, figure in zip(paths.FIGURES, drawn, strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             save(figure, path)
-    settings = config.flatten_all({"preprocess": preprocess, "train": train})
+    first = {"pretrain": pretrain} if pretrain.epochs else {}
+    settings = config.flatten_all({"preprocess": preprocess, **first, "train": train})
     sizes = breakdowns.by_size(measured.nme, measured.interocular_px)
     card = model_card(measured.report, read_json(paths.DATASET), read_samples(paths.SAMPLES), settings, sizes)
     with whole(paths.MODEL_CARD) as partial:
