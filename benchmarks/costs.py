@@ -3,8 +3,9 @@
     python -m benchmarks.costs             # all of them
     python -m benchmarks.costs resnet18    # those named; the rows of the others stay
 
-A training step with data and augmentation on all cores, and its share of what the machine can do; forward passes of 1
-and of 64 faces, on one thread and on all; multiply-adds of one face.
+A training step with data and augmentation on all cores, and its share of what the machine can do; the whole training,
+pretraining and the drawing of its faces included; forward passes of 1 and of 64 faces, on one thread and on all;
+multiply-adds of one face.
 """
 
 import statistics
@@ -22,6 +23,7 @@ from pipeline.augment import Augmentation
 from pipeline.config import Params, load_params
 from pipeline.device import best_device, mixed_precision
 from pipeline.models import build_network, count_parameters
+from pipeline.pretraining import drawn_faces
 from pipeline.stages.train import labelled_faces
 from pipeline.trainer import Faces, Recipe, Training
 
@@ -88,6 +90,9 @@ def measure(name: str, params: Params, faces: Faces, peak: float) -> dict[str, o
     }
     flops = step_flops(network, faces.batch(torch.arange(2))[0].cpu()) / 2 * params.train.batch_size
     step = step_seconds(network, params, faces)
+    pretrain = params.pretrain
+    drawing = seconds(lambda: drawn_faces(pretrain, params.preprocess, torch.device("cpu"))) if pretrain.epochs else 0
+    drawn_steps = pretrain.epochs * (pretrain.people * pretrain.frames // params.train.batch_size)
     steps = params.train.epochs * (len(faces) // params.train.batch_size)
     return {
         "entry": name,
@@ -96,7 +101,7 @@ def measure(name: str, params: Params, faces: Faces, peak: float) -> dict[str, o
         **forwards,
         "step_ms": round(1000 * step, 1),
         "step_share_of_peak": round(flops / step / peak, 3),
-        "training_minutes": round(step * steps / 60, 1),
+        "training_minutes": round((drawing + step * (drawn_steps + steps)) / 60, 1),
         "device": faces.images.device.type,
         "threads": threads,
     }
