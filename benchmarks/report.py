@@ -79,7 +79,7 @@ def _mean_and_spread(mean: float, spread: float) -> str:
 
 
 def ablation(trainings: pd.DataFrame) -> pd.DataFrame:
-    """One row for ours and each ingredient taken away, best first: mean and spread over seeds of the NME on `val`."""
+    """One row for ours and each change, best first: mean and spread over seeds of the NME on `val`."""
     groups = trainings.groupby("entry")["val_nme"]
     table = pd.DataFrame({"seeds": groups.size(), "val_nme": groups.mean(), "val_nme_spread": groups.std()})
     table["change"] = table["val_nme"] - table["val_nme"][OURS]
