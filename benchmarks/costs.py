@@ -32,6 +32,7 @@ _STEPS = 4
 _REPEATS = {1: 30, 64: 5}
 """Faces in a forward pass -> how often it is timed."""
 _MATRIX = 4096
+_DRAWN_PEOPLE = 150
 
 
 def forward_ms(network: torch.nn.Module, side: int, *, batch: int, threads: int) -> float:
@@ -79,6 +80,17 @@ def peak_flops(device: torch.device, precision: str) -> float:
         return 2 * _MATRIX**3 / min(seconds(lambda: (matrix @ matrix)[0, 0].item()) for _ in range(5))
 
 
+def pretraining_seconds(params: Params, step: float) -> float:
+    """What pretrain takes whose steps take `step` seconds: drawing, of which a part is timed, and training."""
+    pretrain = params.pretrain
+    if not pretrain.epochs:
+        return 0.0
+    part = pretrain.model_copy(update={"people": min(_DRAWN_PEOPLE, pretrain.people)})
+    drawing = seconds(lambda: drawn_faces(part, params.preprocess, torch.device("cpu"))) / part.people
+    steps = pretrain.epochs * (pretrain.people * pretrain.frames // params.train.batch_size)
+    return drawing * pretrain.people + step * steps
+
+
 def measure(name: str, params: Params, faces: Faces, peak: float) -> dict[str, object]:
     side, threads = params.preprocess.size_px, torch.get_num_threads()
     network = build_network(params.model.model_dump(), side=side, mean_shape=faces.keypoints_crop.mean(0).cpu()).eval()
@@ -90,9 +102,6 @@ def measure(name: str, params: Params, faces: Faces, peak: float) -> dict[str, o
     }
     flops = step_flops(network, faces.batch(torch.arange(2))[0].cpu()) / 2 * params.train.batch_size
     step = step_seconds(network, params, faces)
-    pretrain = params.pretrain
-    drawing = seconds(lambda: drawn_faces(pretrain, params.preprocess, torch.device("cpu"))) if pretrain.epochs else 0
-    drawn_steps = pretrain.epochs * (pretrain.people * pretrain.frames // params.train.batch_size)
     steps = params.train.epochs * (len(faces) // params.train.batch_size)
     return {
         "entry": name,
@@ -101,7 +110,7 @@ def measure(name: str, params: Params, faces: Faces, peak: float) -> dict[str, o
         **forwards,
         "step_ms": round(1000 * step, 1),
         "step_share_of_peak": round(flops / step / peak, 3),
-        "training_minutes": round((drawing + step * (drawn_steps + steps)) / 60, 1),
+        "training_minutes": round((pretraining_seconds(params, step) + step * steps) / 60, 1),
         "device": faces.images.device.type,
         "threads": threads,
     }

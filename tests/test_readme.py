@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from typer.main import get_command
 
 from benchmarks.frames import FOLDS
-from benchmarks.report import readme_rows
+from benchmarks.report import ablation_rows, readme_rows
 from pipeline.cli import app
 from tests.imports import ROOT
 
@@ -99,6 +99,12 @@ def test_the_seeds_are_those_of_the_study():
     trainings = table("reports/trainings.csv").query("study == 'leaderboard' and entry == 'coarse_to_fine'")
     first, second, third = (percent(nme) for nme in trainings.sort_values("seed")["nme"])
     assert f"Three seeds of the default come to {first}, {second} and {third} %." in README
+
+
+def test_the_ablation_in_the_docs_is_that_of_the_study():
+    docs = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
+    _, _, body = docs.partition("| the default with | seeds | NME % on `val` | change |\n|---|---|---|---|\n")
+    assert body.partition("\n\n")[0].splitlines() == ablation_rows(table("reports/ablation.csv"))
 
 
 def test_the_error_on_unseen_people_is_that_of_the_folds():
