@@ -36,6 +36,7 @@ from pipeline.trainer import Faces, Recipe, finish, fit, validate
 TABLE = Path("reports/trainings.csv")
 FOLD_ERRORS = Path("reports/unseen_people.csv")
 _LOCKS = Path(".checkpoints/trainings")
+_STAGES = {"split", "pretrain", "train"}  # their parameters decide what is trained
 _LAST_OPTIONS = ("mirrored_view", "correction_ridge")  # of coarse_to_fine: they count once the weights are trained
 KEY = ["study", "entry", "seed", "fold", "digest"]
 
@@ -113,7 +114,9 @@ def committed_model(job: Job, train: Faces) -> torch.nn.Module | None:
     if job.fold or not (paths.LOCK.exists() and paths.MODEL.exists()):
         return None
     stages = YAML(typ="safe").load(paths.LOCK)["stages"]
-    of_stages = [stages[name]["params"][paths.PARAMS.as_posix()] for name in ("split", "pretrain", "train")]
+    if not set(stages) >= _STAGES:
+        return None
+    of_stages = [stages[name]["params"][paths.PARAMS.as_posix()] for name in _STAGES]
     locked = {section: values for sections in of_stages for section, values in sections.items()}
     asked = job.params.model_dump(include=set(locked))
     before = locked["model"]["coarse_to_fine"]

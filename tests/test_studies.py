@@ -187,6 +187,8 @@ def test_the_pipelines_own_model_is_not_trained_again(committed, monkeypatch):
     assert committed_model(Job("a", "b", with_values({"train.seed": 7})), faces) is None
     assert committed_model(Job("a", "b", with_values({"model.coarse_to_fine.fine_px": 112})), faces) is None
     assert committed_model(Job("a", "b", committed, fold=1), faces) is None
+    paths.LOCK.write_text('{"stages": {}}')
+    assert committed_model(Job("a", "b", committed), faces) is None
     paths.MODEL.unlink()
     assert committed_model(Job("a", "b", committed), faces) is None
 
