@@ -16,15 +16,14 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.frames import divide, load_frames
 from benchmarks.studies import entries
 from benchmarks.timing import seconds
-from pipeline import paths
 from pipeline.augment import Augmentation
-from pipeline.config import Params, load_params
+from pipeline.config import Params
 from pipeline.device import best_device, mixed_precision
 from pipeline.models import build_network, count_parameters
 from pipeline.pretraining import drawn_faces
-from pipeline.stages.train import labelled_faces
 from pipeline.trainer import Faces, Recipe, Training
 
 TABLE = Path("reports/costs.csv")
@@ -120,13 +119,14 @@ def main() -> None:
     asked, networks = sys.argv[1:], dict(entries())
     if not set(asked) <= set(networks):
         sys.exit(f"error: name entries of the leaderboard, or none for all; there are {', '.join(networks)}")
-    faces = labelled_faces(paths.PROCESSED / "train", load_params().preprocess.size_px, best_device())
-    peaks = {precision: peak_flops(faces.images.device, precision) for precision in ("mixed", "float32")}
+    frames, device = load_frames(), best_device()
+    peaks = {precision: peak_flops(device, precision) for precision in ("mixed", "float32")}
     print(
         *(f"a matrix product, {name}: {peak / 1e9:.0f} GFLOP/s" for name, peak in peaks.items()), sep="\n", flush=True
     )
     for name in asked or networks:
         params = networks[name]
+        faces = frames.faces(divide(frames.samples, 0, params.split)[0], device)
         row = pd.DataFrame([measure(name, params, faces, peaks[params.train.precision])])
         print(row.iloc[0].to_dict(), flush=True)
         others = pd.read_csv(TABLE).query("entry != @name") if TABLE.exists() else None

@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 
 from pipeline import metrics, paths
+from pipeline.config import Split
 from pipeline.data import load_arrays
 from pipeline.geometry import transform_points
 from pipeline.trainer import Faces
@@ -50,15 +51,15 @@ def load_frames() -> Frames:
     )
 
 
-def divide(samples: pd.DataFrame, fold: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def divide(samples: pd.DataFrame, fold: int, split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows to train on, to validate on and to test on, (N,) bool each.
 
-    Fold 0 is the pipeline's own split; 1 to FOLDS test on every fifth person, in the order of their names, and train
-    on all frames of the others.
+    Fold 0 is the pipeline's own split; where `split` holds nobody out, its validation frames train too. 1 to FOLDS test
+    on every fifth person, in the order of their names, and train on all frames of the others.
     """
     if fold == 0:
-        train, val, test = (samples["split"].to_numpy() == split for split in ("train", "val", "test"))
-        return train, val, test
+        train, val, test = (samples["split"].to_numpy() == name for name in ("train", "val", "test"))
+        return (train, val, test) if split.val_people_frac else (train | val, np.zeros_like(val), test)
     fold_of = {person: index % FOLDS + 1 for index, person in enumerate(sorted(samples["person"].unique()))}
     test = samples["person"].map(fold_of).to_numpy() == fold
     return ~test, np.zeros(len(samples), bool), test

@@ -39,7 +39,7 @@ def measure(epochs: int) -> dict[str, float]:
     if "ONEDNN_MAX_CPU_ISA" in os.environ:  # PyTorch asks the processor, which still has it
         device.cpu_has_bfloat16 = lambda: False
     frames, params, here = load_frames(), with_values({"train.epochs": epochs}), torch.device("cpu")
-    train, val, test = (frames.faces(rows, here) for rows in divide(frames.samples, 0))
+    train, val, test = (frames.faces(rows, here) for rows in divide(frames.samples, 0, params.split))
     recipe = Recipe(**params.train.model_dump())
     trained = train_network(params, train)
     measured = {

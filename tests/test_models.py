@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from pipeline.checkpoint import load_model, read_description, save_model
 from pipeline.config import Model, load_params
 from pipeline.errors import ConfigError, DataError, ModelError
-from pipeline.models import build_network, count_parameters
+from pipeline.geometry import face_size
+from pipeline.models import build_network, coarse_to_fine, count_parameters
 from pipeline.models.coarse_to_fine import CoarseToFine, FineNetworks, soft_argmax, upright_shape
 from pipeline.models.window import Window
 from pipeline.predict import predict_crops, predict_faces
@@ -212,16 +213,23 @@ def test_the_upright_shape_fills_the_cut_out_up_to_its_margin():
     assert ((low + high) / 2).tolist() == pytest.approx([55.5, 55.5], abs=1e-4)
 
 
-def test_the_fine_stage_sees_one_view_of_a_moved_face(monkeypatch):
-    """Move the face and the coarse guess alike: the cut-out, and so the answer in its frame, stays the same."""
+def cut_from(guess: torch.Tensor) -> torch.Tensor:
+    """(3, 3): how the cut-out is made where the coarse network guesses these (68, 2) points."""
     net = network()
     assert isinstance(net, CoarseToFine)
+    net.coarse = Always((guess - MEAN_SHAPE) / face_size(MEAN_SHAPE))
+    coarse, upright_from_crop = net._find(torch.rand(1, 1, 224, 224))
+    assert torch.allclose(coarse[0], guess, atol=1e-3)
+    return upright_from_crop[0]
+
+
+def test_the_fine_stage_sees_one_view_of_a_moved_face():
+    """Move the face and the coarse guess alike: the cut-out, and so the answer in its frame, stays the same."""
     angle = 0.3
     turn = torch.tensor([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]).float()
     moved = (MEAN_SHAPE - 111.5) @ turn.T * 0.9 + 111.5 + torch.tensor([7.0, -4.0])
-    cut_from_moved, cut_from_mean = (net._upright_from_crop(shape[None]) for shape in (moved, MEAN_SHAPE))
     points = torch.cat([moved, torch.ones(68, 1)], 1), torch.cat([MEAN_SHAPE, torch.ones(68, 1)], 1)
-    assert torch.allclose(points[0] @ cut_from_moved[0].T, points[1] @ cut_from_mean[0].T, atol=1e-3)
+    assert torch.allclose(points[0] @ cut_from(moved).T, points[1] @ cut_from(MEAN_SHAPE).T, atol=1e-3)
 
 
 class Always(torch.nn.Module):
@@ -246,7 +254,13 @@ def test_mixed_precision_leaves_the_geometry_exact():
     assert torch.allclose(mixed, net(images), atol=1e-3)
 
 
-def test_several_fine_networks_answer_apart_in_training_and_with_their_mean_after():
+@pytest.fixture
+def upright(monkeypatch):
+    """Cut-outs are not turned, scaled and shifted in training."""
+    monkeypatch.setattr(coarse_to_fine, "random_similarity", lambda count, side: torch.eye(3).repeat(count, 1, 1))
+
+
+def test_several_fine_networks_answer_apart_in_training_and_with_their_mean_after(upright):
     section = model_section()
     section["coarse_to_fine"] |= {"fine_networks": 3, "mirrored_view": False}
     net = build_network(section, side=224, mean_shape=MEAN_SHAPE)
@@ -262,6 +276,46 @@ def test_several_fine_networks_answer_apart_in_training_and_with_their_mean_afte
     net.fine = FineNetworks([Always(MEAN_SHAPE / 2.5)])
     assert mean.shape == (2, 2, 68, 2)
     assert torch.allclose(mean, net(images), atol=1e-3)
+
+
+class Seen(torch.nn.Module):
+    """Remembers what it was shown."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.images = images
+        return torch.full((len(images), 68, 2), 48.0)
+
+
+def test_every_fine_network_has_cut_outs_of_its_own_in_training_and_the_same_after():
+    net = network()
+    net.mirrored_view = False
+    net.fine = FineNetworks([Seen(), Seen()])
+    images = torch.rand(2, 1, 224, 224)
+    in_training = net.train()(images)
+    first, second = (seen.images for seen in net.fine)
+    assert not torch.allclose(first, second, atol=0.1)
+    assert not torch.allclose(in_training[:, 1], in_training[:, 2], atol=0.1)  # each led back by its own cut-out
+    net.eval()(images)
+    first, second = (seen.images for seen in net.fine)
+    assert torch.equal(first, second)
+
+
+class Brightest(torch.nn.Module):
+    """Places every point on the bright spot."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return soft_argmax(5 * images, images.shape[-1]).expand(-1, 68, -1)
+
+
+def test_a_point_seen_in_a_cut_out_that_is_askew_is_led_back_to_its_place():
+    net = network().train()
+    net.coarse = Always(torch.zeros(68, 2))
+    net.fine = FineNetworks([Brightest()])
+    x, y = centre = (MEAN_SHAPE.amin(0) + MEAN_SHAPE.amax(0)) / 2
+    pixel = torch.arange(224)
+    spot = torch.exp(-((pixel - x) ** 2 + (pixel[:, None] - y) ** 2) / 50)
+    found = net(spot.expand(4, 1, 224, 224))[:, 1]
+    assert torch.allclose(found, centre.expand(4, 68, 2), atol=0.5)
 
 
 def test_soft_argmax_of_a_peak_is_the_centre_of_its_cell():

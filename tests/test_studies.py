@@ -23,12 +23,13 @@ SAMPLES = pd.DataFrame(
         "split": (["train"] * 2 + ["val", "test"]) * 9,
     }
 )
+SPLIT = load_params(ROOT / "params.yaml").split
 
 
 def test_every_person_is_tested_in_one_fold_and_then_trains_nothing():
     tested = []
     for fold in range(1, FOLDS + 1):
-        train, val, test = divide(SAMPLES, fold)
+        train, val, test = divide(SAMPLES, fold, SPLIT)
         people = set(SAMPLES["person"][test])
         assert not people & set(SAMPLES["person"][train])
         assert not val.any()
@@ -38,8 +39,15 @@ def test_every_person_is_tested_in_one_fold_and_then_trains_nothing():
 
 
 def test_fold_0_is_the_pipelines_own_split():
-    for rows, split in zip(divide(SAMPLES, 0), ("train", "val", "test"), strict=True):
+    for rows, split in zip(divide(SAMPLES, 0, SPLIT), ("train", "val", "test"), strict=True):
         assert set(SAMPLES["split"][rows]) == {split}
+
+
+def test_with_nobody_held_out_the_validation_frames_train_too():
+    train, val, test = divide(SAMPLES, 0, SPLIT.model_copy(update={"val_people_frac": 0.0}))
+    assert set(SAMPLES["split"][train]) == {"train", "val"}
+    assert not val.any()
+    assert set(SAMPLES["split"][test]) == {"test"}
 
 
 @pytest.mark.parametrize("study", STUDIES)

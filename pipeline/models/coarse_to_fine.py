@@ -73,24 +73,40 @@ class CoarseToFine(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, S, S) images in 0..1 -> (B, E, 68, 2) keypoints in crop pixels: the coarse ones, then the fine ones.
 
-        In training those of every fine network, else their mean.
+        In training those of every fine network, each looking at a cut-out of its own; else their mean.
         """
-        coarse, upright_from_crop, cut_out = self._find(images)
-        placed = self.fine(standardize(cut_out)) if self.training else self._placed(cut_out)[:, None]
-        with torch.autocast(images.device.type, enabled=False):
-            if not (self.training or self.draft):
-                placed = self._corrected(placed[:, 0], upright_from_crop)[:, None]
-            fine = apply_affine(invert_affine(upright_from_crop)[:, None], placed)
-            return torch.cat([coarse[:, None], fine], 1)
+        coarse, upright_from_crop = self._find(images)
+        if self.training:
+            fine = [self._placed_askew(network, images, upright_from_crop) for network in self.fine]
+        else:
+            placed = self._placed(self._cut_out(images, upright_from_crop))
+            if not self.draft:
+                placed = self._corrected(placed, upright_from_crop)
+            fine = [_in_crop(placed, upright_from_crop)]
+        return torch.stack([coarse, *fine], 1)
 
-    def _find(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Coarse (B, 68, 2) keypoints, (B, 3, 3) `upright_from_crop` and the (B, 1, P, P) cut-out."""
+    def _find(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Coarse (B, 68, 2) keypoints and the (B, 3, 3) `upright_from_crop` that cuts the face out."""
         small = functional.interpolate(images, size=(self.coarse_px, self.coarse_px), mode="area")
         offsets = self.coarse(standardize(small))
         with torch.autocast(images.device.type, enabled=False):  # in bfloat16 points would be off by a pixel
             coarse = self.mean_shape + face_size(self.mean_shape) * offsets
-            upright_from_crop = self._upright_from_crop(coarse.detach())
-            return coarse, upright_from_crop, warp(images, upright_from_crop, self.fine_px)
+            upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
+            return coarse, similarity_between(coarse.detach(), upright.expand_as(coarse))
+
+    def _cut_out(self, images: Tensor, upright_from_crop: Tensor) -> Tensor:
+        """(B, 1, P, P) upright faces."""
+        with torch.autocast(images.device.type, enabled=False):
+            return warp(images, upright_from_crop, self.fine_px)
+
+    def _placed_askew(self, network: nn.Module, images: Tensor, upright_from_crop: Tensor) -> Tensor:
+        """(B, 68, 2) crop pixels by one fine network, from a cut-out of its own.
+
+        The more the networks differ in what they see, the more their errors cancel in the mean.
+        """
+        with torch.autocast(images.device.type, enabled=False):
+            askew = random_similarity(len(images), self.fine_px).to(upright_from_crop) @ upright_from_crop
+        return _in_crop(network(standardize(self._cut_out(images, askew))), askew)
 
     def _placed(self, cut_out: Tensor) -> Tensor:
         """(B, 1, P, P) upright faces -> (B, 68, 2) points in their pixels: the mean over networks and views."""
@@ -101,7 +117,8 @@ class CoarseToFine(nn.Module):
             return torch.stack([straight, *turned_back]).mean(0)
 
     def _corrected(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
-        return placed + (self._shape_features(placed, upright_from_crop) @ self.correction).view_as(placed)
+        with torch.autocast(placed.device.type, enabled=False):
+            return placed + (self._shape_features(placed, upright_from_crop) @ self.correction).view_as(placed)
 
     def _shape_features(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
         """(B, 140): how points of the cut-out differ from the mean shape, in face sizes; turn and size of the face; 1.
@@ -123,18 +140,19 @@ class CoarseToFine(nn.Module):
         gram = torch.eye(_SHAPE_FEATURES, dtype=torch.float64) * self.correction_ridge
         moment = torch.zeros(_SHAPE_FEATURES, 2 * POINTS, dtype=torch.float64)
         for images, keypoints in batches:
-            _, upright_from_crop, cut_out = self._find(images)
-            placed = self._placed(cut_out)
+            _, upright_from_crop = self._find(images)
+            placed = self._placed(self._cut_out(images, upright_from_crop))
             missing = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1).double().cpu()
             features = self._shape_features(placed, upright_from_crop).double().cpu()
             gram += features.T @ features
             moment += features.T @ missing
         self.correction.copy_(torch.linalg.solve(gram, moment))
 
-    def _upright_from_crop(self, coarse: Tensor) -> Tensor:
-        upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
-        matrix = similarity_between(coarse, upright.expand_as(coarse))
-        return random_similarity(len(matrix), self.fine_px).to(matrix) @ matrix if self.training else matrix
+
+def _in_crop(placed: Tensor, upright_from_crop: Tensor) -> Tensor:
+    """(B, 68, 2) points of the cut-out in crop pixels."""
+    with torch.autocast(placed.device.type, enabled=False):
+        return apply_affine(invert_affine(upright_from_crop), placed)
 
 
 def upright_shape(mean_shape: Tensor, side: int, margin_frac: float) -> Tensor:
