@@ -25,8 +25,7 @@ repository udacity/P1_Facial_Keypoints.""",
   balanced nor labelled, so that no error by such group is known.
 - The labels were made by a machine, in whole pixels off a coarse grid: no network can be shown to be better than they
   are, and this one has learned their habits.
-- The official test mostly shows people who also train, in other frames of the same clips. The row of people never seen
-  is the honest one; it has {unseen} frames, hence its wide interval.
+- The official test {shows}
 - Faces are small ({sizes}) and compressed. Profiles,
   covered faces and more than one face in the frame are rare.""",
     "licence": """\
@@ -39,7 +38,7 @@ _DRAWN = {
     "limits": """\
 - {people} people, none of them real: a network trained on them shows that everything works, and is for nothing else.
 - Every face is drawn by the same code, so that the test is far easier than one on photographs would be.
-- The test mostly shows people who also train; the row of people never seen has {unseen} frames.
+- The test {shows}
 - Faces are small ({sizes}).""",
     "licence": "Code, weights and frames: MIT.",
 }
@@ -60,7 +59,7 @@ def model_card(
     about = _DRAWN if dataset["dataset"] == "synthetic" else _REAL
     facts = {
         "people": samples["person"].nunique(),
-        "unseen": measured["test_unseen_people"]["faces"],
+        "shows": _shows(measured["test_unseen_people"]["faces"]),
         "sizes": f"most often {max(sizes, key=lambda name: len(sizes[name]))} px from eye to eye",
     }
     network = measured["model"]
@@ -80,6 +79,17 @@ def model_card(
         "Licence": about["licence"],
     }
     return "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections.items()) + "\n"
+
+
+def _shows(unseen: int) -> str:
+    """Whom the test shows, with as many faces of people never seen."""
+    if not unseen:
+        return """\
+shows nobody who does not also train, in other frames of the same clips: no error on people never
+  seen is known."""
+    return f"""\
+mostly shows people who also train, in other frames of the same clips. The row of people never seen
+  is the honest one; it has {unseen} frames, hence its wide interval."""
 
 
 def _drawn(settings: Mapping[str, Any]) -> str:

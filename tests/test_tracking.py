@@ -272,6 +272,14 @@ def answer(server: "subprocess.Popen[str]", url: str) -> str:
     raise AssertionError("the server has ended")
 
 
+def test_the_note_of_a_run_tells_whether_the_test_shows_people_never_seen(workspace: Path) -> None:
+    write_outputs()
+    measured = json.loads(paths.METRICS.read_text())
+    assert "labelled test faces, 3.71 % on the 70 of people the network never saw." in track.describe(measured)
+    measured["test_unseen_people"] |= {"faces": 0, "nme": None}
+    assert "labelled test faces, none of which shows people the network never saw." in track.describe(measured)
+
+
 def test_the_columns_that_the_pages_show_are_there(workspace: Path) -> None:
     store = tracking.open_store()
     describe_experiment(store)

@@ -85,10 +85,11 @@ def read_history(path: Path) -> dict[int, dict[str, float | None]]:
 def describe(measured: Mapping[str, Any]) -> str:
     """A few lines of Markdown for whoever opens the run."""
     test, unseen = measured["test"], measured["test_unseen_people"]
+    never = f"{_percent(unseen['nme'])} on the {unseen['faces']} of" if unseen["faces"] else "none of which shows"
     return (
         f"**{measured['model']['name']}** on **{measured['dataset']}**: keypoint error (NME) "
-        f"**{_percent(test['nme'])}** on the {test['faces']} labelled test faces, {_percent(unseen['nme'])} on the "
-        f"{unseen['faces']} of people the network never saw. The mean face, which looks at no picture, has "
+        f"**{_percent(test['nme'])}** on the {test['faces']} labelled test faces, {never} people "
+        f"the network never saw. The mean face, which looks at no picture, has "
         f"{_percent(measured['baseline_mean_shape']['nme'])}.\n\n"
         "NME: mean distance of the 68 points over the distance of the outer eye corners; a fraction in the metrics. "
         "Curves: *Model metrics*. Pictures: *Artifacts*. Model: column *Models*. Rebuild: `git_commit`, `dvc.lock`."
