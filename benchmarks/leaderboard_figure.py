@@ -26,7 +26,7 @@ def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str,
     figure = new_figure(
         4.6,
         title=f"{ours}: NME {percent(best['nme'], 2)} after {best['training_minutes']:.0f} minutes of training",
-        detail="every network trained here on the same frames; area: parameters; line: ours with fewer epochs",
+        detail="every network trained here on these frames; area: parameters; line: ours with fewer epochs",
         dataset=dataset,
     )
     axes = figure.subplots()

@@ -1,6 +1,6 @@
 """Recipes: named sets of values for params.yaml, one file each in pipeline/recipes, with a summary as first line.
 
-Each holds what differs from the default, whose recipe names everything but the seed.
+Each holds what differs from the default, whose recipe names everything but the seeds.
 """
 
 from collections.abc import Iterator, Mapping

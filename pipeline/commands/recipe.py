@@ -13,8 +13,9 @@ def recipe(
 ) -> None:
     """Put a named recipe, such as a course network as its author trained it, into params.yaml.
 
-    It sets model, augmentation, pretraining and training, all but the seeds, whatever stood there. Then: dvc repro.
-    Or leave params.yaml alone: dvc exp run $(keypoints recipe NAME --options). Back: keypoints recipe default.
+    It sets model, augmentation, pretraining and training, all but the seeds, and the share of people held out, whatever
+    stood there. Then: dvc repro. Or leave params.yaml alone: dvc exp run $(keypoints recipe NAME --options). Back:
+    keypoints recipe default.
     """
     from pipeline.recipe import changed_values, recipe_names, recipe_summary, recipe_values, write_values
 
