@@ -147,10 +147,7 @@ def frames() -> Frames:
     """36 frames of SAMPLES, every point of a face 1 px off the shape that is always answered, its eyes 20 px apart."""
     shape = np.zeros((68, 2), np.float32)
     shape[45, 0] = 20
-    samples = SAMPLES.assign(
-        sample_id=[f"a/{index}" for index in range(36)],
-        known=pd.array([split != "test" or None for split in SAMPLES["split"]], "boolean"),
-    )
+    samples = SAMPLES.assign(sample_id=[f"a/{index}" for index in range(36)])
     keypoints = np.repeat(shape[None], 36, 0)
     return Frames(np.zeros((36, 8, 8), np.uint8), keypoints, np.repeat(np.eye(3)[None], 36, 0), samples)
 
@@ -168,6 +165,9 @@ def test_a_training_becomes_a_row_also_in_a_fold(fold, tmp_path, monkeypatch):
     assert row["nme"] == pytest.approx(1 / 20)
     assert row["faces"] == 9
     assert np.isnan(row["val_nme"]) == bool(fold)
+    # Here everybody who is tested trains, too, but in a fold nobody does.
+    assert np.isnan(row["nme_known_people"]) == bool(fold)
+    assert np.isnan(row["nme_unseen_people"]) == (not fold)
     assert trainings.FOLD_ERRORS.exists() == bool(fold)
     assert is_done(Job("a", "b", params, fold))
 
