@@ -15,7 +15,7 @@ from pipeline.trainer import Faces
 FOLDS = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frames:
     images: np.ndarray
     """(N, S, S) uint8 gray."""

@@ -10,6 +10,7 @@ from pipeline.recipe import DEFAULT, recipe_names, recipe_values, with_values
 
 OURS = "coarse_to_fine"
 SEEDS = (0, 1, 2)
+ABLATION_SEEDS = SEEDS[:2]  # another seed moves the default by 0.01, what is asked is a change of 0.05 and more
 
 
 def entries() -> Iterator[tuple[str, Params]]:
@@ -53,7 +54,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 def ablation() -> Iterator[Job]:
     """Ours with one change at a time, one seed after the other; ours itself is in the leaderboard."""
-    for seed in SEEDS:
+    for seed in ABLATION_SEEDS:
         for entry, values in CHANGES.items():
             yield Job("ablation", entry, with_values({**values, "train.seed": seed}))
 

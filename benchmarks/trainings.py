@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,8 @@ TABLE = Path("reports/trainings.csv")
 FOLD_ERRORS = Path("reports/unseen_people.csv")
 _LOCKS = Path(".checkpoints/trainings")
 _STAGES = {"split", "pretrain", "train"}  # their parameters decide what is trained
-_LAST_OPTIONS = ("mirrored_view", "correction_ridge")  # of coarse_to_fine: they count once the weights are trained
+_LAST_OPTIONS = {"mirrored_view": True, "correction_ridge": 1.0}
+"""Options of coarse_to_fine that count only once the weights are trained, so that any value will do for training."""
 KEY = ["study", "entry", "seed", "fold", "digest"]
 
 
@@ -88,7 +90,8 @@ def train_and_measure(job: Job, frames: Frames) -> None:
     device = best_device()
     train_rows, val_rows, test_rows = divide(frames.samples, job.fold, job.params.split)
     train = frames.faces(train_rows, device)
-    network = committed_model(job, train) or train_network(job.params, train)
+    network = committed_model(job) or _last_trained(_without_last_options(job.params), job.fold, frames)
+    finish_as_asked(network, job.params, train)
     errors = frames.errors(predict_crops(network, frames.images[test_rows]), test_rows)
     val_nme = validate(network, frames.faces(val_rows, device), _recipe(job.params))[1]
     tested = frames.samples[test_rows]
@@ -108,8 +111,8 @@ def train_and_measure(job: Job, frames: Frames) -> None:
     _append(TABLE, pd.DataFrame([job.key() | row]))
 
 
-def committed_model(job: Job, train: Faces) -> torch.nn.Module | None:
-    """The pipeline's own model, where by dvc.lock it is what the job would train; finished anew if the job asks it."""
+def committed_model(job: Job) -> torch.nn.Module | None:
+    """The pipeline's own model, where by dvc.lock it is what the job would train, but for its last options."""
     if job.fold or not (paths.LOCK.exists() and paths.MODEL.exists()):
         return None
     stages = YAML(typ="safe").load(paths.LOCK)["stages"]
@@ -118,17 +121,30 @@ def committed_model(job: Job, train: Faces) -> torch.nn.Module | None:
     of_stages = [stages[name]["params"][paths.PARAMS.as_posix()] for name in _STAGES]
     locked = {section: values for sections in of_stages for section, values in sections.items()}
     asked = job.params.model_dump(include=set(locked))
-    before = locked["model"]["coarse_to_fine"]
-    last = {option: asked["model"]["coarse_to_fine"][option] for option in _LAST_OPTIONS}
-    locked["model"]["coarse_to_fine"] = before | last
-    if asked != locked:
-        return None
-    network = load_model(paths.MODEL).to(best_device())
-    if before | last != before:
-        for option, value in last.items():
+    for option in _LAST_OPTIONS:
+        asked["model"]["coarse_to_fine"][option] = locked["model"]["coarse_to_fine"][option]
+    return load_model(paths.MODEL).to(best_device()) if asked == locked else None
+
+
+@lru_cache(maxsize=1)
+def _last_trained(params: Params, fold: int, frames: Frames) -> torch.nn.Module:
+    """Kept until another is trained: jobs that follow each other and differ in their last options alone share it."""
+    train_rows, _, _ = divide(frames.samples, fold, params.split)
+    return train_network(params, frames.faces(train_rows, best_device()))
+
+
+def _without_last_options(params: Params) -> Params:
+    coarse_to_fine = params.model.coarse_to_fine.model_copy(update=_LAST_OPTIONS)
+    return params.model_copy(update={"model": params.model.model_copy(update={"coarse_to_fine": coarse_to_fine})})
+
+
+def finish_as_asked(network: torch.nn.Module, params: Params, train: Faces) -> None:
+    """Give a trained network the last options of `params`; one that has them, or knows none, stays as it is."""
+    asked = {option: getattr(params.model.coarse_to_fine, option) for option in _LAST_OPTIONS}
+    if any(getattr(network, option, value) != value for option, value in asked.items()):
+        for option, value in asked.items():
             setattr(network, option, value)
         finish(network, train)
-    return network
 
 
 def train_network(params: Params, train: Faces) -> torch.nn.Module:

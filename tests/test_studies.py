@@ -9,7 +9,7 @@ from benchmarks import report, trainings
 from benchmarks.frames import FOLDS, Frames, divide
 from benchmarks.leaderboard_figure import apart, leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
-from benchmarks.trainings import TABLE, Job, committed_model, is_done
+from benchmarks.trainings import TABLE, Job, committed_model, finish_as_asked, is_done
 from pipeline import paths
 from pipeline.config import load_params
 from pipeline.models import build_network
@@ -190,31 +190,50 @@ def committed(tmp_path, monkeypatch):
 
 def test_the_pipelines_own_model_is_not_trained_again(committed, monkeypatch):
     monkeypatch.setattr(trainings, "load_model", lambda _: torch.nn.Identity())
-    faces = frames().faces(np.arange(3), torch.device("cpu"))
-    assert committed_model(Job("a", "b", committed), faces) is not None
-    assert committed_model(Job("a", "b", with_values({"train.seed": 7})), faces) is None
-    assert committed_model(Job("a", "b", with_values({"model.coarse_to_fine.fine_px": 112})), faces) is None
-    assert committed_model(Job("a", "b", committed, fold=1), faces) is None
+    assert committed_model(Job("a", "b", committed)) is not None
+    assert committed_model(Job("a", "b", with_values({"model.coarse_to_fine.mirrored_view": False}))) is not None
+    assert committed_model(Job("a", "b", with_values({"train.seed": 7}))) is None
+    assert committed_model(Job("a", "b", with_values({"model.coarse_to_fine.fine_px": 112}))) is None
+    assert committed_model(Job("a", "b", committed, fold=1)) is None
     paths.LOCK.write_text('{"stages": {}}')
-    assert committed_model(Job("a", "b", committed), faces) is None
+    assert committed_model(Job("a", "b", committed)) is None
     paths.MODEL.unlink()
-    assert committed_model(Job("a", "b", committed), faces) is None
+    assert committed_model(Job("a", "b", committed)) is None
 
 
-def test_the_pipelines_own_model_is_finished_anew_for_other_options_of_that(committed, monkeypatch):
-    own = build_network(committed.model.model_dump(), side=64, mean_shape=torch.rand(68, 2) * 64).eval()
-    own.correction.fill_(7)
-    monkeypatch.setattr(trainings, "load_model", lambda _: own)
-    keypoints = torch.rand(2, 68, 2) * 64
-    faces = Faces(torch.zeros(2, 64, 64, dtype=torch.uint8), keypoints)
-    assert committed_model(Job("a", "b", committed), faces) is own
-    assert own.mirrored_view
-    assert own.correction.eq(7).all()
-    one_view = with_values({"model.coarse_to_fine.mirrored_view": False})
-    assert not committed_model(Job("a", "b", one_view), faces).mirrored_view
-    assert not own.correction.eq(7).any()
-    uncorrected = with_values({"model.coarse_to_fine.correction_ridge": 1e6})
-    assert committed_model(Job("a", "b", uncorrected), faces).correction.abs().max() < 0.01
+def test_a_trained_network_is_finished_anew_for_other_options_of_that(committed):
+    network = build_network(committed.model.model_dump(), side=64, mean_shape=torch.rand(68, 2) * 64).eval()
+    network.correction.fill_(7)
+    faces = Faces(torch.zeros(2, 64, 64, dtype=torch.uint8), torch.rand(2, 68, 2) * 64)
+    finish_as_asked(network, committed, faces)
+    assert network.mirrored_view
+    assert network.correction.eq(7).all()
+    finish_as_asked(network, with_values({"model.coarse_to_fine.mirrored_view": False}), faces)
+    assert not network.mirrored_view
+    assert not network.correction.eq(7).any()
+    finish_as_asked(network, with_values({"model.coarse_to_fine.correction_ridge": 1e6}), faces)
+    assert network.mirrored_view
+    assert network.correction.abs().max() < 0.01
+    plain = torch.nn.Identity()
+    finish_as_asked(plain, with_values({"model.coarse_to_fine.mirrored_view": False}), faces)
+    assert not hasattr(plain, "mirrored_view")
+
+
+def test_jobs_that_differ_in_their_last_options_share_a_training(tmp_path, monkeypatch):
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    TABLE.parent.mkdir()
+    trained = []
+    shape = torch.zeros(68, 2)
+    monkeypatch.setattr(trainings, "train_network", lambda params, _: trained.append(params) or AlwaysTheMean(shape))
+    options = ["correction_ridge", "mirrored_view"]
+    values = [{}, *({f"model.coarse_to_fine.{name}": value} for name, value in zip(options, [1e6, False], strict=True))]
+    given = frames()
+    trainings.run_all([Job("a", str(changed), with_values(changed)) for changed in values], given)
+    assert len(trained) == 1
+    trainings.run_all([Job("a", "fold", load_params(), 1), Job("a", "seed", with_values({"train.seed": 7}))], given)
+    assert [params.train.seed for params in trained] == [0, 0, 7]
+    assert len(trainings.read_table()) == 5
 
 
 def test_labels_are_moved_apart_by_hand():
