@@ -4,7 +4,7 @@ python -m benchmarks.report
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -73,26 +73,34 @@ def readme_rows(board: pd.DataFrame) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in rows]
 
 
-def _mean_and_spread(mean: float, spread: float) -> str:
-    """In percent; of one seed there is no spread."""
-    return f"{100 * mean:.2f}" + ("" if pd.isna(spread) else f" ± {100 * spread:.2f}")
+def _mean_and_spread(mean: float, spread: float, sign: Literal["-", "+"] = "-") -> str:
+    """In percent, with `sign` "+" also of what is positive; of one seed there is no spread."""
+    return f"{100 * mean:{sign}.2f}" + ("" if pd.isna(spread) else f" ± {100 * spread:.2f}")
 
 
 def ablation(trainings: pd.DataFrame) -> pd.DataFrame:
-    """One row for ours and each change, best first: mean and spread over seeds of the NME on `val`."""
-    groups = trainings.groupby("entry")["val_nme"]
-    table = pd.DataFrame({"seeds": groups.size(), "val_nme": groups.mean(), "val_nme_spread": groups.std()})
-    table["change"] = table["val_nme"] - table["val_nme"][OURS]
+    """One row for ours and each change, best first: mean and spread over seeds of the NME on `val`.
+
+    And of its difference to ours of the same seed, which starts from the same weights.
+    """
+    ours = trainings[trainings["entry"] == OURS].set_index("seed")["val_nme"]
+    changes = trainings["val_nme"] - trainings["seed"].map(ours)
+    groups = trainings.assign(change=changes).groupby("entry")[["val_nme", "change"]]
+    spread = groups.std().add_suffix("_spread")
+    table = groups.mean().join(spread)[["val_nme", "val_nme_spread", "change", "change_spread"]]
+    table.insert(0, "seeds", groups.size())
     return table.sort_values("val_nme").reset_index()
 
 
 def ablation_rows(table: pd.DataFrame) -> list[str]:
     """Rows of the ablation table in benchmarks/README.md: errors in percent."""
-    return [
-        f"| {row['entry']} | {row['seeds']} | {_mean_and_spread(row['val_nme'], row['val_nme_spread'])} "
-        f"| {100 * row['change']:+.2f} |"
-        for _, row in table.iterrows()
-    ]
+
+    def cells(row: pd.Series) -> list[str]:
+        ours = row["entry"] == OURS
+        change = "" if ours else _mean_and_spread(row["change"], row["change_spread"], sign="+")
+        return [row["entry"], str(row["seeds"]), _mean_and_spread(row["val_nme"], row["val_nme_spread"]), change]
+
+    return [f"| {' | '.join(cells(row))} |" for _, row in table.iterrows()]
 
 
 def shorter(trainings: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame:
