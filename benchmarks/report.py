@@ -75,7 +75,7 @@ def readme_rows(board: pd.DataFrame) -> list[str]:
 
 def _mean_and_spread(mean: float, spread: float, sign: Literal["-", "+"] = "-") -> str:
     """In percent, with `sign` "+" also of what is positive; of one seed there is no spread."""
-    return f"{100 * mean:{sign}.2f}" + ("" if pd.isna(spread) else f" ± {100 * spread:.2f}")
+    return f"{100 * mean:{sign}z.2f}" + ("" if pd.isna(spread) else f" ± {100 * spread:.2f}")
 
 
 def ablation(trainings: pd.DataFrame) -> pd.DataFrame:
