@@ -25,20 +25,28 @@ def inspect(
 ) -> None:
     """Show what the network learned and where it looks, on one face: figures and one page of HTML."""
     from pipeline.detector import KeypointDetector
+    from pipeline.first_picture import first_picture
     from pipeline.inspection.choice import point_groups
     from pipeline.inspection.report import Subject, write_report
     from pipeline.inspection.subject import frame_of_largest_face, frame_of_whole
     from pipeline.models import count_parameters
-    from pipeline.reading import read_picture
+    from pipeline.text import printable
 
-    groups, picture = point_groups(points), read_picture(path)
+    groups = point_groups(points)
+    picture, unseen = first_picture(path)
+    if unseen:
+        typer.echo(f"note: {unseen}", err=True)
     detector = KeypointDetector.load(model)
-    crop = frame_of_whole(detector, picture) if whole else frame_of_largest_face(detector, picture, str(path))
+    crop = (
+        frame_of_whole(detector, picture) if whole else frame_of_largest_face(detector, picture, printable(str(path)))
+    )
     network = detector.network.cpu()
     facts = {
-        "picture": path.name,
+        "picture": printable(path.name),
         "network": f"{type(network).__name__}, {count_parameters(network) / 1e6:.2f} million parameters",
         "SHA-256 of the model": detector.digest,
     }
-    page = write_report(network, Subject(path.name, crop), output, layers=layer or [], groups=groups, facts=facts)
+    page = write_report(
+        network, Subject(printable(path.name), crop), output, layers=layer or [], groups=groups, facts=facts
+    )
     typer.echo(f"open {page}")

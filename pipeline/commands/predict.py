@@ -53,15 +53,14 @@ def predict(
     boxes = parse_boxes(box, whole)
     _check(bool(box) or whole, min_score, detector != "haar" or detector_model is not None, video, overlay)
     points = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
-    sources, problems = find_sources(path, output)
-    for problem in problems:
-        batch.skipped(problem)
-    if sources:
+    inputs = find_sources(path, output)
+    batch.announce(inputs)
+    if inputs.sources:
         output.mkdir(parents=True, exist_ok=True)
     find = (lambda image: [points.whole(image)]) if whole else (lambda image: points(image, boxes)) if box else None
-    tally = batch.run(batch.Job(points, output, form, overlay, smooth, find, video), sources)
-    tally.skipped += len(problems)
-    typer.echo(f"{tally}, in {output}" if sources else str(tally))
+    tally = batch.run(batch.Job(points, output, form, overlay, smooth, find, video), inputs.sources)
+    tally.skipped += inputs.undone
+    typer.echo(f"{tally}, in {output}" if inputs.sources else str(tally))
     if tally.skipped:
         raise typer.Exit(1)
 
