@@ -1,6 +1,7 @@
 """Look at many pictures and videos; what is broken is told and skipped."""
 
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -8,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ from pipeline.draw import draw_faces
 from pipeline.errors import DataError, PipelineError
 from pipeline.follow import FaceFollower, KnownFaces
 from pipeline.inputs import Inputs, Source
+from pipeline.output_folder import OutputFolder
 from pipeline.outputs import About, Format, face_writer, write_picture
 from pipeline.progress import progress
 from pipeline.standard_input import read_standard_input
@@ -43,7 +44,7 @@ class Job:
     """What to do with every source."""
 
     detector: KeypointDetector
-    output: Path
+    output: OutputFolder
     form: Format
     overlay: bool
     smooth: bool
@@ -113,12 +114,13 @@ def _fault(source: Source, error: Exception) -> DataError:
     if isinstance(error, PipelineError) or (isinstance(error, OSError) and error.errno not in _OF_ONE_NAME):
         raise error
     if isinstance(error, OSError):
-        return DataError(f"{source.shown} has a name that what is written cannot have ({error.strerror}); change it")
+        fault = "so long a name that none is left for" if error.errno == errno.ENAMETOOLONG else "no name that suits"
+        return DataError(f"{source.shown} has {fault} what is written ({error.strerror}); change it")
     reason = printable(" ".join(str(error).split())[:_REASON_LENGTH])
     if isinstance(error, MemoryError | cv2.error):
         return DataError(f"{source.shown} is more than can be looked at here ({reason or 'memory'}); make it smaller")
     where = traceback.extract_tb(error.__traceback__)[-1]
-    told = f"{type(error).__name__}: {reason}, in {Path(where.filename).name} line {where.lineno}"
+    told = f"{type(error).__name__}: {reason}, in {os.path.basename(where.filename)} line {where.lineno}"
     return DataError(f"{source.shown} cannot be looked at ({told}); convert it, or report this")
 
 
@@ -174,12 +176,13 @@ def naming(source: Source) -> Iterator[None]:
 def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     with naming(source):
         faces = (job.find or job.detector)(picture)
-    base = job.output / source.name
+    target = job.output.target(source.name, source.path)
     about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.digest)
-    with face_writer(base, job.form, about) as write:
+    with face_writer(target, job.form, about) as write:
         write(0, dict(enumerate(faces, start=1)))
     if job.overlay:
-        write_picture(base, draw_faces(picture, faces))
+        with naming(source):
+            write_picture(target, draw_faces(picture, faces))
     return len(faces)
 
 
@@ -187,7 +190,7 @@ def _video(job: Job, source: Source) -> int:
     """Returns how many different faces were seen."""
     assert source.path is not None
     video = open_video(source.path)
-    base = job.output / source.name
+    target = job.output.target(source.name, source.path)
     about = About(source.shown, video.width, video.height, job.detector.digest, video.fps)
     find = job.find
     look = (
@@ -196,8 +199,8 @@ def _video(job: Job, source: Source) -> int:
     seen: set[int] = set()
     done = 0
     with ExitStack() as files:
-        write = files.enter_context(face_writer(base, job.form, about))
-        show = files.enter_context(frame_writer(base, video, job.container)) if job.overlay else None
+        write = files.enter_context(face_writer(target, job.form, about))
+        show = files.enter_context(frame_writer(target, video, job.container)) if job.overlay else None
         frames = progress(read_frames(video), label=source.name, total=video.frames, unit="frames")
         for done, frame in enumerate(frames, start=1):
             with naming(source):

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.errors import DataError
 from pipeline.files import is_partial
 from pipeline.folders import Walk, identity_of, matching
-from pipeline.kinds import APPLE_DOUBLE, PICTURE_SUFFIXES, VIDEO_SUFFIXES, Content, content_of
+from pipeline.kinds import APPLE_DOUBLE, EMPTY, PICTURE_SUFFIXES, VIDEO_SUFFIXES, Content, content_of
 from pipeline.pages import pages_of
 from pipeline.text import printable
 
@@ -172,4 +172,6 @@ def _refusal(path: Path, content: Content) -> DataError:
     shown = printable(str(path))
     if content.foreign:
         return DataError(f"{shown} is {content.name}, which cannot be read here; convert it to JPEG")
+    if content == EMPTY:
+        return DataError(f"{shown} is empty; {_GIVE}")
     return DataError(f"{shown} holds {content.name}, no picture or video that is known; {_GIVE}")

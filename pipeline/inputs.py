@@ -1,15 +1,15 @@
 """From the paths on a command line to pictures and videos, each with a name of its own for what is written."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.finding import Finder, Found
+from pipeline.finding import Finder
 from pipeline.kinds import Kind, kind_of
+from pipeline.output_folder import OutputFolder
 from pipeline.text import printable
 
 _EXAMPLES = 3
@@ -64,44 +64,20 @@ def _left_out(reason: str, paths: list[Path]) -> str:
     return f"left out, {reason}: {len(paths)} ({', '.join(names)})"
 
 
-def find_sources(given: Iterable[str], output: Path, ending: str = "") -> Inputs:
+def find_sources(given: Iterable[str], output: OutputFolder, ending: str = "") -> Inputs:
     """Sources of files, folders (with their subfolders), patterns and "-", and what is wrong with the rest.
 
-    Whatever `output` holds is not taken for an input, unless it is named itself; then no file that is called by the
-    name of a source and `ending` overwrites it.
+    Whatever `output` holds is not taken for an input, unless it is named itself. No output replaces an input, and none
+    that is called by the name of a source and `ending` anything that is not its own.
     """
-    finder = Finder(output)
+    finder = Finder(output.path)
     for text in given:
         finder.look(text)
-    sources = list(_named(list(finder.found.values()), output, ending))
+    found = list(finder.found.values())
+    output.protect(each.path for each in found if each.path)
+    names = output.names([(each.stem, each.path) for each in found], ending)
+    sources = [Source(each.path, name, each.page) for each, name in zip(found, names, strict=True)]
     return Inputs(sources, finder.problems, finder.left_out, finder.missed)
-
-
-def _named(found: list[Found], output: Path, ending: str) -> Iterator[Source]:
-    """Give every input the stem of its name, with a number where it is taken or an input would be overwritten."""
-    taken = {each.stem.lower() for each in found if each.path and each.path.resolve().parent == output.resolve()}
-    bases = set(map(_without_count, taken))
-    for each in found:
-        for name in _numbered(each.stem):
-            written = f"{name}{ending}".lower()
-            # The faces of `a` may go to a.face1, a.face2 and so on, or to a_crop_1, a_crop_2.
-            if written not in taken | bases and _without_count(written) not in taken:
-                break
-        taken.add(written)
-        bases.add(_without_count(written))
-        yield Source(each.path, name, each.page)
-
-
-def _without_count(name: str) -> str:
-    return re.sub(r"(\.face\d+|(?<=_crop)_\d+)$", "", name)
-
-
-def _numbered(stem: str) -> Iterator[str]:
-    yield stem
-    number = 2
-    while True:
-        yield f"{stem}-{number}"
-        number += 1
 
 
 def parse_boxes(texts: Sequence[str], whole: bool) -> np.ndarray:

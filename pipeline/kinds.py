@@ -48,6 +48,7 @@ class Content:
 _UNKNOWN = Content("nothing that is known")
 _MP4 = Content("an MP4 or QuickTime video", Kind.VIDEO)
 _SOUND = Content("sound")
+EMPTY = Content("nothing")
 _NO_FILE = Content("nothing, as it is no file")
 APPLE_DOUBLE = Content("what macOS notes of another file")
 _RAW = Content("a camera's raw picture", foreign=True)
@@ -151,7 +152,7 @@ def content_of_file(file: BinaryIO, suffix: str = "") -> Content:
 
 def _by_head(head: bytes) -> Content:
     if not head.strip(b"\0"):
-        return Content("nothing but zeros" if head else "no bytes")
+        return Content("zeros") if head else EMPTY
     for mark, content in _SIGNATURES:
         if head.startswith(mark):
             return content

@@ -40,14 +40,16 @@ def filter_faces(
     from pipeline.filters.files import Job, filter_files
     from pipeline.filters.sticker import load_sticker
     from pipeline.inputs import find_sources
+    from pipeline.output_folder import OutputFolder
 
     _check(name, every, size, png, anchors)
     sticker = load_sticker(png, anchors) if png and anchors else None
     apply = picture_filter(name, crop_px=size or _CROP_PX, sticker=sticker)
     found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
-    inputs = find_sources(path, output, ending=f"_{name}")
+    folder = OutputFolder(output)
+    inputs = find_sources(path, folder, ending=f"_{name}")
     announce(inputs)
-    tally = filter_files(Job(found, name, apply, output, every, video), inputs.sources)
+    tally = filter_files(Job(found, name, apply, folder, every, video), inputs.sources)
     tally.skipped += inputs.undone
     typer.echo(f"{tally}, in {output}" if inputs.sources else str(tally))
     if tally.skipped:

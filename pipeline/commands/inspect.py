@@ -30,23 +30,22 @@ def inspect(
     from pipeline.inspection.report import Subject, write_report
     from pipeline.inspection.subject import frame_of_largest_face, frame_of_whole
     from pipeline.models import count_parameters
+    from pipeline.output_folder import OutputFolder
     from pipeline.text import printable
 
-    groups = point_groups(points)
+    groups, folder = point_groups(points), OutputFolder(output, [path])
     picture, unseen = first_picture(path)
     if unseen:
         typer.echo(f"note: {unseen}", err=True)
     detector = KeypointDetector.load(model)
-    crop = (
-        frame_of_whole(detector, picture) if whole else frame_of_largest_face(detector, picture, printable(str(path)))
-    )
+    shown = printable(path.name)
+    crop = frame_of_whole(detector, picture) if whole else frame_of_largest_face(detector, picture, shown)
     network = detector.network.cpu()
     facts = {
-        "picture": printable(path.name),
+        "picture": shown,
         "network": f"{type(network).__name__}, {count_parameters(network) / 1e6:.2f} million parameters",
         "SHA-256 of the model": detector.digest,
     }
-    page = write_report(
-        network, Subject(printable(path.name), crop), output, layers=layer or [], groups=groups, facts=facts
-    )
+    subject = Subject(shown, crop)
+    page = write_report(network, subject, folder, layers=layer or [], groups=groups, facts=facts)
     typer.echo(f"open {page}")

@@ -49,16 +49,16 @@ def predict(
     from pipeline import batch
     from pipeline.detector import KeypointDetector
     from pipeline.inputs import find_sources, parse_boxes
+    from pipeline.output_folder import OutputFolder
 
     boxes = parse_boxes(box, whole)
     _check(bool(box) or whole, min_score, detector != "haar" or detector_model is not None, video, overlay)
     points = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
-    inputs = find_sources(path, output)
+    folder = OutputFolder(output)
+    inputs = find_sources(path, folder)
     batch.announce(inputs)
-    if inputs.sources:
-        output.mkdir(parents=True, exist_ok=True)
     find = (lambda image: [points.whole(image)]) if whole else (lambda image: points(image, boxes)) if box else None
-    tally = batch.run(batch.Job(points, output, form, overlay, smooth, find, video), inputs.sources)
+    tally = batch.run(batch.Job(points, folder, form, overlay, smooth, find, video), inputs.sources)
     tally.skipped += inputs.undone
     typer.echo(f"{tally}, in {output}" if inputs.sources else str(tally))
     if tally.skipped:
