@@ -5,13 +5,15 @@ import os
 import re
 import stat
 import warnings
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import DataError
-from pipeline.kinds import content_of_file
+from pipeline.kinds import Kind, content_of_file
 from pipeline.rgb import NoColoursError, rgb_of
 from pipeline.text import printable
 
@@ -21,6 +23,8 @@ MEMORY_LIMIT = 2**31
 """Bytes that a picture may take while it is read, its file included."""
 SCAN_LIMIT = 100
 """Scans of a progressive JPEG, each of which goes over all pixels: encoders write 10. libtiff has the same limit."""
+HEADER_LIMIT = 2**26
+"""Bytes of a JPEG before its pixels, which Pillow puts together in quadratic time."""
 BYTE_LIMIT = 2**30
 
 # Pillow knows more kinds, some of which start other programs.
@@ -44,6 +48,8 @@ def read_picture(source: Path | bytes, page: int = 0) -> np.ndarray:
     name = "the picture" if isinstance(source, bytes) else printable(str(source))
     content = source if isinstance(source, bytes) else read_bytes(source)
     try:
+        if content.startswith(b"\xff\xd8") and next(_scan_places(content, 0), 0) > HEADER_LIMIT:
+            raise _TooMuchError(f"has more than {HEADER_LIMIT >> 20} MB before its pixels; save it anew without notes")
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             if page:
                 image.seek(page)
@@ -55,7 +61,7 @@ def read_picture(source: Path | bytes, page: int = 0) -> np.ndarray:
     except Image.DecompressionBombError:  # Pillow raises it too, from a higher limit
         raise DataError(f"{name} {_too_many_pixels()}") from None
     except MemoryError:
-        raise DataError(f"{name} takes more memory to read than there is; make it smaller") from None
+        raise DataError(f"{name} takes more than {MEMORY_LIMIT >> 20} MB of memory to read; make it smaller") from None
     except UnidentifiedImageError:
         raise DataError(f"{name} {_unknown(content)}") from None
     except NoColoursError as error:
@@ -83,21 +89,22 @@ def _refuse_too_much(image: Image.Image, content: bytes) -> None:
             f"is {image.format} of {pixels / 1e6:.0f} million pixels, which takes {needed >> 20} MB to read where "
             f"{MEMORY_LIMIT >> 20} are the limit; shrink it, or convert it to JPEG"
         )
-    if image.format in ("JPEG", "MPO") and _scans(content, getattr(image, "offset", 0)) > SCAN_LIMIT:
+    scans = _scan_places(content, getattr(image, "offset", 0)) if image.format in ("JPEG", "MPO") else iter(())
+    if sum(1 for _ in islice(scans, SCAN_LIMIT + 1)) > SCAN_LIMIT:
         raise _TooMuchError(f"has more than {SCAN_LIMIT} scans, which takes too long to read; save it anew")
 
 
-def _scans(jpeg: bytes, start: int) -> int:
-    """How many scans the JPEG has that begins at `start`; counting ends beyond SCAN_LIMIT."""
-    scans, at = 0, start + 2
-    while scans <= SCAN_LIMIT and (found := _AFTER_DATA.search(jpeg, at)):
+def _scan_places(jpeg: bytes, start: int) -> Iterator[int]:
+    """Where the scans are of the JPEG that begins at `start`."""
+    at = start + 2
+    while found := _AFTER_DATA.search(jpeg, at):
         marker, at = jpeg[found.start() + 1], found.end()
         if marker == 0xD9:
-            break
-        scans += marker == 0xDA
+            return
+        if marker == 0xDA:
+            yield at
         if marker not in _BARE_MARKERS:
             at += int.from_bytes(jpeg[at : at + 2], "big")
-    return scans
 
 
 def _unknown(content: bytes) -> str:
@@ -106,6 +113,8 @@ def _unknown(content: bytes) -> str:
     held = content_of_file(io.BytesIO(content))
     if held.foreign:
         return f"is {held.name}, which cannot be read here; convert it to JPEG"
+    if held.kind in (Kind.PICTURE, Kind.ANIMATION):
+        return f"is {held.name}, but damaged in its first part; save or copy it anew"
     told = f"holds {held.name} and " if held.known else ""
     return f"{told}is no picture of a known kind; {_GIVE}"
 

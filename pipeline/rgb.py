@@ -1,6 +1,6 @@
-"""The pixels of any Pillow picture as upright RGB bytes, converted strip by strip so that no second copy is held."""
+"""The pixels of any Pillow picture as upright RGB bytes, converted part by part so that no second copy is held."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image
@@ -16,7 +16,7 @@ _UPRIGHT: dict[object, Callable[[np.ndarray], np.ndarray]] = {
     8: lambda rgb: rgb.swapaxes(0, 1)[::-1],
 }
 """EXIF orientation -> what turns the picture upright."""
-_STRIP_PIXELS = 2**20
+_PART_PIXELS = 2**20
 
 
 class NoColoursError(Exception):
@@ -39,16 +39,23 @@ def _turn(image: Image.Image) -> Callable[[np.ndarray], np.ndarray] | None:
 
 
 def _converted(image: Image.Image) -> np.ndarray:
-    width, height = image.size
-    rows = max(1, _STRIP_PIXELS // width)
-    strips = [(top, min(top + rows, height)) for top in range(0, height, rows)]
+    parts = list(_parts(*image.size))
     deep = image.mode == "F" or image.mode.startswith("I")
-    low, high = _range(image, strips) if deep else (0.0, 0.0)
-    rgb = np.empty((height, width, 3), np.uint8)
-    for top, bottom in strips:
-        strip = image.crop((0, top, width, bottom))
-        rgb[top:bottom] = _scaled(strip, low, high)[..., None] if deep else _flat(strip)
+    low, high = _range(image, parts) if deep else (0.0, 0.0)
+    rgb = np.empty((image.height, image.width, 3), np.uint8)
+    for left, top, right, bottom in parts:
+        part = image.crop((left, top, right, bottom))
+        rgb[top:bottom, left:right] = _scaled(part, low, high)[..., None] if deep else _flat(part)
     return rgb
+
+
+def _parts(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
+    """left, top, right, bottom of strips, or of parts of a row where one is too long."""
+    across = min(width, _PART_PIXELS)
+    rows = max(1, _PART_PIXELS // width)
+    for top in range(0, height, rows):
+        for left in range(0, width, across):
+            yield left, top, min(left + across, width), min(top + rows, height)
 
 
 def _flat(image: Image.Image) -> np.ndarray:
@@ -63,12 +70,12 @@ def _flat(image: Image.Image) -> np.ndarray:
     return np.asarray(Image.alpha_composite(white, rgba).convert("RGB"))
 
 
-def _range(image: Image.Image, strips: list[tuple[int, int]]) -> tuple[float, float]:
+def _range(image: Image.Image, parts: list[tuple[int, int, int, int]]) -> tuple[float, float]:
     """What becomes black and white: 16 bits by their range, others by their least and their greatest value."""
     if image.mode.startswith("I;16"):
         return 0.0, 65535.0
-    parts = (_numbers(image.crop((0, top, image.width, bottom))) for top, bottom in strips)
-    lows, highs = zip(*((part.min(), part.max()) for part in parts), strict=True)
+    numbers = (_numbers(image.crop(part)) for part in parts)
+    lows, highs = zip(*((part.min(), part.max()) for part in numbers), strict=True)
     return float(min(lows)), float(max(highs))
 
 
