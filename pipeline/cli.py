@@ -20,6 +20,7 @@ from pipeline.commands.register import register
 from pipeline.commands.sweep import sweep
 from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
+from pipeline.terminal import standard_streams, tell
 
 STAGES = {
     "fetch": "Bring the frames and their labels to data/raw, each file checked.",
@@ -59,7 +60,7 @@ def errors_as_one_line() -> Iterator[None]:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    tell(f"error: {message}")
     raise typer.Exit(status) from None
 
 
@@ -112,4 +113,5 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this ma
 
 
 def main() -> None:
-    app()
+    with standard_streams():
+        app()

@@ -10,6 +10,7 @@ from pipeline.config import load_params
 from pipeline.dvc_repair import mend
 from pipeline.errors import PipelineError
 from pipeline.paths import workspace_root
+from pipeline.terminal import standard_streams, tell
 
 WIDTH = 100
 WAY_BACK = (
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         mend()
         reasons = _unreachable(arguments)
     except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         return 1
     if not reasons:
         return _dvc("repro", *arguments)
@@ -123,4 +124,5 @@ def _say(title: str, *paragraphs: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with standard_streams():
+        sys.exit(main())
