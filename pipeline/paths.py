@@ -36,6 +36,12 @@ MODEL_CARD = Path("reports/model_card.md")
 TRACKED = Path("data/tracked.json")
 """Left by track once the run is in MLflow. Out of git: a fresh clone, even with all results, has yet to do so."""
 
+WRITTEN_TO = (
+    PROCESSED,
+    *sorted({path.parent for path in (DATASET, SAMPLES, PRETRAINED, MODEL, PREDICTIONS, METRICS, *FIGURES, TRACKED)}),
+)
+"""Folders in which stages write."""
+
 
 def workspace_root() -> Path:
     """The main workspace: `$DVC_ROOT` (set by DVC, also inside temporary experiments), else the nearest `.dvc/`."""

@@ -11,6 +11,7 @@ from pipeline.dvc_repair import mend
 from pipeline.errors import PipelineError
 from pipeline.paths import workspace_root
 from pipeline.terminal import standard_streams, tell
+from pipeline.text import printable
 
 WIDTH = 100
 WAY_BACK = (
@@ -117,7 +118,7 @@ def _say(title: str, *paragraphs: str) -> None:
 
     lines = [title, ""]
     for paragraph in paragraphs:
-        lines += textwrap.wrap(paragraph, WIDTH - 6, break_long_words=False, break_on_hyphens=False)
+        lines += textwrap.wrap(printable(paragraph), WIDTH - 6, break_long_words=False, break_on_hyphens=False)
     frame = "#" * WIDTH
     body = "\n".join(f"## {line}".rstrip() for line in lines)
     print(f"\n{frame}\n{body}\n{frame}\n", file=sys.stderr, flush=True)

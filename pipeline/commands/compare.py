@@ -53,16 +53,16 @@ def _sentence(difference: "Difference") -> str:
     return f"NME of B minus A: {difference}, over {counted}: {difference.verdict}"
 
 
-def _draw(a: "Results", b: "Results", difference: "Difference", folder: Path) -> list[Path]:
+def _draw(a: "Results", b: "Results", difference: "Difference", output: Path) -> list[Path]:
     """Both CEDs, and the faces that differ most where their frames and predictions are here; paths of the figures."""
     from pipeline.comparison_figures import ced_pair_figure, face_pairs_figure
     from pipeline.differing_faces import differing_faces
     from pipeline.errors import PipelineError
-    from pipeline.style import save, style
+    from pipeline.output_folder import OutputFolder
+    from pipeline.style import png, style
 
     faces = a.nme.index.intersection(b.nme.index)
     names = (f"A: {a.name}", f"B: {b.name}")
-    folder.mkdir(parents=True, exist_ok=True)
     with style():
         title = f"{difference.verdict[0].upper()}{difference.verdict[1:]}"
         figures = {"ced.png": ced_pair_figure(a.nme[faces], b.nme[faces], names, title=title, dataset=b.dataset)}
@@ -71,6 +71,10 @@ def _draw(a: "Results", b: "Results", difference: "Difference", folder: Path) ->
             figures["faces.png"] = face_pairs_figure(*pair, names, dataset=b.dataset)
         except PipelineError as error:
             tell(f"no picture of faces: {error}")
-        for name, figure in figures.items():
-            save(figure, folder / name)
-    return [folder / name for name in figures]
+        pictures = {name: png(figure) for name, figure in figures.items()}
+    folder = OutputFolder(output)
+    folder.refuse_foreign(pictures, "compare")
+    for name, picture in pictures.items():
+        with folder.writing(name, "compare") as partial:
+            partial.write_bytes(picture)
+    return [output / name for name in pictures]
