@@ -96,7 +96,7 @@ def new_figure(height_in: float, *, title: str, detail: str, dataset: str, width
     name = figure.text(
         left,
         below,
-        "SYNTHETIC faces" if synthetic else label(dataset, max(16, round(_PER_IN * width_in) - len(detail))),
+        "SYNTHETIC faces" if synthetic else label(dataset, _room(detail, width_in)),
         color=PALETTE["warning" if synthetic else "quiet"],
         weight="bold",
         va="top",
@@ -106,6 +106,11 @@ def new_figure(height_in: float, *, title: str, detail: str, dataset: str, width
     figure.text(end, below, f"  ·  {detail}", color=PALETTE["quiet"], va="top")
     figure.set_layout_engine("constrained", rect=(left / 2, 0.01, 1 - left, below - 0.3 / height_in))
     return figure
+
+
+def _room(detail: str, width_in: float) -> int:
+    """Bold characters that fit before the detail, more or less; some in any case."""
+    return max(16, min(60, round(0.8 * (_PER_IN * width_in - len(detail) - 5))))
 
 
 def label(text: str, most: int = 40) -> str:
