@@ -17,6 +17,8 @@ from pipeline.files import whole
 from pipeline.text import printable, shortened
 
 DPI = 200
+CHART_DPI = 100
+"""900 pixels across, so that `dvc plots diff` has room for two."""
 WIDTH_IN = 9.0
 """A README shows this at about 900 px: 1 pt of type becomes 1.4 px."""
 
