@@ -18,7 +18,7 @@ import pytest
 from pipeline.config import Fetch
 from pipeline.errors import SourceError
 from pipeline.paths import DATASET, RAW
-from pipeline.sources import archives, location, mirror, upstream
+from pipeline.sources import bounds, mirror, upstream
 from pipeline.sources.manifest import manifest_digest, manifest_of, read_manifest
 from pipeline.stages import fetch
 
@@ -165,8 +165,11 @@ class Server:
         body = body or b""
         if self.ranges and "Range" in request.headers:
             first, last = request.headers["Range"].removeprefix("bytes=").split("-")
+            part = f"bytes {first}-{min(int(last), len(body) - 1)}/{len(body)}"
             body, status = body[int(first) : int(last) + 1], 206
         request.send_response(status)
+        if status == 206:
+            request.send_header("Content-Range", part)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         if request.command == "GET":
@@ -286,7 +289,7 @@ def test_any_fsspec_url_serves_as_folder(choose: Callable) -> None:
 def test_zip_over_ranges_reads_little_more_than_what_lacks(
     serve: Callable[..., Server], choose: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(location, "BUFFER_BYTES", 1000)
+    monkeypatch.setattr(bounds, "BUFFER_BYTES", 1000)
     stage_all_but("test/Ann_00.jpg")
     server = serve({"/frames.zip": zipped()}, ranges=True)
     choose(server.url("frames.zip"))
@@ -441,7 +444,7 @@ def test_link_in_place_of_a_frame_is_refused_in_zip_and_folder(folder: Path, tmp
 def test_decompression_bomb_is_not_unpacked(
     pack: Callable[..., bytes], tmp_path: Path, choose: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "MAX_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr(bounds, "MAX_FILE_BYTES", 1 << 20)
     (tmp_path / "frames").write_bytes(pack(files=FILES | {"test/Ann_00.jpg": bytes(1 << 21)}))
     choose(tmp_path / "frames")
     assert "unpacks to more than 1 MiB" in failure()
