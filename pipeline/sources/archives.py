@@ -158,13 +158,17 @@ def _seekable(source: Location, scratch: Path) -> "io.BufferedReader[Any]":
 def _copied(stream: "io.BufferedReader[Any]", scratch: Path) -> "io.BufferedReader[Any]":
     with writing(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
-        copy = tempfile.TemporaryFile(dir=scratch, buffering=0)  # noqa: SIM115 (the caller closes it)
-    while block := stream.read(1 << 20):
-        with writing(scratch):
-            while block:
-                block = block[copy.write(block) :]
-    copy.seek(0)
-    return io.BufferedReader(copy)
+        copy = io.BufferedReader(tempfile.TemporaryFile(dir=scratch, buffering=0))  # noqa: SIM115 (the caller closes it)
+    try:
+        while block := stream.read(1 << 20):
+            with writing(scratch):
+                while block:
+                    block = block[copy.raw.write(block) :]
+        copy.seek(0)
+    except BaseException:
+        copy.close()
+        raise
+    return copy
 
 
 def _bounded(content: IO[bytes] | None, size: int, shown: str) -> bytes:

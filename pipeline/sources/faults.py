@@ -41,8 +41,8 @@ def explain(error: Exception, shown: str, *, remote: bool, reached: bool) -> Sou
 
 def _reason(error: Exception, remote: bool, reached: bool) -> tuple[str, bool]:
     """(what happened, whether it may pass)."""
-    if redirected := _redirection(error):
-        return redirected, False
+    if misbehaviour := _misbehaviour(error):
+        return misbehaviour, False
     status = http_status(error)
     if status:
         return f"the server answered {status}", status == 429 or status >= 500
@@ -55,6 +55,8 @@ def _reason(error: Exception, remote: bool, reached: bool) -> tuple[str, bool]:
         return f"it is damaged or breaks off ({_text(error)})", remote
     if isinstance(error, TimeoutError):
         return f"it is too slow ({_text(error)})", True
+    if isinstance(error, NoRangeError):
+        return _text(error), True
     if _network_fault(error):
         return f"the connection broke off ({_text(error)})", True
     file = _file(error)
@@ -82,19 +84,20 @@ def _network_fault(error: Exception) -> bool:
     import aiohttp
     from botocore.exceptions import HTTPClientError, IncompleteReadError
 
-    return isinstance(
-        error, NoRangeError | aiohttp.ClientError | ConnectionError | HTTPClientError | IncompleteReadError
-    )
+    return isinstance(error, aiohttp.ClientError | ConnectionError | HTTPClientError | IncompleteReadError)
 
 
-def _redirection(error: Exception) -> str:
-    """What is wrong with where the server sends its readers, if anything is."""
+def _misbehaviour(error: Exception) -> str:
+    """What a server does that no server should, if that is what happened."""
     import aiohttp
+    from aiohttp.http_exceptions import HttpProcessingError
 
     if isinstance(error, aiohttp.TooManyRedirects):
-        return "the server sends from address to address without end"
+        return "the server redirects from address to address without end"
     if isinstance(error, aiohttp.RedirectClientError):
-        return f"the server sends elsewhere than to another http address ({_text(error)})"
+        return f"the server redirects to what is no http address ({_text(error)})"
+    if isinstance(error, aiohttp.ClientResponseError) and isinstance(error.__cause__, HttpProcessingError):
+        return f"the server sends no proper HTTP ({_text(error.__cause__)})"
     return ""
 
 
