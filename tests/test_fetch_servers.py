@@ -25,8 +25,8 @@ def dribble(send: Callable, block: bytes = b"x") -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounds, "PACE_S", 0.5)
-    monkeypatch.setattr(bounds, "ANSWER_S", 0.5)
+    monkeypatch.setattr(bounds, "PACE_S", 0.3)
+    monkeypatch.setattr(bounds, "ANSWER_S", 0.3)
 
 
 SLOW = {
@@ -55,11 +55,11 @@ SLOW = {
 def test_a_server_that_dawdles_is_given_up(
     what: str, name: str, flood: Callable, choose: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror, "BACKOFF_S", (0.0,))
+    monkeypatch.setattr(mirror, "BACKOFF_S", ())
     server = flood(lambda request, send: SLOW[what](send))
     choose(server.url(name))
     assert "too slow" in failure()
-    assert len(server.asked) in (2, 4)
+    assert len(server.asked) in (1, 2)  # a .zip is asked for a part first
 
 
 ZEROS = bytes(1 << 16)
@@ -98,7 +98,7 @@ def test_a_server_that_floods_is_cut_off(
 ) -> None:
     monkeypatch.setattr(bounds, "MAX_ARCHIVE_BYTES", 8 << 20)
     monkeypatch.setattr(bounds, "MAX_FILE_BYTES", 1 << 20)
-    monkeypatch.setattr(bounds, "ANSWER_S", 2.0)
+    monkeypatch.setattr(bounds, "ANSWER_S", 1.0)
     monkeypatch.setattr(mirror, "BACKOFF_S", ())
 
     def script(request: tuple, send: Callable) -> None:

@@ -21,6 +21,7 @@ WAYS_ON = (
 )
 
 _SHOWN_CHARS = 200
+"""Of an error of a library or server in messages."""
 _BROKEN_OFF = (DamagedError, EOFError, zlib.error, tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile)
 
 
@@ -103,7 +104,8 @@ def _misbehaviour(error: Exception) -> str:
 
 def _file(error: Exception) -> str:
     """The file that an OSError is about, where it says so."""
-    return brief(os.fsdecode(error.filename)) if isinstance(error, OSError) and error.filename else ""
+    name = error.filename if isinstance(error, OSError) else None
+    return brief(os.fsdecode(name)) if isinstance(name, str | bytes) else ""
 
 
 def _text(error: Any) -> str:

@@ -6,6 +6,7 @@ from pipeline.sources.manifest import Manifest, leaves_folder
 from pipeline.text import printable
 
 _SHOWN_CHARS = 100
+"""Of a name in messages."""
 
 
 class Layout:
@@ -93,8 +94,8 @@ def refuse_page(start: bytes, shown: str) -> None:
 
 
 def brief(name: str) -> str:
-    """A name that the source chose, fit to be shown."""
-    return printable(name if len(name) <= _SHOWN_CHARS else f"{name[:_SHOWN_CHARS]}…")
+    """A name or path that the source chose, or the end of it, fit to be shown."""
+    return printable(name if len(name) <= _SHOWN_CHARS else f"…{name[-_SHOWN_CHARS:]}")
 
 
 def listed(names: list[str]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pipeline.errors import SourceError
-from pipeline.files import file_sha256, whole
+from pipeline.files import file_sha256, whole, whole_folder
 from pipeline.progress import progress
 from pipeline.sources import bounds
 from pipeline.sources.manifest import Manifest
@@ -110,7 +110,7 @@ def publish(folder: Path, target: Path) -> None:
     `folder` stays, so that nothing is read again from far away when only code of the stage changed: DVC removes the
     outputs then.
     """
-    with writing(target), whole(target) as arriving:
+    with writing(target), whole_folder(target) as arriving:
         for path in folder.rglob("*"):
             if path.is_file():
                 to = arriving / path.relative_to(folder)

@@ -61,7 +61,8 @@ def in_time(fs: Any, coroutine: Callable[..., Any], *args: Any, seconds: float =
     try:
         return sync(fs.loop, coroutine, *args, timeout=seconds, **how)
     except TimeoutError as error:
-        raise TimeoutError(str(error) or f"no answer within {seconds:g} s") from error
+        cause = error.__cause__ or error  # a limit of aiohttp's own says what it is for
+        raise cause if str(cause) else TimeoutError(f"no answer within {seconds:g} s") from None
 
 
 def plain_file(path: str) -> io.BufferedReader:
