@@ -20,6 +20,7 @@ from pipeline.commands.register import register
 from pipeline.commands.sweep import sweep
 from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
+from pipeline.os_errors import is_of_the_system, one_line
 
 STAGES = {
     "fetch": "Bring the frames and their labels to data/raw, each file checked.",
@@ -46,14 +47,19 @@ def stage_sections(stage: str) -> list[str]:
 
 
 @contextmanager
-def errors_as_one_line() -> Iterator[None]:
-    """End whatever the user can mend as one line on stderr and a status other than 0, without a traceback."""
+def errors_as_one_line(command: str = "keypoints") -> Iterator[None]:
+    """End whatever the user can mend as one line on stderr and a status other than 0, without a traceback.
+
+    `command` is named where nothing else tells what was being done.
+    """
     try:
         yield
     except PipelineError as error:
         _fail(str(error), 1)
-    except OSError as error:
-        _fail(f"{error}; free or mend that place and run again", 1)
+    except (OSError, MemoryError, RuntimeError) as error:
+        if not is_of_the_system(error):
+            raise
+        _fail(one_line(error, command), 1)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
 
@@ -64,7 +70,7 @@ def _fail(message: str, status: int) -> NoReturn:
 
 
 def _run_stage(name: str) -> None:
-    with errors_as_one_line():
+    with errors_as_one_line(name):
         params = load_params()
         run = importlib.import_module(f"pipeline.stages.{name}").run
         run(**{section: getattr(params, section) for section in stage_sections(name)})
@@ -86,7 +92,7 @@ for _name, _summary in STAGES.items():
 def _add_command(command: Callable[..., None], name: str | None = None) -> None:
     @functools.wraps(command)
     def guarded(*args: object, **options: object) -> None:
-        with errors_as_one_line():
+        with errors_as_one_line(name or command.__name__):
             command(*args, **options)
 
     app.command(name)(guarded)
@@ -107,7 +113,7 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this ma
     """Show the runs in MLflow's web pages."""
     from pipeline.ui import serve
 
-    with errors_as_one_line():
+    with errors_as_one_line("ui"):
         serve(port)
 
 

@@ -8,6 +8,7 @@ import pytest
 from dvc.lock import LockError
 
 from pipeline.dvc_repair import mend
+from pipeline.dvc_repo import open_repo
 from tests.imports import ROOT
 
 FETCH = """
@@ -132,7 +133,8 @@ def test_a_lock_file_stays_where_another_process_of_dvc_holds_its_list(project: 
     whole = (project / "dvc.lock").read_bytes()
     monkeypatch.chdir(project)
     monkeypatch.setattr("dvc.rwlock._edit_rwlock", Mock(side_effect=LockError("held")))
-    mend()
+    with open_repo() as repo:
+        mend(repo)
     assert (project / "dvc.lock").read_bytes() == whole
     assert not (project / "dvc.lock.damaged").exists()
 
