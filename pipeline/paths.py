@@ -14,7 +14,10 @@ SPLIT_SUMMARY = Path("reports/split.json")
 PROCESSED = Path("data/processed")
 PRETRAINED = Path("data/pretrained/weights.safetensors")
 MODEL = Path("data/model/model.safetensors")
-PREDICTIONS = Path("data/predictions/test_frames_keypoints.csv")
+VAL_PREDICTIONS = Path("data/predictions/val_frames_keypoints.csv")
+TEST_PREDICTIONS = Path("data/predictions/test_frames_keypoints.csv")
+PREDICTIONS = {"val": VAL_PREDICTIONS, "test": TEST_PREDICTIONS}
+"""Split -> predictions of its frames, in the layout of the label tables."""
 
 HISTORY = Path("reports/history.csv")
 METRICS = Path("reports/metrics.json")
@@ -36,6 +39,14 @@ MODEL_CARD = Path("reports/model_card.md")
 
 TRACKED = Path("data/tracked.json")
 """Left by track once the run is in MLflow. Out of git: a fresh clone, even with all results, has yet to do so."""
+
+WRITTEN_TO = (
+    PROCESSED,
+    *sorted(
+        {path.parent for path in (DATASET, SAMPLES, PRETRAINED, MODEL, TEST_PREDICTIONS, METRICS, *FIGURES, TRACKED)}
+    ),
+)
+"""Folders in which stages write."""
 
 
 def workspace_root() -> Path:

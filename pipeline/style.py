@@ -1,5 +1,6 @@
 """One look for every figure: colours, type, the heading that names the data. Nothing here depends on the machine."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,7 +100,14 @@ def percent(fraction: float, digits: int = 1) -> str:
 
 
 def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
-    """Write a PNG that has the same bytes every time.
+    """Write a PNG that has the same bytes every time."""
+    content = png(figure, dpi)
+    with whole(path) as partial:
+        partial.write_bytes(content)
+
+
+def png(figure: Figure, dpi: int = DPI) -> bytes:
+    """The same bytes every time.
 
     The last bits of a solved layout depend on where things lie in memory, and a colour bar may show them: positions
     are rounded once they are found. The Software entry would change with Matplotlib's version, the picture would not.
@@ -108,5 +116,6 @@ def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
     figure.set_layout_engine("none")
     for axes in figure.axes:
         axes.set_position(Bbox(axes.get_position(original=True).get_points().round(6)))
-    with whole(path) as partial:
-        figure.savefig(partial, format="png", dpi=dpi, metadata={"Software": None})
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=dpi, metadata={"Software": None})
+    return content.getvalue()

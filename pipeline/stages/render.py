@@ -114,8 +114,8 @@ def _labelled(arrays: Arrays) -> Arrays:
 
 def _predictions_of(files: list[str]) -> np.ndarray:
     """(N, 68, 2) predictions in source pixels of the test frames with these file names, in their order."""
-    names, predicted = read_keypoints_csv(paths.PREDICTIONS)
+    names, predicted = read_keypoints_csv(paths.TEST_PREDICTIONS)
     row_of = {name: row for row, name in enumerate(names)}
     if lacking := [file for file in files if file not in row_of]:
-        raise DataError(f"{paths.PREDICTIONS} lacks {lacking[0]}; make it again with: dvc repro -f evaluate")
+        raise DataError(f"{paths.TEST_PREDICTIONS} lacks {lacking[0]}; make it again with: dvc repro -f evaluate")
     return predicted[[row_of[file] for file in files]]
