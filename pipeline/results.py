@@ -78,7 +78,7 @@ def commit_of(name: str) -> str | None:
     if named:
         return max(named, key=_committed_at) if len(named) > 1 else named[0]
     commits = git.lines("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    return commits[0] if commits else None
+    return commits[0] if commits and not name.startswith("^") else None  # which means all but that commit
 
 
 def _split(line: str) -> tuple[str, str]:
