@@ -23,18 +23,13 @@ HISTORY = Path("reports/history.csv")
 METRICS = Path("reports/metrics.json")
 CED = Path("reports/ced.csv")
 PER_FRAME = Path("reports/per_frame.csv")
-FIGURES = tuple(
+CHARTS = tuple(
     Path("reports/figures", name)
-    for name in (
-        "ced.png",
-        "learning_curves.png",
-        "error_by_point.png",
-        "error_by_group.png",
-        "faces.png",  # shows frames
-        "first_layer.png",  # shows frames
-    )
+    for name in ("ced.png", "learning_curves.png", "error_by_point.png", "error_by_group.png")
 )
-"""What render draws, in its order."""
+"""Plots of DVC, which shows those of two revisions side by side."""
+FIGURES = (*CHARTS, Path("reports/figures/faces.png"), Path("reports/figures/first_layer.png"))
+"""What render draws, in its order; the last two show frames."""
 MODEL_CARD = Path("reports/model_card.md")
 
 TRACKED = Path("data/tracked.json")

@@ -97,7 +97,7 @@ def write_inputs(labelled: int = 6, *, unseen: bool = False) -> None:
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(render, "load_model", lambda path: FirstThenShape())
-    monkeypatch.setattr(render, "save", lambda figure, path: style.save(figure, path, 40))  # quick
+    monkeypatch.setattr(render, "save", lambda figure, path, dpi: style.save(figure, path, dpi / 5))  # quick
     return tmp_path
 
 

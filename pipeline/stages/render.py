@@ -17,7 +17,7 @@ from pipeline.files import whole
 from pipeline.geometry import transform_points
 from pipeline.model_card import model_card
 from pipeline.progress import progress
-from pipeline.style import save, style
+from pipeline.style import CHART_DPI, DPI, save, style
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def run(
         drawn = progress(_figures(measured, render), label="render", total=len(paths.FIGURES), unit="figures")
         for path, figure in zip(paths.FIGURES, drawn, strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
-            save(figure, path)
+            save(figure, path, CHART_DPI if path in paths.CHARTS else DPI)
     first = {"pretrain": pretrain} if pretrain.epochs else {}
     settings = config.flatten_all({"preprocess": preprocess, **first, "train": train})
     sizes = breakdowns.by_size(measured.nme, measured.interocular_px)
