@@ -97,13 +97,14 @@ def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def statuses() -> dict[str, str]:
     """Name -> status of every experiment that the queue knows: Queued, Running, Success or Failed."""
-    from dvc.exceptions import DvcException
-
-    try:
-        with open_repo() as repo:
+    with open_repo() as repo:
+        try:
             return {task["name"]: task["status"] for task in repo.experiments.celery_queue.status() if task["name"]}
-    except DvcException as error:
-        raise PipelineError(f"the queue of DVC cannot be read: {error}; see: dvc queue status") from None
+        except Exception as error:  # of DVC, Celery, or whatever else reads its files
+            raise PipelineError(
+                f"the queue of DVC cannot be read: {error or type(error).__name__}; mend that, or give up what waits "
+                "in it: rm -r .dvc/tmp/exps"
+            ) from None
 
 
 def _experiments() -> list[str]:

@@ -56,7 +56,7 @@ def _find(name: str | None) -> Any:
         remedy = f"no finished run of MLflow is called {name}; see them with: make ui"
     elif paths.MODEL.exists():
         found = registry.run_of_model(file_sha256(paths.MODEL))
-        remedy = f"no run of MLflow has the model {paths.MODEL}; record it with: dvc repro -f track"
+        remedy = f"no run of MLflow has the model {paths.MODEL}; record it with: dvc repro -fs track"
     else:
         train = paths.in_root("dvc repro train")
         raise ModelError(f"{paths.MODEL} is missing; name a run, or train a model with: {train}")
