@@ -18,7 +18,7 @@ def open_repo() -> Iterator[Any]:
     from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.repo import Repo
 
-    lend_a_user_name()
+    _lend_a_user_name()
     try:
         repo = Repo()
     except NotDvcRepoError:
@@ -33,8 +33,9 @@ def open_repo() -> Iterator[Any]:
         raise PipelineError(f"DVC cannot keep its notes: {error}; {remedy}") from None
     except Exception as error:  # of the readers of git's and DVC's files
         git.check()
-        remedy = "mend or remove .dvc/config.local, or bring back: git checkout .dvc/config"
-        raise PipelineError(f"{error}; {remedy}" if isinstance(error, DvcException) else f"{error}") from None
+        settings = "mend or remove .dvc/config.local, or bring back: git checkout .dvc/config"
+        remedy = settings if isinstance(error, DvcException) else "see: dvc doctor"
+        raise PipelineError(f"DVC cannot open this checkout: {error}; {remedy}") from None
     with repo:
         yield repo
 
@@ -59,7 +60,7 @@ def locked(repo: Any) -> Iterator[None]:
         repo.lock.unlock()
 
 
-def lend_a_user_name() -> None:
+def _lend_a_user_name() -> None:
     """DVC asks for one; in a container, the user may be a number that no name belongs to."""
     try:
         pwd.getpwuid(os.getuid())
