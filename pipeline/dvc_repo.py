@@ -18,7 +18,7 @@ def open_repo() -> Iterator[Any]:
     from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.repo import Repo
 
-    _lend_a_user_name()
+    lend_a_user_name()
     try:
         repo = Repo()
     except NotDvcRepoError:
@@ -27,10 +27,9 @@ def open_repo() -> Iterator[Any]:
             "that back: git checkout .dvc"
         ) from None
     except OSError as error:
-        if not _of_the_site_cache(error):
-            raise
-        remedy = "give it a folder of yours: export DVC_SITE_CACHE_DIR=$PWD/.dvc/tmp/site"
-        raise PipelineError(f"DVC cannot keep its notes: {error}; {remedy}") from None
+        if remedy := _other_place(error):
+            raise PipelineError(f"DVC cannot use a folder outside of the checkout: {error}; {remedy}") from None
+        raise
     except Exception as error:  # of the readers of git's and DVC's files
         git.check()
         settings = "mend or remove .dvc/config.local, or bring back: git checkout .dvc/config"
@@ -60,7 +59,7 @@ def locked(repo: Any) -> Iterator[None]:
         repo.lock.unlock()
 
 
-def _lend_a_user_name() -> None:
+def lend_a_user_name() -> None:
     """DVC asks for one; in a container, the user may be a number that no name belongs to."""
     try:
         pwd.getpwuid(os.getuid())
@@ -119,10 +118,14 @@ def _try_cache(cache: Path) -> None:
         )
 
 
-def _of_the_site_cache(error: OSError) -> bool:
-    """Whether it names the folder, of all users of the machine, for what DVC knows of files."""
-    from dvc.dirs import site_cache_dir
+def _other_place(error: OSError) -> str | None:
+    """What gives DVC other folders outside of the checkout: for its settings, and for what it knows of files."""
+    from dvc.dirs import global_config_dir, site_cache_dir
 
-    site = Path(site_cache_dir())
-    place = Path(os.fsdecode(error.filename or ""))
-    return place.is_relative_to(site) or site.is_relative_to(place)
+    remedies = {
+        site_cache_dir(): "give it one of yours: export DVC_SITE_CACHE_DIR=$PWD/.dvc/tmp/site",
+        global_config_dir(): f"give it a home folder of yours: {git.NEW_HOME}",
+    }
+    place = Path(error.filename or "")
+    related = (name for name in remedies if place.is_relative_to(name) or Path(name).is_relative_to(place))
+    return next((remedies[name] for name in related), None)

@@ -8,6 +8,7 @@ from pipeline.errors import GitError
 
 _OTHER_REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"}
 """Set by hooks and by habit. DVC goes by the folder alone, and both shall mean the same repository."""
+NEW_HOME = "export HOME=$(mktemp -d)"
 MAKE_REPOSITORY = "git init && git add -A && git commit -m start"
 
 
@@ -55,14 +56,17 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 def _explained(told: str) -> str:
     """One line of what git says about a repository that it does not open, and what helps."""
-    reason, *more = told.strip().splitlines() or ["no reason given"]
-    reason = reason.removeprefix("fatal: ")
-    if trust := next((line.strip() for line in more if "safe.directory" in line), None):
+    said = told.strip().splitlines() or ["no reason given"]
+    fatal = next((line for line in said if line.startswith("fatal: ")), said[0])  # warnings may come before
+    reason = fatal.removeprefix("fatal: ")
+    if trust := next((line.strip() for line in said if "--add safe.directory" in line), None):
         return f"git refuses this checkout: {reason}; if you trust it: {_with_a_home(trust)}"
     here = Path.cwd()
     found = next((folder / ".git" for folder in (here, *here.parents) if (folder / ".git").exists()), None)
     if found is None:
         return f"{here} is no git repository, which DVC and experiments need; make it one: {MAKE_REPOSITORY}"
+    if reason.startswith(("bad config", "unknown error occurred while reading the configuration")):
+        return f"git cannot read its settings: {'; '.join(said)}; mend that file"
     remedy = "in the checkout that it belongs to: git worktree repair" if found.is_file() else "mend it"
     return f"git cannot read {found}: {reason}; {remedy}, or clone the repository again"
 
@@ -70,4 +74,4 @@ def _explained(told: str) -> str:
 def _with_a_home(command: str) -> str:
     """The command, after another where there is no home folder for git's settings, as in containers."""
     home = os.environ.get("HOME")
-    return command if home and os.access(home, os.W_OK) else f"export HOME=$(mktemp -d) && {command}"
+    return command if home and os.access(home, os.W_OK) else f"{NEW_HOME} && {command}"

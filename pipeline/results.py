@@ -17,6 +17,7 @@ from ruamel.yaml.error import YAMLError
 from pipeline import git, paths
 from pipeline.compare import Difference, paired_difference
 from pipeline.data import read_keypoints_csv
+from pipeline.dvc_repo import lend_a_user_name
 from pipeline.errors import DataError, GitError
 from pipeline.registry import find_run, read_artifact
 from pipeline.run_record import MODEL_NAME, flatten_metrics
@@ -109,6 +110,7 @@ def _read_git(commit: str, path: Path) -> bytes:
     import dvc.api
     from dvc.exceptions import DvcException
 
+    lend_a_user_name()
     try:
         return bytes(dvc.api.read(str(path), rev=commit, mode="rb"))
     except (DvcException, OSError):

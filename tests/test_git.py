@@ -1,6 +1,7 @@
 """Git, asked in one place: what it refuses is told by its own reason and a remedy that helps."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -106,13 +107,24 @@ def test_a_repository_without_a_commit_gets_one_by_the_remedy(repository: Path):
     assert git.head()
 
 
-@pytest.mark.parametrize(
-    ("file", "content", "reason"),
-    [("HEAD", "x", "not a git repository"), ("config", "[core", "bad config line")],
-)
-def test_a_damaged_repository_is_named(repository: Path, file: str, content: str, reason: str):
-    (repository / ".git" / file).write_text(content)
-    assert f"git cannot read {repository}/.git: {reason}" in refusal()
+def test_a_damaged_repository_is_named(repository: Path):
+    (repository / ".git/HEAD").write_text("x")
+    assert f"git cannot read {repository}/.git: not a git repository" in refusal()
+
+
+@pytest.mark.parametrize("place", [".git/config", "home"])
+def test_damaged_settings_are_named(repository: Path, place: str):
+    file = repository / place if place != "home" else Path(os.environ["HOME"], ".gitconfig")
+    file.write_text("[core")
+    told = refusal()
+    assert re.search(
+        rf"git cannot read its settings: fatal: bad config line \d in file .*{file.name}; mend that file", told
+    )
+
+
+def test_the_reason_is_told_and_not_what_git_says_before_it(foreign: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GIT_TRACE", "1")
+    assert refusal().startswith("git refuses this checkout: detected dubious ownership")
 
 
 def test_a_worktree_whose_repository_moved_is_told_how_it_is_found_again(

@@ -260,7 +260,7 @@ def test_notes_that_dvc_cannot_keep_go_elsewhere_by_the_remedy(here: Path, capfd
     (here.parent / "file").touch()
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(here.parent / "file"))
     told = refusal(capfd)
-    assert "DVC cannot keep its notes: [Errno 20] Not a directory" in told
+    assert "DVC cannot use a folder outside of the checkout: [Errno 20] Not a directory" in told
     variable, _, value = told.rpartition("export ")[2].partition("=")
     monkeypatch.setenv(variable, os.path.expandvars(value.replace("$PWD", str(here))))
     assert repro_main([]) == 0
@@ -302,6 +302,13 @@ def test_marks_of_a_conflict_are_no_traceback(here: Path, name: str, capfd) -> N
     assert (status == 0) == (name == "dvc.lock")
     assert name in told
     assert "Traceback" not in told
+
+
+def test_a_home_that_cannot_be_used_is_left_by_the_remedy(here: Path, capfd, monkeypatch) -> None:
+    refused = PermissionError(13, "Permission denied", "/root/.config/dvc/config")
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", "/root/.config/dvc")
+    monkeypatch.setattr("dvc.config.Config.load", Mock(side_effect=refused))
+    assert refusal(capfd).endswith("give it a home folder of yours: export HOME=$(mktemp -d)")
 
 
 @pytest.mark.parametrize("mirror", ["mirror", "nowhere"])
