@@ -23,7 +23,7 @@ def ask(*arguments: str) -> bytes | None:
 
 def lines(*arguments: str) -> list[str]:
     """The lines of git's answer; names that are not UTF-8 as Python has file names."""
-    return os.fsdecode(ask(*arguments) or b"").splitlines()
+    return [line for line in os.fsdecode(ask(*arguments) or b"").split("\n") if line]
 
 
 def check() -> None:
@@ -48,7 +48,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             ["git", *arguments], capture_output=True, check=False, env=environment, stdin=subprocess.DEVNULL
         )
-    except OSError as error:
+    except (FileNotFoundError, PermissionError) as error:
         raise GitError(
             f"git cannot be started ({error.strerror}); install it, on Debian and Ubuntu: apt-get install git"
         ) from None

@@ -157,7 +157,7 @@ def _tags(record: RunRecord) -> dict[str, str]:
         tags["dvc_experiment"] = name
     try:
         tags |= _git_tags()
-    except GitError as error:
+    except (GitError, OSError) as error:  # no run is given up for that
         print(f"warning: the run in MLflow names no commit: {error}", file=sys.stderr)
     return tags
 

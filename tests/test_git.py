@@ -175,7 +175,7 @@ def test_git_is_read_in_english(repository: Path, monkeypatch: pytest.MonkeyPatc
     assert git.lines("status") == ["C"]
 
 
-@pytest.mark.parametrize("name", [b"caf\xe9", "Größe".encode(), b"a'b$c", b"--help"])
+@pytest.mark.parametrize("name", [b"caf\xe9", "Größe".encode(), "a\u2028b\x85".encode(), b"a'b$c", b"--help"])
 def test_an_experiment_of_any_name_is_found(repository: Path, name: bytes):
     folder = repository / ".git/refs/exps/ab/cd"
     folder.mkdir(parents=True)
