@@ -7,18 +7,17 @@ from typing import Any
 from pipeline.terminal import tell
 
 
-def mend() -> None:
+def mend(repo: Any) -> None:
     """Set aside a damaged dvc.lock, remove a damaged list of DVC's running processes.
 
     What the stages made lies in DVC's run cache, from which it comes back without running anything again.
     """
     from dvc.dvcfile import LOCK_FILE, Lockfile
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
     from dvc.utils.serialize import ParseError
     from dvc.utils.strictyaml import YAMLValidationError
 
-    with suppress(DvcException), Repo() as repo:  # what else is wrong, `dvc repro` says
+    with suppress(DvcException):  # what else is wrong, `dvc repro` says
         _mend_process_list(repo)
         try:
             Lockfile(repo, LOCK_FILE).load()

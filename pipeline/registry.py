@@ -78,7 +78,9 @@ def add_version(run: Any) -> Version:
         begun = client.search_logged_models([store.experiment_id], f"source_run_id = '{run.info.run_id}'")
     models = [model for model in begun if model.status == "READY"]
     if not models:
-        raise TrackingError(f"run {run.info.run_name} keeps no model; complete it with: dvc repro -f track")
+        raise TrackingError(
+            f"run {run.info.run_name} keeps no model; choose another, or complete the workspace's: dvc repro -fs track"
+        )
     with tracking.mlflow_errors():
         if not client.search_registered_models(f"name = '{REGISTERED}'"):
             client.create_registered_model(

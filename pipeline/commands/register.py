@@ -58,9 +58,10 @@ def _find(name: str | None) -> Any:
         remedy = f"no finished run of MLflow is called {name}; see them with: make ui"
     elif paths.MODEL.exists():
         found = registry.run_of_model(file_sha256(paths.MODEL))
-        remedy = f"no run of MLflow has the model {paths.MODEL}; record it with: dvc repro -f track"
+        remedy = f"no run of MLflow has the model {paths.MODEL}; record it with: dvc repro -fs track"
     else:
-        raise ModelError(f"{paths.MODEL} is missing; name a run, or train a model with: dvc repro train")
+        train = paths.in_root("dvc repro train")
+        raise ModelError(f"{paths.MODEL} is missing; name a run, or train a model with: {train}")
     if found is None:
         raise TrackingError(remedy)
     return found

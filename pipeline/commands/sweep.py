@@ -40,14 +40,20 @@ def sweep(
     say("Working. Ctrl+C leaves the queue at work; end it with: dvc queue stop --kill")
     finished: list[dict[str, object]] = []
 
+    failed: list[str] = []
+
     def on_done(member_name: str, status: str) -> None:
-        told = f"FAILED, see: dvc queue logs {member_name}"
-        if status == "Success":
+        try:
+            if status == "Failed":
+                raise PipelineError(f"see: dvc queue logs {member_name}")
             finished.append(result_of(member_name, by_name[member_name]))
             told = f"validation NME {100 * float(str(finished[-1]['val_nme'])):.2f} %"
+        except PipelineError as error:
+            failed.append(member_name)
+            told = f"FAILED, {error}"
         say(f"{member_name}: {told} ({_words(by_name[member_name])})")
 
-    failed = [n for n, status in work_off(list(by_name), jobs, on_done).items() if status == "Failed"]
+    work_off(list(by_name), jobs, on_done)
     if not finished:
         raise PipelineError(f"all {len(failed)} members failed; see why with: dvc queue logs {failed[0]}")
     _report(name, finished, list(choices))
