@@ -30,15 +30,13 @@ def export(
     """
     from pipeline.checkpoint import load_model, read_description
     from pipeline.errors import ModelError
-    from pipeline.export import export_model, need_onnx
+    from pipeline.export import export_model
     from pipeline.model_location import locate_model
     from pipeline.quantize import quantize
     from pipeline.sample_frames import frames_to_compare, training_frames
 
     if int8 and kind is not Kind.onnx:
         raise ModelError("--int8 goes with --format onnx; leave one of the two away")
-    if kind is Kind.onnx:
-        need_onnx()
     with TemporaryDirectory() as folder:
         source = locate_model(model, Path(folder))
         side = read_description(source)["preprocess"]["size_px"]
