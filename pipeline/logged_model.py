@@ -82,6 +82,7 @@ def _save_pyfunc(path: Path, files: Mapping[str, Path], model: Any) -> None:
         path,
         mlflow_model=model,
         python_model=str(_SCRIPT),
+        # As URIs: in a plain path MLflow reads % as an escape.
         artifacts={name: file.as_uri() for name, file in files.items()},
         pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in MODEL_NEEDS],
         signature=ModelSignature(Schema([pictures]), Schema([keypoints_source])),

@@ -121,7 +121,7 @@ def test_every_network_answers_as_in_pytorch(tmp_path, name):
         "window": {"name": "resnet18", "window_frac": 0.6},
     }
     options = special.get(name, {"name": name})
-    assert_agrees(log(tmp_path / "model", side=224 if "naimish" in name else 96, **options))
+    assert_agrees(log(tmp_path / "model", side=96, **options))
 
 
 def test_more_pictures_than_a_batch_answer_as_one_by_one(padded):
