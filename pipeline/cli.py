@@ -23,6 +23,7 @@ from pipeline.commands.sweep import sweep
 from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
 from pipeline.files import remove_abandoned
+from pipeline.terminal import standard_streams, tell
 
 STAGES = {
     "fetch": "Bring the frames and their labels to data/raw, each file checked.",
@@ -68,7 +69,7 @@ def errors_as_one_line() -> Iterator[None]:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    tell(f"error: {message}")
     raise typer.Exit(status) from None
 
 
@@ -126,7 +127,8 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup leaves SIGHUP ignored
             signal.signal(number, _terminate)
-    app()
+    with standard_streams():
+        app()
 
 
 def _terminate(number: int, frame: object) -> NoReturn:

@@ -1,9 +1,10 @@
 """Two files that DVC does not write in one go: killed while at it, it could not read them again."""
 
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from pipeline.terminal import tell
 
 
 def mend() -> None:
@@ -24,8 +25,7 @@ def mend() -> None:
         except (ParseError, YAMLValidationError):
             path = Path(repo.root_dir, LOCK_FILE)
             aside = path.replace(path.with_name(f"{path.name}.damaged"))
-            told = f"warning: {path.name} is damaged and was set aside as {aside.name}; it is made again"
-            print(told, file=sys.stderr)
+            tell(f"warning: {path.name} is damaged and was set aside as {aside.name}; it is made again")
 
 
 def _mend_process_list(repo: Any) -> None:

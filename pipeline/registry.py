@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline import tracking
 from pipeline.errors import DataError, TrackingError
+from pipeline.text import printable
 
 REGISTERED = "facial-keypoints"
 CHAMPION = "champion"
@@ -16,7 +17,7 @@ def find_run(name: str) -> Any | None:
     """The newest finished run with this id, name or DVC experiment; None if there is none."""
     with tracking.mlflow_errors():
         store = tracking.open_store()
-        quoted = name.replace("'", "")
+        quoted = printable(name).replace("'", "")
         for condition in (
             f"attributes.run_id = '{quoted}'",
             f"attributes.run_name = '{quoted}'",

@@ -10,6 +10,8 @@ from pipeline.config import load_params
 from pipeline.dvc_repair import mend
 from pipeline.errors import PipelineError
 from pipeline.paths import workspace_root
+from pipeline.terminal import standard_streams, tell
+from pipeline.text import printable
 
 WIDTH = 100
 WAY_BACK = (
@@ -27,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         mend()
         reasons = _unreachable(arguments)
     except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         return 1
     if not reasons:
         return _dvc("repro", *arguments)
@@ -116,11 +118,12 @@ def _say(title: str, *paragraphs: str) -> None:
 
     lines = [title, ""]
     for paragraph in paragraphs:
-        lines += textwrap.wrap(paragraph, WIDTH - 6, break_long_words=False, break_on_hyphens=False)
+        lines += textwrap.wrap(printable(paragraph), WIDTH - 6, break_long_words=False, break_on_hyphens=False)
     frame = "#" * WIDTH
     body = "\n".join(f"## {line}".rstrip() for line in lines)
     print(f"\n{frame}\n{body}\n{frame}\n", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with standard_streams():
+        sys.exit(main())

@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.terminal import say
+
 
 def register(
     run: Annotated[
@@ -25,11 +27,11 @@ def register(
     version, reigning = registry.add_version(chosen), registry.champion()
     named = f"{registry.REGISTERED} version {version.number} ({chosen.info.run_name})"
     if reigning and reigning.run_id == version.run_id:
-        print(f"{named} is the champion already")
+        say(f"{named} is the champion already")
         return
     if reigning is None:
         registry.crown(version)
-        print(f"{named} is the first champion")
+        say(f"{named} is the first champion")
         return
     try:
         split, difference = paired(find_results(reigning.run_id), results)
@@ -41,9 +43,9 @@ def register(
     interval = f"NME on {split} {difference}, against version {reigning.number}"
     if difference.b_is_better:
         registry.crown(version)
-        print(f"{named} is the new champion: {interval}")
+        say(f"{named} is the new champion: {interval}")
     else:
-        print(f"{named} does not become champion: {interval}; better would be an interval below zero")
+        say(f"{named} does not become champion: {interval}; better would be an interval below zero")
 
 
 def _find(name: str | None) -> Any:
