@@ -19,8 +19,9 @@ from pipeline.compare import Difference, paired_difference
 from pipeline.data import read_keypoints_csv
 from pipeline.dvc_repo import lend_a_user_name
 from pipeline.errors import DataError, GitError
+from pipeline.logged_model import MODEL_NAME
 from pipeline.registry import find_run, read_artifact
-from pipeline.run_record import MODEL_NAME, flatten_metrics
+from pipeline.run_record import flatten_metrics
 
 WORKSPACE = "workspace"
 

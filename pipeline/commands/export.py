@@ -31,14 +31,11 @@ def export(
     none: a point that is off by more than 0.05 px is an error. 8 bits round by more; how much is measured and told.
     """
     from pipeline.errors import ModelError
-    from pipeline.export import need_onnx
     from pipeline.model_location import locate_model
     from pipeline.output_folder import OutputFolder
 
     if int8 and kind is not Kind.onnx:
         raise ModelError("--int8 goes with --format onnx; leave one of the two away")
-    if kind is Kind.onnx:
-        need_onnx()
     with TemporaryDirectory() as folder:
         source = locate_model(model, Path(folder))
         with OutputFolder(output.parent, [source]).writing(output.name, "export") as partial:
