@@ -1,7 +1,6 @@
 """The source of the real frames: the public archive, or the mirror that KEYPOINTS_MIRROR names."""
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -18,6 +17,7 @@ from pipeline.sources.layout import listed, refuse_lacking
 from pipeline.sources.location import Location, locate, without_secrets
 from pipeline.sources.manifest import Manifest
 from pipeline.sources.staging import Staging
+from pipeline.terminal import tell
 from pipeline.text import printable
 
 VARIABLE = "KEYPOINTS_MIRROR"
@@ -134,7 +134,7 @@ def bring(source: Source, staging: Staging) -> None:
             if faults == len(BACKOFF_S) or faults_in_all == bounds.MAX_FAULTS:
                 raise
             what = str(fault).partition(";")[0]
-            print(f"{what}; trying again in {BACKOFF_S[faults]:.0f} s", file=sys.stderr, flush=True)
+            tell(f"{what}; trying again in {BACKOFF_S[faults]:.0f} s")
             time.sleep(BACKOFF_S[faults])
             faults += 1
 
