@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,6 +17,7 @@ from pipeline.draw import draw_faces
 from pipeline.errors import DataError
 from pipeline.follow import FaceFollower, KnownFaces
 from pipeline.inputs import Source
+from pipeline.output_folder import OutputFolder
 from pipeline.outputs import About, Format, face_writer, write_picture
 from pipeline.progress import progress
 from pipeline.reading import read_picture
@@ -32,7 +32,7 @@ class Job:
     """What to do with every source."""
 
     detector: KeypointDetector
-    output: Path
+    output: OutputFolder
     form: Format
     overlay: bool
     smooth: bool
@@ -139,12 +139,13 @@ def naming(source: Source) -> Iterator[None]:
 def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     with naming(source):
         faces = (job.find or job.detector)(picture)
-    base = job.output / source.name
+    target = job.output.target(source.name, source.path)
     about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.digest)
-    with face_writer(base, job.form, about) as write:
+    with face_writer(target, job.form, about) as write:
         write(0, dict(enumerate(faces, start=1)))
     if job.overlay:
-        write_picture(base, draw_faces(picture, faces))
+        with naming(source):
+            write_picture(target, draw_faces(picture, faces))
     return len(faces)
 
 
@@ -152,7 +153,7 @@ def _video(job: Job, source: Source) -> int:
     """Returns how many different faces were seen."""
     assert source.path is not None
     video = open_video(source.path)
-    base = job.output / source.name
+    target = job.output.target(source.name, source.path)
     about = About(source.shown, video.width, video.height, job.detector.digest, video.fps)
     find = job.find
     look = (
@@ -161,8 +162,8 @@ def _video(job: Job, source: Source) -> int:
     seen: set[int] = set()
     done = 0
     with ExitStack() as files:
-        write = files.enter_context(face_writer(base, job.form, about))
-        show = files.enter_context(frame_writer(base, video, job.container)) if job.overlay else None
+        write = files.enter_context(face_writer(target, job.form, about))
+        show = files.enter_context(frame_writer(target, video, job.container)) if job.overlay else None
         frames = progress(read_frames(video), label=source.name, total=video.frames, unit="frames")
         for done, frame in enumerate(frames, start=1):
             with naming(source):

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.files import whole
+from pipeline.output_folder import Target
 from pipeline.reading import PIXEL_LIMIT
 
 Container = Literal["mp4", "webm"]
@@ -98,14 +98,13 @@ class FrameWriter:
 
 
 @contextmanager
-def frame_writer(base: Path, video: Video, container: Container | None = None) -> Iterator[FrameWriter]:
-    """Write frames of the size and rate of `video` to `base`.mp4 or .webm, with its sound if ffmpeg is on the PATH.
+def frame_writer(target: Target, video: Video, container: Container | None = None) -> Iterator[FrameWriter]:
+    """Write frames of the size and rate of `video` to the target's .mp4 or .webm, with its sound if there is ffmpeg.
 
     None is the one that browsers play: .mp4 takes ffmpeg, as OpenCV's wheels bring no encoder for H.264.
     """
     container = container or ("mp4" if shutil.which("ffmpeg") else "webm")
-    path = base.with_name(f"{base.name}.{container}")
-    with whole(path) as partial:
+    with target.writing(f".{container}") as partial:
         silent = partial.with_suffix(f".silent.{container}")  # OpenCV goes by the suffix
         try:
             with _encoding(silent, video) as write:

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from pipeline.filters.apply import PictureFilter
 from pipeline.follow import FaceFollower
 from pipeline.framing import to_gray, windows_of_points
 from pipeline.inputs import Source
+from pipeline.output_folder import OutputFolder, Target
 from pipeline.outputs import write_picture
 from pipeline.progress import progress
 from pipeline.video import Container, frame_writer, open_video, read_frames
@@ -31,7 +31,7 @@ class Job:
     name: str
     """Of the filter, in the names of what is written."""
     apply: PictureFilter
-    output: Path
+    output: OutputFolder
     every: bool
     """All faces, or the largest of a picture or frame."""
     container: Container | None = None
@@ -55,10 +55,13 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     faces = _wanted(job, job.detector(picture))
     with naming(source):
         made = job.apply(picture, [_points(face) for face in faces])
-    base = job.output / f"{source.name}_{job.name}"
-    for number, part in enumerate(made, start=1):
-        write_picture(base.with_name(f"{base.name}_{number}") if job.name == "crop" else base, part)
+        for number, part in enumerate(made, start=1):
+            write_picture(_target(job, source), part, f"_{number}" if job.name == "crop" else "")
     return len(faces)
+
+
+def _target(job: Job, source: Source) -> Target:
+    return job.output.target(f"{source.name}_{job.name}", source.path)
 
 
 def _video(job: Job, source: Source) -> int:
@@ -81,7 +84,7 @@ def _video(job: Job, source: Source) -> int:
     if job.name in _HIDING:
         shown = lasting(followed, max(1, round(COVERED_S * video.fps)), job.detector)
     done = 0
-    with frame_writer(job.output / f"{source.name}_{job.name}", video, job.container) as write:
+    with frame_writer(_target(job, source), video, job.container) as write:
         for frame, faces in shown:
             points = [_points(face) for face in _wanted(job, faces)]
             write(frame if job.name == "swap" and len(points) < 2 else job.apply(frame, points)[0])
