@@ -22,7 +22,7 @@ from pipeline.files import whole
 from pipeline.models import build_network
 from pipeline.scheme import POINTS
 from pipeline.tensor_files import open_tensors
-from pipeline.text import shortened, shown
+from pipeline.text import brief, shown
 
 # One key only: safetensors writes several in an order that changes between processes.
 _KEY = "facial_keypoints"
@@ -90,7 +90,7 @@ def _description(file: Any) -> Description:
         wrong = error.errors(include_url=False)[0]
         name = ".".join(map(str, wrong["loc"])) or "the whole"
         raise ValueError(
-            f"in its description {shortened(name)} is {shown(wrong['input'])}: {shortened(wrong['msg'], 200)}"
+            f"in its description {brief(name)} is {shown(wrong['input'])}: {brief(wrong['msg'], 200)}"
         ) from None
 
 

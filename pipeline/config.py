@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pipeline.errors import ConfigError
 from pipeline.models import NETWORKS
 from pipeline.paths import PARAMS
-from pipeline.text import shortened, shown
+from pipeline.text import brief, shown
 from pipeline.yaml_files import read_yaml
 
 Seed = Annotated[int, Ge(0), Lt(2**32)]
@@ -160,7 +160,7 @@ def explain(error: ValidationError) -> str:
 
 
 def _explain(problem: Any) -> str:
-    key = ".".join(shortened(str(part)) for part in problem["loc"]) or "the file"
+    key = ".".join(brief(str(part)) for part in problem["loc"]) or "the file"
     value = problem["input"]
     match problem["type"]:
         case "extra_forbidden" | "invalid_key":

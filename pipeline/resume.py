@@ -22,7 +22,7 @@ from tqdm import tqdm
 from pipeline.files import file_sha256, whole
 from pipeline.paths import workspace_root
 from pipeline.tensor_files import open_tensors
-from pipeline.text import shortened
+from pipeline.text import brief
 from pipeline.trainer import Epoch
 from pipeline.training_state import State
 
@@ -123,7 +123,7 @@ class Checkpoint:
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             aside = self.path.with_name(f"{self.path.name}.damaged")
             os.replace(self.path, aside)
-            why = shortened(str(error), 120)
+            why = brief(str(error), 120)
             print(
                 f"warning: {self.path} is no checkpoint of this training ({why}); it is called {aside.name} now, and "
                 "training starts from the beginning",

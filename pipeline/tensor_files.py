@@ -8,7 +8,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from pipeline.plain_files import check_plain
-from pipeline.text import shortened
+from pipeline.text import brief
 
 MODEL_HEADER_BYTES = 1_000_000
 """Ten times that of the largest network there is; what a header can name then is parsed in a few milliseconds."""
@@ -29,6 +29,6 @@ def open_tensors(path: Path, most_header_bytes: int = MODEL_HEADER_BYTES) -> Ite
         with safe_open(path, framework="pt") as opened:
             yield opened
     except SafetensorError as error:
-        raise ValueError(shortened(str(error), 120)) from None
+        raise ValueError(brief(str(error), 120)) from None
     except MemoryError:
         raise ValueError("it is larger than memory") from None

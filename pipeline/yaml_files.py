@@ -8,6 +8,7 @@ it stands for.
 import io
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEv
 from ruamel.yaml.parser import Parser, RoundTripParser
 
 from pipeline.plain_files import read_plain
-from pipeline.text import shortened, shown
+from pipeline.text import brief, shown
 
 _MOST_BYTES = 100_000
 _MOST_LEVELS = 20
@@ -33,27 +34,41 @@ def read_yaml(path: Path) -> Any:
     return load_yaml(read_plain(path, _MOST_BYTES))
 
 
-def load_yaml(content: bytes, *, round_trip: bool = False) -> Any:
-    """The same of a file's content; with `round_trip` as a document that keeps its comments when written."""
+def load_yaml(content: bytes) -> Any:
+    """The same of a file's content."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Parser, yaml.Constructor = _SafeParser, _SafeConstructor
+    return _loaded(yaml, content)
+
+
+def edited_yaml(content: bytes, edit: Callable[[Any], None]) -> bytes:
+    """A file's content after `edit` of what it holds, comments kept. Raises ValueError."""
+    yaml = YAML(typ="rt", pure=True)
+    yaml.Parser, yaml.width = _RoundTripParser, 10 * _MOST_CHARACTERS  # never break a line
+    document = _loaded(yaml, content)
+    edit(document)
+    text = io.StringIO()
+    yaml.dump(document, text)
+    return text.getvalue().encode()
+
+
+def _loaded(yaml: YAML, content: bytes) -> Any:
     if len(content) > _MOST_BYTES:
         raise ValueError(f"it has {len(content):,} bytes where {_MOST_BYTES:,} are the most")
-    yaml = YAML(typ="rt" if round_trip else "safe", pure=True)
-    yaml.Parser = _RoundTripParser if round_trip else _SafeParser
-    yaml.Constructor = yaml.Constructor if round_trip else _SafeConstructor
     try:
         text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()  # as DVC opens it, line ends too
         with warnings.catch_warnings(action="ignore"):  # of what YAML 1.1 read in another way
             return yaml.load(text)
     except DuplicateKeyError as error:
         key = re.search(r'"(.*?)"(?: with value|$)', error.problem, re.DOTALL)
-        name = shortened(key[1] if key else "a key")
+        name = brief(key[1] if key else "a key")
         raise ValueError(f"{_line(error)}{name} stands twice in its section; remove one of the two") from None
     except MarkedYAMLError as error:
-        raise ValueError(_line(error) + shortened(error.problem or "no YAML", 120)) from None
+        raise ValueError(_line(error) + brief(error.problem or "no YAML", 120)) from None
     except UnicodeDecodeError as error:
         raise ValueError(f"its byte {error.start:,} is no UTF-8; save it as UTF-8 text") from None
     except Exception as error:  # what builds values fails as odd keys and tags make it fail
-        raise ValueError(shortened((str(error) or type(error).__name__).splitlines()[0], 120)) from None
+        raise ValueError(brief((str(error) or type(error).__name__).splitlines()[0], 120)) from None
 
 
 def _line(error: MarkedYAMLError) -> str:

@@ -337,7 +337,7 @@ def test_anchors_may_be_json(tmp_path):
         ("anchors: {36: [1, 2", "should read like"),
         ("anchors: {36: [1, 2], ²: [3, 4]}", "'²' is no keypoint"),
         ("anchors: {36: [1, 2], 45: 2020-13-45}", "should read like"),
-        ("anchors: " + 9999 * "[", "nested too deeply"),
+        ("anchors: " + 9999 * "[", "nested in more than 20 levels"),
     ],
 )
 def test_bad_anchors_are_told_in_one_line(tmp_path, text, told):
