@@ -89,9 +89,8 @@ def _description(file: Any) -> Description:
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         name = ".".join(map(str, wrong["loc"])) or "the whole"
-        raise ValueError(
-            f"in its description {brief(name)} is {shown(wrong['input'])}: {brief(wrong['msg'], 200)}"
-        ) from None
+        value = "missing" if wrong["type"] == "missing" else f"{shown(wrong['input'])}: {brief(wrong['msg'], 200)}"
+        raise ValueError(f"in its description {brief(name)} is {value}") from None
 
 
 class _NotDrawn(TorchFunctionMode):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,14 +154,16 @@ def load_array(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
     """
     check_plain(path)
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (RecursionError, MemoryError, EOFError, SyntaxError):  # from headers, which are Python literals
-        raise ValueError(f"{path.name} is no array of NumPy") from None
-    found = getattr(array, "dtype", None), getattr(array, "shape", ())
-    fits = len(found[1]) == len(shape) and all(want in (-1, have) for want, have in zip(shape, found[1], strict=True))
-    if found[0] != dtype or not fits:
-        raise ValueError(f"{path.name} holds {found[0]} {shown(found[1])} where {np.dtype(dtype)} {shape} is expected")
-    return np.asarray(array)
+        array = np.lib.format.open_memmap(path, mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # a header is a Python literal, and fails as Python does
+        raise ValueError(f"{path.name} is no array of NumPy ({brief(str(error), 120)})") from None
+    fits = len(array.shape) == len(shape) and all(w in (-1, n) for w, n in zip(shape, array.shape, strict=True))
+    if array.dtype != dtype or not fits:
+        found = f"{brief(str(array.dtype))} {shown(array.shape)}"
+        raise ValueError(f"{path.name} holds {found} where {np.dtype(dtype)} {shape} is expected")
+    return array
 
 
 def _check_arrays(arrays: Arrays) -> None:
@@ -188,6 +191,17 @@ def read_samples(path: Path) -> pd.DataFrame:
             raise ValueError("a row has more or fewer fields than the first line")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: {brief(str(error), 200)}; make it again with: dvc repro -f split") from None
+    return table
+
+
+def read_numbers(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A table of numbers with these columns, NaN where a field is empty. Raises DataError."""
+    try:
+        table = pd.read_csv(io.BytesIO(read_plain(path, _TABLE_BYTES)))[list(columns)].astype("float64")
+        if table.empty or np.isinf(table).any(axis=None):
+            raise ValueError("it has no rows, or values without end")
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path}: {brief(str(error), 200)}; make it again with: dvc repro") from None
     return table
 
 

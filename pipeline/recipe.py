@@ -44,9 +44,9 @@ def write_values(values: Mapping[str, Any], path: Path = PARAMS) -> list[str]:
     Raises ConfigError, and leaves the file alone, where it would not say then what it should.
     """
     before, changes, wanted = load_params(path), changed_values(values, path), with_values(values, path)
-    content = edited_yaml(path.read_bytes(), lambda document: _overlay(document, changes))
-    if validate_params(load_yaml(content), path) != wanted:  # a value that stands in several places by an alias
-        raise ConfigError(f"{path} cannot be changed place by place; restore it with: git checkout {path}")
+    content = edited_yaml(path, lambda document: _overlay(document, changes))
+    if validate_params(load_yaml(content), path) != wanted:  # aliases and merges may tie one value to another
+        raise ConfigError(f"{path} has values that hang together; write it without aliases and merges")
     with whole(path) as partial:
         partial.write_bytes(content)
     return [f"{key}: {_at(before, key)} -> {value}" for key, value in changes.items()]

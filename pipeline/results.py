@@ -143,8 +143,8 @@ def _faces(table: bytes) -> pd.DataFrame:
     """The faces of per_frame.csv as `Results` has them. Raises KeyError, ValueError and TypeError."""
     kinds = {"sample_id": "str", "nme": "float64", "known": "bool", "split": "str"}
     faces = pd.read_csv(io.BytesIO(table), dtype=kinds, keep_default_na=False).set_index("sample_id")
-    if not np.isfinite(faces["nme"]).all() or not faces.index.is_unique:
-        raise ValueError("an error is no number, or a face comes twice")
+    if faces.empty or not np.isfinite(faces["nme"]).all() or not faces.index.is_unique:
+        raise ValueError("it measured no face, an error is no number, or a face comes twice")
     return faces if "split" in faces else faces.assign(split="test")  # older runs measured nothing else
 
 

@@ -41,11 +41,11 @@ def load_yaml(content: bytes) -> Any:
     return _loaded(yaml, content)
 
 
-def edited_yaml(content: bytes, edit: Callable[[Any], None]) -> bytes:
-    """A file's content after `edit` of what it holds, comments kept. Raises ValueError."""
+def edited_yaml(path: Path, edit: Callable[[Any], None]) -> bytes:
+    """What a file should hold after `edit` of its values, comments kept. Raises as `read_yaml` does."""
     yaml = YAML(typ="rt", pure=True)
     yaml.Parser, yaml.width = _RoundTripParser, 10 * _MOST_CHARACTERS  # never break a line
-    document = _loaded(yaml, content)
+    document = _loaded(yaml, read_plain(path, _MOST_BYTES))
     edit(document)
     text = io.StringIO()
     yaml.dump(document, text)
