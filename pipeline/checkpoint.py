@@ -75,7 +75,8 @@ def _in_one_line(path: Path) -> Iterator[None]:
         raise ModelError(f"{path} is missing; train a model with: dvc repro train") from None
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"{path} is damaged or no model of this project ({error}); train again: dvc repro -f train"
+            f"{path} is damaged or no model of this project ({error}); give another, or train again: "
+            "dvc repro -fs train"
         ) from None
 
 

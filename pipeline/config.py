@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.errors import ConfigError
 from pipeline.models import NETWORKS
-from pipeline.paths import PARAMS
+from pipeline.paths import PARAMS, way_to
 from pipeline.text import brief, shown
 from pipeline.yaml_files import read_yaml
 
@@ -134,7 +134,7 @@ def load_params(path: Path = PARAMS) -> Params:
     try:
         values = read_yaml(path)
     except FileNotFoundError:
-        raise ConfigError(f"{path} is not here; run from the root of the repository") from None
+        raise ConfigError(f"{path} is not here; {way_to(path)}") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}); restore it with: git checkout {path}") from None
     except ValueError as error:

@@ -42,9 +42,9 @@ def read_keypoints_csv(path: Path) -> tuple[list[str], np.ndarray]:
     try:
         rows = list(csv.reader(io.StringIO(read_plain(path, _TABLE_BYTES).decode(), newline="")))
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; fetch the frames again with: dvc repro -f fetch") from None
+        raise DataError(f"{path} is missing; fetch the frames again with: dvc repro -fs fetch") from None
     except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{path} is not CSV text ({error}); fetch it again with: dvc repro -f fetch") from None
+        raise DataError(f"{path} is not CSV text ({error}); fetch it again with: dvc repro -fs fetch") from None
     if not rows or rows[0] != _HEADER:
         lacking = sorted(set(_HEADER) - set(rows[0] if rows else []), key=lambda column: int(column or -1))
         raise DataError(
@@ -111,10 +111,10 @@ def read_gray(path: Path) -> np.ndarray:
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); fetch it again with: dvc repro -f fetch") from None
+        raise DataError(f"{path} cannot be read ({error.strerror}); fetch it again with: dvc repro -fs fetch") from None
     image = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if content.size else None
     if image is None:
-        raise DataError(f"{path} is empty, truncated or no image; fetch it again with: dvc repro -f fetch")
+        raise DataError(f"{path} is empty, truncated or no image; fetch it again with: dvc repro -fs fetch")
     return np.asarray(image, np.uint8)
 
 
@@ -190,7 +190,7 @@ def read_samples(path: Path) -> pd.DataFrame:
         if not isinstance(table.index, pd.RangeIndex) or table[SAMPLE_COLUMNS[:-1]].isna().any(axis=None):
             raise ValueError("a row has more or fewer fields than the first line")
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: {brief(str(error), 200)}; make it again with: dvc repro -f split") from None
+        raise DataError(f"{path}: {brief(str(error), 200)}; make it again with: dvc repro -fs split") from None
     return table
 
 

@@ -106,7 +106,7 @@ def write_onnx(path: Path, program: ExportedProgram, metadata: dict[str, str]) -
         verbose=False,
     )
     if exported is None:
-        raise ModelError("PyTorch exported nothing; install the locked packages again with: make repro")
+        raise ModelError("PyTorch exported nothing; install the locked packages again: rm -r .venv && make install")
     model = inline_local_functions(exported.model_proto)
     _forget_origin(model.graph)
     for value in (*model.graph.input, *model.graph.output):

@@ -73,5 +73,5 @@ def _read(path: Path, form: type[_Report], stage: str) -> dict[str, Any]:
         name = brief(".".join(map(str, wrong["loc"])))
         missing = wrong["type"] == "missing"
         reason = f"lacks {name}" if missing else f"says that {name} is {shown(wrong['input'])}: {wrong['msg']}"
-        raise DataError(f"{path} {reason}; make it again with: dvc repro -f {stage}") from None
+        raise DataError(f"{path} {reason}; make it again with: dvc repro -fs {stage}") from None
     return content

@@ -17,8 +17,8 @@ import torch
 from filelock import FileLock, Timeout
 from safetensors.torch import save
 from torch import Tensor, nn
-from tqdm import tqdm
 
+from pipeline import terminal
 from pipeline.files import file_sha256, whole
 from pipeline.paths import workspace_root
 from pipeline.tensor_files import open_tensors
@@ -64,7 +64,7 @@ def resumable(key: str) -> Iterator["Checkpoint"]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print("another process trains exactly this; waiting for it to end", file=sys.stderr, flush=True)
+        terminal.tell("another process trains exactly this; waiting for it to end")
         lock.acquire()
     try:
         yield Checkpoint(path, key)
@@ -111,7 +111,7 @@ class Checkpoint:
                 partial.write_bytes(save(tensors, {_KEY: header}))
         except OSError as error:
             if not self.failed:
-                tqdm.write(f"warning: no checkpoint can be kept ({error}); training goes on", file=sys.stderr)
+                terminal.tell(f"warning: no checkpoint can be kept ({error}); training goes on")
             self.failed = True
 
     def read(self) -> tuple[State | None, list[Epoch]]:
@@ -124,10 +124,9 @@ class Checkpoint:
             aside = self.path.with_name(f"{self.path.name}.damaged")
             os.replace(self.path, aside)
             why = brief(str(error), 120)
-            print(
+            terminal.tell(
                 f"warning: {self.path} is no checkpoint of this training ({why}); it is called {aside.name} now, and "
-                "training starts from the beginning",
-                file=sys.stderr,
+                "training starts from the beginning"
             )
             return None, []
 

@@ -4,14 +4,15 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import tracking
+from pipeline import git, tracking
+from pipeline.errors import GitError
 from pipeline.files import file_sha256
 from pipeline.tracking import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value, find_runs
 
@@ -154,20 +155,20 @@ def _tags(record: RunRecord) -> dict[str, str]:
     tags |= {**tracking.process_tags(), MODEL_DIGEST: record.model_digest, "mlflow.note.content": record.description}
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["dvc_experiment"] = name
-    if commit := _git("rev-parse", "HEAD"):
-        kept_here = [":!params.yaml", ":!dvc.lock", ":!reports"]
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *kept_here)
-        tags |= {"git_commit": commit, "git_dirty": str(bool(changed)).lower()}
-        tags |= {"mlflow.source.git.commit": commit, "mlflow.source.name": "dvc repro", "mlflow.source.type": "LOCAL"}
+    try:
+        tags |= _git_tags()
+    except (GitError, OSError) as error:  # no run is given up for that
+        print(f"warning: the run in MLflow names no commit: {error}", file=sys.stderr)
     return tags
 
 
-def _git(*arguments: str) -> str:
-    """What git answers; nothing where there is no git or no repository."""
-    try:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
-    except FileNotFoundError:
-        return ""
+def _git_tags() -> dict[str, str]:
+    commit = git.head()
+    kept_here = [":!params.yaml", ":!dvc.lock", ":!reports"]
+    changed = git.ask("status", "--porcelain", "--untracked-files=no", "--", ".", *kept_here)
+    tags = {"git_commit": commit, "mlflow.source.git.commit": commit}
+    tags |= {"mlflow.source.name": "dvc repro", "mlflow.source.type": "LOCAL"}
+    return tags if changed is None else tags | {"git_dirty": str(bool(changed)).lower()}
 
 
 def _fill(store: Store, run_id: str, record: RunRecord) -> None:

@@ -137,7 +137,7 @@ def test_missing_arrays_are_named(tmp_path):
 
 def test_a_list_of_samples_without_its_columns_is_named(tmp_path):
     (tmp_path / "samples.csv").write_text("sample_id,file\na,b\n")
-    with pytest.raises(DataError, match=r"samples\.csv: it lacks the columns folder, person.*dvc repro -f split"):
+    with pytest.raises(DataError, match=r"samples\.csv: it lacks the columns folder, person.*dvc repro -fs split"):
         read_samples(tmp_path / "samples.csv")
 
 
@@ -202,7 +202,7 @@ def test_metrics_of_another_form_are_one_line(workspace, change, reason):
     paths.METRICS.write_text(metrics({}))
     assert read_metrics()["model"] == {"name": "a", "parameters": 1}
     paths.METRICS.write_text(metrics(change))
-    with pytest.raises(DataError, match=rf"metrics\.json {reason}.*; make it again with: dvc repro -f evaluate"):
+    with pytest.raises(DataError, match=rf"metrics\.json {reason}.*; make it again with: dvc repro -fs evaluate"):
         read_metrics()
 
 
@@ -227,7 +227,7 @@ def test_a_dataset_of_another_form_is_one_line(workspace, content):
 def test_a_hostile_history_is_one_line(tmp_path, content):
     path = tmp_path / "history.csv"
     path.write_text(content)
-    with pytest.raises(DataError, match=r"history\.csv is no history .*dvc repro -f train"):
+    with pytest.raises(DataError, match=r"history\.csv is no history .*dvc repro -fs train"):
         read_history(path)
     with pytest.raises(DataError, match=r"history\.csv: .*; make it again with: dvc repro"):
         read_numbers(path, ("epoch", "lr"))
@@ -257,7 +257,7 @@ def test_hostile_samples_are_one_line(tmp_path, rows):
     (tmp_path / "samples.csv").write_text(header + SAMPLE)
     assert len(read_samples(tmp_path / "samples.csv")) == 1
     (tmp_path / "samples.csv").write_text(header + rows)
-    with pytest.raises(DataError, match=r"samples\.csv: .*; make it again with: dvc repro -f split") as caught:
+    with pytest.raises(DataError, match=r"samples\.csv: .*; make it again with: dvc repro -fs split") as caught:
         read_samples(tmp_path / "samples.csv")
     assert len(str(caught.value)) < 400 + len(str(tmp_path))
 

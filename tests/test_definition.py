@@ -29,6 +29,7 @@ CORE = {
     "device",
     "progress",
     "synthetic",
+    "text",
 }
 DRAWING = {"figures", "breakdowns", "pictures", "style", "comparison_figures", "sweep_figure"}
 

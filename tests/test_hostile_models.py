@@ -100,7 +100,7 @@ def refused(path: Path, open_file=open_model) -> str:
         open_file(path)
     message = str(caught.value)
     assert message.startswith(str(path))
-    assert message.endswith("train again: dvc repro -f train")
+    assert message.endswith("train again: dvc repro -fs train")
     assert len(message) < 500 + len(str(path))
     assert message.isprintable()
     return message
@@ -253,7 +253,7 @@ def test_damaged_pretrained_weights_are_one_line(tmp_path, content):
         with pytest.raises(ModelError, match="of another network"):
             take_over(net, read_weights(path))
         return
-    with pytest.raises(ModelError, match=r"is damaged .* make it again with: dvc repro -f pretrain") as caught:
+    with pytest.raises(ModelError, match=r"is damaged .* make it again with: dvc repro -fs pretrain") as caught:
         read_weights(path)
     assert len(str(caught.value)) < 400
 

@@ -82,7 +82,7 @@ def read_history(path: Path) -> dict[int, dict[str, float | None]]:
         }
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise DataError(
-            f"{path} is no history ({brief(str(error), 120)}); make it again with: dvc repro -f train"
+            f"{path} is no history ({brief(str(error), 120)}); make it again with: dvc repro -fs train"
         ) from None
 
 
