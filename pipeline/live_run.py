@@ -78,11 +78,8 @@ class LiveRun:
                 yield
         except Exception as error:  # of a type that depends on the store; no training may die of it
             if not self._failed:
-                tqdm.write(
-                    f"warning: MLflow at {tracking.store_uri()} failed: {tracking.gist(error)}; "
-                    "training goes on without live curves",
-                    file=sys.stderr,
-                )
+                told = f"warning: {tracking.failure(error)}; training goes on without live curves"
+                tqdm.write(told, file=sys.stderr)
             self._failed = True
 
 

@@ -4,10 +4,12 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,12 +129,30 @@ def keep(record: RunRecord) -> bool:
         run_id = _begin(store, record, begun or live)
         try:
             tracking.set_tags(store, run_id, {TRACK_DIGEST: digest, **_tags(record)})
-            _fill(store, run_id, record)
+            with _without_links(record) as whole:
+                _fill(store, run_id, whole)
         except BaseException:
             store.client.set_terminated(run_id, "FAILED")
             raise
         store.client.set_terminated(run_id, "FINISHED")
     return True
+
+
+@contextmanager
+def _without_links(record: RunRecord) -> Iterator[RunRecord]:
+    """The record with copies for the files that are links, as DVC leaves them where its cache is on another disk.
+
+    MLflow refuses what leads out of a folder that it is given.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+
+        def real(path: Path) -> Path:
+            if not path.is_symlink():
+                return path
+            return Path(shutil.copyfile(path, Path(tempfile.mkdtemp(dir=folder), path.name)))
+
+        artifacts = {real(path): place for path, place in record.artifacts.items()}
+        yield replace(record, model=real(record.model), lock=real(record.lock), artifacts=artifacts)
 
 
 def _begin(store: Store, record: RunRecord, runs: list[Any]) -> str:

@@ -8,7 +8,7 @@ import zlib
 from typing import Any
 
 from pipeline.errors import SourceError
-from pipeline.sources.location import without_secrets
+from pipeline.redaction import without_secrets
 
 WAYS_ON = (
     "set KEYPOINTS_MIRROR to a folder, .tar.gz, .zip or URL that holds the frames, "

@@ -1,7 +1,6 @@
 """A place that fsspec opens: a local path or a URL, with time limits and without secrets in messages."""
 
 import io
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,15 +8,14 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 from urllib.parse import quote
 
+from pipeline.redaction import without_credentials
+
 CONNECT_S = 5
 """Longest wait for a connection."""
 READ_S = 30
 """Longest silence of a server within an answer."""
 BUFFER_BYTES = 1 << 20
 """Read at a time, also from a server that sends parts of a file."""
-
-_USER = re.compile(r"(?<=://)[^/@\s]+@")
-_QUERY = re.compile(r"(://[^\s?'\")]*)\?[^\s'\")]+")
 
 
 @dataclass(frozen=True)
@@ -78,12 +76,7 @@ def locate(text: str, base: Path) -> Location:
         return Location(fsspec.filesystem("file"), path, path)
     options = {protocol: _http_options() for protocol in ("http", "https") if f"{protocol}://" in text}
     fs, path = fsspec.core.url_to_fs(text, **options)
-    return Location(fs, path, without_secrets(text))
-
-
-def without_secrets(text: str) -> str:
-    """A place or message without the user, password and query of URLs in it."""
-    return _QUERY.sub(r"\1", _USER.sub("", text))
+    return Location(fs, path, without_credentials(text))
 
 
 def _http_options() -> dict[str, Any]:

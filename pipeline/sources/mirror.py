@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import SourceError
 from pipeline.progress import progress
+from pipeline.redaction import without_credentials
 from pipeline.sources import upstream
 from pipeline.sources.archives import read_tar, read_zip
 from pipeline.sources.faults import WAYS_ON, TransientFaultError, explain
 from pipeline.sources.folder import data_root, read_folder
 from pipeline.sources.layout import listed, refuse_lacking
-from pipeline.sources.location import Location, locate, without_secrets
+from pipeline.sources.location import Location, locate
 from pipeline.sources.manifest import Manifest
 from pipeline.sources.staging import Staging
 
@@ -79,7 +80,7 @@ class Source:
 def choose_source(base: Path) -> Source:
     """The mirror of the environment (a local path is relative to `base`), else the public archive."""
     if mirror := os.environ.get(VARIABLE):
-        return Source(lambda: locate(mirror, base), f"{VARIABLE}={without_secrets(mirror)}")
+        return Source(lambda: locate(mirror, base), f"{VARIABLE}={without_credentials(mirror)}")
     shown = f"{upstream.URL} (the public archive, as {VARIABLE} is not set)"
     return Source(lambda: locate(upstream.URL, base), shown, kind="tar")
 

@@ -11,7 +11,8 @@ from pipeline.data import read_json, write_json
 from pipeline.errors import DataError
 from pipeline.files import file_sha256
 from pipeline.run_record import RunRecord, flatten_metrics, keep
-from pipeline.tracking import Value, store_uri
+from pipeline.store_location import shown_store
+from pipeline.tracking import Value
 
 
 def run(
@@ -40,7 +41,7 @@ def run(
     record = read_record(config.flatten(params))
     news = keep(record)
     write_json(paths.TRACKED, {"run_sha256": record.digest()})
-    print(f"track: {'recorded' if news else 'already recorded'} in MLflow at {store_uri()}; see it with: make ui")
+    print(f"track: {'recorded' if news else 'already recorded'} in MLflow at {shown_store()}; see it with: make ui")
 
 
 def read_record(params: Mapping[str, Value]) -> RunRecord:
