@@ -17,10 +17,14 @@ _BUSY_S = 10
 """Longest wait for another process that is writing."""
 _MAKING_S = 120
 """Longest wait for another process that is making the database."""
+_MOVED = "let this user write it and its folder, once: the workspace has moved, and it holds the old paths"
 _REMEDIES = {
-    "locked": "end the process that holds it",
+    "database is locked": "end the process that holds it",
+    "could not be acquired": "end the process that holds it",
     "unable to open": "let this user read and write it",
-    "readonly": "let this user write it and its folder, once: the workspace has moved, and it holds the old paths",
+    "readonly database": _MOVED,
+    "Read-only file system": _MOVED,
+    "Permission denied": _MOVED,
 }
 _REPLACE = "restore it, or move it away and record what is here again with: dvc repro -f track"
 
@@ -71,7 +75,7 @@ def _opened(database: Path) -> Iterator[sqlite3.Connection]:
             if not database.stat().st_size:
                 raise sqlite3.DatabaseError("file is empty")
             yield connection
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         remedy = next((remedy for words, remedy in _REMEDIES.items() if words in str(error)), _REPLACE)
         raise TrackingError(f"MLflow's database {database} cannot be used: {error}; {remedy}") from None
 

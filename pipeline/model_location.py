@@ -45,8 +45,8 @@ def open_model(model: Path | str | None) -> OpenedModel:
 def locate_model(model: Path | str | None, folder: Path) -> Path:
     """The model file: that of the workspace for None, the file given, or the one inside an MLflow model.
 
-    An MLflow URI reads runs:/<run id>/model or models:/<name>/<version> and is brought to `folder`. Raises ModelError, and
-    TrackingError where the store cannot be used.
+    An MLflow URI reads runs:/<run id>/model or models:/<name>/<version> and is brought to `folder`. Raises ModelError,
+    and TrackingError where the store cannot be used.
     """
     if model is None:
         return paths.workspace_root() / paths.MODEL

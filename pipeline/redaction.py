@@ -36,7 +36,7 @@ _PASSWORDS = (
 
 def without_credentials(address: str) -> str:
     """The address without user, password and query."""
-    return _QUERY.sub(r"\1", _USER.sub("", address))
+    return _USER.sub("", address).partition("?")[0] if "://" in address else address
 
 
 def without_secrets(message: str) -> str:

@@ -70,19 +70,19 @@ def mlflow_errors() -> Iterator[None]:
         except TrackingError:
             raise
         except Exception as error:
-            raise TrackingError(f"{failure(error)}, then go on with: dvc repro") from error
+            raise TrackingError(f"{failure(error)}; {remedy()}, then go on with: dvc repro") from error
 
 
 def failure(error: Exception) -> str:
-    """What went wrong with the store, and the remedy."""
+    """What went wrong with the store, in one line."""
     if isinstance(error, TrackingError):
         return str(error)
     if any(words in str(error) for words in _OTHER_VERSION):
         return (
-            f"the store {shown_store()} is of another version of MLflow ({gist(error).partition('. ')[0]}); back it up "
-            f"and run: mlflow db upgrade '{shown_store()}', or, where a newer MLflow wrote it, move it away"
+            f"the store {shown_store()} is of another version of MLflow ({gist(error).partition('. ')[0]}), which "
+            f"mlflow db upgrade '{shown_store()}' mends where it is an older one: back it up first"
         )
-    return f"MLflow at {shown_store()} failed: {gist(error)}; {remedy()}"
+    return f"MLflow at {shown_store()} failed: {gist(error)}"
 
 
 def gist(error: Exception) -> str:

@@ -13,6 +13,8 @@ from pipeline.redaction import without_credentials, without_secrets
         ("https://:tok3n@host/x", "https://host/x"),
         ("postgresql+psycopg2://bob:p%40ss@host:5432/runs", "postgresql+psycopg2://host:5432/runs"),
         ("postgresql://host/runs?user=bob&password=s3cret", "postgresql://host/runs"),
+        ("sqlite:////my work/it's.db?key=s3cret", "sqlite:////my work/it's.db"),
+        ("/my work/what?.zip", "/my work/what?.zip"),
         ("http://bob:p@ss@host/x", "http://host/x"),
         ("http://bob:p/ss@host/x", "http://host/x"),
         ("http://bob:p?s#s@host/x", "http://host/x"),
