@@ -1,7 +1,9 @@
 """The database of an MLflow store before MLflow opens it: made whole, tried, and told where its files lie today."""
 
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -54,9 +56,10 @@ def _make(database: Path) -> None:
     """With all its tables or not at all: MLflow cannot go on with one whose making was broken off."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    with whole(database) as partial:
-        files = (database.parent / ARTIFACTS).as_uri()
-        SqlAlchemyStore(sqlite_uri(partial), files).engine.dispose()  # type: ignore[no-untyped-call]
+    with whole(database) as partial, tempfile.TemporaryDirectory() as folder:
+        made, files = Path(folder, database.name), database.parent / ARTIFACTS
+        SqlAlchemyStore(sqlite_uri(made), files.as_uri()).engine.dispose()  # type: ignore[no-untyped-call]
+        shutil.copyfile(made, partial)
 
 
 def _mend(store: StoreLocation, database: Path) -> None:

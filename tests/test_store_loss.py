@@ -205,9 +205,11 @@ def test_a_store_that_cannot_be_made_or_mended_is_one_line_at_once(
 
 def test_a_store_whose_making_was_broken_off_is_not_there(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (workspace / "mlflow.db").unlink()
+    (workspace / "mlflow.db.lock").touch()
+    before = {path.name for path in workspace.iterdir()}
     with monkeypatch.context() as broken:
         broken.setattr("mlflow.store.db.utils._upgrade_db", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             tracking.open_store()
-    assert not list(workspace.glob("*mlflow.db"))
+    assert {path.name for path in workspace.iterdir()} == before
     assert tracking.open_store().client.search_experiments()
