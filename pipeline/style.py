@@ -14,6 +14,8 @@ from matplotlib.transforms import Bbox
 from pipeline.files import whole
 
 DPI = 200
+CHART_DPI = 100
+"""900 pixels across, so that `dvc plots diff` has room for two."""
 WIDTH_IN = 9.0
 """A README shows this at about 900 px: 1 pt of type becomes 1.4 px."""
 
