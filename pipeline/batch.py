@@ -1,7 +1,6 @@
 """Look at many pictures and videos; what is broken is told and skipped."""
 
 import errno
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -10,7 +9,6 @@ from functools import partial
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from pipeline.detector import Face, KeypointDetector
 from pipeline.draw import draw_faces
@@ -21,6 +19,7 @@ from pipeline.output_folder import OutputFolder
 from pipeline.outputs import About, Format, face_writer, write_picture
 from pipeline.progress import progress
 from pipeline.reading import read_picture
+from pipeline.terminal import tell
 from pipeline.video import Container, Video, frame_writer, open_video, read_frames
 
 Find = Callable[[np.ndarray], Sequence[Face]]
@@ -104,8 +103,8 @@ def _fault(source: Source, error: Exception) -> DataError:
 
 
 def skipped(error: DataError) -> None:
-    """Tell in one line why something is left out; a progress bar stays whole."""
-    tqdm.write(f"skipped: {' '.join(str(error).split())}", file=sys.stderr)
+    """Tell in one line why something is left out."""
+    tell(f"skipped: {error}")
 
 
 def _read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, np.ndarray | DataError | None]]:

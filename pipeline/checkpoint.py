@@ -35,7 +35,8 @@ def read_description(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path} is missing; train a model with: dvc repro train") from None
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise ModelError(
-            f"{path} is damaged or no model of this project ({error}); train again: dvc repro -f train"
+            f"{path} is damaged or no model of this project ({error}); give another, or train again: "
+            "dvc repro -fs train"
         ) from None
 
 
@@ -50,6 +51,7 @@ def load_model(path: Path) -> nn.Module:
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(
-            f"{path} does not fit this version of its network ({reason}); train again: dvc repro -f train"
+            f"{path} does not fit this version of its network ({reason}); give another, or train again: "
+            "dvc repro -fs train"
         ) from None
     return network.eval()

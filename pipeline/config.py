@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ConfigError
 from pipeline.models import NETWORKS
-from pipeline.paths import PARAMS
+from pipeline.paths import PARAMS, way_to
 
 Seed = Annotated[int, Ge(0), Lt(2**32)]
 Fraction = Annotated[float, Ge(0), Le(1)]
@@ -131,7 +131,7 @@ def load_params(path: Path = PARAMS) -> Params:
     try:
         values = YAML(typ="safe").load(path)
     except FileNotFoundError:
-        raise ConfigError(f"{path} is not here; run from the root of the repository") from None
+        raise ConfigError(f"{path} is not here; {way_to(path)}") from None
     except DuplicateKeyError as error:
         line, key = error.problem_mark.line + 1, error.problem.split('"')[1]
         raise ConfigError(f"{path} line {line}: {key} stands twice in its section; remove one of the two") from None

@@ -33,9 +33,9 @@ def read_keypoints_csv(path: Path) -> tuple[list[str], np.ndarray]:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; fetch the frames again with: dvc repro -f fetch") from None
+        raise DataError(f"{path} is missing; fetch the frames again with: dvc repro -fs fetch") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not CSV text ({error}); fetch it again with: dvc repro -f fetch") from None
+        raise DataError(f"{path} is not CSV text ({error}); fetch it again with: dvc repro -fs fetch") from None
     if not rows or rows[0] != _HEADER:
         lacking = sorted(set(_HEADER) - set(rows[0] if rows else []), key=lambda column: int(column or -1))
         raise DataError(
@@ -102,10 +102,10 @@ def read_gray(path: Path) -> np.ndarray:
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); fetch it again with: dvc repro -f fetch") from None
+        raise DataError(f"{path} cannot be read ({error.strerror}); fetch it again with: dvc repro -fs fetch") from None
     image = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if content.size else None
     if image is None:
-        raise DataError(f"{path} is empty, truncated or no image; fetch it again with: dvc repro -f fetch")
+        raise DataError(f"{path} is empty, truncated or no image; fetch it again with: dvc repro -fs fetch")
     return np.asarray(image, np.uint8)
 
 
@@ -137,7 +137,7 @@ def load_arrays(folder: Path) -> Arrays:
     count = len(arrays.samples)
     if not len(arrays.images) == len(arrays.keypoints_crop) == len(arrays.crop_from_source) == count:
         raise DataError(
-            f"{folder}: its files differ in their number of frames; make them again with: dvc repro -f preprocess"
+            f"{folder}: its files differ in their number of frames; make them again with: dvc repro -fs preprocess"
         )
     return arrays
 
@@ -150,7 +150,7 @@ def read_samples(path: Path) -> pd.DataFrame:
         if lacking := [column for column in SAMPLE_COLUMNS if column not in table]:
             raise ValueError(f"it lacks the columns {', '.join(lacking)}")
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: {error}; make it again with: dvc repro -f split") from None
+        raise DataError(f"{path}: {error}; make it again with: dvc repro -fs split") from None
     return table
 
 

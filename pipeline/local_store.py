@@ -28,7 +28,7 @@ _REMEDIES = {
     "Read-only file system": _MOVED,
     "Permission denied": _MOVED,
 }
-_REPLACE = "restore it, or move it away and record what is here again with: dvc repro -f track"
+_REPLACE = "restore it, or move it away and record what is here again with: dvc repro -fs track"
 
 
 def lock(store: StoreLocation) -> FileLock:

@@ -108,7 +108,9 @@ def _checked_preparation(path: Path) -> config.Preprocess:
         reason = f"{type(error).__name__}: {error}"
     else:
         return preparation
-    raise ModelError(f"{path} is damaged or of another version ({reason}); train again: dvc repro -f train")
+    raise ModelError(
+        f"{path} is damaged or of another version ({reason}); give another, or train again: dvc repro -fs train"
+    )
 
 
 def _refuse_other_points(path: Path) -> None:

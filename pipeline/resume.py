@@ -18,8 +18,8 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-from tqdm import tqdm
 
+from pipeline import terminal
 from pipeline.files import file_sha256, whole
 from pipeline.paths import workspace_root
 from pipeline.trainer import Epoch
@@ -61,7 +61,7 @@ def resumable(key: str) -> Iterator["Checkpoint"]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print("another process trains exactly this; waiting for it to end", file=sys.stderr, flush=True)
+        terminal.tell("another process trains exactly this; waiting for it to end")
         lock.acquire()
     try:
         yield Checkpoint(path, key)
@@ -108,7 +108,7 @@ class Checkpoint:
                 partial.write_bytes(save(tensors, {_KEY: header}))
         except OSError as error:
             if not self.failed:
-                tqdm.write(f"warning: no checkpoint can be kept ({error}); training goes on", file=sys.stderr)
+                terminal.tell(f"warning: no checkpoint can be kept ({error}); training goes on")
             self.failed = True
 
     def read(self) -> tuple[State | None, list[Epoch]]:
@@ -120,10 +120,9 @@ class Checkpoint:
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             aside = self.path.with_name(f"{self.path.name}.damaged")
             os.replace(self.path, aside)
-            print(
+            terminal.tell(
                 f"warning: {self.path} is no checkpoint of this training ({error}); it is called {aside.name} now, and "
-                "training starts from the beginning",
-                file=sys.stderr,
+                "training starts from the beginning"
             )
             return None, []
 

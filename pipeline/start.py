@@ -63,4 +63,4 @@ def read_weights(path: Path) -> Weights:
     except FileNotFoundError:
         raise ModelError(f"{path} is missing; make it with: dvc repro pretrain") from None
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is damaged ({error}); make it again with: dvc repro -f pretrain") from None
+        raise ModelError(f"{path} is damaged ({error}); make it again with: dvc repro -fs pretrain") from None

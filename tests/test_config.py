@@ -64,7 +64,7 @@ def test_a_section_without_parameters_is_named(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ConfigError, match="run from the root of the repository"):
+    with pytest.raises(ConfigError, match="is not here; bring it back: git checkout"):
         load_params(tmp_path / "params.yaml")
 
 

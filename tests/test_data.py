@@ -113,5 +113,5 @@ def test_missing_arrays_are_named(tmp_path):
 
 def test_a_list_of_samples_without_its_columns_is_named(tmp_path):
     (tmp_path / "samples.csv").write_text("sample_id,file\na,b\n")
-    with pytest.raises(DataError, match=r"samples\.csv: it lacks the columns folder, person.*dvc repro -f split"):
+    with pytest.raises(DataError, match=r"samples\.csv: it lacks the columns folder, person.*dvc repro -fs split"):
         read_samples(tmp_path / "samples.csv")

@@ -122,9 +122,9 @@ def a_link_to_nothing(database: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (overwrite(b"these are no tables" * 9), r"not a database; restore it, or move it away.*dvc repro -f track"),
+        (overwrite(b"these are no tables" * 9), r"not a database; restore it, or move it away.*dvc repro -fs track"),
         (overwrite(b"SQLite format 3\0" + bytes(84)), r"(malformed|not a database).*; restore it, or move it away"),
-        (overwrite(b""), r"empty; restore it, or move it away and record what is here again with: dvc repro -f track"),
+        (overwrite(b""), r"empty; restore it, or move it away and record what is here again with: dvc repro -fs track"),
         (a_folder, r"unable to open database file; let this user read and write it"),
         (a_link_to_nothing, r"unable to open database file; let this user read and write it"),
         (of_another_version, r"another version of MLflow .*found version ffffffffffff.*mlflow db upgrade.*back it up"),

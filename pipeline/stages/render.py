@@ -117,5 +117,5 @@ def _predictions_of(files: list[str]) -> np.ndarray:
     names, predicted = read_keypoints_csv(paths.TEST_PREDICTIONS)
     row_of = {name: row for row, name in enumerate(names)}
     if lacking := [file for file in files if file not in row_of]:
-        raise DataError(f"{paths.TEST_PREDICTIONS} lacks {lacking[0]}; make it again with: dvc repro -f evaluate")
+        raise DataError(f"{paths.TEST_PREDICTIONS} lacks {lacking[0]}; make it again with: dvc repro -fs evaluate")
     return predicted[[row_of[file] for file in files]]

@@ -52,7 +52,7 @@ def read_record(params: Mapping[str, Value]) -> RunRecord:
         name = f"{os.environ.get('DVC_EXP_NAME') or measured['model']['name']} {_headline(measured)}"
         description = describe(measured)
     except (KeyError, TypeError) as error:
-        raise DataError(f"{paths.METRICS} lacks {error}; measure again with: dvc repro -f evaluate") from None
+        raise DataError(f"{paths.METRICS} lacks {error}; measure again with: dvc repro -fs evaluate") from None
     return RunRecord(
         name=name,
         description=description,
@@ -81,7 +81,7 @@ def read_history(path: Path) -> dict[int, dict[str, float | None]]:
             int(row.pop("epoch")): {name: float(text) if text else None for name, text in row.items()} for row in rows
         }
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} is no history ({error}); make it again with: dvc repro -f train") from None
+        raise DataError(f"{path} is no history ({error}); make it again with: dvc repro -fs train") from None
 
 
 def _headline(measured: Mapping[str, Any]) -> str:
