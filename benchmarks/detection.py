@@ -39,7 +39,7 @@ class SplitFrames:
 
 
 def equality(frames: SplitFrames, whole: np.ndarray) -> None:
-    table = dict(zip(*read_keypoints_csv(paths.PREDICTIONS), strict=True))
+    table = dict(zip(*read_keypoints_csv(paths.TEST_PREDICTIONS), strict=True))
     evaluated = np.stack([table[file] for file in frames.files])
     print(f"predict --whole differs from evaluate by up to {np.abs(whole - evaluated).max():.4f} px")
 

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,10 +17,12 @@ from pipeline.draw import draw_faces
 from pipeline.errors import DataError
 from pipeline.follow import FaceFollower, KnownFaces
 from pipeline.inputs import Source
+from pipeline.output_folder import OutputFolder
 from pipeline.outputs import About, Format, face_writer, write_picture
 from pipeline.progress import progress
 from pipeline.reading import read_picture
 from pipeline.sound import Container
+from pipeline.text import printable
 from pipeline.video import Frame, FrameReader, open_video
 from pipeline.video_writing import FrameWriter, frame_writer
 
@@ -34,7 +35,7 @@ class Job:
     """What to do with every source."""
 
     detector: KeypointDetector
-    output: Path
+    output: OutputFolder
     form: Format
     overlay: bool
     smooth: bool
@@ -119,7 +120,7 @@ def warn(text: str) -> None:
 
 
 def _tell(text: str) -> None:
-    tqdm.write(" ".join(text.split()), file=sys.stderr)
+    tqdm.write(printable(" ".join(text.split())), file=sys.stderr)
 
 
 def _read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, np.ndarray | DataError | None]]:
@@ -153,12 +154,13 @@ def naming(source: Source) -> Iterator[None]:
 def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     with naming(source):
         faces = (job.find or job.detector)(picture)
-    base = job.output / source.name
+    target = job.output.target(source.name, source.path)
     about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.digest)
-    with face_writer(base, job.form, about) as write:
+    with face_writer(target, job.form, about) as write:
         write(0, 0.0, dict(enumerate(faces, start=1)))
     if job.overlay:
-        write_picture(base, draw_faces(picture, faces))
+        with naming(source):
+            write_picture(target, draw_faces(picture, faces))
     return len(faces)
 
 
@@ -166,15 +168,15 @@ def _video(job: Job, source: Source) -> int:
     """Returns how many different faces were seen."""
     assert source.path is not None
     video = open_video(source.path)
-    base = job.output / source.name
+    target = job.output.target(source.name, source.path)
     about = About(source.shown, video.width, video.height, job.detector.digest, is_video=True)
     look = FaceFollower(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()
     done = 0
     reader = FrameReader(video)
     with ExitStack() as files:
-        write = files.enter_context(face_writer(base, job.form, about))
-        show = files.enter_context(frame_writer(base, video, job.container)) if job.overlay else None
+        write = files.enter_context(face_writer(target, job.form, about))
+        show = files.enter_context(frame_writer(target, video, job.container)) if job.overlay else None
         for done, frame in enumerate(watched(reader, source), start=1):
             with naming(source):
                 faces = look(frame.image, frame.time_s)

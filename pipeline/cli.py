@@ -3,6 +3,7 @@
 import ast
 import functools
 import importlib
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from pipeline import paths
 from pipeline.commands.compare import compare
 from pipeline.commands.export import export
 from pipeline.commands.filter import filter_faces
@@ -20,6 +22,7 @@ from pipeline.commands.register import register
 from pipeline.commands.sweep import sweep
 from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
+from pipeline.files import remove_abandoned
 
 STAGES = {
     "fetch": "Bring the frames and their labels to data/raw, each file checked.",
@@ -45,6 +48,10 @@ def stage_sections(stage: str) -> list[str]:
     return next([arg.arg for arg in function.args.kwonlyargs] for function in functions if function.name == "run")
 
 
+class Terminated(KeyboardInterrupt):
+    """What SIGTERM and a closed terminal end a command with: as by Ctrl+C, nothing is left half written."""
+
+
 @contextmanager
 def errors_as_one_line() -> Iterator[None]:
     """End whatever the user can mend as one line on stderr and a status other than 0, without a traceback."""
@@ -54,8 +61,10 @@ def errors_as_one_line() -> Iterator[None]:
         _fail(str(error), 1)
     except OSError as error:
         _fail(f"{error}; free or mend that place and run again", 1)
+    except Terminated:
+        _fail("terminated", 128 + signal.SIGTERM)
     except KeyboardInterrupt:
-        _fail("interrupted", 130)
+        _fail("interrupted", 128 + signal.SIGINT)
 
 
 def _fail(message: str, status: int) -> NoReturn:
@@ -65,6 +74,8 @@ def _fail(message: str, status: int) -> NoReturn:
 
 def _run_stage(name: str) -> None:
     with errors_as_one_line():
+        for folder in paths.WRITTEN_TO:
+            remove_abandoned(folder)
         params = load_params()
         run = importlib.import_module(f"pipeline.stages.{name}").run
         run(**{section: getattr(params, section) for section in stage_sections(name)})
@@ -112,4 +123,11 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this ma
 
 
 def main() -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup leaves SIGHUP ignored
+            signal.signal(number, _terminate)
     app()
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise Terminated

@@ -13,9 +13,11 @@ _LIMIT = 0.16
 """NME up to which the curves are drawn."""
 
 
-def ced_pair_figure(first: pd.Series, second: pd.Series, names: tuple[str, str], *, title: str, dataset: str) -> Figure:
+def ced_pair_figure(
+    first: pd.Series, second: pd.Series, names: tuple[str, str], *, title: str, detail: str, dataset: str
+) -> Figure:
     """Cumulative error distributions of two runs on the same faces; each Series is NME as fractions."""
-    figure = new_figure(4.3, title=title, detail=f"{len(first):,} labelled test faces", dataset=dataset)
+    figure = new_figure(4.3, title=title, detail=detail, dataset=dataset)
     axes = figure.subplots()
     thresholds = np.linspace(0, _LIMIT, 641)
     looks = ((PALETTE["baseline"], "--"), (PALETTE["model"], "-"))

@@ -1,14 +1,10 @@
 """Experiments in DVC's own queue: put there, worked off, their results read."""
 
-import io
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 
-import pandas as pd
-
-from pipeline import paths
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.results import commit_of, find_results
 
@@ -68,10 +64,9 @@ def work_off(names: list[str], jobs: int, on_done: Callable[[str, str], None]) -
 
 
 def result_of(name: str, settings: Mapping[str, str]) -> dict[str, object]:
-    """Settings, name, `val_nme` after the last epoch and `test_nme` of a finished experiment."""
-    results = find_results(name)
-    history = pd.read_csv(io.BytesIO(results.read(paths.HISTORY)))
-    return {**settings, "name": name, "val_nme": history["val_nme"].iloc[-1], "test_nme": results.metrics["test.nme"]}
+    """Settings, name, `val_nme` and `test_nme` of a finished experiment, fractions."""
+    metrics = find_results(name).metrics
+    return {**settings, "name": name, "val_nme": metrics["val.nme"], "test_nme": metrics["test.nme"]}
 
 
 def _start_workers(jobs: int) -> None:

@@ -18,7 +18,7 @@ from torch.fx import GraphModule
 
 from pipeline.checkpoint import read_description
 from pipeline.errors import ModelError
-from pipeline.files import file_sha256, whole
+from pipeline.files import file_sha256
 from pipeline.predict import BATCH, to_unit
 from pipeline.scheme import POINTS, REGIONS
 
@@ -172,18 +172,17 @@ WRITE_AND_RUN = {"onnx": (write_onnx, run_onnx), "pt2": (write_pt2, run_pt2)}
 
 
 def export_model(model: Path, network: nn.Module, path: Path, *, kind: str, frames: np.ndarray) -> float:
-    """Write `network`, loaded from `model`, as a file of this kind: "onnx" or "pt2".
+    """Write `network`, loaded from `model`, to `path` as a file of this kind: "onnx" or "pt2".
 
     Returns by how many pixels its keypoints of the (N, S, S) uint8 frames differ from the network's at most. Raises
-    ModelError, and leaves no file, above TOLERANCE_PX.
+    ModelError above TOLERANCE_PX.
     """
     write, run = WRITE_AND_RUN[kind]
-    with whole(path) as partial:
-        write(partial, trace(network, frames.shape[-1]), describe_export(model))
-        difference = float(np.abs(run(partial, frames) - run_torch(network, frames)).max())
-        if not difference <= TOLERANCE_PX:
-            raise ModelError(
-                f"the {kind} file puts a point {difference:.3g} px from where PyTorch does, and {TOLERANCE_PX} px is "
-                "the most allowed; nothing was written: export the other format, or with the locked packages"
-            )
+    write(path, trace(network, frames.shape[-1]), describe_export(model))
+    difference = float(np.abs(run(path, frames) - run_torch(network, frames)).max())
+    if not difference <= TOLERANCE_PX:
+        raise ModelError(
+            f"the {kind} file puts a point {difference:.3g} px from where PyTorch does, and {TOLERANCE_PX} px is "
+            "the most allowed; nothing was written: export the other format, or with the locked packages"
+        )
     return difference

@@ -1,7 +1,6 @@
 """From the paths on a command line to pictures and videos, each with a name of its own for what is written."""
 
 import glob
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import DataError
+from pipeline.output_folder import OutputFolder
 from pipeline.reading import SUFFIXES
 
 STDIN = "-"
@@ -37,21 +37,23 @@ class Source:
         return sys.stdin.buffer.read() if self.path is None else self.path
 
 
-def find_sources(given: Iterable[str], output: Path, ending: str = "") -> tuple[list[Source], list[DataError]]:
+def find_sources(given: Iterable[str], output: OutputFolder, ending: str = "") -> tuple[list[Source], list[DataError]]:
     """Sources of files, folders (with their subfolders), patterns and "-", and what is wrong with the rest.
 
-    Whatever `output` holds is not taken for an input, unless it is named itself; then no file that is called by the
-    name of a source and `ending` overwrites it.
+    Whatever `output` holds is not taken for an input, unless it is named itself. No output replaces an input, and none
+    that is called by the name of a source and `ending` anything that is not its own.
     """
     paths: list[Path | None] = []
     problems: list[DataError] = []
     for text in given:
         try:
-            paths += [None] if text == STDIN else list(_expanded(text, output.resolve()))
+            paths += [None] if text == STDIN else list(_expanded(text, output.path.resolve()))
         except DataError as error:
             problems.append(error)
     paths = list(dict.fromkeys(paths))
-    return list(_named(paths, output, ending)), problems
+    output.protect(path for path in paths if path)
+    names = output.names([(path.stem if path else "stdin", path) for path in paths], ending)
+    return [Source(*pair) for pair in zip(paths, names, strict=True)], problems
 
 
 def _expanded(text: str, output: Path) -> Iterator[Path]:
@@ -73,33 +75,6 @@ def _expanded(text: str, output: Path) -> Iterator[Path]:
 
 def _is_known(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES | VIDEO_SUFFIXES and file.is_file()
-
-
-def _named(paths: list[Path | None], output: Path, ending: str) -> Iterator[Source]:
-    """Give every path the stem of its name, with a number where it is taken or an input would be overwritten."""
-    taken = {path.stem.lower() for path in paths if path and path.resolve().parent == output.resolve()}
-    bases = set(map(_without_count, taken))
-    for path in paths:
-        for name in _numbered(path.stem if path else "stdin"):
-            written = f"{name}{ending}".lower()
-            # The faces of `a` may go to a.face1, a.face2 and so on, or to a_crop_1, a_crop_2.
-            if written not in taken | bases and _without_count(written) not in taken:
-                break
-        taken.add(written)
-        bases.add(_without_count(written))
-        yield Source(path, name)
-
-
-def _without_count(name: str) -> str:
-    return re.sub(r"(\.face\d+|(?<=_crop)_\d+)$", "", name)
-
-
-def _numbered(stem: str) -> Iterator[str]:
-    yield stem
-    number = 2
-    while True:
-        yield f"{stem}-{number}"
-        number += 1
 
 
 def parse_boxes(texts: Sequence[str], whole: bool) -> np.ndarray:

@@ -5,14 +5,14 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol, TextIO
 
 import cv2
 import numpy as np
 
 from pipeline.detector import Face
-from pipeline.files import whole
+from pipeline.errors import DataError
+from pipeline.output_folder import Target
 from pipeline.scheme import POINTS
 
 Format = Literal["json", "csv", "pts"]
@@ -39,13 +39,13 @@ class FaceWriter(Protocol):
 
 
 @contextmanager
-def face_writer(base: Path, form: Format, about: About) -> Iterator[FaceWriter]:
-    """Open the file `base`.json or .csv, whole at the end or not there, or the .pts files whose names begin so."""
+def face_writer(target: Target, form: Format, about: About) -> Iterator[FaceWriter]:
+    """Open the .json or .csv file of a target, whole at the end or not there, or its .pts files one by one."""
     if form == "pts":
-        yield _pts_writer(base, about)
+        yield _pts_writer(target, about)
         return
     with (
-        whole(base.with_name(f"{base.name}.{form}")) as partial,
+        target.writing(f".{form}") as partial,
         partial.open("w", encoding="utf-8", newline="") as file,
     ):
         if form == "csv":
@@ -124,26 +124,43 @@ def _csv_writer(file: TextIO, about: About) -> FaceWriter:
     return write
 
 
-def _pts_writer(base: Path, about: About) -> FaceWriter:
-    """One file a face: that of a single face in a picture is called as the picture, others carry their number."""
+def _pts_writer(target: Target, about: About) -> FaceWriter:
+    """One file a face: that of a single face in a picture is called as the picture, others carry their number.
+
+    Those of a video lie in a folder of its name.
+    """
+    if about.is_video:
+        target.folder.making_folder(target.name, target.source)
 
     def write(frame: int, time_s: float, faces: Faces) -> None:
         for number, face in faces.items():
-            name = base.name if len(faces) == 1 else f"{base.name}.face{number}"
-            path = base.with_name(f"{name}.pts") if not about.is_video else base / f"{frame:06d}.face{number}.pts"
+            count = "" if len(faces) == 1 else f".face{number}"
             # iBUG counts pixels from 1.
             lines = [f"{x:.3f} {y:.3f}" for x, y in face.keypoints.astype(np.float64) + 1]
-            with whole(path) as partial:
+            with target.writing(f"{count}.pts" if not about.is_video else f"/{frame:06d}.face{number}.pts") as partial:
                 partial.write_text("\n".join(["version: 1", f"n_points: {POINTS}", "{", *lines, "}", ""]))
 
     return write
 
 
-def write_picture(base: Path, rgb: np.ndarray) -> Path:
-    """Write (H, W, 3) uint8 RGB as `base`.jpg, or .png where it is longer than JPEG allows."""
+def write_picture(target: Target, rgb: np.ndarray, count: str = "") -> None:
+    """Write (H, W, 3) uint8 RGB as the target's `count`.jpg, or .png where it is longer than JPEG allows.
+
+    Raises DataError for a picture that neither can hold.
+    """
     suffix = ".jpg" if max(rgb.shape) <= _JPEG_LONGEST_PX else ".png"
-    path = base.with_name(f"{base.name}{suffix}")
-    _, code = cv2.imencode(suffix, np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 93])
-    with whole(path) as partial:
-        partial.write_bytes(code.tobytes())
-    return path
+    content = _encoded(rgb, suffix)
+    with target.writing(f"{count}{suffix}") as partial:
+        partial.write_bytes(content)
+
+
+def _encoded(rgb: np.ndarray, suffix: str) -> bytes:
+    try:
+        done, code = cv2.imencode(suffix, np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 93])
+    except cv2.error:
+        done = False
+    if not done:
+        raise DataError(
+            f"a picture of {rgb.shape[1]} x {rgb.shape[0]} pixels is more than a {suffix} file holds; make it smaller"
+        )
+    return code.tobytes()

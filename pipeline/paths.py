@@ -13,28 +13,34 @@ SPLIT_SUMMARY = Path("reports/split.json")
 PROCESSED = Path("data/processed")
 PRETRAINED = Path("data/pretrained/weights.safetensors")
 MODEL = Path("data/model/model.safetensors")
-PREDICTIONS = Path("data/predictions/test_frames_keypoints.csv")
+VAL_PREDICTIONS = Path("data/predictions/val_frames_keypoints.csv")
+TEST_PREDICTIONS = Path("data/predictions/test_frames_keypoints.csv")
+PREDICTIONS = {"val": VAL_PREDICTIONS, "test": TEST_PREDICTIONS}
+"""Split -> predictions of its frames, in the layout of the label tables."""
 
 HISTORY = Path("reports/history.csv")
 METRICS = Path("reports/metrics.json")
 CED = Path("reports/ced.csv")
 PER_FRAME = Path("reports/per_frame.csv")
-FIGURES = tuple(
+CHARTS = tuple(
     Path("reports/figures", name)
-    for name in (
-        "ced.png",
-        "learning_curves.png",
-        "error_by_point.png",
-        "error_by_group.png",
-        "faces.png",  # shows frames
-        "first_layer.png",  # shows frames
-    )
+    for name in ("ced.png", "learning_curves.png", "error_by_point.png", "error_by_group.png")
 )
-"""What render draws, in its order."""
+"""Plots of DVC, which shows those of two revisions side by side."""
+FIGURES = (*CHARTS, Path("reports/figures/faces.png"), Path("reports/figures/first_layer.png"))
+"""What render draws, in its order; the last two show frames."""
 MODEL_CARD = Path("reports/model_card.md")
 
 TRACKED = Path("data/tracked.json")
 """Left by track once the run is in MLflow. Out of git: a fresh clone, even with all results, has yet to do so."""
+
+WRITTEN_TO = (
+    PROCESSED,
+    *sorted(
+        {path.parent for path in (DATASET, SAMPLES, PRETRAINED, MODEL, TEST_PREDICTIONS, METRICS, *FIGURES, TRACKED)}
+    ),
+)
+"""Folders in which stages write."""
 
 
 def workspace_root() -> Path:

@@ -59,3 +59,24 @@ class _Lines:
         left = self.total - self.done
         rest = f"{left / rate:.0f} s left" if left > 0 else f"{now - self.start:.0f} s in all"
         return f"{self.label}: {self.done}/{self.total} {self.unit}, {rate:.3g}/s, {rest}"
+
+
+class EpochLines:
+    """A line on standard output as each epoch ends."""
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs, self._start, self._told = epochs, time.monotonic(), 0
+
+    def tell(self, epoch: int, train_loss: float, val_nme: float | None) -> None:
+        """`epoch` counts from 1; `val_nme` is a fraction, None where nobody was held out."""
+        self._told += 1
+        left_s = (time.monotonic() - self._start) / self._told * (self._epochs - epoch)
+        parts = [f"epoch {epoch}/{self._epochs}", f"train {train_loss:.3g}"]
+        parts += [] if val_nme is None else [f"val {100 * val_nme:.2f} %"]
+        parts += [f"{_duration(left_s)} left"] if epoch < self._epochs else []
+        tqdm.write("  ".join(parts), file=sys.stdout)
+        sys.stdout.flush()
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.files import whole
 from pipeline.scheme import POINTS
 
 _BATCH = 16
@@ -21,21 +20,20 @@ def quantize(source: Path, target: Path, frames: np.ndarray) -> None:
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quant_pre_process, quantize_static
 
-    with whole(target) as partial:
-        # Shapes alone: optimizing is for the runtime that loads the file.
-        quant_pre_process(source, partial, skip_optimization=True, skip_symbolic_shape=True)
-        quantize_static(
-            partial,
-            partial,
-            _Calibration(frames),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv"],
-            nodes_to_exclude=_float_convolutions(onnx.load(source).graph),
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            reduce_range=True,  # 8 bits times 8 overflow 16 on x86 processors without VNNI
-        )
+    # Shapes alone: optimizing is for the runtime that loads the file.
+    quant_pre_process(source, target, skip_optimization=True, skip_symbolic_shape=True)
+    quantize_static(
+        target,
+        target,
+        _Calibration(frames),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=["Conv"],
+        nodes_to_exclude=_float_convolutions(onnx.load(source).graph),
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        reduce_range=True,  # 8 bits times 8 overflow 16 on x86 processors without VNNI
+    )
 
 
 def _float_convolutions(graph: Any) -> list[str]:

@@ -35,14 +35,17 @@ class Results:
     """Dotted name -> value as written in JSON, text as it is."""
     metrics: Mapping[str, float]
     """Dotted name -> value."""
-    nme: pd.Series
-    """Fractions, by sample_id."""
+    faces: pd.DataFrame
+    """Of every face that was measured, by sample_id: `nme` as a fraction, `split`, `known`: whether the person is in
+    train."""
     dataset: str
-    known: pd.Series
-    """Whether the person is in train, by sample_id."""
     read: Read
     model_uri: str | None
     """Of the model in MLflow, for a run of MLflow."""
+
+    def nme(self, split: str) -> pd.Series:
+        """NME of the faces of a split, fractions, by sample_id."""
+        return self.faces.loc[self.faces["split"] == split, "nme"]
 
 
 def find_results(name: str) -> Results:
@@ -122,9 +125,8 @@ def _parse(name: str, params: Mapping[str, str], read: Read, model_uri: str | No
             name=name,
             params=params,
             metrics=flatten_metrics(measured),
-            nme=table["nme"],
+            faces=table if "split" in table else table.assign(split="test"),  # older runs measured nothing else
             dataset=measured["dataset"],
-            known=table["known"],
             read=read,
             model_uri=model_uri,
         )
@@ -142,11 +144,15 @@ def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def paired(first: Results, second: Results) -> Difference:
-    """How the NME differs over the common faces. Raises ValueError if there are none."""
+def paired(first: Results, second: Results) -> tuple[str, Difference]:
+    """How the NME differs over the common faces, and of which split: val, or test where val has none in common.
+
+    Raises ValueError if neither has.
+    """
     if _frames(first) != _frames(second):
         raise ValueError("no face in common")
-    return paired_difference(first.nme, second.nme)
+    split = "test" if first.nme("val").index.intersection(second.nme("val").index).empty else "val"
+    return split, paired_difference(first.nme(split), second.nme(split))
 
 
 def _frames(results: Results) -> tuple[str, dict[str, str]]:
@@ -155,16 +161,18 @@ def _frames(results: Results) -> tuple[str, dict[str, str]]:
     return results.dataset, settings if results.dataset == "synthetic" else {}
 
 
-def predicted(results: Results, images: np.ndarray, files: list[str], source_from_crop: np.ndarray) -> np.ndarray:
-    """(N, 68, 2) keypoints in source pixels of test frames: those the run wrote, or of its model in MLflow.
+def predicted(
+    results: Results, split: str, images: np.ndarray, files: list[str], source_from_crop: np.ndarray
+) -> np.ndarray:
+    """(N, 68, 2) keypoints in source pixels of frames of a split: those the run wrote, or of its model in MLflow.
 
     `images` (N, S, S) uint8 and (N, 3, 3) `source_from_crop` are those frames prepared. Raises DataError or ModelError
     where neither can be had.
     """
     if results.model_uri is None:
         with tempfile.TemporaryDirectory() as folder:
-            table = Path(folder) / paths.PREDICTIONS.name
-            table.write_bytes(results.read(paths.PREDICTIONS))
+            table = Path(folder) / paths.PREDICTIONS[split].name
+            table.write_bytes(results.read(paths.PREDICTIONS[split]))
             names, keypoints = read_keypoints_csv(table)
         row_of = {name: row for row, name in enumerate(names)}
         return keypoints[[row_of[file] for file in files]]

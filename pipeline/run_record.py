@@ -24,7 +24,7 @@ _COLUMNS = [
     "attributes.`Duration`",
     *(
         f"metrics.`{name}`"
-        for name in ("test.nme", "test_unseen_people.nme", "test.auc_08", "test.failure_rate_08", "val_nme")
+        for name in ("val.nme", "val.auc_08", "val.failure_rate_08", "test.nme", "test_unseen_people.nme")
     ),
     *(f"params.`{name}`" for name in ("model.name", "train.epochs", "train.lr", "train.seed")),
     "attributes.`Models`",
@@ -54,7 +54,7 @@ _EXPERIMENT_TAGS = {
     f"mlflow.sharedViewState.{START_VIEW}": json.dumps(_VIEW),
     "mlflow.experimentKind": "custom_model_development",  # else its pages are those for language models
     "mlflow.note.content": "Runs of the keypoint pipeline, one for each `dvc repro` or `dvc exp run` that computed "
-    "something, named after its network or experiment and its keypoint error (NME) on the official test.",
+    "something, named after its network or experiment and its keypoint error (NME) on val, by which one chooses.",
 }
 MODEL_NEEDS = ["mlflow", "numpy", "opencv-python-headless", "safetensors", "torch", "torchvision", "tqdm"]
 """Packages that a logged model imports."""

@@ -1,5 +1,6 @@
 """One look for every figure: colours, type, the heading that names the data. Nothing here depends on the machine."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from matplotlib.transforms import Bbox
 from pipeline.files import whole
 
 DPI = 200
+CHART_DPI = 100
+"""900 pixels across, so that `dvc plots diff` has room for two."""
 WIDTH_IN = 9.0
 """A README shows this at about 900 px: 1 pt of type becomes 1.4 px."""
 
@@ -99,7 +102,14 @@ def percent(fraction: float, digits: int = 1) -> str:
 
 
 def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
-    """Write a PNG that has the same bytes every time.
+    """Write a PNG that has the same bytes every time."""
+    content = png(figure, dpi)
+    with whole(path) as partial:
+        partial.write_bytes(content)
+
+
+def png(figure: Figure, dpi: int = DPI) -> bytes:
+    """The same bytes every time.
 
     The last bits of a solved layout depend on where things lie in memory, and a colour bar may show them: positions
     are rounded once they are found. The Software entry would change with Matplotlib's version, the picture would not.
@@ -108,5 +118,6 @@ def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
     figure.set_layout_engine("none")
     for axes in figure.axes:
         axes.set_position(Bbox(axes.get_position(original=True).get_points().round(6)))
-    with whole(path) as partial:
-        figure.savefig(partial, format="png", dpi=dpi, metadata={"Software": None})
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=dpi, metadata={"Software": None})
+    return content.getvalue()

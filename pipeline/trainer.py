@@ -14,7 +14,7 @@ from pipeline.errors import ModelError
 from pipeline.losses import keypoint_loss
 from pipeline.metrics import nme
 from pipeline.optim import WeightAverage, make_optimizer, rate_factor
-from pipeline.progress import progress
+from pipeline.progress import EpochLines, progress
 from pipeline.scheme import POINTS
 from pipeline.training_state import (
     State,
@@ -93,6 +93,7 @@ def fit(
     training = Training(network, recipe, amounts, train)
     if resume is not None:
         training.load_state(resume)
+    lines = EpochLines(recipe.epochs)
     for epoch, batches in training.epochs():
         lr = training.set_rate()
         train_loss = torch.stack([training.step(*batch) for batch in batches]).mean().item()
@@ -100,7 +101,9 @@ def fit(
             raise ModelError(f"the loss became {train_loss} in epoch {epoch}; lower train.lr and run again")
         if epoch == recipe.epochs:
             finish(training.average.network, train)
-        on_epoch(Epoch(epoch, lr, train_loss, *validate(training.average.network, val, recipe)), training.state())
+        val_loss, val_nme = validate(training.average.network, val, recipe)
+        on_epoch(Epoch(epoch, lr, train_loss, val_loss, val_nme), training.state())
+        lines.tell(epoch, train_loss, val_nme)
     return training.average.network
 
 

@@ -3,13 +3,13 @@
 import errno
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import av
 
 from pipeline.errors import DataError
-from pipeline.files import whole
+from pipeline.output_folder import Target
 from pipeline.sound import Container
 from pipeline.video import Frame, Video
 from pipeline.video_encoding import Encoding, Sink, encoding
@@ -35,15 +35,15 @@ class FrameWriter:
 
 
 @contextmanager
-def frame_writer(base: Path, video: Video, container: Container | None = None) -> Iterator[FrameWriter]:
-    """Write frames of the size of `video` to `base`.mp4 or .webm, with its sound; an odd side gains a pixel.
+def frame_writer(target: Target, video: Video, container: Container | None = None) -> Iterator[FrameWriter]:
+    """Write frames of the size of `video` to the target's .mp4 or .webm, with its sound; an odd side gains a pixel.
 
     Nothing else goes over: no place, camera or turn. Whole at the end or not there: raises OSError where the disk does
     not take it, DataError where it cannot be encoded.
     """
     kind = container or "mp4"
-    path = base.with_name(f"{base.name}.{kind}")
-    with whole(path) as partial:
+    path = target.folder.path / f"{target.name}.{kind}"
+    with target.writing(f".{kind}") as partial:
         with partial.open("w+b") as file, ThreadPoolExecutor(1) as encoder:
             sink = Sink(file, partial)
             faults: list[str] = []
@@ -72,7 +72,8 @@ def _unencodable(path: Path, video: Video, error: av.FFmpegError) -> DataError:
 def _check(partial: Path, path: Path, count: int) -> None:
     """Raises OSError where a file does not hold the frames that were written to it."""
     faults: list[str] = []
-    with opened(partial) as container:
+    arrived = 0
+    with suppress(DataError), opened(partial) as container:
         arrived = sum(packet.size > 0 for packet in packets(container, container.streams.video[0], faults))
     if faults or arrived != count:
         raise OSError(errno.EIO, f"of {count} frames that were written {arrived} can be read again", str(path))

@@ -76,9 +76,10 @@ def write_reports(shift: float, lr: float) -> None:
     for path in (paths.METRICS, paths.PARAMS):
         path.parent.mkdir(exist_ok=True, parents=True)
     paths.PARAMS.write_text(f"train:\n  lr: {lr}\n  loss: l1\nmodel: {{name: one}}\n")
-    measured = {"dataset": "synthetic", "test": {"nme": float(nme(shift).mean()), "auc_08": 0.5}}
+    error = {"nme": float(nme(shift).mean()), "auc_08": 0.5}
+    measured = {"dataset": "synthetic", "val": error, "test": error}
     paths.METRICS.write_text(json.dumps(measured))
-    table = pd.DataFrame({"sample_id": FACES, "nme": nme(shift).to_numpy(), "known": True, "worst_point": 0})
+    table = pd.DataFrame({"sample_id": FACES, "split": "val", "nme": nme(shift).to_numpy(), "known": True})
     table.to_csv(paths.PER_FRAME, index=False)
 
 
@@ -118,7 +119,7 @@ def test_results_come_from_a_revision_an_experiment_and_the_workspace(two_revisi
     assert [results.params["train.lr"] for results in found] == ["0.004", "0.002", "0.1"]
     assert [results.params["train.loss"] for results in found] == ["l1"] * 3
     assert [results.metrics["test.nme"] for results in found] == pytest.approx([0.045, 0.04, 0.055])
-    assert list(found[0].nme.index) == FACES
+    assert list(found[0].nme("val").index) == FACES
 
 
 def test_the_command_tells_parameters_metrics_and_the_verdict(two_revisions):
@@ -126,7 +127,8 @@ def test_the_command_tells_parameters_metrics_and_the_verdict(two_revisions):
     assert done.exit_code == 0, done.output
     rows = [line.split() for line in done.output.splitlines()]
     assert ["train.lr", "0.004", "0.002"] in rows
-    assert ["test.nme", "4.50", "%", "4.00", "%"] in rows
+    assert ["val", "NME", "4.50", "%", "4.00", "%"] in rows
+    assert ["test", "NME", "4.50", "%", "4.00", "%"] in rows
     assert not [row for row in rows if row and row[0] == "train.loss"]
     assert "-0.50 points, 95 % interval -0.50 to -0.50, over 36 faces of 12 people: B is better" in done.output
     assert (two_revisions / "comparison" / "ced.png").read_bytes().startswith(b"\x89PNG")

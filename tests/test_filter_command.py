@@ -12,6 +12,7 @@ from pipeline.filters.files import lasting
 from pipeline.video import open_video
 from tests.faces import SIDE, drawn_face
 from tests.test_video import break_off
+from tests.written import written
 
 
 class Knowing:
@@ -50,7 +51,7 @@ def test_each_picture_comes_out_filtered(tmp_path):
     save(tmp_path / "us.jpg", faces=2)
     status, told = keypoints_filter("--name", "sunglasses", tmp_path, "-o", tmp_path / "out")
     assert (status, told.splitlines()[-1]) == (0, f"3 faces in 2 pictures, in {tmp_path / 'out'}")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["me_sunglasses.jpg", "us_sunglasses.jpg"]
+    assert written(tmp_path / "out") == ["me_sunglasses.jpg", "us_sunglasses.jpg"]
     with Image.open(tmp_path / "out" / "us_sunglasses.jpg") as picture:
         assert picture.size == (2 * SIDE, SIDE)
 
@@ -64,27 +65,27 @@ def test_an_input_is_never_overwritten(tmp_path, name, worn):
     before = (output / worn).read_bytes()
     assert keypoints_filter("--name", name, tmp_path / "me.png", output / worn, "-o", output)[0] == 0
     assert (output / worn).read_bytes() == before
-    assert len(list(output.iterdir())) == 3
+    assert len(written(output)) == 3
 
 
 def test_an_input_keeps_its_name_where_nothing_is_in_the_way(tmp_path):
     save(tmp_path / "me.png")
     assert keypoints_filter("--name", "hat", tmp_path / "me.png", "-o", tmp_path)[0] == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["me.png", "me_hat.jpg"]
+    assert written(tmp_path) == ["me.png", "me_hat.jpg"]
 
 
 def test_the_largest_face_alone_can_be_filtered(tmp_path):
     save(tmp_path / "us.png", faces=2)
     assert keypoints_filter("--name", "pixelate", "--largest", tmp_path / "us.png", "-o", tmp_path / "out")[0] == 0
-    written = cv2.imread(str(tmp_path / "out" / "us_pixelate.jpg"))[..., ::-1].astype(int)
-    change = np.abs(written - np.hstack([drawn_face()[0]] * 2)).mean((0, 2)).reshape(2, SIDE).mean(1)
+    shown = cv2.imread(str(tmp_path / "out" / "us_pixelate.jpg"))[..., ::-1].astype(int)
+    change = np.abs(shown - np.hstack([drawn_face()[0]] * 2)).mean((0, 2)).reshape(2, SIDE).mean(1)
     assert max(change) > 5 * min(change)
 
 
 def test_crops_are_numbered(tmp_path):
     save(tmp_path / "us.png", faces=2)
     assert keypoints_filter("--name", "crop", "--size", 64, tmp_path / "us.png", "-o", tmp_path / "out")[0] == 0
-    shapes = {path.name: cv2.imread(str(path)).shape for path in (tmp_path / "out").iterdir()}
+    shapes = {path.name: cv2.imread(str(path)).shape for path in (tmp_path / "out").glob("*.jpg")}
     assert shapes == {"us_crop_1.jpg": (64, 64, 3), "us_crop_2.jpg": (64, 64, 3)}
 
 

@@ -17,6 +17,7 @@ from pipeline.detector import KeypointDetector
 from pipeline.errors import DataError, ModelError
 from pipeline.inputs import Source
 from pipeline.models import build_network
+from pipeline.output_folder import OutputFolder
 from pipeline.reading import read_picture
 from tests.dataset import face_points
 from tests.discs import disc_detector, draw_discs
@@ -155,7 +156,7 @@ def test_many_damaged_models(model, tmp_path, steps):
 def test_any_bytes_as_picture_video_and_model(tmp_path, content):
     for name in ("noise.jpg", "noise.mp4"):
         (tmp_path / name).write_bytes(content)
-        job = Job(disc_detector(), tmp_path, "json", overlay=True, smooth=True)
+        job = Job(disc_detector(), OutputFolder(tmp_path), "json", overlay=True, smooth=True)
         assert run(job, [Source(tmp_path / name, "out")]).skipped == 1
     try_model(tmp_path / "model.safetensors", content)
 

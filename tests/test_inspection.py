@@ -17,6 +17,7 @@ from pipeline.inspection.page import Section, page
 from pipeline.inspection.report import Subject, write_report
 from pipeline.inspection.uncertainty import ellipse_axes, spread, spread_of
 from pipeline.models import NETWORKS, build_network
+from pipeline.output_folder import OutputFolder
 from pipeline.synthetic.shape import mean_points
 from tests.faces import drawn_face
 
@@ -234,9 +235,8 @@ def test_the_command_has_the_same_default():
 # The page
 
 
-def test_a_page_needs_nothing_else(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"\x89PNG")
-    html = page("<Face> & co", {"picture": '"x"<b>'}, [Section("One & two", "Text <i>", [tmp_path / "a.png"])])
+def test_a_page_needs_nothing_else():
+    html = page("<Face> & co", {"picture": '"x"<b>'}, [Section("One & two", "Text <i>", {"a.png": b"\x89PNG"})])
     assert "&lt;Face&gt; &amp; co" in html
     assert "<b>" not in html
     assert "<i>" not in html
@@ -250,7 +250,7 @@ def test_a_report_holds_a_figure_for_each_layer_and_question(tmp_path, crop):
     written = write_report(
         network,
         Subject("me.png", crop),
-        tmp_path / "out",
+        OutputFolder(tmp_path / "out"),
         layers=["fine.0.stem"],
         groups=point_groups("30,jaw"),
         facts={"network": "small"},
@@ -267,9 +267,25 @@ def test_a_wrong_layer_leaves_no_page(tmp_path, crop):
         write_report(
             network_called("coarse_to_fine"),
             Subject("me.png", crop),
-            tmp_path / "out",
+            OutputFolder(tmp_path / "out"),
             layers=["nothing"],
             groups={"30": [30]},
             facts={},
         )
     assert not list(tmp_path.rglob("*.html"))
+
+
+@pytest.mark.parametrize("name", ["index.html", "certainty.png"])
+def test_a_file_of_the_user_is_left_alone_and_nothing_is_written(tmp_path, crop, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(DataError, match=rf"{name} is here already"):
+        write_report(
+            network_called("coarse_to_fine"),
+            Subject("me.png", crop),
+            OutputFolder(tmp_path),
+            layers=["fine.0.stem"],
+            groups={"30": [30]},
+            facts={},
+        )
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"

@@ -16,11 +16,11 @@ from tests.test_compare import nme
 from tests.test_tracking import run_track, workspace, write_outputs  # noqa: F401 (fixtures)
 
 
-def record(shift: float, rows: slice = slice(None)) -> None:
-    """A finished run in MLflow whose faces err by `shift` more than the first one's."""
+def record(shift: float, rows: slice = slice(None), split: str = "val") -> None:
+    """A finished run in MLflow whose faces, those of `split`, err by `shift` more than the first one's."""
     write_outputs(0.04 + shift)
     values = nme(shift)[rows]
-    table = pd.DataFrame({"sample_id": values.index, "nme": values.to_numpy(), "known": True, "worst_point": 0})
+    table = pd.DataFrame({"sample_id": values.index, "split": split, "nme": values.to_numpy(), "known": True})
     table.to_csv(paths.PER_FRAME, index=False)
     run_track()
 
@@ -39,16 +39,16 @@ def newest() -> str:
 def test_the_alias_goes_to_the_first_then_only_to_a_better_model(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     first = newest()
-    assert "version 1 (coarse_to_fine 4.00 %) is the first champion" in register(first)
-    assert "version 1 (coarse_to_fine 4.00 %) is the champion already" in register(first)
+    assert "version 1 (coarse_to_fine val 4.00 %) is the first champion" in register(first)
+    assert "version 1 (coarse_to_fine val 4.00 %) is the champion already" in register(first)
     record(0.002)
     told = register(newest())
     assert "version 2" in told
-    assert "does not become champion: NME +0.20 points, 95 % interval +0.20 to +0.20, against version 1" in told
+    assert "does not become champion: NME on val +0.20 points, 95 % interval +0.20 to +0.20, against version 1" in told
     assert registry.champion() == registry.Version("1", first)
     record(-0.002)
-    assert "version 3 (coarse_to_fine 3.80 %) is the new champion: NME -0.20 points" in register(
-        "coarse_to_fine 3.80 %"
+    assert "version 3 (coarse_to_fine val 3.80 %) is the new champion: NME on val -0.20 points" in register(
+        "coarse_to_fine val 3.80 %"
     )
     assert registry.champion() == registry.Version("3", newest())
 
@@ -110,7 +110,10 @@ def test_the_champion_answers_pictures_of_any_size_as_predict_whole(workspace: P
 def test_two_runs_of_mlflow_compare_by_name(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     record(-0.002)
-    done = CliRunner().invoke(app, ["compare", "coarse_to_fine 4.00 %", newest()])
+    done = CliRunner().invoke(app, ["compare", "coarse_to_fine val 4.00 %", newest()])
     assert done.exit_code == 0, done.output
-    assert done.stdout.splitlines()[0].split("  ")[-2:] == ["A: coarse_to_fine 4.00 %", "B: coarse_to_fine 3.80 %"]
+    assert done.stdout.splitlines()[0].split("  ")[-2:] == [
+        "A: coarse_to_fine val 4.00 %",
+        "B: coarse_to_fine val 3.80 %",
+    ]
     assert "over 36 faces of 12 people: B is better" in done.output

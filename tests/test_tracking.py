@@ -73,6 +73,7 @@ def write_outputs(nme: float = 0.0371) -> None:
     metrics = {
         "dataset": "synthetic",
         "model": {"name": "coarse_to_fine", "parameters": 12345},
+        "val": test | {"faces": 345},
         "test": test,
         "test_known_people": test,
         "test_unseen_people": test | {"faces": 70},
@@ -87,7 +88,7 @@ def write_outputs(nme: float = 0.0371) -> None:
     rows = [",".join(map(str, [epoch, *values.values()])) for epoch, values in EPOCHS.items()]
     paths.HISTORY.write_text("\n".join(["epoch,lr,train_loss,val_loss,val_nme", *rows]) + "\n")
     paths.CED.write_text("nme,model,mean_shape\n0.0,0.0,0.0\n")
-    paths.PER_FRAME.write_text("sample_id,nme,known,worst_point\n")
+    paths.PER_FRAME.write_text("sample_id,split,nme,known,worst_point\n")
     paths.MODEL_CARD.write_text("# Model card\n")
     paths.LOCK.write_text("schema: '2.0'\n")
 
@@ -122,7 +123,7 @@ def test_live_training_then_track_is_one_complete_run(workspace: Path) -> None:
     run_track()
     (run,) = runs()
     assert run.info.status == "FINISHED"
-    assert run.info.run_name == "coarse_to_fine 3.71 %"
+    assert run.info.run_name == "coarse_to_fine val 3.71 %"
     assert run.data.params["train.lr"] == str(PARAMS.train.lr)
     assert run.data.params["split.drop_test_copies"] == "true"
     assert set(run.data.params) == set(config.flatten(PARAMS))
@@ -148,7 +149,7 @@ def test_everything_lies_in_the_main_workspace(workspace: Path, monkeypatch: pyt
     write_outputs()
     run_track()
     (run,) = runs()
-    assert run.info.run_name == "bold-idea 3.71 %"
+    assert run.info.run_name == "bold-idea val 3.71 %"
     assert (workspace / "mlartifacts" / run.info.run_id / "artifacts/dvc.lock").exists()
     assert not list(temporary.glob("ml*"))
 
@@ -276,6 +277,9 @@ def test_the_note_of_a_run_tells_whether_the_test_shows_people_never_seen(worksp
     write_outputs()
     measured = json.loads(paths.METRICS.read_text())
     assert "labelled test faces, 3.71 % on the 70 of people the network never saw." in track.describe(measured)
+    assert "**3.71 %** on the 345 faces of val, by which one chooses." in track.describe(measured)
+    measured["val"] |= {"faces": 0, "nme": None}
+    assert "unknown on val, as nobody was held out." in track.describe(measured)
     measured["test_unseen_people"] |= {"faces": 0, "nme": None}
     assert "labelled test faces, none of which shows people the network never saw." in track.describe(measured)
 
@@ -323,7 +327,7 @@ def test_track_names_a_missing_report(workspace: Path) -> None:
 
 def test_track_names_what_the_metrics_lack(workspace: Path) -> None:
     paths.METRICS.write_text(json.dumps({"model": {"name": "coarse_to_fine"}}))
-    with pytest.raises(DataError, match=r"metrics\.json lacks 'test'; measure again with: dvc repro -f evaluate"):
+    with pytest.raises(DataError, match=r"metrics\.json lacks 'val'; measure again with: dvc repro -f evaluate"):
         run_track()
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import time
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from torch import nn
 from pipeline.errors import ModelError
 from pipeline.geometry import mirror_keypoints
 from pipeline.optim import rate_factor
+from pipeline.progress import EpochLines
 from pipeline.trainer import Faces, Recipe, fit
 from tests.test_augment import NOTHING
 
@@ -124,3 +126,17 @@ def test_the_rate_stays_within_bounds(steps, warmup_frac):
     factors = [rate_factor("one_cycle", step, steps=steps, warmup_frac=warmup_frac) for step in range(steps)]
     assert all(0 <= factor <= 1 for factor in factors)
     assert max(factors) > 0
+
+
+def test_every_epoch_is_a_line(capsys, monkeypatch):
+    clock = iter([100.0, 130.0, 250.0, 300.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    lines = EpochLines(4)
+    lines.tell(2, 5.1234, 0.0441)  # a training that goes on after epoch 1
+    lines.tell(3, 4.0, None)
+    lines.tell(4, 3.0, 0.04)
+    assert capsys.readouterr().out.splitlines() == [
+        "epoch 2/4  train 5.12  val 4.41 %  60 s left",
+        "epoch 3/4  train 4  75 s left",
+        "epoch 4/4  train 3  val 4.00 %",
+    ]

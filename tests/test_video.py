@@ -12,8 +12,10 @@ import pytest
 from pipeline.batch import Job, run
 from pipeline.errors import DataError
 from pipeline.inputs import Source
+from pipeline.output_folder import OutputFolder
 from pipeline.video import frame_writer, open_video, read_frames
 from tests.discs import disc_detector, disc_face, draw_discs
+from tests.written import written
 
 FPS = 24.0
 FFMPEG = shutil.which("ffmpeg")
@@ -47,7 +49,7 @@ def break_off(path) -> None:
 
 
 def predict_video(folder, form: str = "json", overlay: bool = True, container: str | None = None):
-    job = Job(disc_detector(), folder / "out", form, overlay, smooth=True, container=container)
+    job = Job(disc_detector(), OutputFolder(folder / "out"), form, overlay, smooth=True, container=container)
     (folder / "out").mkdir(exist_ok=True)
     return run(job, [Source(folder / "film.mp4", "film")])
 
@@ -66,7 +68,7 @@ def test_an_overlay_has_the_frames_and_the_rate_of_its_video(film):
     last, before = list(read_frames(made))[-1], list(read_frames(given))[-1]
     changed = np.argwhere((np.abs(last.astype(int) - before) > 60).any(-1))
     assert np.abs(changed.mean(0)[::-1] - disc_face(*disc_at(19)).mean(0)).max() < 8
-    assert sorted(path.name for path in (film / "out").iterdir()) == ["film.json", "film.webm"]
+    assert written(film / "out") == ["film.json", "film.webm"]
 
 
 @pytest.mark.parametrize(("container", "code"), [("webm", "VP80"), ("mp4", "FMP4")])
@@ -128,7 +130,7 @@ def test_csv_and_pts_of_a_video(film):
 def test_a_video_of_odd_sides_is_written(tmp_path, container):
     write_video(tmp_path / "odd.avi", size=(97, 131), code="MJPG")
     video = open_video(tmp_path / "odd.avi")
-    with frame_writer(tmp_path / "new", video, container) as write:
+    with frame_writer(OutputFolder(tmp_path).target("new", video.path), video, container) as write:
         for frame in read_frames(video):
             write(frame)
     made = open_video(tmp_path / f"new.{container}")
@@ -201,7 +203,7 @@ def test_ffmpeg_makes_what_browsers_play_or_what_it_can(film, ffmpeg, container,
         assert f"-i {film / 'film.mp4'} -map 0:v:0 -map 1:a? {expected}" in line
     name = f"film.{container or 'mp4'}"
     assert open_video(film / "out" / name).frames == 20
-    assert sorted(path.name for path in (film / "out").iterdir()) == ["film.json", name]
+    assert written(film / "out") == ["film.json", name]
 
 
 @pytest.mark.skipif(not FFMPEG, reason="needs ffmpeg")

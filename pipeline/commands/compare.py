@@ -10,7 +10,14 @@ if TYPE_CHECKING:
     from pipeline.results import Results
 
 FACES_SHOWN = 6
-METRICS = ("test.nme", "test_known_people.nme", "test_unseen_people.nme", "test.auc_08", "test.failure_rate_08")
+METRICS = {
+    "val NME": "val.nme",
+    "val AUC up to 8 %": "val.auc_08",
+    "val above 8 %": "val.failure_rate_08",
+    "test NME": "test.nme",
+    "test NME, unseen people": "test_unseen_people.nme",
+}
+"""To choose by, then to look at when all is chosen: label -> name."""
 
 
 def compare(
@@ -25,7 +32,7 @@ def compare(
 
     a, b = find_results(first), find_results(second)
     try:
-        difference = paired(a, b)
+        split, difference = paired(a, b)
     except ValueError:
         raise DataError(
             f"{first} is measured on {a.dataset}, {second} on {b.dataset}, without a face in common; run one of them "
@@ -34,11 +41,11 @@ def compare(
     rows: list[tuple[str, ...]] = [("", f"A: {a.name}", f"B: {b.name}")]
     for name, (one, other) in changed(a.params, b.params).items():
         rows.append((name, *("" if value is None else str(value) for value in (one, other))))
-    for name in METRICS:
-        rows.append((name, *(_percent(results.metrics.get(name)) for results in (a, b))))
+    for label, name in METRICS.items():
+        rows.append((label, *(_percent(results.metrics.get(name)) for results in (a, b))))
     _print_table(rows)
-    print(_sentence(difference))
-    for path in _draw(a, b, difference, output):
+    print(_sentence(split, difference))
+    for path in _draw(a, b, split, difference, output):
         print(path)
 
 
@@ -52,29 +59,36 @@ def _print_table(rows: list[tuple[str, ...]]) -> None:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _sentence(difference: "Difference") -> str:
+def _sentence(split: str, difference: "Difference") -> str:
     counted = f"{difference.faces} faces of {difference.people} people"
-    return f"NME of B minus A: {difference}, over {counted}: {difference.verdict}"
+    return f"NME on {split} of B minus A: {difference}, over {counted}: {difference.verdict}"
 
 
-def _draw(a: "Results", b: "Results", difference: "Difference", folder: Path) -> list[Path]:
+def _draw(a: "Results", b: "Results", split: str, difference: "Difference", output: Path) -> list[Path]:
     """Both CEDs, and the faces that differ most where their frames and predictions are here; paths of the figures."""
     from pipeline.comparison_figures import ced_pair_figure, face_pairs_figure
     from pipeline.differing_faces import differing_faces
     from pipeline.errors import PipelineError
-    from pipeline.style import save, style
+    from pipeline.output_folder import OutputFolder
+    from pipeline.style import png, style
 
-    faces = a.nme.index.intersection(b.nme.index)
+    nme = a.nme(split), b.nme(split)
+    faces = nme[0].index.intersection(nme[1].index)
     names = (f"A: {a.name}", f"B: {b.name}")
-    folder.mkdir(parents=True, exist_ok=True)
     with style():
         title = f"{difference.verdict[0].upper()}{difference.verdict[1:]}"
-        figures = {"ced.png": ced_pair_figure(a.nme[faces], b.nme[faces], names, title=title, dataset=b.dataset)}
+        detail = f"{len(faces):,} labelled {split} faces"
+        curves = ced_pair_figure(nme[0][faces], nme[1][faces], names, title=title, detail=detail, dataset=b.dataset)
+        figures = {"ced.png": curves}
         try:
-            pair = differing_faces(a, b, FACES_SHOWN)
+            pair = differing_faces(a, b, split, FACES_SHOWN)
             figures["faces.png"] = face_pairs_figure(*pair, names, dataset=b.dataset)
         except PipelineError as error:
             typer.echo(f"no picture of faces: {error}", err=True)
-        for name, figure in figures.items():
-            save(figure, folder / name)
-    return [folder / name for name in figures]
+        pictures = {name: png(figure) for name, figure in figures.items()}
+    folder = OutputFolder(output)
+    folder.refuse_foreign(pictures, "compare")
+    for name, picture in pictures.items():
+        with folder.writing(name, "compare") as partial:
+            partial.write_bytes(picture)
+    return [output / name for name in pictures]

@@ -28,12 +28,10 @@ def export(
     Before it is written, it is compared with PyTorch on frames of data/processed, or on drawn ones where there are
     none: a point that is off by more than 0.05 px is an error. 8 bits round by more; how much is measured and told.
     """
-    from pipeline.checkpoint import load_model, read_description
     from pipeline.errors import ModelError
-    from pipeline.export import export_model, need_onnx
+    from pipeline.export import need_onnx
     from pipeline.model_location import locate_model
-    from pipeline.quantize import quantize
-    from pipeline.sample_frames import frames_to_compare, training_frames
+    from pipeline.output_folder import OutputFolder
 
     if int8 and kind is not Kind.onnx:
         raise ModelError("--int8 goes with --format onnx; leave one of the two away")
@@ -41,16 +39,27 @@ def export(
         need_onnx()
     with TemporaryDirectory() as folder:
         source = locate_model(model, Path(folder))
-        side = read_description(source)["preprocess"]["size_px"]
-        calibration = training_frames(side) if int8 else None
-        frames, whose = frames_to_compare(side)
-        exact = output if calibration is None else Path(folder) / "float32.onnx"
-        difference = export_model(source, load_model(source), exact, kind=kind, frames=frames)
-        print(f"{kind}: no point is further than {difference:.1g} px from PyTorch's on {len(frames)} {whose}")
-        if calibration is not None:
-            quantize(exact, output, calibration)
-            _compare(exact, output)
+        with OutputFolder(output.parent, [source]).writing(output.name, "export") as partial:
+            _write(source, partial, kind, int8, Path(folder))
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+
+
+def _write(source: Path, target: Path, kind: Kind, int8: bool, scratch: Path) -> None:
+    """Write the network of a model file, compare it and say how far it is off. Raises ModelError."""
+    from pipeline.checkpoint import load_model, read_description
+    from pipeline.export import export_model
+    from pipeline.quantize import quantize
+    from pipeline.sample_frames import frames_to_compare, training_frames
+
+    side = read_description(source)["preprocess"]["size_px"]
+    calibration = training_frames(side) if int8 else None
+    frames, whose = frames_to_compare(side)
+    exact = target if calibration is None else scratch / "float32.onnx"
+    difference = export_model(source, load_model(source), exact, kind=kind, frames=frames)
+    print(f"{kind}: no point is further than {difference:.1g} px from PyTorch's on {len(frames)} {whose}")
+    if calibration is not None:
+        quantize(exact, target, calibration)
+        _compare(exact, target)
 
 
 def _compare(exact: Path, rounded: Path) -> None:

@@ -40,15 +40,17 @@ def filter_faces(
     from pipeline.filters.files import Job, filter_files
     from pipeline.filters.sticker import load_sticker
     from pipeline.inputs import find_sources
+    from pipeline.output_folder import OutputFolder
 
     _check(name, every, size, png, anchors)
     sticker = load_sticker(png, anchors) if png and anchors else None
     apply = picture_filter(name, crop_px=size or _CROP_PX, sticker=sticker)
     found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
-    sources, problems = find_sources(path, output, ending=f"_{name}")
+    folder = OutputFolder(output)
+    sources, problems = find_sources(path, folder, ending=f"_{name}")
     for problem in problems:
         skipped(problem)
-    tally = filter_files(Job(found, name, apply, output, every, video), sources)
+    tally = filter_files(Job(found, name, apply, folder, every, video), sources)
     tally.skipped += len(problems)
     typer.echo(f"{tally}, in {output}" if sources else str(tally))
     if tally.skipped:

@@ -29,9 +29,10 @@ def inspect(
     from pipeline.inspection.report import Subject, write_report
     from pipeline.inspection.subject import frame_of_largest_face, frame_of_whole
     from pipeline.models import count_parameters
+    from pipeline.output_folder import OutputFolder
     from pipeline.reading import read_picture
 
-    groups, picture = point_groups(points), read_picture(path)
+    groups, picture, folder = point_groups(points), read_picture(path), OutputFolder(output, [path])
     detector = KeypointDetector.load(model)
     crop = frame_of_whole(detector, picture) if whole else frame_of_largest_face(detector, picture, str(path))
     network = detector.network.cpu()
@@ -40,5 +41,5 @@ def inspect(
         "network": f"{type(network).__name__}, {count_parameters(network) / 1e6:.2f} million parameters",
         "SHA-256 of the model": detector.digest,
     }
-    page = write_report(network, Subject(path.name, crop), output, layers=layer or [], groups=groups, facts=facts)
+    page = write_report(network, Subject(path.name, crop), folder, layers=layer or [], groups=groups, facts=facts)
     typer.echo(f"open {page}")

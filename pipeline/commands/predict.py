@@ -46,17 +46,17 @@ def predict(
     from pipeline import batch
     from pipeline.detector import KeypointDetector
     from pipeline.inputs import find_sources, parse_boxes
+    from pipeline.output_folder import OutputFolder
 
     boxes = parse_boxes(box, whole)
     _check(bool(box) or whole, min_score, detector != "haar" or detector_model is not None, video, overlay)
     points = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
-    sources, problems = find_sources(path, output)
+    folder = OutputFolder(output)
+    sources, problems = find_sources(path, folder)
     for problem in problems:
         batch.skipped(problem)
-    if sources:
-        output.mkdir(parents=True, exist_ok=True)
     find = (lambda image: [points.whole(image)]) if whole else (lambda image: points(image, boxes)) if box else None
-    tally = batch.run(batch.Job(points, output, form, overlay, smooth, find, video), sources)
+    tally = batch.run(batch.Job(points, folder, form, overlay, smooth, find, video), sources)
     tally.skipped += len(problems)
     typer.echo(f"{tally}, in {output}" if sources else str(tally))
     if tally.skipped:

@@ -12,8 +12,9 @@ def register(
 ) -> None:
     """Give the model of a run a version in MLflow's registry, and the alias champion if it is better.
 
-    Better than the present champion: the 95 % interval of the difference of their NME on the same test faces, over
-    people, lies below zero. Load it with mlflow.pyfunc.load_model("models:/facial-keypoints@champion").
+    Better than the present champion: the 95 % interval of the difference of their NME on the same val faces, over
+    people, lies below zero (on the same test faces where a run has no val). Load it with
+    mlflow.pyfunc.load_model("models:/facial-keypoints@champion").
     """
     from pipeline import registry
     from pipeline.errors import DataError
@@ -31,13 +32,13 @@ def register(
         print(f"{named} is the first champion")
         return
     try:
-        difference = paired(find_results(reigning.run_id), results)
+        split, difference = paired(find_results(reigning.run_id), results)
     except ValueError:
         raise DataError(
             f"{named} and the champion, version {reigning.number}, are measured on different frames; the alias stays: "
             "register a run on the champion's frames"
         ) from None
-    interval = f"NME {difference}, against version {reigning.number}"
+    interval = f"NME on {split} {difference}, against version {reigning.number}"
     if difference.b_is_better:
         registry.crown(version)
         print(f"{named} is the new champion: {interval}")

@@ -76,16 +76,19 @@ def _report(name: str, finished: list[dict[str, object]], settings: list[str]) -
     """Write the table and its plot, print the table and how to apply the best."""
     import pandas as pd
 
-    from pipeline.style import save, style
+    from pipeline.output_folder import OutputFolder
+    from pipeline.style import png, style
     from pipeline.sweep import leaderboard
     from pipeline.sweep_figure import sweep_figure
 
     results = pd.DataFrame(finished)
     table = leaderboard(results, settings)
-    FOLDER.mkdir(exist_ok=True)
-    table.round(6).to_csv(FOLDER / f"{name}.csv", index=False)
     with style():
-        save(sweep_figure(table, results, settings), FOLDER / f"{name}.png")
+        picture = png(sweep_figure(table, results, settings))
+    target = OutputFolder(FOLDER).target(name, None)
+    for ending, content in ((".csv", table.round(6).to_csv(index=False).encode()), (".png", picture)):
+        with target.writing(ending) as partial:
+            partial.write_bytes(content)
     print(_shown(table, settings).to_string(index=False))
     print(f"{FOLDER / name}.csv, {FOLDER / name}.png")
     print(f"Take the best over: dvc exp apply {table['best'][0]}")

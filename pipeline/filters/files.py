@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from pipeline.filters.apply import PictureFilter
 from pipeline.filters.lasting import COVERED_S, lasting
 from pipeline.follow import FaceFollower
 from pipeline.inputs import Source
+from pipeline.output_folder import OutputFolder, Target
 from pipeline.outputs import write_picture
 from pipeline.sound import Container
 from pipeline.video import Frame, FrameReader, open_video
@@ -29,7 +29,7 @@ class Job:
     name: str
     """Of the filter, in the names of what is written."""
     apply: PictureFilter
-    output: Path
+    output: OutputFolder
     every: bool
     """All faces, or the largest of a picture or frame."""
     container: Container | None = None
@@ -57,12 +57,15 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     faces = _wanted(job, job.detector(picture))
     with naming(source):
         made = job.apply(picture, [_points(face) for face in faces])
-    base = job.output / f"{source.name}_{job.name}"
-    for number, part in enumerate(made, start=1):
-        write_picture(base.with_name(f"{base.name}_{number}") if job.name == "crop" else base, part)
+        for number, part in enumerate(made, start=1):
+            write_picture(_target(job, source), part, f"_{number}" if job.name == "crop" else "")
     if job.name in _HIDING and not faces:
         _warn_of_none(job, source)
     return len(faces)
+
+
+def _target(job: Job, source: Source) -> Target:
+    return job.output.target(f"{source.name}_{job.name}", source.path)
 
 
 def _warn_of_none(job: Job, source: Source) -> None:
@@ -87,9 +90,9 @@ def _video(job: Job, source: Source) -> int:
     followed = ((frame, faces_of(frame)) for frame in watched(reader, source))
     shown: Iterable[tuple[Frame, Collection[Face]]] = ((frame, faces.values()) for frame, faces in followed)
     if job.name in _HIDING:
-        shown = lasting(followed, COVERED_S, job.detector, job.output)
+        shown = lasting(followed, COVERED_S, job.detector, job.output.path)
     done = bare = 0
-    with frame_writer(job.output / f"{source.name}_{job.name}", video, job.container) as write, naming(source):
+    with frame_writer(_target(job, source), video, job.container) as write, naming(source):
         for frame, faces in shown:
             write(frame._replace(image=_filtered(job, frame.image, faces)))
             done, bare = done + 1, bare + (not faces)

@@ -3,15 +3,15 @@
 import base64
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
+from pathlib import PurePath
 
 
 @dataclass(frozen=True)
 class Section:
     title: str
     text: str
-    pictures: list[Path]
-    """PNGs."""
+    pictures: dict[str, bytes]
+    """PNGs by the names of their files."""
 
 
 _STYLE = """
@@ -54,10 +54,11 @@ def page(title: str, facts: dict[str, str], sections: list[Section]) -> str:
 
 
 def _section(number: int, part: Section) -> str:
-    figures = "".join(_figure(path) for path in part.pictures)
+    figures = "".join(_figure(*picture) for picture in part.pictures.items())
     return f'<section><h2 id="part{number}">{escape(part.title)}</h2><p>{escape(part.text)}</p>{figures}</section>'
 
 
-def _figure(path: Path) -> str:
-    content = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f'<figure><img alt="{escape(path.stem.replace("_", " "))}" src="data:image/png;base64,{content}"></figure>'
+def _figure(name: str, png: bytes) -> str:
+    content = base64.b64encode(png).decode("ascii")
+    shown = escape(PurePath(name).stem.replace("_", " "))
+    return f'<figure><img alt="{shown}" src="data:image/png;base64,{content}"></figure>'

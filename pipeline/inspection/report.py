@@ -10,18 +10,20 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from pipeline.files import whole
 from pipeline.inspection import drawing
 from pipeline.inspection.attention import attention
 from pipeline.inspection.layers import answers, choose, convolutions
 from pipeline.inspection.page import Section, page
 from pipeline.inspection.uncertainty import spread
+from pipeline.output_folder import OutputFolder
 from pipeline.predict import to_unit
-from pipeline.style import save, style
+from pipeline.style import png, style
 
 VIEWS = 48
 DPI = 150
 PAGE = "index.html"
+_SOURCE = "inspect"
+"""A report takes the place of an earlier one, whatever the picture."""
 
 
 @dataclass(frozen=True)
@@ -37,26 +39,34 @@ class Subject:
 def write_report(
     network: nn.Module,
     subject: Subject,
-    folder: Path,
+    folder: OutputFolder,
     *,
     layers: list[str],
     groups: dict[str, list[int]],
     facts: dict[str, str],
 ) -> Path:
-    """Fill `folder` with a PNG for each figure and a page of them all; answers the page. Raises ModelError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    sections = []
+    """Fill `folder` with a PNG for each figure and a page of them all; answers the page.
+
+    Raises ModelError, and DataError where a file of the folder is in the way; then nothing is written.
+    """
     with style():
-        for title, text, figures in _parts(network, subject, layers, groups):
-            paths = []
-            for name, figure in figures:
-                paths.append(folder / f"{re.sub(r'[^a-z0-9]+', '_', name.lower())}.png")
-                save(figure, paths[-1], DPI)
-            if paths:
-                sections.append(Section(title, text, paths))
-    with whole(folder / PAGE) as partial:
-        partial.write_text(page(f"Inside the network: {subject.picture}", facts, sections), encoding="utf-8")
-    return folder / PAGE
+        sections = [
+            Section(title, text, {_file_name(name): png(figure, DPI) for name, figure in figures})
+            for title, text, figures in _parts(network, subject, layers, groups)
+        ]
+    sections = [section for section in sections if section.pictures]
+    html = page(f"Inside the network: {subject.picture}", facts, sections)
+    files = {name: content for section in sections for name, content in section.pictures.items()}
+    files[PAGE] = html.encode()
+    folder.refuse_foreign(files, _SOURCE)
+    for name, content in files.items():
+        with folder.writing(name, _SOURCE) as partial:
+            partial.write_bytes(content)
+    return folder.path / PAGE
+
+
+def _file_name(figure: str) -> str:
+    return f"{re.sub(r'[^a-z0-9]+', '_', figure.lower())}.png"
 
 
 Named = Iterator[tuple[str, Figure]]

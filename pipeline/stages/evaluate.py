@@ -1,9 +1,13 @@
-"""Measure the keypoint error on the labelled test frames, in source pixels, and predict all test frames."""
+"""Measure the keypoint error on the labelled frames of val and test, in source pixels, and predict all of both.
+
+What is chosen is chosen by val; the test is what one looks at when all is chosen.
+"""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from pipeline import config, metrics, paths
 from pipeline.checkpoint import load_model, read_description
@@ -21,6 +25,7 @@ from pipeline.errors import DataError
 from pipeline.geometry import transform_points
 from pipeline.models import count_parameters
 from pipeline.predict import predict_crops
+from pipeline.scheme import POINTS
 
 THRESHOLDS = np.round(np.arange(0, 0.2001, 0.0005), 4)
 """NME at which the CED is tabulated."""
@@ -28,48 +33,77 @@ THRESHOLDS = np.round(np.arange(0, 0.2001, 0.0005), 4)
 
 def run(*, evaluate: config.Evaluate) -> None:
     network = load_model(paths.MODEL)
-    test = load_arrays(paths.PROCESSED / "test")
-    predicted = to_source(test, predict_crops(network, test.images))
-    faces = LabelledFaces(test, predicted)
-    mean_shape = to_source(test, np.broadcast_to(_mean_training_shape(), predicted.shape))[faces.rows]
-    baseline = metrics.nme(mean_shape, faces.truth)
+    val, test = (_measured(network, split) for split in ("val", "test"))
+    if not len(test.truth):
+        raise DataError(f"{paths.RAW / LABELS['test']} labels no frame; at least one is needed to measure an error")
+    baseline = metrics.nme(test.of_shape(_mean_training_shape()), test.truth)
     report = {
         "dataset": read_json(paths.DATASET)["dataset"],
         "model": {"name": read_description(paths.MODEL)["model"]["name"], "parameters": count_parameters(network)},
-        "test": faces.measure(np.ones(len(faces.rows), bool), evaluate),
-        "test_known_people": faces.measure(faces.known, evaluate),
-        "test_unseen_people": faces.measure(~faces.known, evaluate),
-        "regions": metrics.region_nme(faces.predicted, faces.truth),
+        "val": val.measure(evaluate),
+        "test": test.measure(evaluate),
+        "test_known_people": test.measure(evaluate, test.known),
+        "test_unseen_people": test.measure(evaluate, ~test.known),
+        "regions": metrics.region_nme(test.predicted, test.truth),
         "baseline_mean_shape": {"nme": float(baseline.mean())},
     }
-    write_keypoints_csv(paths.PREDICTIONS, test.samples["file"].tolist(), predicted)
     write_json(paths.METRICS, _rounded(report))
-    _write_ced(faces.nme, baseline)
-    _write_per_frame(faces)
-    model, mean = 100 * faces.nme.mean(), 100 * baseline.mean()
-    print(f"{report['dataset']}: test NME {model:.2f} % on {len(faces.rows)} faces, mean shape {mean:.2f} %")
+    _write_ced(test.nme, baseline)
+    write_table(paths.PER_FRAME, pd.concat([val.table("val"), test.table("test")]))
+    for name, faces in (
+        ("val, to choose by", val.nme),
+        ("test, to look at in the end", test.nme),
+        ("mean face", baseline),
+    ):
+        if len(faces):
+            print(f"{name}: NME {100 * faces.mean():.2f} % on {len(faces):,} faces of {report['dataset']}")
+
+
+def _measured(network: nn.Module, split: str) -> "LabelledFaces":
+    """Predict all frames of a split, write that down, and measure those with labels."""
+    arrays = load_arrays(paths.PROCESSED / split)
+    predicted = to_source(arrays, predict_crops(network, arrays.images))
+    write_keypoints_csv(paths.PREDICTIONS[split], arrays.samples["file"].tolist(), predicted)
+    return LabelledFaces(arrays, predicted)
 
 
 class LabelledFaces:
-    """The labelled test frames, their truth read from the untouched label table, and their errors."""
+    """The labelled frames of a split, their truth read from the untouched label table, and their errors."""
 
-    def __init__(self, test: Arrays, predicted: np.ndarray) -> None:
-        self.rows = np.flatnonzero(test.samples["labelled"])
-        if not len(self.rows):
-            raise DataError(f"{paths.RAW / LABELS['test']} labels no frame; at least one is needed to measure an error")
-        self.samples = test.samples.iloc[self.rows]
-        table = dict(zip(*read_keypoints_csv(paths.RAW / LABELS["test"]), strict=True))
-        self.truth = np.stack([table[file] for file in self.samples["file"]])
-        self.predicted = predicted[self.rows]
-        self.known = self.samples["known"].to_numpy(bool)
+    def __init__(self, arrays: Arrays, predicted: np.ndarray) -> None:
+        """`predicted`: (N, 68, 2) source pixels of all frames of the split."""
+        rows = np.flatnonzero(arrays.samples["labelled"])
+        self.samples = arrays.samples.iloc[rows]
+        self._arrays = Arrays(arrays.images, arrays.keypoints_crop[rows], arrays.crop_from_source[rows], self.samples)
+        self.truth = _truth(self.samples)
+        self.predicted = predicted[rows]
+        self.known = self.samples["known"].fillna(False).to_numpy(bool)
         self.nme = metrics.nme(self.predicted, self.truth)
-        crop_from_source = test.crop_from_source[self.rows].astype(np.float64)
-        residuals = transform_points(crop_from_source, self.predicted) - test.keypoints_crop[self.rows]
+        crop_from_source = self._arrays.crop_from_source.astype(np.float64)
+        residuals = transform_points(crop_from_source, self.predicted) - self._arrays.keypoints_crop
         # The unit of the course losses: (p - 100) / 50 of pixels in a frame of 224.
-        self.course_residuals = residuals * (224 / test.images.shape[-1]) / 50
+        self.course_residuals = residuals * (224 / arrays.images.shape[-1]) / 50
 
-    def measure(self, chosen: np.ndarray, evaluate: config.Evaluate) -> dict[str, Any]:
-        """Metrics of the (N,) chosen faces; null where there is none."""
+    def of_shape(self, shape_crop: np.ndarray) -> np.ndarray:
+        """(N, 68, 2) source pixels where every frame is given the same (68, 2) points in crop pixels."""
+        return to_source(self._arrays, np.broadcast_to(shape_crop, self.truth.shape))
+
+    def table(self, split: str) -> pd.DataFrame:
+        """A row for each face."""
+        worst = metrics.point_distances(self.predicted, self.truth).argmax(1)
+        return pd.DataFrame(
+            {
+                "sample_id": self.samples["sample_id"].array,
+                "split": split,
+                "nme": self.nme.round(6),
+                "known": self.known,
+                "worst_point": worst,
+            }
+        )
+
+    def measure(self, evaluate: config.Evaluate, chosen: np.ndarray | None = None) -> dict[str, Any]:
+        """Metrics of the faces, or of the (N,) chosen ones; null where there is none."""
+        chosen = np.ones(len(self.nme), bool) if chosen is None else chosen
         names = ("nme", "nme_median", "nme_ci95", "auc_08", "failure_rate_08", "nme_box", "smooth_l1", "mse")
         if not chosen.any():
             return {"faces": 0, **dict.fromkeys(names)}
@@ -96,6 +130,13 @@ def to_source(arrays: Arrays, keypoints_crop: np.ndarray) -> np.ndarray:
     return transform_points(np.linalg.inv(arrays.crop_from_source.astype(np.float64)), keypoints_crop)
 
 
+def _truth(samples: pd.DataFrame) -> np.ndarray:
+    """(N, 68, 2) labels of frames in source pixels."""
+    tables = {folder: dict(zip(*read_keypoints_csv(paths.RAW / LABELS[folder]), strict=True)) for folder in LABELS}
+    rows = [tables[folder][file] for folder, file in zip(samples["folder"], samples["file"], strict=True)]
+    return np.stack(rows) if rows else np.zeros((0, POINTS, 2), np.float32)
+
+
 def _mean_training_shape() -> np.ndarray:
     """(68, 2) crop pixels."""
     path = paths.PROCESSED / "train" / "keypoints.npy"
@@ -117,16 +158,3 @@ def _rounded(value: Any) -> Any:
 def _write_ced(errors: np.ndarray, baseline: np.ndarray) -> None:
     shares = {"model": metrics.ced(errors, THRESHOLDS), "mean_shape": metrics.ced(baseline, THRESHOLDS)}
     write_table(paths.CED, pd.DataFrame({"nme": THRESHOLDS, **shares}).round(6))
-
-
-def _write_per_frame(faces: LabelledFaces) -> None:
-    worst = metrics.point_distances(faces.predicted, faces.truth).argmax(1)
-    table = pd.DataFrame(
-        {
-            "sample_id": faces.samples["sample_id"].array,
-            "nme": faces.nme.round(6),
-            "known": faces.known,
-            "worst_point": worst,
-        }
-    )
-    write_table(paths.PER_FRAME, table)

@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline import config, metrics, paths
 from pipeline.data import LABELS, read_gray, read_keypoints_csv, read_samples, write_table
 from pipeline.errors import DataError
-from pipeline.files import whole
+from pipeline.files import whole_folder
 from pipeline.geometry import fit_square, transform_points
 from pipeline.progress import progress
 from pipeline.scheme import POINTS
@@ -31,8 +31,7 @@ def run(*, preprocess: config.Preprocess) -> None:
     ends = np.cumsum([len(part) for part in parts])
     for split, part, end in zip(SPLITS, parts, ends, strict=True):
         rows = slice(end - len(part), end)  # a view: a mask would copy the images
-        with whole(paths.PROCESSED / split) as folder:
-            folder.mkdir()
+        with whole_folder(paths.PROCESSED / split) as folder:
             np.save(folder / "images.npy", images[rows])
             np.save(folder / "keypoints.npy", keypoints_crop[rows])
             np.save(folder / "crop_from_source.npy", crop_from_source[rows])

@@ -17,7 +17,7 @@ from pipeline.files import whole
 from pipeline.geometry import transform_points
 from pipeline.model_card import model_card
 from pipeline.progress import progress
-from pipeline.style import save, style
+from pipeline.style import CHART_DPI, DPI, save, style
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def run(
         drawn = progress(_figures(measured, render), label="render", total=len(paths.FIGURES), unit="figures")
         for path, figure in zip(paths.FIGURES, drawn, strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
-            save(figure, path)
+            save(figure, path, CHART_DPI if path in paths.CHARTS else DPI)
     first = {"pretrain": pretrain} if pretrain.epochs else {}
     settings = config.flatten_all({"preprocess": preprocess, **first, "train": train})
     sizes = breakdowns.by_size(measured.nme, measured.interocular_px)
@@ -114,8 +114,8 @@ def _labelled(arrays: Arrays) -> Arrays:
 
 def _predictions_of(files: list[str]) -> np.ndarray:
     """(N, 68, 2) predictions in source pixels of the test frames with these file names, in their order."""
-    names, predicted = read_keypoints_csv(paths.PREDICTIONS)
+    names, predicted = read_keypoints_csv(paths.TEST_PREDICTIONS)
     row_of = {name: row for row, name in enumerate(names)}
     if lacking := [file for file in files if file not in row_of]:
-        raise DataError(f"{paths.PREDICTIONS} lacks {lacking[0]}; make it again with: dvc repro -f evaluate")
+        raise DataError(f"{paths.TEST_PREDICTIONS} lacks {lacking[0]}; make it again with: dvc repro -f evaluate")
     return predicted[[row_of[file] for file in files]]

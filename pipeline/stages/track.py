@@ -39,7 +39,8 @@ def run(
     )
     record = read_record(config.flatten(params))
     news = keep(record)
-    write_json(paths.TRACKED, {"run_sha256": record.digest()})
+    # The same for every run, so that who goes back to another one finds nothing changed.
+    write_json(paths.TRACKED, {"recorded": True})
     print(f"track: {'recorded' if news else 'already recorded'} in MLflow at {store_uri()}; see it with: make ui")
 
 
@@ -47,7 +48,7 @@ def read_record(params: Mapping[str, Value]) -> RunRecord:
     """Gather what the earlier stages wrote. Raises DataError for a missing or damaged file."""
     measured = read_json(paths.METRICS)
     try:
-        name = f"{os.environ.get('DVC_EXP_NAME') or measured['model']['name']} {_percent(measured['test']['nme'])}"
+        name = f"{os.environ.get('DVC_EXP_NAME') or measured['model']['name']} {_headline(measured)}"
         description = describe(measured)
     except (KeyError, TypeError) as error:
         raise DataError(f"{paths.METRICS} lacks {error}; measure again with: dvc repro -f evaluate") from None
@@ -82,13 +83,21 @@ def read_history(path: Path) -> dict[int, dict[str, float | None]]:
         raise DataError(f"{path} is no history ({error}); make it again with: dvc repro -f train") from None
 
 
+def _headline(measured: Mapping[str, Any]) -> str:
+    """The error by which runs are chosen; the test's where nobody was held out."""
+    split = "val" if measured["val"]["faces"] else "test"
+    return f"{split} {_percent(measured[split]['nme'])}"
+
+
 def describe(measured: Mapping[str, Any]) -> str:
     """A few lines of Markdown for whoever opens the run."""
-    test, unseen = measured["test"], measured["test_unseen_people"]
+    val, test, unseen = (measured[name] for name in ("val", "test", "test_unseen_people"))
+    held_out = f"**{_percent(val['nme'])}** on the {val['faces']} faces of val, by which one chooses"
     never = f"{_percent(unseen['nme'])} on the {unseen['faces']} of" if unseen["faces"] else "none of which shows"
     return (
         f"**{measured['model']['name']}** on **{measured['dataset']}**: keypoint error (NME) "
-        f"**{_percent(test['nme'])}** on the {test['faces']} labelled test faces, {never} people "
+        f"{held_out if val['faces'] else 'unknown on val, as nobody was held out'}.\n\n"
+        f"When all is chosen: {_percent(test['nme'])} on the {test['faces']} labelled test faces, {never} people "
         f"the network never saw. The mean face, which looks at no picture, has "
         f"{_percent(measured['baseline_mean_shape']['nme'])}.\n\n"
         "NME: mean distance of the 68 points over the distance of the outer eye corners; a fraction in the metrics. "

@@ -1,0 +1,252 @@
+"""What a command may write over: what it made of the same source before, and nothing else."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import DataError
+from pipeline.output_folder import LEDGER, OutputFolder
+from tests.written import written
+
+
+def make(folder: Path, name: str, content: str, source: str = "photos/me.jpg") -> None:
+    with OutputFolder(folder).writing(name, source) as partial:
+        partial.write_text(content)
+
+
+def names(folder: Path, *sources: str, ending: str = "") -> list[str]:
+    wanted = [(Path(source).stem, folder.parent / source) for source in sources]
+    return OutputFolder(folder).names(wanted, ending)
+
+
+def write_all(folder: Path, source: str, name: str, *endings: str) -> None:
+    """What a command does for one source."""
+    target = OutputFolder(folder).target(name, folder.parent / source)
+    for ending in endings:
+        with target.writing(ending) as partial:
+            partial.write_text(f"{source}{ending}")
+
+
+def test_what_an_earlier_run_made_of_the_same_source_is_written_over(tmp_path):
+    make(tmp_path, "me.json", "old")
+    make(tmp_path, "me.json", "new")
+    assert (tmp_path / "me.json").read_text() == "new"
+    assert written(tmp_path) == ["me.json"]
+
+
+@pytest.mark.parametrize("how", ["never ours", "of another source", "changed since", "a link to ours", "a broken link"])
+def test_what_is_not_ours_is_left_and_named(tmp_path, how):
+    place = tmp_path / "me.json"
+    if how == "never ours":
+        place.write_text("mine")
+    elif how == "of another source":
+        make(tmp_path, "me.json", "mine", "elsewhere/me.jpg")
+    elif how == "changed since":
+        make(tmp_path, "me.json", "ours")
+        place.write_text("mine")
+    elif how == "a link to ours":
+        make(tmp_path, "me.json", "mine")
+        place.rename(tmp_path / "kept.json")
+        place.symlink_to("kept.json")
+    else:
+        place.symlink_to("nowhere")
+    before = place.read_text() if place.exists() else None
+    with pytest.raises(DataError, match=r"me\.json is here already"):
+        make(tmp_path, "me.json", "new")
+    assert (place.read_text() if place.exists() else None) == before
+    assert place.is_symlink() == ("link" in how)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_nothing_but_a_plain_file_is_written_over(tmp_path, kind):
+    os.mkfifo(tmp_path / "me.json") if kind == "pipe" else (tmp_path / "me.json").mkdir()
+    with pytest.raises(DataError, match="is here already"):
+        make(tmp_path, "me.json", "new")
+    assert not (tmp_path / "me.json").is_file()
+
+
+def test_a_device_is_not_written_over():
+    with pytest.raises(DataError, match="/dev/null is here already"), OutputFolder(Path("/dev")).writing("null", "x"):
+        pass
+
+
+@pytest.mark.parametrize("link", [None, os.symlink, os.link])
+def test_an_input_is_not_written_over_by_whatever_name_it_is_given(tmp_path, link):
+    make(tmp_path, "me.json", "a result that is an input now")
+    given = tmp_path / "me.json"
+    if link:
+        given = tmp_path / "other.json"
+        link(tmp_path / "me.json", given)
+    folder = OutputFolder(tmp_path, [given])
+    with pytest.raises(DataError, match="is here already"), folder.writing("me.json", "photos/me.jpg"):
+        pass
+    assert (tmp_path / "me.json").read_text() == "a result that is an input now"
+
+
+def test_what_appears_meanwhile_is_not_written_over(tmp_path):
+    def write_beside_the_user() -> None:
+        with OutputFolder(tmp_path).writing("me.json", "s") as partial:
+            partial.write_text("ours")
+            (tmp_path / "me.json").write_text("mine")
+
+    with pytest.raises(DataError, match="is here already"):
+        write_beside_the_user()
+    assert (tmp_path / "me.json").read_text() == "mine"
+    assert written(tmp_path) == ["me.json"]
+
+
+def test_a_file_as_output_folder_is_named(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(DataError, match="out is no folder to write to"):
+        OutputFolder(tmp_path / "out")
+
+
+@pytest.mark.parametrize("content", ["", "no json\n", '{"a": 1}\n', "[" * 10_000, '["me.json"]\n', "\0\xff"])
+def test_a_damaged_ledger_makes_nothing_ours(tmp_path, content):
+    (tmp_path / LEDGER).write_text(content)
+    (tmp_path / "me.json").write_text("mine")
+    with pytest.raises(DataError, match="is here already"):
+        make(tmp_path, "me.json", "new")
+    make(tmp_path, "other.json", "new")
+    make(tmp_path, "other.json", "newer")
+
+
+def test_two_programs_know_each_others_files(tmp_path):
+    first, second = OutputFolder(tmp_path), OutputFolder(tmp_path)
+    for folder in (first, second, first):
+        with folder.writing("me.json", "photos/me.jpg") as partial:
+            partial.write_text(str(id(folder)))
+    with pytest.raises(DataError, match="is here already"), second.writing("me.json", "photos/more/me.jpg"):
+        pass
+
+
+def test_a_moved_folder_knows_its_files_if_its_sources_moved_along(tmp_path):
+    write_all(tmp_path / "a" / "out", "me.jpg", "me", ".json")
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert names(tmp_path / "b" / "out", "me.jpg") == ["me"]
+
+
+def test_names_go_round_what_is_not_ours(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "me-2.jpg").write_text("mine")
+    assert names(out, "a/me.jpg", "b/me.jpg", "c/ME.png") == ["me", "me-3", "ME-4"]
+    (out / "Me.pts").write_text("mine")
+    assert names(out, "a/me.jpg", "b/me.jpg") == ["me-3", "me-4"]
+    (out / "film").mkdir()
+    assert names(out, "film.mp4", "film.v2.mp4") == ["film-2", "film.v2"]
+
+
+def test_a_source_keeps_its_name_in_whatever_order_it_comes(tmp_path):
+    out = tmp_path / "out"
+    sources = ["a/me.jpg", "b/me.jpg", "c/me.jpg"]
+    for source, name in zip(sources, names(out, *sources), strict=True):
+        write_all(out, source, name, ".json", ".jpg")
+    assert names(out, *sources) == ["me", "me-2", "me-3"]
+    assert names(out, *reversed(sources)) == ["me-3", "me-2", "me"]
+    assert names(out, "c/me.jpg", "new/me.jpg") == ["me-3", "me-4"]
+
+
+def test_faces_of_one_source_are_no_files_of_another(tmp_path):
+    out = tmp_path / "out"
+    write_all(out, "a.jpg", "a", ".face1.pts", ".face2.pts")
+    assert names(out, "a.jpg", "b/a.png", "a.face1.png") == ["a", "a-2", "a.face1-2"]
+    write_all(out, "c.jpg", "c_crop", "_1.jpg", "_2.jpg")
+    assert names(out, "c.jpg", ending="_crop") == ["c"]
+    assert names(out, "d/c.jpg", ending="_crop") == ["c-2"]
+
+
+def test_names_take_time_in_proportion_to_the_files(tmp_path):
+    """Counted in looks at names, as seconds depend on the machine."""
+    looks = []
+
+    class Counting(OutputFolder):
+        def is_own(self, name, source):
+            looks.append(name)
+            return super().is_own(name, source)
+
+    def count(files: int) -> int:
+        out = tmp_path / str(files)
+        sources = [f"{number}/me.jpg" for number in range(files)]
+        for source, name in zip(sources, names(out, *sources), strict=True):
+            write_all(out, source, name, ".json")
+        looks.clear()
+        wanted = [("me", tmp_path / source) for source in [*sources, *(f"new/{source}" for source in sources)]]
+        assert Counting(out).names(wanted)[:2] == ["me", "me-2"]
+        return len(looks)
+
+    assert count(80) <= 2.2 * count(40)
+
+
+RACE = """
+import sys
+from pathlib import Path
+from pipeline.output_folder import OutputFolder
+folder = OutputFolder(Path(sys.argv[1]))
+for number in range(300):
+    with folder.writing(f"{number % 30}.json", "photos") as partial:
+        partial.write_text(sys.argv[2] * 5000)
+"""
+
+
+def test_programs_that_write_the_same_names_at_once_lose_nothing(tmp_path):
+    racing = [
+        subprocess.Popen([sys.executable, "-c", RACE, tmp_path, letter], stderr=subprocess.PIPE) for letter in "abc"
+    ]
+    assert [process.communicate()[1] for process in racing] == [b"", b"", b""]
+    assert written(tmp_path) == sorted(f"{number}.json" for number in range(30))
+    assert {(path.read_text()[0], path.stat().st_size) for path in tmp_path.glob("*.json")} <= {
+        (c, 5000) for c in "abc"
+    }
+
+
+WAIT = """
+import sys, time
+from pathlib import Path
+from pipeline.cli import app, errors_as_one_line, main
+from pipeline.output_folder import OutputFolder
+
+@app.command()
+def wait(folder: Path):
+    with errors_as_one_line(), OutputFolder(folder).writing("film.mp4", "s") as partial:
+        partial.write_text("half a film")
+        time.sleep(60)
+
+main()
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [("TERM", 143), ("HUP", 143), ("INT", 130)])
+def test_a_command_that_is_ended_leaves_nothing_half_written(tmp_path, number, status):
+    process = start_waiting(tmp_path)
+    process.send_signal(signal.Signals[f"SIG{number}"])
+    errors = process.communicate(timeout=30)[1]
+    assert (process.returncode, errors.count("\n")) == (status, 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_command_left_is_removed_by_the_next_and_what_another_writes_is_not(tmp_path):
+    killed, alive = start_waiting(tmp_path), start_waiting(tmp_path, files=2)
+    killed.kill()
+    killed.communicate()
+    (tmp_path / ".mine.partial").write_text("the user's")
+    make(tmp_path, "me.json", "new")
+    left = sorted(path.name for path in tmp_path.glob(".*.partial"))
+    alive.kill()
+    alive.communicate()
+    assert len(left) == 2
+    assert ".mine.partial" in left
+
+
+def start_waiting(folder: Path, files: int = 1) -> subprocess.Popen:
+    """A command that is half-way through its output; `files`: half-written ones then in the folder."""
+    process = subprocess.Popen([sys.executable, "-c", WAIT, "wait", folder], stderr=subprocess.PIPE, text=True)
+    while len([path for path in folder.glob(".*.partial") if path.stat().st_size]) < files:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    return process
