@@ -12,10 +12,11 @@ from av.buffer import Buffer
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from pipeline.frame_geometry import Matrix, natural_size, upright
+from pipeline.hdr import usual_range
 from pipeline.video_file import missing_bytes, opened, packets, picture_stream, sound_stream, starts_at
 from pipeline.video_times import Decoded
 
@@ -104,7 +105,6 @@ class _Converter:
         """(H, W, 3) uint8 with square pixels; transparent frames stand on white, as transparent pictures do."""
         clear = any(component.is_alpha for component in frame.format.components)
         width, height = natural_size(frame.width, frame.height, self._aspect)
-        deep = frame.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)  # HDR
         hd = frame.colorspace == _UNSAID and frame.height >= _HD_HEIGHT
         shown = self._reformatter.reformat(
             frame,
@@ -112,11 +112,10 @@ class _Converter:
             height,
             "rgba" if clear else "rgb24",
             src_colorspace=Colorspace.ITU709 if hd else None,
-            dst_color_trc=ColorTrc.BT709 if deep else None,
-            dst_color_primaries=ColorPrimaries.BT709 if deep else None,
             threads=1,
         ).to_ndarray()
-        return _on_white(shown) if clear else np.asarray(shown, np.uint8)
+        rgb = _on_white(shown) if clear else np.asarray(shown, np.uint8)
+        return usual_range(rgb, frame.color_trc)
 
 
 def _on_white(rgba: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, cast
 import av
 import cv2
 import numpy as np
+from av.codec.context import Flags
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
@@ -174,5 +175,6 @@ def _set_up(context: VideoCodecContext, video: Video) -> None:
     context.width, context.height = video.width + video.width % 2, video.height + video.height % 2
     context.pix_fmt = "yuv420p"
     context.thread_type = "AUTO"
+    context.flags |= Flags.frame_duration  # or the last frame lasts as long as most do
     context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
     context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.codec.context import Flags
 
 from tests.discs import draw_discs
 
@@ -55,6 +56,7 @@ def write_film(
         output.metadata.update(metadata or {})
         stream = output.add_stream(codec, rate=rate, time_base=unit, options=coder or {})
         stream.height, stream.width = images[0].shape[:2]
+        stream.codec_context.flags |= Flags.frame_duration
         stream.pix_fmt, stream.codec_context.bit_rate = pixels, 4_000_000
         if aspect:
             stream.codec_context.sample_aspect_ratio = aspect
