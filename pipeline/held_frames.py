@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,20 @@ _FILE_BYTES = 2**33
 """Half a second of 4K at 240 frames a second takes 3 GB."""
 
 
-class HeldFrames:
-    """Frames of one size by a number that each is given."""
+class HeldFrames(AbstractContextManager["HeldFrames"]):
+    """Frames of one size by a number that each is given; gone when the context ends."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """`folder`: on whose disk there is room; None is the system's folder for such files."""
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed and gone with this object)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed at the end of the context)
         self._shape: tuple[int, ...] = ()
         self._in_memory: dict[int, np.ndarray] = {}
         self._places: dict[int, int] = {}
         self._free: list[int] = []
         self._count = 0
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def keep(self, image: np.ndarray) -> int:
         """Raises DataError where there is no room for another frame, OSError where the disk is full."""

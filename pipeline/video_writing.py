@@ -44,11 +44,12 @@ def frame_writer(target: Target, video: Video, container: Container | None = Non
     kind = container or "mp4"
     path = target.folder.path / f"{target.name}.{kind}"
     with target.writing(f".{kind}") as partial:
-        with partial.open("w+b") as file, ThreadPoolExecutor(1) as encoder:
+        with partial.open("w+b") as file:
             sink = Sink(file, partial)
             faults: list[str] = []
             try:
-                with encoding(sink, video, kind, faults) as begun:
+                # In this order: the encoder's thread must have come to rest before its file is closed.
+                with encoding(sink, video, kind, faults) as begun, ThreadPoolExecutor(1) as encoder:
                     write = FrameWriter(begun, encoder, faults)
                     yield write
                     write.wait()

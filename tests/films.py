@@ -8,6 +8,9 @@ import av
 import numpy as np
 from av.codec.context import Flags
 
+from pipeline.output_folder import OutputFolder
+from pipeline.video import FrameReader, Video, open_video
+from pipeline.video_writing import frame_writer
 from tests.discs import draw_discs
 
 FPS = 24
@@ -118,3 +121,16 @@ def heard(path: Path) -> tuple[np.ndarray, float, str]:
             parts += [part.to_ndarray()[0] for part in resampler.resample(frame)]
         parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
         return np.concatenate(parts), start, stream.codec_context.codec.canonical_name
+
+
+def copy(path: Path, video: Video, container: str) -> Path:
+    """The video written anew, nothing added."""
+    target = OutputFolder(path.parent / "copy").target(path.name, path)
+    with frame_writer(target, video, container) as write:
+        for frame in FrameReader(video):
+            write(frame)
+    return path.parent / "copy" / f"{path.name}.{container}"
+
+
+def times(path: Path) -> list[float]:
+    return [frame.time_s for frame in FrameReader(open_video(path))]

@@ -17,10 +17,21 @@ from pipeline.batch import Job, run
 from pipeline.errors import DataError
 from pipeline.inputs import Source
 from pipeline.output_folder import OutputFolder
-from pipeline.video import FrameReader, Video, open_video
-from pipeline.video_writing import frame_writer
+from pipeline.video import FrameReader, open_video
 from tests.discs import disc_detector, disc_face
-from tests.films import FPS, break_off, disc_at, discs_moving, evenly, forget_times, heard, tone, write_film
+from tests.films import (
+    FPS,
+    break_off,
+    copy,
+    disc_at,
+    discs_moving,
+    evenly,
+    forget_times,
+    heard,
+    times,
+    tone,
+    write_film,
+)
 from tests.written import written
 
 PAGE = """<video src="out/film.{0}" muted preload="auto"></video><p></p><script>
@@ -37,19 +48,6 @@ def predict_video(folder, form: str = "json", overlay: bool = True, container: s
     job = Job(disc_detector(), OutputFolder(folder / "out"), form, overlay, smooth=True, container=container)
     (folder / "out").mkdir(exist_ok=True)
     return run(job, [Source(folder / name, "film")])
-
-
-def copy(path: Path, video: Video, container: str) -> Path:
-    """The video written anew, nothing added."""
-    target = OutputFolder(path.parent / "copy").target(path.name, path)
-    with frame_writer(target, video, container) as write:
-        for frame in FrameReader(video):
-            write(frame)
-    return path.parent / "copy" / f"{path.name}.{container}"
-
-
-def times(path: Path) -> list[float]:
-    return [frame.time_s for frame in FrameReader(open_video(path))]
 
 
 def packets(path: Path) -> list[tuple[float, float]]:

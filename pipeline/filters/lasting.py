@@ -44,21 +44,22 @@ def lasting(
     After: where it was. Before: where `look` sees it, going back frame by frame, or saw it last. Frames wait so long;
     those too many for the memory on the disk of `folder`.
     """
-    images, waiting = HeldFrames(folder), deque[_Waiting]()
+    waiting = deque[_Waiting]()
     known: dict[int, _Seen] = {}
-    for number, (frame, faces) in enumerate(followed):
-        oldest_s = frame.time_s - reach_s - _ROUNDING_S
-        while len(waiting) > 1 and waiting[0].frame.time_s < oldest_s:
+    with HeldFrames(folder) as images:
+        for number, (frame, faces) in enumerate(followed):
+            oldest_s = frame.time_s - reach_s - _ROUNDING_S
+            while len(waiting) > 1 and waiting[0].frame.time_s < oldest_s:
+                yield _released(waiting, images)
+            for name, face in faces.items():
+                unseen = number - 1 - known[name].number if name in known else len(waiting)
+                _cover_before(face, islice(reversed(waiting), unseen), images, look)
+            known |= {name: _Seen(face, number, frame.time_s) for name, face in faces.items()}
+            known = {name: seen for name, seen in known.items() if seen.number >= number - 1 or seen.time_s >= oldest_s}
+            blank = frame._replace(image=np.empty(0, np.uint8))
+            waiting.append(_Waiting(images.keep(frame.image), blank, [seen.face for seen in known.values()]))
+        while waiting:
             yield _released(waiting, images)
-        for name, face in faces.items():
-            unseen = number - 1 - known[name].number if name in known else len(waiting)
-            _cover_before(face, islice(reversed(waiting), unseen), images, look)
-        known |= {name: _Seen(face, number, frame.time_s) for name, face in faces.items()}
-        known = {name: seen for name, seen in known.items() if seen.number >= number - 1 or seen.time_s >= oldest_s}
-        blank = frame._replace(image=np.empty(0, np.uint8))
-        waiting.append(_Waiting(images.keep(frame.image), blank, [seen.face for seen in known.values()]))
-    while waiting:
-        yield _released(waiting, images)
 
 
 def _released(waiting: deque[_Waiting], images: HeldFrames) -> tuple[Frame, list[Face]]:
