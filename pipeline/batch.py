@@ -1,7 +1,6 @@
 """Look at many pictures and videos; what is broken is told and skipped."""
 
 import errno
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -10,7 +9,6 @@ from functools import partial
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from pipeline.detector import Face, KeypointDetector
 from pipeline.draw import draw_faces
@@ -22,7 +20,7 @@ from pipeline.outputs import About, Format, face_writer, write_picture
 from pipeline.progress import progress
 from pipeline.reading import read_picture
 from pipeline.sound import Container
-from pipeline.text import printable
+from pipeline.terminal import tell
 from pipeline.video import Frame, FrameReader, open_video
 from pipeline.video_writing import FrameWriter, frame_writer
 
@@ -110,17 +108,13 @@ def _fault(source: Source, error: Exception) -> DataError:
 
 
 def skipped(error: DataError) -> None:
-    """Tell in one line why something is left out; a progress bar stays whole."""
-    _tell(f"skipped: {error}")
+    """Tell in one line why something is left out."""
+    tell(f"skipped: {error}")
 
 
 def warn(text: str) -> None:
     """Tell in one line what is doubtful in what is done."""
-    _tell(f"warning: {text}")
-
-
-def _tell(text: str) -> None:
-    tqdm.write(printable(" ".join(text.split())), file=sys.stderr)
+    tell(f"warning: {text}")
 
 
 def _read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, np.ndarray | DataError | None]]:

@@ -61,8 +61,13 @@ class Film:
                 # What comes before the first whole frame began in a part that was cut off.
                 damaged += (seen or packet.is_keyframe) and not sound
                 for frame in frames:
+                    try:
+                        decoded = picture(frame)
+                    except (av.FFmpegError, ValueError):  # of some kinds FFmpeg cannot make RGB
+                        damaged += 1
+                        continue
                     seen = True
-                    yield picture(frame)
+                    yield decoded
         if damaged:
             self.faults.append(f"{damaged} of its parts cannot be decoded")
         if missing := missing_bytes(self._path):

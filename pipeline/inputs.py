@@ -1,8 +1,10 @@
 """From the paths on a command line to pictures and videos, each with a name of its own for what is written."""
 
 import glob
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import numpy as np
 from pipeline.errors import DataError
 from pipeline.output_folder import OutputFolder
 from pipeline.reading import SUFFIXES
+from pipeline.text import shortened
 
 STDIN = "-"
+_FARTHEST_PX = 1e9
 VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv", ".3gp"))
 
 
@@ -81,14 +85,15 @@ def parse_boxes(texts: Sequence[str], whole: bool) -> np.ndarray:
     """(K, 4) x, y, width, height of texts such as "10,20,80,90". Raises DataError, also where --whole is wanted too."""
     if texts and whole:
         raise DataError("--box and --whole exclude each other; leave one of the two out")
-    try:
-        return np.array([_four_numbers(text) for text in texts], np.float64).reshape(-1, 4)
-    except ValueError:
-        raise DataError(f"--box {' '.join(texts)} should read x,y,width,height in pixels, e.g. 10,20,80,90") from None
+    return np.array([_box(text) for text in texts], np.float64).reshape(-1, 4)
 
 
-def _four_numbers(text: str) -> list[float]:
-    numbers = [float(part) for part in text.split(",")]
-    if len(numbers) != 4:
-        raise ValueError(text)
-    return numbers
+def _box(text: str) -> list[float]:
+    if re.fullmatch(r"[0-9.eE+\-, ]*", text):  # float() also takes 1_0, nan and the digits of every script
+        with suppress(ValueError):
+            x, y, width, height = (float(part) for part in text.split(","))
+            if min(width, height) >= 1 and max(abs(x), abs(y), width, height) <= _FARTHEST_PX:
+                return [x, y, width, height]
+    raise DataError(
+        f"--box {shortened(text, 60)} should read x,y,width,height in pixels, both sides 1 or more, e.g. 10,20,80,90"
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline import tracking
 from pipeline.errors import DataError, TrackingError
+from pipeline.text import printable
 
 REGISTERED = "facial-keypoints"
 CHAMPION = "champion"
@@ -16,7 +17,7 @@ def find_run(name: str) -> Any | None:
     """The newest finished run with this id, name or DVC experiment; None if there is none."""
     with tracking.mlflow_errors():
         store = tracking.open_store()
-        quoted = name.replace("'", "")
+        quoted = printable(name).replace("'", "")
         for condition in (
             f"attributes.run_id = '{quoted}'",
             f"attributes.run_name = '{quoted}'",
@@ -77,7 +78,9 @@ def add_version(run: Any) -> Version:
         begun = client.search_logged_models([store.experiment_id], f"source_run_id = '{run.info.run_id}'")
     models = [model for model in begun if model.status == "READY"]
     if not models:
-        raise TrackingError(f"run {run.info.run_name} keeps no model; complete it with: dvc repro -f track")
+        raise TrackingError(
+            f"run {run.info.run_name} keeps no model; choose another, or complete the workspace's: dvc repro -fs track"
+        )
     with tracking.mlflow_errors():
         if not client.search_registered_models(f"name = '{REGISTERED}'"):
             client.create_registered_model(

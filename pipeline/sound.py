@@ -39,8 +39,8 @@ def add_sound(
 ) -> TimedPackets:
     """Add the best sound of `source` to the streams of `output`; what it holds comes bit by bit.
 
-    `start` is what becomes 0 s; `faults` is told what is wrong with the sound. Raises ValueError, av.FFmpegError among
-    them, where `output` cannot take it in this way.
+    `start` is what becomes 0 s; `faults` is told what is wrong with the sound. Raises ValueError or
+    av.FFmpegError where `output` cannot take it in this way.
     """
     stream = sound_stream(source)
     if stream is None:

@@ -2,8 +2,8 @@
 
 By default the store is `mlflow.db` and `mlartifacts/` in the main workspace, by absolute paths: temporary experiments
 of DVC run in folders that vanish. `MLFLOW_TRACKING_URI` names another one. mlflow takes seconds to import, so only
-functions import it, and only here, in run_record.py and in pyfunc_model.py. Every training depends on this file and
-live_run.py: what only `track` or `ui` needs stands in run_record.py.
+functions import it, and only here, in run_record.py, logged_model.py and pyfunc_model.py. Every training depends on
+this file and live_run.py: what only `track` or `ui` needs stands in run_record.py.
 """
 
 import json

@@ -7,6 +7,7 @@ from pipeline import tracking
 from pipeline.errors import TrackingError
 from pipeline.paths import workspace_root
 from pipeline.run_record import START_VIEW, describe_experiment
+from pipeline.terminal import say
 
 HOST = "127.0.0.1"
 
@@ -18,7 +19,7 @@ def serve(port: int) -> None:
     """
     uri = tracking.store_uri()
     if uri.startswith(("http://", "https://")):
-        print(f"The runs are kept by the server at {uri}: open that address in a browser.")
+        say(f"The runs are kept by the server at {uri}: open that address in a browser.")
         return
     _refuse_taken(port)
     with tracking.mlflow_errors():
@@ -27,7 +28,7 @@ def serve(port: int) -> None:
     # Without the workflow, MLflow shows its pages for language models.
     view = f"workflowType=machine_learning&viewStateShareKey={START_VIEW}"
     page = f"http://{HOST}:{port}/#/experiments/{store.experiment_id}/runs?{view}"
-    print(f"Up in a moment: {page} (Ctrl+C ends it)", flush=True)
+    say(f"Up in a moment: {page} (Ctrl+C ends it)")
     _run_server(uri, port)
 
 

@@ -144,7 +144,7 @@ def _begun(sink: Sink, video: Video, kind: Container, source: InputContainer | N
             sound = add_sound(output, cast(InputContainer, source), kind, way, video.start, faults)
             output.start_encoding()
             return Encoding(output, stream, sound, faults)
-        except ValueError as error:  # FFmpeg's of arguments are such
+        except (av.FFmpegError, ValueError) as error:
             reason = str(error)
             sink.restart()
     if source:

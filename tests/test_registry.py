@@ -117,3 +117,21 @@ def test_two_runs_of_mlflow_compare_by_name(workspace: Path) -> None:  # noqa: F
         "B: coarse_to_fine val 3.80 %",
     ]
     assert "over 36 faces of 12 people: B is better" in done.output
+
+
+def test_a_run_of_a_shared_store_may_be_called_anything(workspace: Path) -> None:  # noqa: F811
+    """Its name comes from whoever made it; on a terminal it is text, never a command."""
+    record(0.0)
+    store, first = tracking.open_store(), newest()
+    store.client.update_run(first, name="\x1b[2J\nbest")
+    told = register(first)
+    assert r"version 1 (\x1b[2J\nbest) is the first champion" in told
+    assert "\x1b" not in told
+
+
+def test_names_that_no_run_can_have_are_looked_for_in_vain(workspace: Path) -> None:  # noqa: F811
+    for name in ("caf\udce9", "a' or '1'='1", 'a"b`c%d\\e', "\x1b[2J", "x" * 5000):
+        done = CliRunner().invoke(app, ["register", name])
+        assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+        assert "no finished run of MLflow is called" in done.stderr
+        assert "\x1b" not in done.stderr

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.predict import Model
+from pipeline.terminal import say
 
 
 def inspect(
@@ -42,4 +43,4 @@ def inspect(
         "SHA-256 of the model": detector.digest,
     }
     page = write_report(network, Subject(path.name, crop), folder, layers=layer or [], groups=groups, facts=facts)
-    typer.echo(f"open {page}")
+    say(f"open {page}")

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from pipeline.terminal import say
+
 Paths = Annotated[
     list[str],
     typer.Argument(metavar="PATH...", help="Pictures, videos, folders, patterns; - is a picture on standard input."),
@@ -58,7 +60,7 @@ def predict(
     find = (lambda image: [points.whole(image)]) if whole else (lambda image: points(image, boxes)) if box else None
     tally = batch.run(batch.Job(points, folder, form, overlay, smooth, find, video), sources)
     tally.skipped += len(problems)
-    typer.echo(f"{tally}, in {output}" if sources else str(tally))
+    say(f"{tally}, in {output}" if sources else str(tally))
     if tally.skipped:
         raise typer.Exit(1)
 
