@@ -19,8 +19,10 @@ from pipeline.output_folder import OutputFolder
 from pipeline.outputs import About, Format, face_writer, write_picture
 from pipeline.progress import progress
 from pipeline.reading import read_picture
+from pipeline.sound import Container
 from pipeline.terminal import tell
-from pipeline.video import Container, Video, frame_writer, open_video, read_frames
+from pipeline.video import Frame, FrameReader, open_video
+from pipeline.video_writing import FrameWriter, frame_writer
 
 Find = Callable[[np.ndarray], Sequence[Face]]
 """(H, W, 3) uint8 RGB -> its faces."""
@@ -38,7 +40,7 @@ class Job:
     find: Find | None = None
     """Where faces are known to be, so that they are neither searched nor followed."""
     container: Container | None = None
-    """Of overlay videos; None is the one that browsers play."""
+    """Of overlay videos; None is .mp4."""
 
 
 @dataclass
@@ -47,11 +49,14 @@ class Tally:
     videos: int = 0
     faces: int = 0
     skipped: int = 0
+    unhidden: int = 0
+    """Of which a filter that hides faces hid nothing."""
 
     def __str__(self) -> str:
         looked_at = [_counted(self.pictures, "picture")] if self.pictures or not self.videos else []
         looked_at += [_counted(self.videos, "video")] if self.videos else []
-        rest = f"; {self.skipped} skipped" if self.skipped else ""
+        rest = f"; nothing hidden in {self.unhidden}" if self.unhidden else ""
+        rest += f"; {self.skipped} skipped" if self.skipped else ""
         return f"{_counted(self.faces, 'face')} in {' and '.join(looked_at)}{rest}"
 
 
@@ -107,6 +112,11 @@ def skipped(error: DataError) -> None:
     tell(f"skipped: {error}")
 
 
+def warn(text: str) -> None:
+    """Tell in one line what is doubtful in what is done."""
+    tell(f"warning: {text}")
+
+
 def _read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, np.ndarray | DataError | None]]:
     """Sources with their picture, or what is wrong with it, or None for a video; the next one is read meanwhile."""
     with ThreadPoolExecutor(1) as reader:
@@ -141,7 +151,7 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     target = job.output.target(source.name, source.path)
     about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.digest)
     with face_writer(target, job.form, about) as write:
-        write(0, dict(enumerate(faces, start=1)))
+        write(0, 0.0, dict(enumerate(faces, start=1)))
     if job.overlay:
         with naming(source):
             write_picture(target, draw_faces(picture, faces))
@@ -153,31 +163,38 @@ def _video(job: Job, source: Source) -> int:
     assert source.path is not None
     video = open_video(source.path)
     target = job.output.target(source.name, source.path)
-    about = About(source.shown, video.width, video.height, job.detector.digest, video.fps)
-    find = job.find
-    look = (
-        FaceFollower(job.detector, video.fps, job.smooth) if find is None else KnownFaces(find, video.fps, job.smooth)
-    )
+    about = About(source.shown, video.width, video.height, job.detector.digest, is_video=True)
+    look = FaceFollower(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()
     done = 0
+    reader = FrameReader(video)
     with ExitStack() as files:
         write = files.enter_context(face_writer(target, job.form, about))
         show = files.enter_context(frame_writer(target, video, job.container)) if job.overlay else None
-        frames = progress(read_frames(video), label=source.name, total=video.frames, unit="frames")
-        for done, frame in enumerate(frames, start=1):
+        for done, frame in enumerate(watched(reader, source), start=1):
             with naming(source):
-                faces = look(frame)
+                faces = look(frame.image, frame.time_s)
             seen |= set(faces)
-            write(done - 1, faces)
+            write(done - 1, frame.time_s, faces)
             if show:
-                show(draw_faces(frame, list(faces.values()), list(faces)))
-    check_whole(source, done, video)
+                show(frame._replace(image=draw_faces(frame.image, list(faces.values()), list(faces))))
+    tell_faults(source, done, reader, show)
     return len(seen)
 
 
-def check_whole(source: Source, done: int, video: Video) -> None:
-    """Raises DataError for a video of which less could be read than its file says."""
-    if done < 0.9 * video.frames:
+def watched(reader: FrameReader, source: Source) -> Iterator[Frame]:
+    """The frames of a video, with the progress shown."""
+    return progress(reader, label=source.name, total=reader.frame_count, unit="frames")
+
+
+def tell_faults(source: Source, done: int, reader: FrameReader, writer: FrameWriter | None) -> None:
+    """Warn of sound that got lost. Raises DataError for a video of which not all could be decoded."""
+    if writer and writer.sound_faults:
+        warn(f"sound of {source.shown} is damaged or missing in what is written ({'; '.join(writer.sound_faults)})")
+    if reader.doubt and not reader.faults:
+        warn(f"{source.shown} may be cut off: {reader.doubt}; if it is, copy it anew")
+    if reader.faults:
         raise DataError(
-            f"{source.shown} ends after {done} of {video.frames} frames, which are written; copy or convert it anew"
+            f"{source.shown} is damaged ({'; '.join(reader.faults)}); {done} frames of it are written; "
+            "copy or convert it anew"
         )

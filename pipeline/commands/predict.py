@@ -26,10 +26,7 @@ Whole = Annotated[bool, typer.Option("--whole", help="A picture shows one face a
 Smooth = Annotated[bool, typer.Option(help="Smooth the points of a video over time.")]
 Video = Annotated[
     Literal["mp4", "webm"] | None,
-    typer.Option(
-        help="Container of videos. Without ffmpeg, mp4 is quicker to write but plays in no browser.",
-        show_default="mp4 where ffmpeg is, else webm",
-    ),
+    typer.Option(help="Container of videos: H.264 with AAC, or VP9 with Opus.", show_default="mp4"),
 ]
 
 
