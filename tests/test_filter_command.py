@@ -303,7 +303,7 @@ def test_a_video_that_ends_early_is_told_and_what_there_is_is_kept(tmp_path):
 
 
 def test_crops_of_a_video_are_refused(tmp_path):
-    (tmp_path / "me.mp4").write_bytes(b"")
+    (tmp_path / "me.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
     status, told = keypoints_filter("--name", "crop", tmp_path / "me.mp4", "-o", tmp_path / "out")
     assert status == 1
     assert "give pictures" in told
