@@ -4,19 +4,15 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from pipeline import config, paths
-from pipeline.checkpoint import load_model, read_description
+from pipeline import paths
+from pipeline.checkpoint import open_model_file
 from pipeline.errors import ModelError, TrackingError
 from pipeline.files import file_sha256
 from pipeline.local_store import prepare
 from pipeline.redaction import without_credentials
-from pipeline.scheme import POINTS
 from pipeline.store_location import shown_store, store_location
 from pipeline.tracking import gist, process_store, quiet
 
@@ -38,8 +34,8 @@ def open_model(model: Path | str | None) -> OpenedModel:
     """Load what `locate_model` finds. Raises ModelError, TrackingError."""
     with tempfile.TemporaryDirectory() as folder:
         path = locate_model(model, Path(folder))
-        preparation = _checked_preparation(path)
-        return OpenedModel(load_model(path), preparation.size_px, preparation.fit, file_sha256(path))
+        description, network = open_model_file(path)
+        return OpenedModel(network, **description["preprocess"], digest=file_sha256(path))
 
 
 def locate_model(model: Path | str | None, folder: Path) -> Path:
@@ -90,32 +86,3 @@ def _download(uri: str, folder: Path) -> Path:
     prepare(store)
     with process_store():
         return Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder), tracking_uri=store.uri))
-
-
-def _checked_preparation(path: Path) -> config.Preprocess:
-    """How the file says pictures are prepared, once it is plain that its network can be built in bounded memory."""
-    try:
-        description = read_description(path)
-        options = description["model"]
-        if options["name"] == "coarse_to_fine":
-            config.CoarseToFine.model_validate(options["coarse_to_fine"])
-        preparation = config.Preprocess.model_validate(description["preprocess"])
-        _refuse_other_points(path)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
-        reason = f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"
-    except (KeyError, TypeError, SafetensorError) as error:
-        reason = f"{type(error).__name__}: {error}"
-    else:
-        return preparation
-    raise ModelError(
-        f"{path} is damaged or of another version ({reason}); give another, or train again: dvc repro -fs train"
-    )
-
-
-def _refuse_other_points(path: Path) -> None:
-    with safe_open(path, framework="pt") as file:
-        shapes: dict[str, Any] = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-    points = shapes.get("mean_shape", [POINTS])[0]
-    if points != POINTS:
-        raise ModelError(f"{path} places {points} points where {POINTS} are expected; give a model of this project")

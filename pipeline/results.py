@@ -11,19 +11,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from pipeline import git, paths
 from pipeline.compare import Difference, paired_difference
-from pipeline.data import read_keypoints_csv
+from pipeline.data import load_json, read_keypoints_csv
 from pipeline.dvc_repo import lend_a_user_name
 from pipeline.errors import DataError, GitError
 from pipeline.logged_model import MODEL_NAME
+from pipeline.plain_files import read_plain
 from pipeline.registry import find_run, read_artifact
 from pipeline.run_record import flatten_metrics
+from pipeline.text import brief
+from pipeline.yaml_files import load_yaml
 
 WORKSPACE = "workspace"
+_REPORT_BYTES = 100_000_000
+"""Of a million faces."""
 
 Read = Callable[[Path], bytes]
 """Content of a file of the run, by its path in the workspace; raises DataError."""
@@ -98,9 +101,11 @@ def _committed_at(commit: str) -> int:
 
 def _read_workspace(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_plain(path, _REPORT_BYTES)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; make it with: {paths.in_root('dvc repro')}") from None
+    except ValueError as error:
+        raise DataError(f"{path} is no report ({error}); make it with: {paths.in_root('dvc repro')}") from None
 
 
 def _read_git(commit: str, path: Path) -> bytes:
@@ -123,27 +128,36 @@ def _read_git(commit: str, path: Path) -> bytes:
 
 def _from_files(name: str, read: Read) -> Results:
     try:
-        params = _flatten(YAML(typ="safe").load(read(paths.PARAMS)))
-    except (YAMLError, AttributeError):
-        raise DataError(f"{paths.PARAMS} of {name} is damaged; mend or restore it") from None
+        params = _flatten(load_yaml(read(paths.PARAMS)))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{paths.PARAMS} of {name} is damaged ({error}); mend or restore it") from None
     return _parse(name, params, read, None)
 
 
 def _parse(name: str, params: Mapping[str, str], read: Read, model_uri: str | None) -> Results:
     try:
-        measured = json.loads(read(paths.METRICS))
-        table = pd.read_csv(io.BytesIO(read(paths.PER_FRAME))).set_index("sample_id")
+        measured = load_json(read(paths.METRICS))
         return Results(
             name=name,
             params=params,
             metrics=flatten_metrics(measured),
-            faces=table if "split" in table else table.assign(split="test"),  # older runs measured nothing else
-            dataset=measured["dataset"],
+            faces=_faces(read(paths.PER_FRAME)),
+            dataset=str(measured["dataset"]),
             read=read,
             model_uri=model_uri,
         )
-    except (KeyError, ValueError) as error:
-        raise DataError(f"the reports of {name} are damaged or of another version ({error}); run it again") from None
+    except (KeyError, ValueError, TypeError) as error:
+        reason = brief(str(error), 120)
+        raise DataError(f"the reports of {name} are damaged or of another version ({reason}); run it again") from None
+
+
+def _faces(table: bytes) -> pd.DataFrame:
+    """The faces of per_frame.csv as `Results` has them. Raises KeyError, ValueError and TypeError."""
+    kinds = {"sample_id": "str", "nme": "float64", "known": "bool", "split": "str"}
+    faces = pd.read_csv(io.BytesIO(table), dtype=kinds, keep_default_na=False).set_index("sample_id")
+    if faces.empty or not np.isfinite(faces["nme"]).all() or not faces.index.is_unique:
+        raise ValueError("it measured no face, an error is no number, or a face comes twice")
+    return faces if "split" in faces else faces.assign(split="test")  # older runs measured nothing else
 
 
 def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -152,7 +166,7 @@ def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, dict):
             flat |= _flatten(value, f"{prefix}{name}.")
         else:
-            flat[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(value)
+            flat[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(value, default=str)
     return flat
 
 
@@ -187,6 +201,8 @@ def predicted(
             table.write_bytes(results.read(paths.PREDICTIONS[split]))
             names, keypoints = read_keypoints_csv(table)
         row_of = {name: row for row, name in enumerate(names)}
+        if lacking := [file for file in files if file not in row_of]:
+            raise DataError(f"the predictions of {results.name} lack {brief(lacking[0])}; run it again")
         return keypoints[[row_of[file] for file in files]]
     from pipeline.checkpoint import load_model
     from pipeline.geometry import transform_points

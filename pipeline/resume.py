@@ -15,18 +15,21 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from pipeline import terminal
 from pipeline.files import file_sha256, whole
 from pipeline.paths import workspace_root
+from pipeline.tensor_files import open_tensors
+from pipeline.text import brief
 from pipeline.trainer import Epoch
 from pipeline.training_state import State
 
 _KEY = "facial_keypoints_training"
 _PACKAGE = Path(__file__).parent
+_HEADER_BYTES = 8_000_000
+"""Twice what 10,000 epochs of history and the state of the largest network take."""
 _COMMAND_LINE = {"__main__.py", "cli.py", "commands"}
 
 
@@ -117,21 +120,24 @@ class Checkpoint:
             return self._read()
         except FileNotFoundError:
             return None, []
-        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             aside = self.path.with_name(f"{self.path.name}.damaged")
             os.replace(self.path, aside)
+            why = brief(str(error), 120)
             terminal.tell(
-                f"warning: {self.path} is no checkpoint of this training ({error}); it is called {aside.name} now, and "
+                f"warning: {self.path} is no checkpoint of this training ({why}); it is called {aside.name} now, and "
                 "training starts from the beginning"
             )
             return None, []
 
     def _read(self) -> tuple[State, list[Epoch]]:
-        with safe_open(self.path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})[_KEY])
+        with open_tensors(self.path, _HEADER_BYTES) as file:
+            about = dict(json.loads((file.metadata() or {})[_KEY]))
+            if about["key"] != self.key:
+                raise ValueError("it is of another one")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if about.pop("sha256") != _digest(about, tensors) or about["key"] != self.key:
-            raise ValueError("it is damaged or of another one")
+        if about.pop("sha256") != _digest(about, tensors):
+            raise ValueError("it is damaged")
         return tensors, [Epoch(**row) for row in about["history"]]
 
 

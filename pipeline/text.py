@@ -1,9 +1,13 @@
 """Text from outside, made fit to be shown."""
 
 import re
+import reprlib
 
 _LINE_MOST = 4000
 """Characters of a line: more than the longest path has, far less than a server may answer."""
+_VALUE_MOST = 60
+_VALUE = reprlib.Repr()
+_VALUE.maxlevel, _VALUE.maxstring, _VALUE.maxlong, _VALUE.maxother = 2, 40, 40, 40
 
 
 def printable(text: str) -> str:
@@ -22,3 +26,13 @@ def shortened(text: str, most: int) -> str:
         return text
     end = (most - 1) // 2
     return f"{text[: most - 1 - end]}…{text[len(text) - end :]}"
+
+
+def brief(text: str, most: int = _VALUE_MOST) -> str:
+    """A part of a message that somebody else wrote: printable, and not longer than a message can bear."""
+    return printable(shortened(text, most))
+
+
+def shown(value: object) -> str:
+    """A value as code writes it, for messages: of a long or deep one only a few dozen characters."""
+    return brief(_VALUE.repr(value))

@@ -83,7 +83,7 @@ def test_a_header_without_end_is_not_read(bomb: str, flood: Callable, choose: Ca
     server = flood(script)
     choose(server.url("frames.tar"))
     tracemalloc.start()
-    assert "header" in failure()
+    assert "has larger headers" in failure()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 32 << 20
@@ -110,11 +110,11 @@ ODD_TARS = {
     "pax record without length": (header(kind=tarfile.XHDTYPE, size=9) + padded(b"0 a=b\n") + header(), "damaged"),
     "sparse data beyond the file": (
         pax({"GNU.sparse.map": "0,8000000", "GNU.sparse.size": "8000000"}) + header("test/Ann_00.jpg") + bytes(2 << 20),
-        "header",
+        "has larger headers",
     ),
     "name of 9000 characters": (
         header(kind=tarfile.GNUTYPE_LONGNAME, size=9000) + padded(b"n" * 9000) + header(),
-        "header",
+        "has larger headers",
     ),
 }
 
@@ -161,14 +161,14 @@ def test_headers_that_hold_for_all_members_are_few(tmp_path: Path, choose: Calla
     records = [pax({f"key{number}": "x"}, tarfile.XGLTYPE) + header() for number in range(200)]
     (tmp_path / "frames").write_bytes(b"".join(records))
     choose(tmp_path / "frames")
-    assert "header" in failure()
+    assert "has larger headers" in failure()
 
 
 def test_headers_together_are_bounded(tmp_path: Path, choose: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "MAX_HEADERS_BYTES", 1 << 20)
     (tmp_path / "frames").write_bytes((pax({"comment": "c" * 6000}) + header()) * 200)
     choose(tmp_path / "frames")
-    assert "header" in failure()
+    assert "has larger headers" in failure()
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])

@@ -372,3 +372,17 @@ def test_a_bucket_that_misbehaves_is_left(
     endpoint(script)
     choose("s3://frames/faces.zip")
     assert why in failure()
+
+
+@pytest.mark.parametrize("name", ["frames.tar.gz", "frames"])
+def test_an_archive_whose_first_bytes_come_one_by_one_is_one(name: str, flood: Callable, choose: Callable) -> None:
+    def script(request: tuple, send: Callable) -> None:
+        send(ok())
+        for byte in tar_gz()[:5]:
+            send(bytes([byte]))
+            time.sleep(0.02)
+        send(tar_gz()[5:])
+
+    choose(flood(script).url(name))
+    run()
+    assert fetched() == FILES

@@ -242,7 +242,7 @@ def test_a_model_of_67_points_is_named(predict, photos, tmp_path, model):
         tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
     save_file(tensors | {"mean_shape": torch.zeros(67, 2)}, tmp_path / "m.safetensors", metadata)
     result = predict(photos / "one.jpg", "--model", tmp_path / "m.safetensors", status=1)
-    assert "places 67 points where 68 are expected" in one_line(result)
+    assert "its mean_shape is F32 [67, 2] where F32 [68, 2] is expected" in one_line(result)
 
 
 def test_a_missing_model_of_the_workspace_names_the_way_to_one(photos, workspace):

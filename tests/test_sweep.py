@@ -56,6 +56,49 @@ def params(workspace):
     (workspace / "params.yaml").write_text((ROOT / "params.yaml").read_text())
 
 
+def test_long_settings_are_told_in_part():
+    for settings in (
+        ["x" * 5000],
+        ["train.lr=1,1," + "2" * 5000],
+        ["x" * 5000 + "=1"] * 2,
+        ["fetch." + "x" * 5000 + "=1"],
+    ):
+        with pytest.raises(ConfigError) as caught:
+            parse_settings(settings)
+        assert len(str(caught.value)) < 300
+    for seeds in ("9" * 5000, "0-" + "9" * 20, ",".join(["1"] * 5000)):
+        with pytest.raises(ConfigError) as caught:
+            parse_seeds(seeds)
+        assert len(str(caught.value)) < 200
+
+
+def test_more_members_than_anybody_waits_for_are_not_even_listed():
+    choices = {f"a{n}": [str(value) for value in range(100)] for n in range(4000)}
+    with pytest.raises(ConfigError, match="more than 1,000 trainings; try fewer values or seeds at a time"):
+        members(choices, [0])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "9" * 5000,
+        "0x" + "f" * 5000,
+        "2001-99-99",
+        "&a [*a]",
+        "[" * 5000,
+        "a: b: c",
+        "!!python/name:os.system",
+        "a\n---\nb",
+        "\ud800",
+    ],
+)
+def test_odd_values_are_one_line(params, value):
+    with pytest.raises(ConfigError, match=r"train\.lr") as caught:
+        check([{"train.lr": value}])
+    assert len(str(caught.value)) < 200
+    assert str(caught.value).isprintable()
+
+
 def test_good_values_pass(params):
     check(members({"train.lr": ["1e-3", "0.002"], "model.name": ["resnet18"]}, [0, 1]))
 

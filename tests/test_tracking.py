@@ -435,7 +435,7 @@ def test_track_names_a_missing_report(workspace: Path) -> None:
 
 def test_track_names_what_the_metrics_lack(workspace: Path) -> None:
     paths.METRICS.write_text(json.dumps({"model": {"name": "coarse_to_fine"}}))
-    with pytest.raises(DataError, match=r"metrics\.json lacks 'val'; measure again with: dvc repro -fs evaluate"):
+    with pytest.raises(DataError, match=r"metrics\.json lacks dataset; make it again with: dvc repro -fs evaluate"):
         run_track()
 
 

@@ -9,6 +9,9 @@ from typing import Any
 from pipeline.errors import SourceError
 from pipeline.sources import bounds
 
+_BEGIN_BYTES = 100
+"""Read together, even if a server sends them one by one: they tell what kind of file it is."""
+
 
 class Stream(io.RawIOBase):
     """A file or answer as the raw side of a buffer: its reads may come short, but not too slowly nor without end."""
@@ -24,8 +27,10 @@ class Stream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        content = b"" if self._ended else self._pace.timed(self._file.read, len(buffer))
-        self._ended = not content  # aiohttp complains of readers that come again after the end
+        content = self._more(len(buffer))
+        begin = 0 if self._came else min(_BEGIN_BYTES, len(buffer))
+        while len(content) < begin and (more := self._more(len(buffer) - len(content))):
+            content += more
         self._came += len(content)
         if self._came > bounds.MAX_ARCHIVE_BYTES:
             raise SourceError(
@@ -33,6 +38,11 @@ class Stream(io.RawIOBase):
             )
         buffer[: len(content)] = content
         return len(content)
+
+    def _more(self, size: int) -> bytes:
+        content = b"" if self._ended else self._pace.timed(self._file.read, size)
+        self._ended = not content  # aiohttp complains of readers that come again after the end
+        return content
 
 
 class Answer:
