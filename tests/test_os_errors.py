@@ -66,7 +66,7 @@ def test_where_no_file_is_named_the_place_in_the_code_is(
     def full(*_args: object, **_options: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("pipeline.config.YAML.load", full)
+    monkeypatch.setattr("pipeline.config.read_yaml", full)
     monkeypatch.chdir(tmp_path)
     told = line_of(capsys, lambda: check([]), "sweep")
     assert told.startswith("sweep: [Errno 5] Input/output error (in config.py, load_params); ")
