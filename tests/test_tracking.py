@@ -64,14 +64,14 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path
     return folder
 
 
-EXPORT, EXPORTED = export.export_model, dict[str, bytes]()
+EXPORT_MODEL, EXPORTED = export.export_model, dict[str, bytes]()
 
 
 def export_once(model: Path, network: torch.nn.Module, path: Path, **options: Any) -> float:
     """The same for the same model: these tests log it again and again, and exporting takes seconds."""
     digest = file_sha256(model)
     if digest not in EXPORTED:
-        EXPORT(model, network, path, **options)
+        EXPORT_MODEL(model, network, path, **options)
         EXPORTED[digest] = path.read_bytes()
     path.write_bytes(EXPORTED[digest])
     return 0.0
