@@ -99,9 +99,13 @@ def _decode(packet: Packet) -> tuple[list[VideoFrame], bool]:
 class _Converter:
     def __init__(self, aspect: Fraction | None) -> None:
         self._aspect, self._reformatter = aspect, VideoReformatter()
+        self._matrices: dict[int, Matrix] = {}
+        """By the angle that a frame is turned by: to look at all that lies beside a frame keeps it in memory."""
 
     def __call__(self, frame: VideoFrame) -> Decoded:
-        image = upright(self._rgb(frame), _display_matrix(frame))
+        if frame.rotation not in self._matrices:
+            self._matrices[frame.rotation] = _display_matrix(frame)
+        image = upright(self._rgb(frame), self._matrices[frame.rotation])
         unit = frame.time_base
         at = None if frame.pts is None or unit is None else frame.pts * unit
         return Decoded(image, at, frame.duration * unit if frame.duration > 0 and unit else None)
