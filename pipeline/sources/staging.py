@@ -4,7 +4,6 @@ import hashlib
 import os
 import shutil
 import stat
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from pipeline.files import file_sha256, whole, whole_folder
 from pipeline.progress import progress
 from pipeline.sources import bounds
 from pipeline.sources.manifest import Manifest
+from pipeline.terminal import tell
 
 
 class Staging:
@@ -96,7 +96,7 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            print(f"another process fetches into {folder}; waiting until it is done", file=sys.stderr, flush=True)
+            tell(f"another process fetches into {folder}; waiting until it is done")
             lock.acquire()
     try:
         yield
