@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -11,9 +10,9 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 import cv2
-from tqdm import tqdm
 
 from pipeline.errors import PipelineError
+from pipeline.terminal import tell
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -56,7 +55,7 @@ def _pool(cores: int) -> ProcessPoolExecutor | None:
         if pool:
             pool.shutdown(cancel_futures=True)
         told = f"no other process can be started ({error}): look at /dev/shm and at ulimit -u"
-        tqdm.write(f"warning: {told}; going on in this one, on one core", file=sys.stderr)
+        tell(f"warning: {told}; going on in this one, on one core")
         return None
     return pool
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pipeline import git, tracking
 from pipeline.errors import GitError
 from pipeline.files import file_sha256
 from pipeline.logged_model import log_model, model_files
+from pipeline.terminal import tell
 from pipeline.tracking import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value, find_runs
 
 START_VIEW = "start"
@@ -153,7 +153,7 @@ def _tags(record: RunRecord) -> dict[str, str]:
     try:
         tags |= _git_tags()
     except (GitError, OSError) as error:  # no run is given up for that
-        print(f"warning: the run in MLflow names no commit: {error}", file=sys.stderr)
+        tell(f"warning: the run in MLflow names no commit: {error}")
     return tags
 
 

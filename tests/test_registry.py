@@ -127,10 +127,8 @@ def test_two_runs_of_mlflow_compare_by_name(workspace: Path) -> None:  # noqa: F
     record(-0.002)
     done = CliRunner().invoke(app, ["compare", "coarse_to_fine val 4.00 %", newest()])
     assert done.exit_code == 0, done.output
-    assert done.stdout.splitlines()[0].split("  ")[-2:] == [
-        "A: coarse_to_fine val 4.00 %",
-        "B: coarse_to_fine val 3.80 %",
-    ]
+    names = done.stdout.splitlines()[0].strip().split("  ")
+    assert names == ["A: coarse_to_fine val 4.00 %", "B: coarse_to_fine val 3.80 %"]
     assert "over 36 faces of 12 people: B is better" in done.output
 
 

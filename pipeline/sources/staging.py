@@ -4,7 +4,6 @@ import hashlib
 import os
 import shutil
 import stat
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from pipeline.files import file_sha256, whole_folder
 from pipeline.progress import progress
 from pipeline.sources import bounds
 from pipeline.sources.manifest import Manifest
+from pipeline.terminal import tell
 
 _PARTIAL = "arriving.partial"
 """Name of a file while it is written; one will do, as `only_one` process writes there."""
@@ -107,7 +107,7 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            print(f"another process fetches into {folder}; waiting until it is done", file=sys.stderr, flush=True)
+            tell(f"another process fetches into {folder}; waiting until it is done")
             lock.acquire()
     try:
         yield
