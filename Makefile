@@ -1,5 +1,7 @@
 # Everything starts here: `make help`.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+FITS := import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
+LACKING = error: $(PYTHON) is not Python 3.11 with venv; apt-get install python3.11-venv, or name it: make repro PYTHON=PATH
 VENV := .venv
 RUN := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -11,6 +13,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c '$(FITS)' 2>/dev/null || { echo "$(LACKING)" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import sys
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,7 +11,6 @@ from functools import partial
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from pipeline.decoder import Decoder
 from pipeline.detector import Face, KeypointDetector
@@ -23,9 +21,12 @@ from pipeline.inputs import Inputs, Source
 from pipeline.output_folder import OutputFolder
 from pipeline.outputs import About, Format, face_writer, write_picture
 from pipeline.progress import progress
+from pipeline.sound import Container
 from pipeline.standard_input import read_standard_input
-from pipeline.text import printable
-from pipeline.video import Container, Video, frame_writer, open_video, read_frames
+from pipeline.terminal import tell
+from pipeline.text import brief
+from pipeline.video import Frame, FrameReader, open_video
+from pipeline.video_writing import FrameWriter, frame_writer
 
 Find = Callable[[np.ndarray], Sequence[Face]]
 """(H, W, 3) uint8 RGB -> its faces."""
@@ -51,7 +52,7 @@ class Job:
     find: Find | None = None
     """Where faces are known to be, so that they are neither searched nor followed."""
     container: Container | None = None
-    """Of overlay videos; None is the one that browsers play."""
+    """Of overlay videos; None is .mp4."""
 
 
 @dataclass
@@ -60,11 +61,14 @@ class Tally:
     videos: int = 0
     faces: int = 0
     skipped: int = 0
+    unhidden: int = 0
+    """Of which a filter that hides faces hid nothing."""
 
     def __str__(self) -> str:
         looked_at = [_counted(self.pictures, "picture")] if self.pictures or not self.videos else []
         looked_at += [_counted(self.videos, "video")] if self.videos else []
-        rest = f"; {self.skipped} skipped" if self.skipped else ""
+        rest = f"; nothing hidden in {self.unhidden}" if self.unhidden else ""
+        rest += f"; {self.skipped} skipped" if self.skipped else ""
         return f"{_counted(self.faces, 'face')} in {' and '.join(looked_at)}{rest}"
 
 
@@ -116,7 +120,7 @@ def _fault(source: Source, error: Exception) -> DataError:
     if isinstance(error, OSError):
         fault = "so long a name that none is left for" if error.errno == errno.ENAMETOOLONG else "no name that suits"
         return DataError(f"{source.shown} has {fault} what is written ({error.strerror}); change it")
-    reason = printable(" ".join(str(error).split())[:_REASON_LENGTH])
+    reason = brief(" ".join(str(error).split()), _REASON_LENGTH)
     if isinstance(error, MemoryError | cv2.error):
         return DataError(f"{source.shown} is more than can be looked at here ({reason or 'memory'}); make it smaller")
     where = traceback.extract_tb(error.__traceback__)[-1]
@@ -129,12 +133,17 @@ def announce(inputs: Inputs) -> None:
     for problem in inputs.problems:
         skipped(problem)
     for line in inputs.lines_left_out():
-        tqdm.write(line, file=sys.stderr)
+        tell(line)
 
 
 def skipped(error: DataError) -> None:
-    """Tell in one line why something is left out; a progress bar stays whole."""
-    tqdm.write(f"skipped: {' '.join(str(error).split())}", file=sys.stderr)
+    """Tell in one line why something is left out."""
+    tell(f"skipped: {error}")
+
+
+def warn(text: str) -> None:
+    """Tell in one line what is doubtful in what is done."""
+    tell(f"warning: {text}")
 
 
 def _read_ahead(sources: Sequence[Source]) -> Generator[tuple[Source, np.ndarray | DataError | None], None, None]:
@@ -179,7 +188,7 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     target = job.output.target(source.name, source.path)
     about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.digest)
     with face_writer(target, job.form, about) as write:
-        write(0, dict(enumerate(faces, start=1)))
+        write(0, 0.0, dict(enumerate(faces, start=1)))
     if job.overlay:
         with naming(source):
             write_picture(target, draw_faces(picture, faces))
@@ -191,31 +200,38 @@ def _video(job: Job, source: Source) -> int:
     assert source.path is not None
     video = open_video(source.path)
     target = job.output.target(source.name, source.path)
-    about = About(source.shown, video.width, video.height, job.detector.digest, video.fps)
-    find = job.find
-    look = (
-        FaceFollower(job.detector, video.fps, job.smooth) if find is None else KnownFaces(find, video.fps, job.smooth)
-    )
+    about = About(source.shown, video.width, video.height, job.detector.digest, is_video=True)
+    look = FaceFollower(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()
     done = 0
+    reader = FrameReader(video)
     with ExitStack() as files:
         write = files.enter_context(face_writer(target, job.form, about))
         show = files.enter_context(frame_writer(target, video, job.container)) if job.overlay else None
-        frames = progress(read_frames(video), label=source.name, total=video.frames, unit="frames")
-        for done, frame in enumerate(frames, start=1):
+        for done, frame in enumerate(watched(reader, source), start=1):
             with naming(source):
-                faces = look(frame)
+                faces = look(frame.image, frame.time_s)
             seen |= set(faces)
-            write(done - 1, faces)
+            write(done - 1, frame.time_s, faces)
             if show:
-                show(draw_faces(frame, list(faces.values()), list(faces)))
-    check_whole(source, done, video)
+                show(frame._replace(image=draw_faces(frame.image, list(faces.values()), list(faces))))
+    tell_faults(source, done, reader, show)
     return len(seen)
 
 
-def check_whole(source: Source, done: int, video: Video) -> None:
-    """Raises DataError for a video of which less could be read than its file says."""
-    if done < 0.9 * video.frames:
+def watched(reader: FrameReader, source: Source) -> Iterator[Frame]:
+    """The frames of a video, with the progress shown."""
+    return progress(reader, label=source.name, total=reader.frame_count, unit="frames")
+
+
+def tell_faults(source: Source, done: int, reader: FrameReader, writer: FrameWriter | None) -> None:
+    """Warn of sound that got lost. Raises DataError for a video of which not all could be decoded."""
+    if writer and writer.sound_faults:
+        warn(f"sound of {source.shown} is damaged or missing in what is written ({'; '.join(writer.sound_faults)})")
+    if reader.doubt and not reader.faults:
+        warn(f"{source.shown} may be cut off: {reader.doubt}; if it is, copy it anew")
+    if reader.faults:
         raise DataError(
-            f"{source.shown} ends after {done} of {video.frames} frames, which are written; copy or convert it anew"
+            f"{source.shown} is damaged ({'; '.join(reader.faults)}); {done} frames of it are written; "
+            "copy or convert it anew"
         )

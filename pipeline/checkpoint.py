@@ -1,22 +1,40 @@
-"""Model files: safetensors with the weights and, as metadata, how to rebuild the network and prepare its pictures."""
+"""Model files: safetensors with the weights and, as metadata, how to rebuild the network and prepare its pictures.
+
+A file may come from anywhere: its description is checked before a network is planned by it, its tensors are compared
+with that plan before one is read, and only then is memory taken, as much as the file itself has.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from pydantic import ValidationError
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
+from pipeline import config
 from pipeline.errors import ModelError
 from pipeline.files import whole
 from pipeline.models import build_network
 from pipeline.scheme import POINTS
+from pipeline.tensor_files import open_tensors
+from pipeline.text import brief, shown
 
 # One key only: safetensors writes several in an order that changes between processes.
 _KEY = "facial_keypoints"
+_DTYPES = {torch.float32: "F32", torch.int64: "I64"}
+"""Of all tensors in networks, as safetensors calls them."""
+
+
+class Description(config.Section):
+    """What `save_model` was told, with the types and bounds of params.yaml."""
+
+    model: config.Model
+    preprocess: config.Preprocess
 
 
 def save_model(path: Path, network: nn.Module, description: Mapping[str, Any]) -> None:
@@ -27,29 +45,81 @@ def save_model(path: Path, network: nn.Module, description: Mapping[str, Any]) -
 
 
 def read_description(path: Path) -> dict[str, Any]:
-    """What `save_model` was told. Raises ModelError for a missing, damaged or foreign file."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return dict(json.loads((file.metadata() or {})[_KEY]))
-    except FileNotFoundError:
-        raise ModelError(f"{path} is missing; train a model with: dvc repro train") from None
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"{path} is damaged or no model of this project ({error}); train again: dvc repro -f train"
-        ) from None
+    """What `save_model` was told, its types and bounds checked. Raises ModelError as `open_model_file`."""
+    with _in_one_line(path), open_tensors(path) as file:
+        return _description(file).model_dump()
 
 
 def load_model(path: Path) -> nn.Module:
-    """The network in eval mode on the CPU, rebuilt from the file alone. Raises ModelError."""
-    description = read_description(path)
+    """The network of `open_model_file`."""
+    return open_model_file(path)[1]
+
+
+def open_model_file(path: Path) -> tuple[dict[str, Any], nn.Module]:
+    """What `save_model` was told, and the network in eval mode on the CPU, rebuilt from the file alone.
+
+    Raises ModelError for a missing, damaged or foreign file, or one whose description and tensors do not agree.
+    """
+    with _in_one_line(path), open_tensors(path) as file:
+        description = _description(file)
+        network = _planned(description)
+        network.load_state_dict(_tensors_for(network, file), assign=True)
+    return description.model_dump(), network.eval()
+
+
+@contextmanager
+def _in_one_line(path: Path) -> Iterator[None]:
     try:
-        side = description["preprocess"]["size_px"]
-        network = build_network(description["model"], side=side, mean_shape=torch.zeros(POINTS, 2))
-        with safe_open(path, framework="pt") as file:
-            network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        yield
+    except FileNotFoundError:
+        raise ModelError(f"{path} is missing; train a model with: dvc repro train") from None
+    except (OSError, ValueError) as error:
         raise ModelError(
-            f"{path} does not fit this version of its network ({reason}); train again: dvc repro -f train"
+            f"{path} is damaged or no model of this project ({error}); give another, or train again: "
+            "dvc repro -fs train"
         ) from None
-    return network.eval()
+
+
+def _description(file: Any) -> Description:
+    try:
+        return Description.model_validate(json.loads((file.metadata() or {})[_KEY]))
+    except KeyError:
+        raise ValueError("it holds no description") from None
+    except RecursionError:
+        raise ValueError("its description is nested too deeply") from None
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        name = ".".join(map(str, wrong["loc"])) or "the whole"
+        value = "missing" if wrong["type"] == "missing" else f"{shown(wrong['input'])}: {brief(wrong['msg'], 200)}"
+        raise ValueError(f"in its description {brief(name)} is {value}") from None
+
+
+class _NotDrawn(TorchFunctionMode):
+    """Leaves initial weights out: PyTorch imports its compiler, for seconds, to draw some that have no memory."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func in {Tensor.normal_, Tensor.uniform_} else func(*args, **(kwargs or {}))
+
+
+def _planned(description: Description) -> nn.Module:
+    """The network without memory for its tensors."""
+    mean_shape = torch.zeros(POINTS, 2)
+    with torch.device("meta"), _NotDrawn():
+        return build_network(description.model.model_dump(), side=description.preprocess.size_px, mean_shape=mean_shape)
+
+
+def _tensors_for(network: nn.Module, file: Any) -> dict[str, Tensor]:
+    """The tensors of the file, once they are seen to be just those of the network. Raises ValueError."""
+    planned = network.state_dict()
+    if odd := sorted(planned.keys() ^ set(file.keys())):
+        raise ValueError(f"it lacks the tensor {odd[0]}" if odd[0] in planned else f"it has a tensor {shown(odd[0])}")
+    for name, tensor in planned.items():
+        part = file.get_slice(name)
+        wanted, found = (_DTYPES[tensor.dtype], list(tensor.shape)), (part.get_dtype(), part.get_shape())
+        if found != wanted:
+            raise ValueError(f"its {name} is {found[0]} {shown(found[1])} where {wanted[0]} {wanted[1]} is expected")
+    # Copies: what the file maps into memory changes, or is gone, with the file.
+    tensors = {name: file.get_tensor(name).clone() for name in planned}
+    if infinite := next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None):
+        raise ValueError(f"its {infinite} holds values that are no numbers")
+    return tensors

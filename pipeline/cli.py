@@ -23,6 +23,8 @@ from pipeline.commands.sweep import sweep
 from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
 from pipeline.files import remove_abandoned
+from pipeline.os_errors import is_of_the_system, one_line
+from pipeline.terminal import standard_streams, tell
 
 STAGES = {
     "fetch": "Bring the frames and their labels to data/raw, each file checked.",
@@ -53,14 +55,19 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def errors_as_one_line() -> Iterator[None]:
-    """End whatever the user can mend as one line on stderr and a status other than 0, without a traceback."""
+def errors_as_one_line(command: str = "keypoints") -> Iterator[None]:
+    """End whatever the user can mend as one line on stderr and a status other than 0, without a traceback.
+
+    `command` is named where nothing else tells what was being done.
+    """
     try:
         yield
     except PipelineError as error:
         _fail(str(error), 1)
-    except OSError as error:
-        _fail(f"{error}; free or mend that place and run again", 1)
+    except (OSError, MemoryError, RuntimeError) as error:
+        if not is_of_the_system(error):
+            raise
+        _fail(one_line(error, command), 1)
     except Terminated:
         _fail("terminated", 128 + signal.SIGTERM)
     except KeyboardInterrupt:
@@ -68,12 +75,12 @@ def errors_as_one_line() -> Iterator[None]:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    tell(f"error: {message}")
     raise typer.Exit(status) from None
 
 
 def _run_stage(name: str) -> None:
-    with errors_as_one_line():
+    with errors_as_one_line(name):
         for folder in paths.WRITTEN_TO:
             remove_abandoned(folder)
         params = load_params()
@@ -97,7 +104,7 @@ for _name, _summary in STAGES.items():
 def _add_command(command: Callable[..., None], name: str | None = None) -> None:
     @functools.wraps(command)
     def guarded(*args: object, **options: object) -> None:
-        with errors_as_one_line():
+        with errors_as_one_line(name or command.__name__):
             command(*args, **options)
 
     app.command(name)(guarded)
@@ -118,7 +125,7 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this ma
     """Show the runs in MLflow's web pages."""
     from pipeline.ui import serve
 
-    with errors_as_one_line():
+    with errors_as_one_line("ui"):
         serve(port)
 
 
@@ -126,7 +133,8 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup leaves SIGHUP ignored
             signal.signal(number, _terminate)
-    app()
+    with standard_streams():
+        app()
 
 
 def _terminate(number: int, frame: object) -> NoReturn:

@@ -7,10 +7,12 @@ from matplotlib.figure import Figure
 
 from pipeline.metrics import FAILURE_THRESHOLD, ced
 from pipeline.pictures import Faces, faces_figure
-from pipeline.style import PALETTE, new_figure, percent
+from pipeline.style import PALETTE, label, new_figure, percent
 
 _LIMIT = 0.16
 """NME up to which the curves are drawn."""
+_ROW_LABEL_MOST = 16
+"""Characters along the height of a face."""
 
 
 def ced_pair_figure(
@@ -23,7 +25,8 @@ def ced_pair_figure(
     looks = ((PALETTE["baseline"], "--"), (PALETTE["model"], "-"))
     for nme, name, (color, line) in zip((first, second), names, looks, strict=True):
         shares = 100 * ced(nme.to_numpy(), thresholds)
-        axes.plot(100 * thresholds, shares, line, color=color, label=f"{name}: mean NME {percent(nme.mean(), 2)}")
+        mean = f"mean NME {percent(nme.mean(), 2)}"
+        axes.plot(100 * thresholds, shares, line, color=color, label=f"{label(name)}: {mean}")
     axes.axvline(100 * FAILURE_THRESHOLD, color=PALETTE["ink"], lw=1.2, ls=":", label="failure threshold, 8 %")
     axes.set(xlim=(0, 100 * _LIMIT), ylim=(0, 101), ylabel="share of faces (%)")
     axes.set_xlabel("NME no more than (% of the distance between the outer eye corners)")
@@ -42,5 +45,6 @@ def face_pairs_figure(first: Faces, second: Faces, names: tuple[str, str], *, da
         )
     )
     count = len(first.nme)
-    rows = [(names[0], np.arange(count)), (names[1], np.arange(count, 2 * count))]
+    shown = [label(name, _ROW_LABEL_MOST) for name in names]
+    rows = [(shown[0], np.arange(count)), (shown[1], np.arange(count, 2 * count))]
     return faces_figure(both, rows, dataset=dataset, title="Where the two differ most", count=count)

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ConfigError
 from pipeline.models import NETWORKS
-from pipeline.paths import PARAMS
+from pipeline.paths import PARAMS, way_to
+from pipeline.text import brief, shown
+from pipeline.yaml_files import read_yaml
 
 Seed = Annotated[int, Ge(0), Lt(2**32)]
 Fraction = Annotated[float, Ge(0), Le(1)]
@@ -20,6 +19,10 @@ if TYPE_CHECKING:
     NetworkName = str
 else:
     NetworkName = Literal[tuple(NETWORKS)]
+
+
+_MOST_TOLD = 10
+"""So many wrong values are told at once."""
 
 
 class Section(BaseModel):
@@ -129,16 +132,14 @@ def load_params(path: Path = PARAMS) -> Params:
     Raises ConfigError naming each wrong dotted key, its value, what was expected and the remedy.
     """
     try:
-        values = YAML(typ="safe").load(path)
+        values = read_yaml(path)
     except FileNotFoundError:
-        raise ConfigError(f"{path} is not here; run from the root of the repository") from None
-    except DuplicateKeyError as error:
-        line, key = error.problem_mark.line + 1, error.problem.split('"')[1]
-        raise ConfigError(f"{path} line {line}: {key} stands twice in its section; remove one of the two") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path} is not here; {way_to(path)}") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}); restore it with: git checkout {path}") from None
+    except ValueError as error:
         raise ConfigError(
-            f"{path} is not valid YAML: {reason}; mend it or restore it with: git checkout {path}"
+            f"{path} is not valid YAML: {error}; mend it or restore it with: git checkout {path}"
         ) from None
     return validate_params(values, path)
 
@@ -148,26 +149,32 @@ def validate_params(values: Any, path: Path) -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(_explain(problem) for problem in error.errors(include_url=False))
-        raise ConfigError(f"{path}: {problems}") from None
+        raise ConfigError(f"{path}: {explain(error)}") from None
+
+
+def explain(error: ValidationError) -> str:
+    """What is wrong with each value, what was expected and the remedy, in one line; of many the first few."""
+    problems = [_explain(problem) for problem in error.errors(include_url=False)]
+    more = [f"and {len(problems) - _MOST_TOLD:,} more"] if len(problems) > _MOST_TOLD else []
+    return "; ".join(problems[:_MOST_TOLD] + more)
 
 
 def _explain(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "the file"
+    key = ".".join(brief(str(part)) for part in problem["loc"]) or "the file"
     value = problem["input"]
     match problem["type"]:
-        case "extra_forbidden":
+        case "extra_forbidden" | "invalid_key":
             return f"{key} is not a known parameter; remove it or correct its name"
         case "missing":
             return f"{key} is missing; add it"
         case "model_type":
-            held = "empty" if value is None else f"{value!r}"
+            held = "empty" if value is None else shown(value)
             return f"{key} is {held} but should hold parameters by name; restore it with: git checkout {PARAMS}"
         case "int_type" if isinstance(value, float) and value.is_integer():
-            return f"{key} is the decimal number {value!r} but should be a whole one; write {int(value)}"
+            return f"{key} is the decimal number {value!r} but should be a whole one; write {shown(int(value))}"
         case _:
             expected = problem["msg"].removeprefix("Input should be ")
-            return f"{key} is {value!r} but should be {expected}; change it"
+            return f"{key} is {shown(value)} but should be {expected}; change it"
 
 
 def flatten(section: BaseModel, prefix: str = "") -> dict[str, bool | int | float | str]:

@@ -1,8 +1,10 @@
 """Files at the edge of the core: label tables, frames, prepared arrays and small JSON reports."""
 
 import csv
+import io
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ import pandas as pd
 
 from pipeline.errors import DataError
 from pipeline.files import whole
+from pipeline.plain_files import check_plain, read_plain
 from pipeline.scheme import POINTS
+from pipeline.text import brief, shown
 
 LABELS = {"training": "training_frames_keypoints.csv", "test": "test_frames_keypoints.csv"}
 """Frame folder -> its label table, both in the root of the raw data."""
@@ -21,6 +25,12 @@ LABELS = {"training": "training_frames_keypoints.csv", "test": "test_frames_keyp
 SAMPLE_COLUMNS = ["sample_id", "file", "folder", "person", "clip", "frame", "labelled", "split", "known"]
 """Columns of samples.csv; `known` says of a test frame whether its person is in train."""
 
+_TABLE_BYTES = 100_000_000
+"""Of a hundred thousand labelled frames."""
+_JSON_BYTES = 1_000_000
+_JSON_LEVELS = 10
+_LARGEST_PX = 1_000_000
+"""Larger coordinates than any picture has; beyond 10**38 float32 holds none."""
 _HEADER = ["", *(str(column) for column in range(2 * POINTS))]
 
 
@@ -30,12 +40,11 @@ def read_keypoints_csv(path: Path) -> tuple[list[str], np.ndarray]:
     Raises DataError naming the line of a missing column, a bad coordinate or a name that comes twice.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file))
+        rows = list(csv.reader(io.StringIO(read_plain(path, _TABLE_BYTES).decode(), newline="")))
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; fetch the frames again with: dvc repro -f fetch") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not CSV text ({error}); fetch it again with: dvc repro -f fetch") from None
+        raise DataError(f"{path} is missing; fetch the frames again with: dvc repro -fs fetch") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path} is not CSV text ({error}); fetch it again with: dvc repro -fs fetch") from None
     if not rows or rows[0] != _HEADER:
         lacking = sorted(set(_HEADER) - set(rows[0] if rows else []), key=lambda column: int(column or -1))
         raise DataError(
@@ -58,7 +67,7 @@ def _file_name(path: Path, line: int, row: list[str]) -> str:
         raise DataError(f"{path} line {line}: {len(row)} fields where {len(_HEADER)} are expected; mend the line")
     name = row[0]
     if not name or name in {".", ".."} or any(mark in name for mark in "/\\\0"):
-        raise DataError(f"{path} line {line}: {name!r} is not a bare file name; mend the line")
+        raise DataError(f"{path} line {line}: {shown(name)} is not a bare file name; mend the line")
     return name
 
 
@@ -69,10 +78,10 @@ def _coordinates(path: Path, line: int, row: list[str]) -> list[float]:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
+        if not abs(value) <= _LARGEST_PX:
             raise DataError(
-                f"{path} line {line}, {row[0]}: column {column} holds {text!r} where a finite number is expected; mend "
-                "the line"
+                f"{path} line {line}, {brief(row[0])}: column {column} holds {shown(text)} where a number of pixels is "
+                "expected; mend the line"
             )
         values.append(value)
     return values
@@ -83,7 +92,7 @@ def _refuse_duplicates(path: Path, names: list[str]) -> None:
     for line, name in enumerate(names, start=2):
         if name in first_line:
             raise DataError(
-                f"{path} line {line}: {name} stands on line {first_line[name]} already; remove one of the two"
+                f"{path} line {line}: {brief(name)} stands on line {first_line[name]} already; remove one of the two"
             )
         first_line[name] = line
 
@@ -102,10 +111,10 @@ def read_gray(path: Path) -> np.ndarray:
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); fetch it again with: dvc repro -f fetch") from None
+        raise DataError(f"{path} cannot be read ({error.strerror}); fetch it again with: dvc repro -fs fetch") from None
     image = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if content.size else None
     if image is None:
-        raise DataError(f"{path} is empty, truncated or no image; fetch it again with: dvc repro -f fetch")
+        raise DataError(f"{path} is empty, truncated or no image; fetch it again with: dvc repro -fs fetch")
     return np.asarray(image, np.uint8)
 
 
@@ -124,41 +133,108 @@ class Arrays:
 
 
 def load_arrays(folder: Path) -> Arrays:
-    """Open what preprocess wrote to `folder`; images stay on disk until used."""
+    """Open what preprocess wrote to `folder`; images stay on disk until used. Raises DataError."""
     try:
         arrays = Arrays(
-            images=np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False),
-            keypoints_crop=np.load(folder / "keypoints.npy", allow_pickle=False),
-            crop_from_source=np.load(folder / "crop_from_source.npy", allow_pickle=False),
+            images=load_array(folder / "images.npy", np.uint8, (-1, -1, -1)),
+            keypoints_crop=np.array(load_array(folder / "keypoints.npy", np.float32, (-1, POINTS, 2))),
+            crop_from_source=np.array(load_array(folder / "crop_from_source.npy", np.float32, (-1, 3, 3))),
             samples=read_samples(folder / "samples.csv"),
         )
-    except (OSError, ValueError, EOFError) as error:
+        _check_arrays(arrays)
+    except (OSError, ValueError) as error:
         raise DataError(f"{folder}: {error}; make it again with: dvc repro preprocess") from None
-    count = len(arrays.samples)
-    if not len(arrays.images) == len(arrays.keypoints_crop) == len(arrays.crop_from_source) == count:
-        raise DataError(
-            f"{folder}: its files differ in their number of frames; make them again with: dvc repro -f preprocess"
-        )
     return arrays
+
+
+def load_array(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of a .npy file, memory-mapped; -1 in `shape` is any length. Raises OSError, and ValueError for others.
+
+    NumPy maps no more than the file has, but makes room for whatever a header claims.
+    """
+    check_plain(path)
+    try:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # a header is a Python literal, and fails as Python does
+        raise ValueError(f"{path.name} is no array of NumPy ({brief(str(error), 120)})") from None
+    fits = len(array.shape) == len(shape) and all(w in (-1, n) for w, n in zip(shape, array.shape, strict=True))
+    if array.dtype != dtype or not fits:
+        found = f"{brief(str(array.dtype))} {shown(array.shape)}"
+        raise ValueError(f"{path.name} holds {found} where {np.dtype(dtype)} {shape} is expected")
+    return array
+
+
+def _check_arrays(arrays: Arrays) -> None:
+    """Raise ValueError for what no preprocess writes, and what would spoil every number made of it."""
+    if len({len(arrays.images), len(arrays.keypoints_crop), len(arrays.crop_from_source), len(arrays.samples)}) > 1:
+        raise ValueError("its files differ in their number of frames")
+    height, width = arrays.images.shape[1:]
+    if height != width:
+        raise ValueError(f"images.npy holds frames of {height} x {width} pixels where squares are expected")
+    if not (np.isfinite(arrays.keypoints_crop).all((1, 2)) == arrays.samples["labelled"]).all():
+        raise ValueError("keypoints.npy holds no numbers where samples.csv says labelled, or the other way round")
+    if not (np.isfinite(arrays.crop_from_source).all() and np.linalg.det(arrays.crop_from_source).all()):
+        raise ValueError("crop_from_source.npy holds a matrix without an inverse")
 
 
 def read_samples(path: Path) -> pd.DataFrame:
     """samples.csv with text as text and yes/no as booleans; `known` is missing outside test."""
     kinds: dict[str, str] = dict.fromkeys(SAMPLE_COLUMNS, "str") | {"labelled": "bool", "known": "boolean"}
     try:
-        table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"known": [""]})
+        content = io.BytesIO(read_plain(path, _TABLE_BYTES))
+        table = pd.read_csv(content, dtype=kinds, keep_default_na=False, na_values={"known": [""]})
         if lacking := [column for column in SAMPLE_COLUMNS if column not in table]:
             raise ValueError(f"it lacks the columns {', '.join(lacking)}")
+        if not isinstance(table.index, pd.RangeIndex) or table[SAMPLE_COLUMNS[:-1]].isna().any(axis=None):
+            raise ValueError("a row has more or fewer fields than the first line")
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: {error}; make it again with: dvc repro -f split") from None
+        raise DataError(f"{path}: {brief(str(error), 200)}; make it again with: dvc repro -fs split") from None
     return table
 
 
-def read_json(path: Path) -> Any:
+def read_numbers(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A table of numbers with these columns, NaN where a field is empty. Raises DataError."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        table = pd.read_csv(io.BytesIO(read_plain(path, _TABLE_BYTES)))[list(columns)].astype("float64")
+        if table.empty or np.isinf(table).any(axis=None):
+            raise ValueError("it has no rows, or values without end")
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path}: {brief(str(error), 200)}; make it again with: dvc repro") from None
+    return table
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises DataError."""
+    try:
+        return load_json(read_plain(path, _JSON_BYTES))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: {error}; make it again with: dvc repro") from None
+
+
+def load_json(content: bytes) -> dict[str, Any]:
+    """The object in the content of a JSON file. Raises ValueError for anything else, NaN and infinity included."""
+    if len(content) > _JSON_BYTES:
+        raise ValueError(f"it has {len(content):,} bytes where {_JSON_BYTES:,} are the most")
+    try:
+        value = json.loads(content.decode(), parse_float=_finite, parse_constant=_finite)
+    except RecursionError:
+        value = None
+    if not isinstance(value, dict) or _is_deeper(value, _JSON_LEVELS):
+        raise ValueError(f"it holds no object of at most {_JSON_LEVELS} levels")
+    return value
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"it holds {shown(text)} where a finite number is expected")
+    return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return not levels or any(_is_deeper(part, levels - 1) for part in parts)
 
 
 def write_json(path: Path, value: Any) -> None:

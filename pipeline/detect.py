@@ -25,6 +25,8 @@ _YUNET_MIN_SCORE = 0.6
 """Milder than OpenCV's own 0.9: as with the cascade, the network finds the false alarms out."""
 _SAME_BOX = 0.4
 """Overlap from which what was found at both lengths is one face."""
+_FARTHEST_PX = 1e15
+"""Beyond, whole pixels are lost in rounding, and products of sides overflow."""
 _CASCADE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
 
 
@@ -139,7 +141,8 @@ def check_boxes(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     given = np.asarray(boxes, np.float64).reshape(-1, 4)
     for x, y, width, height in given:
         meets = x < shape[1] and y < shape[0] and x + width > 0 and y + height > 0
-        if not (np.isfinite([x, y, width, height]).all() and min(width, height) >= 1 and meets):
+        near = np.abs([x, y, width, height]).max() <= _FARTHEST_PX  # also of numbers that are none
+        if not (near and min(width, height) >= 1 and meets):
             raise DataError(
                 f"the box {x:g},{y:g},{width:g},{height:g} does not lie in the picture of {shape[1]} x {shape[0]} "
                 "pixels; give x,y,width,height in its pixels"

@@ -161,7 +161,7 @@ class KeypointDetector:
                 parts.append(self.network(to_unit(crops[start : start + BATCH], self.device)).double().cpu().numpy())
         estimates = np.concatenate(parts) if parts else np.zeros((0, 1, POINTS, 2))
         if not np.isfinite(estimates).all():
-            raise ModelError("the model answers points that are no numbers; train again: dvc repro -f train")
+            raise ModelError("the model answers points that are no numbers; train again: dvc repro -fs train")
         return estimates
 
     def _distinct(self, candidates: list[Face]) -> list[Face]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import compress
 
 import cv2
 import numpy as np
@@ -15,14 +16,21 @@ _BOX, _LINE, _POINT, _RIM = (255, 255, 255), (86, 180, 233), (240, 228, 66), (0,
 """RGB: white, sky blue and yellow over a dark rim, apart on light and dark ground and for every colour vision."""
 _LINE_FRAC = 1 / 130
 """Thickness of a line over the size of the face."""
+_MOST_LINE_PX = 500
+"""Enough for a face that fills the largest picture; OpenCV draws no line of more than 32,767."""
 _RIM_COVER = 0.55
 _SHIFT = 4
 """Binary digits of a pixel in which OpenCV takes coordinates."""
 
 
 def draw_faces(picture: np.ndarray, faces: Sequence[Face], numbers: Sequence[int] = ()) -> np.ndarray:
-    """A copy of an (H, W, 3) uint8 RGB picture with the faces drawn on it, and their numbers if there are any."""
+    """A copy of an (H, W, 3) uint8 RGB picture with the faces drawn on it, and their numbers if there are any.
+
+    A face with a point that is no number is not drawn.
+    """
     drawn = np.array(picture, order="C")
+    finite = [np.isfinite(face.keypoints).all() and np.isfinite(face.box).all() for face in faces]
+    faces, numbers = list(compress(faces, finite)), list(compress(numbers, finite))
     lines = [_line_px(face, drawn.shape) for face in faces]
     rims = drawn.copy()
     for face, line in zip(faces, lines, strict=True):
@@ -38,7 +46,7 @@ def draw_faces(picture: np.ndarray, faces: Sequence[Face], numbers: Sequence[int
 def _line_px(face: Face, shape: tuple[int, ...]) -> float:
     """Thickness of a line: it grows with the face, and with the picture, which is shrunk to be shown on a screen."""
     size = math.sqrt(face.box[2] * face.box[3])
-    return max(1.0, min(max(size * _LINE_FRAC, max(shape) / 1800), size / 40))
+    return max(1.0, min(max(size * _LINE_FRAC, max(shape) / 1800), size / 40, _MOST_LINE_PX))
 
 
 def _pass(drawn: np.ndarray, face: Face, line: float, radius: float, colours: tuple[Colour, Colour, Colour]) -> None:
@@ -64,7 +72,7 @@ def _corners(face: Face) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def _number(drawn: np.ndarray, face: Face, number: int, line: float) -> None:
     """At the upper left corner of the box."""
-    scale = max(0.4, math.sqrt(face.box[2] * face.box[3]) / 400)
+    scale = min(max(0.4, math.sqrt(face.box[2] * face.box[3]) / 400), _MOST_LINE_PX / 3)
     place = [int(value) >> _SHIFT for value in _corners(face)[0]]
     place[1] -= round(6 * scale)
     for thickness, colour in ((round(line + 2 * scale + 2), _RIM), (round(line + scale / 2), _BOX)):

@@ -5,17 +5,23 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
+from pipeline import git
+from pipeline.dvc_repo import locked, open_repo
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.results import commit_of, find_results
 
 _POLL_S = 2.0
 _IDLE_POLLS = 5
 """So many looks without a worker at work, and the workers are started again: they leave tasks behind at times."""
+_NAME_YOURSELF = "git config user.name YOU && git config user.email YOU@EXAMPLE.COM,"
 DONE = {"Success", "Failed"}
 
 
 def free_name(stem: str) -> str:
-    """`stem` with the least number that no experiment begins with yet."""
+    """`stem` with the least number that no experiment begins with yet. Raises GitError where none can start."""
+    git.head()
+    with open_repo() as repo, locked(repo):
+        pass  # who holds the lock, DVC would not say
     taken = set(statuses()) | set(_experiments())
     number = 1
     while any(name.startswith(f"{stem}{number}-") for name in taken):
@@ -28,8 +34,15 @@ def put(name: str, settings: Mapping[str, str]) -> None:
     choices = [part for key, value in settings.items() for part in ("-S", f"{key}={value}")]
     done = _dvc("exp", "run", "--queue", "--name", name, *choices)
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix("ERROR: ")
-        raise ConfigError(f"DVC does not queue {name}: {reason}; mend that and sweep again")
+        reason = _reason(done.stderr)
+        remedy = _NAME_YOURSELF if "user name" in reason else "mend that"
+        raise ConfigError(f"DVC does not queue {name}: {reason}; {remedy} and sweep again")
+
+
+def _reason(told: str) -> str:
+    """The last error that DVC tells, without the address of its support."""
+    error = told.partition("\nHaving any troubles?")[0].rpartition("ERROR: ")[2].removeprefix("unexpected error - ")
+    return " ".join(error.split()) or "no reason given"
 
 
 def take_back(names: list[str]) -> None:
@@ -84,14 +97,14 @@ def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def statuses() -> dict[str, str]:
     """Name -> status of every experiment that the queue knows: Queued, Running, Success or Failed."""
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    try:
-        with Repo() as repo:
+    with open_repo() as repo:
+        try:
             return {task["name"]: task["status"] for task in repo.experiments.celery_queue.status() if task["name"]}
-    except DvcException as error:
-        raise PipelineError(f"the queue of DVC cannot be read: {error}; see: dvc queue status") from None
+        except Exception as error:  # of DVC, Celery, or whatever else reads its files
+            raise PipelineError(
+                f"the queue of DVC cannot be read: {error or type(error).__name__}; mend that, or give up what waits "
+                "in it: rm -r .dvc/tmp/exps"
+            ) from None
 
 
 def _experiments() -> list[str]:

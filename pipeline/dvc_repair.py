@@ -1,31 +1,30 @@
 """Two files that DVC does not write in one go: killed while at it, it could not read them again."""
 
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pipeline.terminal import tell
 
-def mend() -> None:
+
+def mend(repo: Any) -> None:
     """Set aside a damaged dvc.lock, remove a damaged list of DVC's running processes.
 
     What the stages made lies in DVC's run cache, from which it comes back without running anything again.
     """
     from dvc.dvcfile import LOCK_FILE, Lockfile
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
     from dvc.utils.serialize import ParseError
     from dvc.utils.strictyaml import YAMLValidationError
 
-    with suppress(DvcException), Repo() as repo:  # what else is wrong, `dvc repro` says
+    with suppress(DvcException):  # what else is wrong, `dvc repro` says
         _mend_process_list(repo)
         try:
             Lockfile(repo, LOCK_FILE).load()
         except (ParseError, YAMLValidationError):
             path = Path(repo.root_dir, LOCK_FILE)
             aside = path.replace(path.with_name(f"{path.name}.damaged"))
-            told = f"warning: {path.name} is damaged and was set aside as {aside.name}; it is made again"
-            print(told, file=sys.stderr)
+            tell(f"warning: {path.name} is damaged and was set aside as {aside.name}; it is made again")
 
 
 def _mend_process_list(repo: Any) -> None:

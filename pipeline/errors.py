@@ -23,3 +23,7 @@ class ModelError(PipelineError):
 
 class TrackingError(PipelineError):
     """The MLflow store cannot be used."""
+
+
+class GitError(PipelineError):
+    """Git is not installed, or refuses or cannot read the repository."""

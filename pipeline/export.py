@@ -5,8 +5,10 @@ Both take gray frames as bytes and answer pixels, so that whoever uses them has 
 
 import io
 import json
-from collections.abc import Callable, Sequence
-from importlib.util import find_spec
+import logging
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,11 @@ from torch.export import Dim, ExportedProgram
 from torch.fx import GraphModule
 
 from pipeline.checkpoint import read_description
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, PipelineError
 from pipeline.files import file_sha256
 from pipeline.predict import BATCH, to_unit
 from pipeline.scheme import POINTS, REGIONS
+from pipeline.text import printable
 
 TOLERANCE_PX = 0.05
 OPSET = 18
@@ -46,12 +49,6 @@ class BytesToPixels(nn.Module):
         return estimates[:, -1]
 
 
-def need_onnx() -> None:
-    """Raise ModelError where the packages of the extra `export` are not installed."""
-    if lacking := [name for name in ("onnx", "onnxruntime", "onnxscript") if find_spec(name) is None]:
-        raise ModelError(f"this needs {', '.join(lacking)}; install with: pip install {' '.join(lacking)}")
-
-
 def describe_export(model: Path) -> dict[str, str]:
     """What a user of the exported file has to know, by name; all of it goes into the file."""
     description = read_description(model)
@@ -62,7 +59,8 @@ def describe_export(model: Path) -> dict[str, str]:
         f"{spans}",
         "input": f"frames: uint8 (batch, {side}, {side}), gray, one face each",
         "size_px": str(side),
-        "fit": f"{fit}: the crop of a face goes to the square so: {_FITS[fit]}",
+        "fit": fit,
+        "crop": f"the crop of a face goes to the square so: {_FITS[fit]}",
         "normalization": "none: gray levels 0..255 as they are",
         "output": f"keypoints: float32 (batch, {POINTS}, 2), x then y in pixels of the {side}x{side} frame; the centre "
         "of the top left pixel is (0, 0)",
@@ -106,7 +104,7 @@ def write_onnx(path: Path, program: ExportedProgram, metadata: dict[str, str]) -
         verbose=False,
     )
     if exported is None:
-        raise ModelError("PyTorch exported nothing; install the locked packages again with: make repro")
+        raise ModelError("PyTorch exported nothing; install the locked packages again: rm -r .venv && make install")
     model = inline_local_functions(exported.model_proto)
     _forget_origin(model.graph)
     for value in (*model.graph.input, *model.graph.output):
@@ -175,14 +173,38 @@ def export_model(model: Path, network: nn.Module, path: Path, *, kind: str, fram
     """Write `network`, loaded from `model`, to `path` as a file of this kind: "onnx" or "pt2".
 
     Returns by how many pixels its keypoints of the (N, S, S) uint8 frames differ from the network's at most. Raises
-    ModelError above TOLERANCE_PX.
+    ModelError above TOLERANCE_PX or where PyTorch cannot export the network.
     """
     write, run = WRITE_AND_RUN[kind]
-    write(path, trace(network, frames.shape[-1]), describe_export(model))
+    metadata = describe_export(model)
+    with _exporter_errors(kind):
+        write(path, trace(network, frames.shape[-1]), metadata)
     difference = float(np.abs(run(path, frames) - run_torch(network, frames)).max())
     if not difference <= TOLERANCE_PX:
         raise ModelError(
             f"the {kind} file puts a point {difference:.3g} px from where PyTorch does, and {TOLERANCE_PX} px is "
-            "the most allowed; nothing was written: export the other format, or with the locked packages"
+            "the most allowed; nothing was written: install the locked packages with: make install"
         )
     return difference
+
+
+@contextmanager
+def _exporter_errors(kind: str) -> Iterator[None]:
+    """Turn whatever PyTorch's exporters raise into a ModelError with its first cause, without the graphs they print."""
+    logging.disable()
+    try:
+        with redirect_stderr(io.StringIO()):
+            yield
+    except (PipelineError, OSError):
+        raise
+    except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__:
+            cause = cause.__cause__
+        reason = printable(textwrap.shorten(f"{type(cause).__name__}: {cause}", 240, placeholder=" ..."))
+        raise ModelError(
+            f"PyTorch cannot export this network as {kind} ({reason}); change its forward, or install the locked "
+            "packages with: make install"
+        ) from error
+    finally:
+        logging.disable(logging.NOTSET)

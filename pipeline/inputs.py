@@ -1,6 +1,8 @@
 """From the paths on a command line to pictures and videos, each with a name of its own for what is written."""
 
+import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,10 +12,11 @@ from pipeline.errors import DataError
 from pipeline.finding import Finder
 from pipeline.kinds import Kind, kind_of
 from pipeline.output_folder import OutputFolder
-from pipeline.text import printable
+from pipeline.text import printable, shortened
 
 _EXAMPLES = 3
 """How many of the files that are left out are named."""
+_FARTHEST_PX = 1e9
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,15 @@ def parse_boxes(texts: Sequence[str], whole: bool) -> np.ndarray:
     """(K, 4) x, y, width, height of texts such as "10,20,80,90". Raises DataError, also where --whole is wanted too."""
     if texts and whole:
         raise DataError("--box and --whole exclude each other; leave one of the two out")
-    try:
-        return np.array([_four_numbers(text) for text in texts], np.float64).reshape(-1, 4)
-    except ValueError:
-        raise DataError(f"--box {' '.join(texts)} should read x,y,width,height in pixels, e.g. 10,20,80,90") from None
+    return np.array([_box(text) for text in texts], np.float64).reshape(-1, 4)
 
 
-def _four_numbers(text: str) -> list[float]:
-    numbers = [float(part) for part in text.split(",")]
-    if len(numbers) != 4:
-        raise ValueError(text)
-    return numbers
+def _box(text: str) -> list[float]:
+    if re.fullmatch(r"[0-9.eE+\-, ]*", text):  # float() also takes 1_0, nan and the digits of every script
+        with suppress(ValueError):
+            x, y, width, height = (float(part) for part in text.split(","))
+            if min(width, height) >= 1 and max(abs(x), abs(y), width, height) <= _FARTHEST_PX:
+                return [x, y, width, height]
+    raise DataError(
+        f"--box {shortened(text, 60)} should read x,y,width,height in pixels, both sides 1 or more, e.g. 10,20,80,90"
+    )

@@ -1,13 +1,11 @@
 """What train says to MLflow while it works. No failure of MLflow ends a training: `track` fills in what is missing."""
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from tqdm import tqdm
-
 from pipeline import tracking
+from pipeline.terminal import tell
 from pipeline.tracking import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value
 
 TRAINING_KEY = "training_key"
@@ -78,11 +76,7 @@ class LiveRun:
                 yield
         except Exception as error:  # of a type that depends on the store; no training may die of it
             if not self._failed:
-                tqdm.write(
-                    f"warning: MLflow at {tracking.store_uri()} failed: {tracking.gist(error)}; "
-                    "training goes on without live curves",
-                    file=sys.stderr,
-                )
+                tell(f"warning: {tracking.failure(error)}; training goes on without live curves")
             self._failed = True
 
 

@@ -1,6 +1,7 @@
 """Every file and folder that dvc.yaml names, relative to the folder a stage runs in, and the main workspace."""
 
 import os
+import shlex
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
@@ -49,3 +50,17 @@ def workspace_root() -> Path:
         return Path(root)
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
+
+
+def way_to(path: Path) -> str:
+    """What helps where a file of the checkout's root is not in the present folder."""
+    root = workspace_root()
+    if root.resolve() != Path.cwd():
+        return f"go to the root of the checkout: cd {shlex.quote(str(root))}"
+    return f"bring it back: git checkout {path}" if (root / ".dvc").is_dir() else "go to the root of a checkout"
+
+
+def in_root(command: str) -> str:
+    """The command as it is to be typed where we are: DVC finds its stages in the root of the checkout alone."""
+    root = workspace_root()
+    return command if root.resolve() == Path.cwd() else f"cd {shlex.quote(str(root))} && {command}"

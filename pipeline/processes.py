@@ -6,9 +6,13 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 import cv2
+
+from pipeline.errors import PipelineError
+from pipeline.terminal import tell
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -18,15 +22,42 @@ _INLINE_TASKS = 4
 
 
 def map_on_cores(function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-    """`function` of each task, in their order, each on one core; a function and tasks that can be pickled."""
+    """`function` of each task, in their order, each on one core; a function and tasks that can be pickled.
+
+    Where no other process can be started, all is done in this one, which is told on stderr. Raises PipelineError where
+    one of them is killed.
+    """
     cores = min(len(os.sched_getaffinity(0)), len(tasks))
-    if cores == 1 or len(tasks) <= _INLINE_TASKS:
+    if cores == 1 or len(tasks) <= _INLINE_TASKS or (pool := _pool(cores)) is None:
         yield from map(function, tasks)
         return
+    with pool:
+        try:
+            yield from pool.map(function, tasks)
+        except BrokenProcessPool:
+            raise PipelineError(
+                f"one of {cores} processes at work was killed, most likely as the memory ran out; free some and run "
+                "again, or do what takes so many on one core: taskset -c 0 dvc repro fetch pretrain"
+            ) from None
+
+
+def _pool(cores: int) -> ProcessPoolExecutor | None:
+    """Processes that are ready to work; None where there can be none."""
     # Forked copies of a process that has threads can hang; spawned ones start clean.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores, mp_context=context, initializer=_begin_worker) as pool:
-        yield from pool.map(function, tasks)
+    pool = None
+    try:
+        pool = ProcessPoolExecutor(cores, mp_context=context, initializer=_begin_worker)
+        for started in [pool.submit(os.getpid) for _ in range(cores)]:
+            started.result()
+    # Without /dev/shm there are no semaphores; where as many processes or threads live as may, no new ones.
+    except (OSError, ImportError, NotImplementedError, RuntimeError) as error:
+        if pool:
+            pool.shutdown(cancel_futures=True)
+        told = f"no other process can be started ({error}): look at /dev/shm and at ulimit -u"
+        tell(f"warning: {told}; going on in this one, on one core")
+        return None
+    return pool
 
 
 def _begin_worker() -> None:

@@ -7,15 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from pipeline.config import Params, load_params, validate_params
 from pipeline.errors import ConfigError
 from pipeline.files import whole
 from pipeline.paths import PARAMS
+from pipeline.text import shown
+from pipeline.yaml_files import edited_yaml, load_yaml, read_yaml
 
-_ROUND_TRIP = YAML()
-_ROUND_TRIP.width = 200  # never break a line
 _FOLDER = Path(__file__).with_name("recipes")
 DEFAULT = "default"
 
@@ -30,22 +28,27 @@ def recipe_summary(name: str) -> str:
 
 def recipe_values(name: str) -> dict[str, Any]:
     """Dotted names and values of all that it sets, the default's where it names none; ConfigError if it is unknown."""
-    return {key: value for part in (DEFAULT, name) for key, value in _flat(YAML(typ="safe").load(_path(part)))}
+    return {key: value for part in (DEFAULT, name) for key, value in _flat(read_yaml(_path(part)))}
 
 
 def with_values(values: Mapping[str, Any], path: Path = PARAMS) -> Params:
     """The parameters of `path` with other values for dotted names. Raises ConfigError."""
-    load_params(path)
-    return validate_params(_overlaid(path, values), path)
+    sections = load_params(path).model_dump()
+    _overlay(sections, values)
+    return validate_params(sections, path)
 
 
 def write_values(values: Mapping[str, Any], path: Path = PARAMS) -> list[str]:
-    """Write values for dotted names into `path`, comments kept; returns one line for each that changed."""
-    before, changes = load_params(path), changed_values(values, path)
-    document = _overlaid(path, changes)
-    validate_params(document, path)
+    """Write values for dotted names into `path`, comments kept; returns one line for each that changed.
+
+    Raises ConfigError, and leaves the file alone, where it would not say then what it should.
+    """
+    before, changes, wanted = load_params(path), changed_values(values, path), with_values(values, path)
+    content = edited_yaml(path, lambda document: _overlay(document, changes))
+    if validate_params(load_yaml(content), path) != wanted:  # aliases and merges may tie one value to another
+        raise ConfigError(f"{path} has values that hang together; write it without aliases and merges")
     with whole(path) as partial:
-        _ROUND_TRIP.dump(document, partial)
+        partial.write_bytes(content)
     return [f"{key}: {_at(before, key)} -> {value}" for key, value in changes.items()]
 
 
@@ -57,19 +60,17 @@ def changed_values(values: Mapping[str, Any], path: Path = PARAMS) -> dict[str, 
 
 def _path(name: str) -> Path:
     if name not in recipe_names():
-        raise ConfigError(f"no recipe is called {name!r}; there are {', '.join(recipe_names())}")
+        raise ConfigError(f"no recipe is called {shown(name)}; there are {', '.join(recipe_names())}")
     return _FOLDER / f"{name}.yaml"
 
 
-def _overlaid(path: Path, values: Mapping[str, Any]) -> Any:
-    document = _ROUND_TRIP.load(path)
+def _overlay(document: Any, values: Mapping[str, Any]) -> None:
     for key, value in values.items():
         *sections, last = key.split(".")
         section = document
         for part in sections:
             section = section[part]
         section[last] = value
-    return document
 
 
 def _at(params: Params, key: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline import tracking
 from pipeline.errors import DataError, TrackingError
+from pipeline.text import printable
 
 REGISTERED = "facial-keypoints"
 CHAMPION = "champion"
@@ -16,7 +17,7 @@ def find_run(name: str) -> Any | None:
     """The newest finished run with this id, name or DVC experiment; None if there is none."""
     with tracking.mlflow_errors():
         store = tracking.open_store()
-        quoted = name.replace("'", "")
+        quoted = printable(name).replace("'", "")
         for condition in (
             f"attributes.run_id = '{quoted}'",
             f"attributes.run_name = '{quoted}'",
@@ -39,11 +40,8 @@ def run_of_model(model_digest: str) -> Any | None:
 
 def read_artifact(run: Any, path: Path) -> bytes:
     """A report of a run, by its path in the workspace. Raises DataError if the run does not keep it."""
-    import mlflow
-
     with tracking.quiet(), tempfile.TemporaryDirectory() as folder:
         try:
-            mlflow.set_tracking_uri(tracking.store_uri())
             client = tracking.open_store().client
             return Path(client.download_artifacts(run.info.run_id, str(path), folder)).read_bytes()
         except Exception as error:  # in the types of whatever store it uses
@@ -77,8 +75,10 @@ def add_version(run: Any) -> Version:
         begun = client.search_logged_models([store.experiment_id], f"source_run_id = '{run.info.run_id}'")
     models = [model for model in begun if model.status == "READY"]
     if not models:
-        raise TrackingError(f"run {run.info.run_name} keeps no model; complete it with: dvc repro -f track")
-    with tracking.mlflow_errors():
+        raise TrackingError(
+            f"run {run.info.run_name} keeps no model; choose another, or complete the workspace's: dvc repro -fs track"
+        )
+    with tracking.mlflow_errors(), tracking.process_store():
         if not client.search_registered_models(f"name = '{REGISTERED}'"):
             client.create_registered_model(
                 REGISTERED, description="68 facial keypoints of a picture of one face; see keypoints register"

@@ -1,15 +1,22 @@
 """`make repro`: `dvc repro`, or with drawn faces where the real frames are needed and no source can be reached."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from pipeline import git
+from pipeline.cli import errors_as_one_line
 from pipeline.config import load_params
 from pipeline.dvc_repair import mend
-from pipeline.errors import PipelineError
+from pipeline.dvc_repo import locked, open_repo, refuse_what_stops_dvc
+from pipeline.errors import GitError
 from pipeline.paths import workspace_root
+from pipeline.recipe import write_values
+from pipeline.terminal import standard_streams, tell
+from pipeline.text import printable
 
 WIDTH = 100
 WAY_BACK = (
@@ -24,24 +31,37 @@ def main(arguments: list[str] | None = None) -> int:
     # dvc.yaml says `python`: it shall be this one, also where the environment is not activated.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     try:
-        mend()
-        reasons = _unreachable(arguments)
-    except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    if not reasons:
-        return _dvc("repro", *arguments)
+        with errors_as_one_line("make repro"):
+            _prepare()
+            if reasons := _unreachable(arguments):
+                _draw_instead(reasons)
+    except typer.Exit as end:
+        return end.exit_code
+    status = _dvc("repro", *arguments)
+    if reasons and status == 0:
+        _say("THESE RESULTS ARE OF SYNTHETIC FACES, as params.yaml and every report say", WAY_BACK)
+    return status
+
+
+def _prepare() -> None:
+    """Mend what a killed DVC left; raise PipelineError for what would stop DVC, warn of what git refuses."""
+    with open_repo() as repo, locked(repo):
+        mend(repo)
+        refuse_what_stops_dvc(repo)
+    try:
+        git.head()
+    except GitError as error:
+        tell(f"warning: runs will name no commit and experiments fail: {error}")
+
+
+def _draw_instead(reasons: list[str]) -> None:
     _say(
         "NO REAL FRAMES CAN BE REACHED: EVERYTHING THAT FOLLOWS IS SYNTHETIC",
         *reasons,
         "Faces are drawn instead; params.yaml and every report will say fetch.source: synthetic.",
         WAY_BACK,
     )
-    _lend_git_a_name()
-    status = _dvc("exp", "run", "-S", "fetch.source=synthetic", *arguments)
-    if status == 0:
-        _say("THESE RESULTS ARE OF SYNTHETIC FACES, as params.yaml and every report say", WAY_BACK)
-    return status
+    write_values({"fetch.source": "synthetic"})
 
 
 def _unreachable(arguments: list[str]) -> list[str]:
@@ -67,11 +87,10 @@ def fetch_has_work() -> bool:
 
     from dvc.exceptions import DvcException
     from dvc.logger import set_loggers_level
-    from dvc.repo import Repo
     from dvc.stage.cache import RunCacheNotFoundError
 
     try:
-        with set_loggers_level(logging.CRITICAL), Repo() as repo, repo.lock:
+        with set_loggers_level(logging.CRITICAL), open_repo() as repo, locked(repo):
             stage = repo.stage.load_one(name="fetch")
             if not stage.changed():
                 return False
@@ -101,26 +120,18 @@ def _dvc(*arguments: str) -> int:
     return int(dvc(list(arguments)))
 
 
-def _lend_git_a_name() -> None:
-    """Experiments are commits, which need an author; for this run only, where none is configured."""
-    configured = subprocess.run(["git", "config", "user.email"], capture_output=True, check=False)
-    if configured.returncode:
-        for role in ("AUTHOR", "COMMITTER"):
-            os.environ.setdefault(f"GIT_{role}_NAME", "facial-keypoints")
-            os.environ.setdefault(f"GIT_{role}_EMAIL", "facial-keypoints@localhost")
-
-
 def _say(title: str, *paragraphs: str) -> None:
     """Print a framed message that cannot be overlooked."""
     import textwrap
 
     lines = [title, ""]
     for paragraph in paragraphs:
-        lines += textwrap.wrap(paragraph, WIDTH - 6, break_long_words=False, break_on_hyphens=False)
+        lines += textwrap.wrap(printable(paragraph), WIDTH - 6, break_long_words=False, break_on_hyphens=False)
     frame = "#" * WIDTH
     body = "\n".join(f"## {line}".rstrip() for line in lines)
     print(f"\n{frame}\n{body}\n{frame}\n", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with standard_streams():
+        sys.exit(main())

@@ -2,7 +2,6 @@
 
 import io
 import json
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,17 +11,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from pipeline import paths
+from pipeline import git, paths
 from pipeline.compare import Difference, paired_difference
-from pipeline.data import read_keypoints_csv
-from pipeline.errors import DataError
+from pipeline.data import load_json, read_keypoints_csv
+from pipeline.dvc_repo import lend_a_user_name
+from pipeline.errors import DataError, GitError
+from pipeline.logged_model import MODEL_NAME
+from pipeline.plain_files import read_plain
 from pipeline.registry import find_run, read_artifact
-from pipeline.run_record import MODEL_NAME, flatten_metrics
+from pipeline.run_record import flatten_metrics
+from pipeline.text import brief
+from pipeline.yaml_files import load_yaml
 
 WORKSPACE = "workspace"
+_REPORT_BYTES = 100_000_000
+"""Of a million faces."""
 
 Read = Callable[[Path], bytes]
 """Content of a file of the run, by its path in the workspace; raises DataError."""
@@ -52,10 +56,17 @@ def find_results(name: str) -> Results:
     """The results called `name`. Raises DataError if nothing is called so or its reports are lacking."""
     if name == WORKSPACE:
         return _from_files(name, _read_workspace)
-    if commit := commit_of(name):
-        return _from_files(name, partial(_read_git, commit))
+    refused = None
+    try:
+        if commit := commit_of(name):
+            return _from_files(name, partial(_read_git, commit))
+    except GitError as error:  # a run of MLflow needs no git
+        refused = error
     run = find_run(name)
     if run is None:
+        if refused:
+            raise refused
+        git.head()
         raise DataError(
             f"{name} is neither {WORKSPACE}, a DVC experiment, a git revision nor an MLflow run; see: dvc exp show -A"
         )
@@ -65,13 +76,19 @@ def find_results(name: str) -> Results:
 
 
 def commit_of(name: str) -> str | None:
-    """The commit of a DVC experiment, the newest of several, or git revision of this name."""
+    """The commit of a DVC experiment, the newest of several, or git revision of this name. Raises GitError."""
     # Listed by names alone: to sort by date, git would open what a queue at work may just be removing.
-    lines = _git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps").splitlines()
-    named = [commit for reference, commit in map(str.split, lines) if _is_experiment(reference, name)]
+    references = git.lines("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps")
+    named = [commit for commit, reference in map(_split, references) if _is_experiment(reference, name)]
     if named:
         return max(named, key=_committed_at) if len(named) > 1 else named[0]
-    return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip() or None
+    commits = git.lines("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    return commits[0] if commits and not name.startswith("^") else None  # which means all but that commit
+
+
+def _split(line: str) -> tuple[str, str]:
+    commit, _, reference = line.partition(" ")
+    return commit, reference
 
 
 def _is_experiment(reference: str, name: str) -> bool:
@@ -79,59 +96,68 @@ def _is_experiment(reference: str, name: str) -> bool:
 
 
 def _committed_at(commit: str) -> int:
-    return int(_git("show", "--no-patch", "--format=%ct", commit) or 0)
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout
+    return int(git.ask("show", "--no-patch", "--format=%ct", commit) or 0)
 
 
 def _read_workspace(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_plain(path, _REPORT_BYTES)
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; make it with: dvc repro") from None
+        raise DataError(f"{path}: {error.strerror}; make it with: {paths.in_root('dvc repro')}") from None
+    except ValueError as error:
+        raise DataError(f"{path} is no report ({error}); make it with: {paths.in_root('dvc repro')}") from None
 
 
 def _read_git(commit: str, path: Path) -> bytes:
     """A file of a commit: from git, else from the cache of DVC."""
-    shown = subprocess.run(["git", "show", f"{commit}:./{path}"], capture_output=True, check=False)
-    if shown.returncode == 0:
-        return shown.stdout
+    kept = git.ask("show", f"{commit}:./{path}")
+    if kept is not None:
+        return kept
     import dvc.api
     from dvc.exceptions import DvcException
 
+    lend_a_user_name()
     try:
         return bytes(dvc.api.read(str(path), rev=commit, mode="rb"))
     except (DvcException, OSError):
         raise DataError(
-            f"{path} of {commit[:7]} is neither in git nor in the cache; try: dvc fetch --all-commits"
+            f"{path} of {commit[:7]} is neither in git nor in DVC's cache; choose another revision, or bring what was "
+            f"pushed: {paths.in_root('dvc fetch --all-commits')}"
         ) from None
 
 
 def _from_files(name: str, read: Read) -> Results:
     try:
-        params = _flatten(YAML(typ="safe").load(read(paths.PARAMS)))
-    except (YAMLError, AttributeError):
-        raise DataError(f"{paths.PARAMS} of {name} is damaged; mend or restore it") from None
+        params = _flatten(load_yaml(read(paths.PARAMS)))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{paths.PARAMS} of {name} is damaged ({error}); mend or restore it") from None
     return _parse(name, params, read, None)
 
 
 def _parse(name: str, params: Mapping[str, str], read: Read, model_uri: str | None) -> Results:
     try:
-        measured = json.loads(read(paths.METRICS))
-        table = pd.read_csv(io.BytesIO(read(paths.PER_FRAME))).set_index("sample_id")
+        measured = load_json(read(paths.METRICS))
         return Results(
             name=name,
             params=params,
             metrics=flatten_metrics(measured),
-            faces=table if "split" in table else table.assign(split="test"),  # older runs measured nothing else
-            dataset=measured["dataset"],
+            faces=_faces(read(paths.PER_FRAME)),
+            dataset=str(measured["dataset"]),
             read=read,
             model_uri=model_uri,
         )
-    except (KeyError, ValueError) as error:
-        raise DataError(f"the reports of {name} are damaged or of another version ({error}); run it again") from None
+    except (KeyError, ValueError, TypeError) as error:
+        reason = brief(str(error), 120)
+        raise DataError(f"the reports of {name} are damaged or of another version ({reason}); run it again") from None
+
+
+def _faces(table: bytes) -> pd.DataFrame:
+    """The faces of per_frame.csv as `Results` has them. Raises KeyError, ValueError and TypeError."""
+    kinds = {"sample_id": "str", "nme": "float64", "known": "bool", "split": "str"}
+    faces = pd.read_csv(io.BytesIO(table), dtype=kinds, keep_default_na=False).set_index("sample_id")
+    if faces.empty or not np.isfinite(faces["nme"]).all() or not faces.index.is_unique:
+        raise ValueError("it measured no face, an error is no number, or a face comes twice")
+    return faces if "split" in faces else faces.assign(split="test")  # older runs measured nothing else
 
 
 def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -140,7 +166,7 @@ def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, dict):
             flat |= _flatten(value, f"{prefix}{name}.")
         else:
-            flat[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(value)
+            flat[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(value, default=str)
     return flat
 
 
@@ -175,6 +201,8 @@ def predicted(
             table.write_bytes(results.read(paths.PREDICTIONS[split]))
             names, keypoints = read_keypoints_csv(table)
         row_of = {name: row for row, name in enumerate(names)}
+        if lacking := [file for file in files if file not in row_of]:
+            raise DataError(f"the predictions of {results.name} lack {brief(lacking[0])}; run it again")
         return keypoints[[row_of[file] for file in files]]
     from pipeline.checkpoint import load_model
     from pipeline.geometry import transform_points

@@ -15,18 +15,21 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-from tqdm import tqdm
 
+from pipeline import terminal
 from pipeline.files import file_sha256, whole
 from pipeline.paths import workspace_root
+from pipeline.tensor_files import open_tensors
+from pipeline.text import brief
 from pipeline.trainer import Epoch
 from pipeline.training_state import State
 
 _KEY = "facial_keypoints_training"
 _PACKAGE = Path(__file__).parent
+_HEADER_BYTES = 8_000_000
+"""Twice what 10,000 epochs of history and the state of the largest network take."""
 _COMMAND_LINE = {"__main__.py", "cli.py", "commands"}
 
 
@@ -61,7 +64,7 @@ def resumable(key: str) -> Iterator["Checkpoint"]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print("another process trains exactly this; waiting for it to end", file=sys.stderr, flush=True)
+        terminal.tell("another process trains exactly this; waiting for it to end")
         lock.acquire()
     try:
         yield Checkpoint(path, key)
@@ -108,7 +111,7 @@ class Checkpoint:
                 partial.write_bytes(save(tensors, {_KEY: header}))
         except OSError as error:
             if not self.failed:
-                tqdm.write(f"warning: no checkpoint can be kept ({error}); training goes on", file=sys.stderr)
+                terminal.tell(f"warning: no checkpoint can be kept ({error}); training goes on")
             self.failed = True
 
     def read(self) -> tuple[State | None, list[Epoch]]:
@@ -117,22 +120,24 @@ class Checkpoint:
             return self._read()
         except FileNotFoundError:
             return None, []
-        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             aside = self.path.with_name(f"{self.path.name}.damaged")
             os.replace(self.path, aside)
-            print(
-                f"warning: {self.path} is no checkpoint of this training ({error}); it is called {aside.name} now, and "
-                "training starts from the beginning",
-                file=sys.stderr,
+            why = brief(str(error), 120)
+            terminal.tell(
+                f"warning: {self.path} is no checkpoint of this training ({why}); it is called {aside.name} now, and "
+                "training starts from the beginning"
             )
             return None, []
 
     def _read(self) -> tuple[State, list[Epoch]]:
-        with safe_open(self.path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})[_KEY])
+        with open_tensors(self.path, _HEADER_BYTES) as file:
+            about = dict(json.loads((file.metadata() or {})[_KEY]))
+            if about["key"] != self.key:
+                raise ValueError("it is of another one")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if about.pop("sha256") != _digest(about, tensors) or about["key"] != self.key:
-            raise ValueError("it is damaged or of another one")
+        if about.pop("sha256") != _digest(about, tensors):
+            raise ValueError("it is damaged")
         return tensors, [Epoch(**row) for row in about["history"]]
 
 

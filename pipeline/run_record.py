@@ -1,22 +1,19 @@
 """One finished pipeline run as MLflow shall keep it, and its way into the store."""
 
 import hashlib
-import importlib.metadata
 import json
 import os
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import tracking
+from pipeline import git, tracking
+from pipeline.errors import GitError
 from pipeline.files import file_sha256
+from pipeline.logged_model import log_model, model_files
+from pipeline.terminal import tell
 from pipeline.tracking import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value, find_runs
-
-MODEL_NAME = "model"
-"""The same for every network, so that `runs:/<run id>/model` loads the model of any run."""
 
 START_VIEW = "start"
 """Key under which MLflow's pages find the columns of the runs table that a newcomer needs."""
@@ -56,9 +53,6 @@ _EXPERIMENT_TAGS = {
     "mlflow.note.content": "Runs of the keypoint pipeline, one for each `dvc repro` or `dvc exp run` that computed "
     "something, named after its network or experiment and its keypoint error (NME) on val, by which one chooses.",
 }
-MODEL_NEEDS = ["mlflow", "numpy", "opencv-python-headless", "safetensors", "torch", "torchvision", "tqdm"]
-"""Packages that a logged model imports."""
-_PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -122,12 +116,14 @@ def keep(record: RunRecord) -> bool:
         begun = find_runs(store, TRACK_DIGEST, digest)
         if any(run.info.status == "FINISHED" for run in begun):
             return False
+    # First, as a network that cannot be exported shall leave no run half logged.
+    with model_files(record.model) as files, tracking.mlflow_errors():
         same_model = find_runs(store, MODEL_DIGEST, record.model_digest)
         live = [run for run in same_model if TRACK_DIGEST not in run.data.tags]
         run_id = _begin(store, record, begun or live)
         try:
             tracking.set_tags(store, run_id, {TRACK_DIGEST: digest, **_tags(record)})
-            _fill(store, run_id, record)
+            _fill(store, run_id, record, files)
         except BaseException:
             store.client.set_terminated(run_id, "FAILED")
             raise
@@ -154,23 +150,23 @@ def _tags(record: RunRecord) -> dict[str, str]:
     tags |= {**tracking.process_tags(), MODEL_DIGEST: record.model_digest, "mlflow.note.content": record.description}
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["dvc_experiment"] = name
-    if commit := _git("rev-parse", "HEAD"):
-        kept_here = [":!params.yaml", ":!dvc.lock", ":!reports"]
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *kept_here)
-        tags |= {"git_commit": commit, "git_dirty": str(bool(changed)).lower()}
-        tags |= {"mlflow.source.git.commit": commit, "mlflow.source.name": "dvc repro", "mlflow.source.type": "LOCAL"}
+    try:
+        tags |= _git_tags()
+    except (GitError, OSError) as error:  # no run is given up for that
+        tell(f"warning: the run in MLflow names no commit: {error}")
     return tags
 
 
-def _git(*arguments: str) -> str:
-    """What git answers; nothing where there is no git or no repository."""
-    try:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
-    except FileNotFoundError:
-        return ""
+def _git_tags() -> dict[str, str]:
+    commit = git.head()
+    kept_here = [":!params.yaml", ":!dvc.lock", ":!reports"]
+    changed = git.ask("status", "--porcelain", "--untracked-files=no", "--", ".", *kept_here)
+    tags = {"git_commit": commit, "mlflow.source.git.commit": commit}
+    tags |= {"mlflow.source.name": "dvc repro", "mlflow.source.type": "LOCAL"}
+    return tags if changed is None else tags | {"git_dirty": str(bool(changed)).lower()}
 
 
-def _fill(store: Store, run_id: str, record: RunRecord) -> None:
+def _fill(store: Store, run_id: str, record: RunRecord, model_files: Mapping[str, Path]) -> None:
     client = store.client
     tracking.log_params(store, run_id, record.params)
     tracking.log_epochs(store, run_id, tracking.lacking(record.curves, tracking.logged_points(store, run_id)))
@@ -179,7 +175,7 @@ def _fill(store: Store, run_id: str, record: RunRecord) -> None:
         client.log_artifact(run_id, str(path), folder or None)
     if record.lock.exists():
         client.log_artifact(run_id, str(record.lock))
-    model_id = _log_model(store, run_id, record)
+    model_id = log_model(store, run_id, model_files, record.model_digest)
     # Epochs count from 1; what has only a step 0, MLflow draws as a bar.
     tracking.log_epochs(store, run_id, {0: record.metrics}, model_id)
 
@@ -190,48 +186,3 @@ def _log_dataset(store: Store, run_id: str, dataset: Mapping[str, Any]) -> None:
     source = json.dumps({"revision": dataset["revision"]})
     entity = Dataset(dataset["dataset"], dataset["sha256"][:12], "dvc", source)
     store.client.log_inputs(run_id, [DatasetInput(entity, [])])
-
-
-def _log_model(store: Store, run_id: str, record: RunRecord) -> str:
-    """Log the network with its code; what a `track` that was cut short left of it is removed first.
-
-    MLflow's own `log_model` is not used: it puts the model in the experiment called Default and changes
-    MLFLOW_TRACKING_URI.
-    """
-    from mlflow.entities import LoggedModelOutput
-    from mlflow.models import Model
-
-    client = store.client
-    outputs = client.get_run(run_id).outputs
-    for output in outputs.model_outputs if outputs else []:
-        client.delete_logged_model(output.model_id)
-    model_id = str(client.create_logged_model(store.experiment_id, MODEL_NAME, source_run_id=run_id).model_id)
-    client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model"
-        _save_pyfunc(
-            path, record, Model(run_id=run_id, model_id=model_id, metadata={MODEL_DIGEST: record.model_digest})
-        )
-        client.log_model_artifacts(model_id, str(path))
-    client.finalize_logged_model(model_id, "READY")
-    return model_id
-
-
-def _save_pyfunc(path: Path, record: RunRecord, model: Any) -> None:
-    import numpy as np
-    from mlflow import pyfunc
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
-    # Without names, the model is given an array and not a dictionary of one.
-    pictures = TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))
-    keypoints_source = TensorSpec(np.dtype(np.float32), (-1, 68, 2))
-    pyfunc.save_model(
-        path,
-        mlflow_model=model,
-        python_model=str(_PACKAGE / "pyfunc_model.py"),
-        artifacts={"model": str(record.model)},
-        code_paths=[str(_PACKAGE)],
-        pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in MODEL_NEEDS],
-        signature=ModelSignature(Schema([pictures]), Schema([keypoints_source])),
-    )

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from pipeline import config
 from pipeline.errors import ConfigError, ModelError
 from pipeline.files import whole
 from pipeline.models import build_network
+from pipeline.tensor_files import open_tensors
 
 Weights = dict[str, Tensor]
 _OF_THE_LABELS = {"mean_shape", "mirror_shift", "correction"}
@@ -43,12 +44,16 @@ def weights_to_leave(network: nn.Module) -> Weights:
 def take_over(network: nn.Module, weights: Weights) -> None:
     """Start from what `weights_to_leave` gave. Raises ModelError where that was a network of another shape."""
     own = weights_to_leave(network)
-    if {name: tensor.shape for name, tensor in weights.items()} != {name: tensor.shape for name, tensor in own.items()}:
+    if _kinds(weights) != _kinds(own):
         raise ModelError(
             "the weights of pretrain are of another network than params.yaml says; make them again with: "
             "dvc repro pretrain"
         )
     network.load_state_dict(weights, strict=False)
+
+
+def _kinds(weights: Weights) -> dict[str, tuple[torch.dtype, torch.Size]]:
+    return {name: (tensor.dtype, tensor.shape) for name, tensor in weights.items()}
 
 
 def write_weights(path: Path, weights: Weights) -> None:
@@ -59,8 +64,9 @@ def write_weights(path: Path, weights: Weights) -> None:
 def read_weights(path: Path) -> Weights:
     """What `write_weights` wrote, on the CPU. Raises ModelError."""
     try:
-        return load_file(path)
+        with open_tensors(path) as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise ModelError(f"{path} is missing; make it with: dvc repro pretrain") from None
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is damaged ({error}); make it again with: dvc repro -f pretrain") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} is damaged ({error}); make it again with: dvc repro -fs pretrain") from None

@@ -3,15 +3,18 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 from matplotlib.transforms import Bbox
 
 from pipeline.files import whole
+from pipeline.text import printable, shortened
 
 DPI = 200
 CHART_DPI = 100
@@ -37,9 +40,16 @@ SEQUENTIAL = LinearSegmentedColormap.from_list("sequential", ["#D6E8F5", PALETTE
 """Light to dark in one hue: the darker, the more."""
 DIVERGING = "PuOr"
 
+_FONT = "DejaVu Sans"
+"""Comes with Matplotlib, so that figures are the same everywhere."""
+_NO_GLYPH = "□"
+_PER_IN = 13
+"""Characters of the second line of a heading to an inch."""
+
 _RC: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": _FONT,
     "font.size": 9.5,
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "text.color": PALETTE["ink"],
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
@@ -75,7 +85,11 @@ def style() -> Iterator[None]:
 
 
 def new_figure(height_in: float, *, title: str, detail: str, dataset: str, width_in: float = WIDTH_IN) -> Figure:
-    """Empty figure under a heading: the title, then the dataset (loud when the faces are drawn ones) and `detail`."""
+    """Empty figure under a heading: the title, then the dataset (loud when the faces are drawn ones) and `detail`.
+
+    `dataset` may be any text, of which as much is shown as leaves room for `detail`; whatever else comes from outside
+    goes through `label` before.
+    """
     figure = Figure(figsize=(width_in, height_in))
     left, top = 0.15 / width_in, 0.12 / height_in
     figure.text(left, 1 - top, title, size=12.5, weight="bold", va="top")
@@ -84,7 +98,7 @@ def new_figure(height_in: float, *, title: str, detail: str, dataset: str, width
     name = figure.text(
         left,
         below,
-        "SYNTHETIC faces" if synthetic else dataset,
+        "SYNTHETIC faces" if synthetic else label(dataset, _room(detail, width_in)),
         color=PALETTE["warning" if synthetic else "quiet"],
         weight="bold",
         va="top",
@@ -94,6 +108,22 @@ def new_figure(height_in: float, *, title: str, detail: str, dataset: str, width
     figure.text(end, below, f"  ·  {detail}", color=PALETTE["quiet"], va="top")
     figure.set_layout_engine("constrained", rect=(left / 2, 0.01, 1 - left, below - 0.3 / height_in))
     return figure
+
+
+def _room(detail: str, width_in: float) -> int:
+    """Bold characters that fit before the detail, more or less; some in any case."""
+    return max(16, min(60, round(0.8 * (_PER_IN * width_in - len(detail) - 5))))
+
+
+def label(text: str, most: int = 40) -> str:
+    """Text from outside as figures can show it: at most so many characters, boxes for those that the font lacks."""
+    shown = shortened(printable(text), most)
+    return "".join(char if ord(char) in _glyphs() else _NO_GLYPH for char in shown)
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    return frozenset(get_font(findfont(_FONT)).get_charmap())
 
 
 def percent(fraction: float, digits: int = 1) -> str:

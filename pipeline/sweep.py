@@ -1,16 +1,25 @@
 """Many settings tried in turn: which members a sweep has, and what its results say. Pure."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from pipeline.errors import ConfigError
+
 SEED = "train.seed"
 _LEVEL = 0.05
+_MOST_MEMBERS = 1000
 
 
 def members(choices: Mapping[str, Sequence[str]], seeds: Sequence[int]) -> list[dict[str, str]]:
-    """Every combination of the values of each parameter, with every seed; dotted name -> text as in params.yaml."""
+    """Every combination of the values of each parameter, with every seed; dotted name -> text as in params.yaml.
+
+    Raises ConfigError where these are more than anybody waits for.
+    """
+    if math.prod(map(len, choices.values())) * len(seeds) > _MOST_MEMBERS:
+        raise ConfigError(f"these are more than {_MOST_MEMBERS:,} trainings; try fewer values or seeds at a time")
     combined = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
     return [{**setting, SEED: str(seed)} for setting in combined for seed in seeds]
 

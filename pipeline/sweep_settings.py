@@ -1,16 +1,14 @@
 """What the user asks a sweep to try, checked against the types and bounds of params.yaml before anything runs."""
 
-import tempfile
-from pathlib import Path
+import copy
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from pipeline import paths
-from pipeline.config import Params, load_params
+from pipeline.config import Params, load_params, validate_params
 from pipeline.errors import ConfigError
 from pipeline.sweep import SEED
+from pipeline.text import brief, shown
+from pipeline.yaml_files import load_yaml
 
 
 def parse_settings(settings: list[str]) -> dict[str, list[str]]:
@@ -20,15 +18,16 @@ def parse_settings(settings: list[str]) -> dict[str, list[str]]:
         name, equals, values = setting.partition("=")
         texts = [text.strip() for text in values.strip("[] ").split(",")]
         if not equals or not name or not all(texts):
-            raise ConfigError(f"{setting!r} is no setting; write it as train.lr=1e-3,2e-3")
+            raise ConfigError(f"{shown(setting)} is no setting; write it as train.lr=1e-3,2e-3")
+        known = brief(name)
         if name in choices or name == SEED:
-            raise ConfigError(f"{name} is set twice; give all its values at once" + " with --seeds" * (name == SEED))
+            raise ConfigError(f"{known} is set twice; give all its values at once" + " with --seeds" * (name == SEED))
         if len(set(texts)) < len(texts):
-            raise ConfigError(f"{setting!r} names a value twice; each value runs once, with every seed")
+            raise ConfigError(f"{shown(setting)} names a value twice; each value runs once, with every seed")
         if name.startswith(("fetch.", "split.")):
             raise ConfigError(
-                f"{name} changes on which faces the validation error is measured, by which members are ranked; try it "
-                f"apart: dvc exp run -S {name}={texts[0]}"
+                f"{known} changes on which faces the validation error is measured, by which members are ranked; try it "
+                f"apart: dvc exp run -S {brief(f'{name}={texts[0]}')}"
             )
         choices[name] = texts
     return choices
@@ -39,40 +38,35 @@ def parse_seeds(text: str) -> list[int]:
     try:
         seeds = [int(seed) for seed in text.split(",")]
     except ValueError:
-        raise ConfigError(f"--seeds {text} should be whole numbers like 0,1,2; change it") from None
+        raise ConfigError(f"--seeds {brief(text)} should be whole numbers like 0,1,2; change it") from None
     if len(set(seeds)) < len(seeds):
-        raise ConfigError(f"--seeds {text} names a seed twice; remove one of the two")
+        raise ConfigError(f"--seeds {brief(text)} names a seed twice; remove one of the two")
     return seeds
 
 
 def check(members: list[dict[str, str]]) -> None:
     """Raise ConfigError for the first member whose params.yaml would be wrong, or would leave nothing to rank by."""
-    load_params()
+    sections = load_params().model_dump()
     for member in members:
-        params = _with(member)
+        params = _with(copy.deepcopy(sections), member)
         if params.split.val_people_frac == 0:
             raise ConfigError("split.val_people_frac is 0, but members are ranked by their validation error; raise it")
 
 
-def _with(member: dict[str, str]) -> Params:
+def _with(values: Any, member: dict[str, str]) -> Params:
     """The parameters with those of the member set; raises ConfigError naming what is wrong."""
-    yaml = YAML(typ="safe")
-    values = yaml.load(paths.PARAMS)
     for name, text in member.items():
         *sections, key = name.split(".")
-        place: Any = values
+        place = values
         for section in sections:
             place = place.get(section) if isinstance(place, dict) else None
         if not isinstance(place, dict) or key not in place:
-            raise ConfigError(f"{name} is not a known parameter; params.yaml lists them")
+            raise ConfigError(f"{brief(name)} is not a known parameter; params.yaml lists them")
         try:
-            place[key] = yaml.load(text)
-        except YAMLError:
-            raise ConfigError(f"{name}={text} is no value; write it as in params.yaml") from None
-    with tempfile.TemporaryDirectory() as folder:
-        changed = Path(folder) / paths.PARAMS.name
-        yaml.dump(values, changed)
-        try:
-            return load_params(changed)
-        except ConfigError as error:
-            raise ConfigError(str(error).removeprefix(f"{changed}: ")) from None
+            place[key] = load_yaml(text.encode())
+        except ValueError:
+            raise ConfigError(f"{brief(f'{name}={text}')} is no value; write it as in params.yaml") from None
+    try:
+        return validate_params(values, paths.PARAMS)
+    except ConfigError as error:
+        raise ConfigError(str(error).removeprefix(f"{paths.PARAMS}: ")) from None

@@ -1,6 +1,38 @@
 """Text from outside, made fit to be shown."""
 
+import re
+import reprlib
+
+_LINE_MOST = 4000
+"""Characters of a line: more than the longest path has, far less than a server may answer."""
+_VALUE_MOST = 60
+_VALUE = reprlib.Repr()
+_VALUE.maxlevel, _VALUE.maxstring, _VALUE.maxlong, _VALUE.maxother = 2, 40, 40, 40
+
 
 def printable(text: str) -> str:
     """The text with control characters, line ends and what is no Unicode (bytes of a file name) as escapes."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def one_line(text: str) -> str:
+    """The text as one line of a terminal: line ends as spaces, the rest printable, the middle of a flood left out."""
+    return printable(shortened(" ".join(re.split(r"\s*\n\s*", text.strip())), _LINE_MOST))
+
+
+def shortened(text: str, most: int) -> str:
+    """At most so many characters of the text, its middle left out: names tend to differ at one of their ends."""
+    if len(text) <= most:
+        return text
+    end = (most - 1) // 2
+    return f"{text[: most - 1 - end]}…{text[len(text) - end :]}"
+
+
+def brief(text: str, most: int = _VALUE_MOST) -> str:
+    """A part of a message that somebody else wrote: printable, and not longer than a message can bear."""
+    return printable(shortened(text, most))
+
+
+def shown(value: object) -> str:
+    """A value as code writes it, for messages: of a long or deep one only a few dozen characters."""
+    return brief(_VALUE.repr(value))

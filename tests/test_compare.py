@@ -14,6 +14,7 @@ from pipeline.cli import app
 from pipeline.compare import changed, most_different, paired_difference
 from pipeline.errors import DataError
 from pipeline.results import find_results
+from tests.test_yaml_files import aliases
 
 PEOPLE = 12
 FACES = [f"test/Person_{chr(65 + person)}_0{frame}" for person in range(PEOPLE) for frame in range(3)]
@@ -145,4 +146,53 @@ def test_an_unknown_name_is_one_line(two_revisions, monkeypatch):
 def test_damaged_reports_are_named(two_revisions):
     paths.METRICS.write_text("{")
     with pytest.raises(DataError, match="the reports of workspace are damaged"):
+        find_results("workspace")
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        (paths.PARAMS, aliases(20)),
+        (paths.PARAMS, "[" * 50_000),
+        (paths.PARAMS, "train: [1"),
+        (paths.PARAMS, "just text"),
+        (paths.PARAMS, "a: [{[1, 2]: 3}]"),
+        (paths.PARAMS, "a: 2001-99-99"),
+        (paths.METRICS, "[" * 100_000),
+        (paths.METRICS, '{"test":' * 500 + "{}" + "}" * 500),
+        (paths.METRICS, '{"dataset": "synthetic", "test": {"nme": NaN}}'),
+        (paths.METRICS, '{"dataset": "synthetic", "test": {"nme": 1e400}}'),
+        (paths.METRICS, '{"dataset": "synthetic", "test": {"nme": ' + "9" * 5000 + "}}"),
+        (paths.METRICS, "[]"),
+        (paths.METRICS, "null"),
+        (paths.METRICS, "{}"),
+        (paths.PER_FRAME, ""),
+        (paths.PER_FRAME, "sample_id,nme\n"),
+        (paths.PER_FRAME, "sample_id,nme,known\na,nan,True\n"),
+        (paths.PER_FRAME, "sample_id,nme,known\na,1e999,True\n"),
+        (paths.PER_FRAME, "sample_id,nme,known\na,much,True\n"),
+        (paths.PER_FRAME, "sample_id,nme,known\na,0.1,perhaps\n"),
+        (paths.PER_FRAME, "sample_id,nme,known\na,0.1,True\na,0.2,True\n"),
+        (paths.PER_FRAME, "sample_id,nme,known\n" + "x" * 200_000),
+    ],
+)
+def test_hostile_reports_of_a_run_are_one_line(two_revisions, path, content):
+    path.write_text(content)
+    git("commit", "-qam", "hostile")
+    for name in ("workspace", "HEAD"):
+        done = CliRunner().invoke(app, ["compare", "first", name])
+        assert (done.exit_code, done.stderr.count("\n")) == (1, 1), done.output
+        assert f"of {name} " in done.stderr
+        assert len(done.stderr) < 400
+
+
+def test_dates_in_parameters_of_a_run_are_shown(two_revisions):
+    paths.PARAMS.write_text("a: 2001-01-01\nb: [2001-01-01]\n")
+    assert find_results("workspace").params == {"a": '"2001-01-01"', "b": '["2001-01-01"]'}
+
+
+def test_reports_that_are_no_plain_files_are_refused(two_revisions):
+    paths.METRICS.unlink()
+    os.mkfifo(paths.METRICS)
+    with pytest.raises(DataError, match="it is no plain file"):
         find_results("workspace")

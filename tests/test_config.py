@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -41,6 +42,18 @@ def test_the_committed_parameters_are_valid():
         ("    people: 70", "    people: 1", r"fetch\.synthetic\.people is 1 but should be greater"),
         ("^train:", "train: [", "not valid YAML"),
         (r"^  lr: \S+", "  lr: 0.004\n  lr: 0.002", r"line \d+: lr stands twice in its section; remove one"),
+        (r"^  lr: \S+", "  lr: 2001-99-99", r"not valid YAML: line \d+: '2001-99-99' is no value \(month must be"),
+        (r"^  lr: \S+", "  lr: 2001-01-01", r"train\.lr is datetime\.date\(2001, 1, 1\) but should be a valid number"),
+        (r"^  lr: \S+", f"  lr: {'9' * 5000}", "a value has 5,000 characters where 1,000 are the most"),
+        (r"^  lr: \S+", f"  lr: 0x{'f' * 900}", r"train\.lr is \d{18}\.\.\.\d{19} but should be a valid number"),
+        (r"^  lr: \S+", f"  lr: {'x' * 900}", r"train\.lr is 'x{17}\.\.\.x{18}' but should be a valid number"),
+        (r"^  lr: \S+", "  lr: 1e400", r"train\.lr is inf but should be a finite number"),
+        (r"^  lr: \S+", "  ? [1, 2]\n  : 3", r"train\.\(1, 2\) is not a known parameter"),
+        (r"^  lr: \S+", "  ~: 3", r"train\.None is not a known parameter"),
+        (r"^  lr: \S+", "  2001-01-01: 3", r"train\.\S+date\(2001, 1, 1\) is not a known parameter"),
+        (r"^  lr: \S+", f"  {'k' * 900}: 3", r"train\.k{30}…k{29} is not a known parameter"),
+        (r"^  lr: \S+", '  lr: "\\\\e[31m\\\\ud800"', r"train\.lr is '\\x1b\[31m\\ud800' but should be a valid number"),
+        (r"epochs: \d\d+  #", "epochs: 1e300  #", r"the decimal number 1e\+300 .* write 1000\d+\.\.\.\d+"),
         (r"epochs: \d\d+  #", "epochs: 1e1  #", r"train\.epochs is the decimal number 10\.0 .* whole one; write 10"),
     ],
 )
@@ -63,8 +76,22 @@ def test_a_section_without_parameters_is_named(tmp_path):
         load_params(tmp_path / "params.yaml")
 
 
+def test_of_many_wrong_values_the_first_are_told(tmp_path):
+    (tmp_path / "params.yaml").write_text("\n".join(f"k{n}: 1" for n in range(4000)))
+    with pytest.raises(ConfigError, match=r"k0 is not a known parameter; .*; and 3,999 more$") as caught:
+        load_params(tmp_path / "params.yaml")
+    assert len(str(caught.value)) < 500
+
+
+def test_what_is_no_plain_file_is_named(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(ConfigError, match="it is no plain file; mend it or restore it with: git checkout"):
+            load_params(path)
+
+
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ConfigError, match="run from the root of the repository"):
+    with pytest.raises(ConfigError, match="is not here; bring it back: git checkout"):
         load_params(tmp_path / "params.yaml")
 
 

@@ -1,9 +1,26 @@
+import json
+import os
+
 import cv2
 import numpy as np
 import pytest
 
-from pipeline.data import load_arrays, read_gray, read_keypoints_csv, read_samples, write_json, write_keypoints_csv
+from pipeline import paths
+from pipeline.config import Preprocess, Split
+from pipeline.data import (
+    load_arrays,
+    read_gray,
+    read_json,
+    read_keypoints_csv,
+    read_numbers,
+    read_samples,
+    write_json,
+    write_keypoints_csv,
+)
 from pipeline.errors import DataError
+from pipeline.reports import read_dataset, read_metrics
+from pipeline.stages import preprocess, split
+from pipeline.stages.track import read_history
 
 
 def edited(raw, edit):
@@ -41,6 +58,13 @@ def test_the_layout_is_upstreams(tmp_path):
         (lambda ls: [*ls, "x_00.jpg,1,2"], r"line 14: 3 fields where 137 are expected"),
         (lambda ls: [*ls, "../x" + ls[1][11:]], r"line 14: '\.\./x\.jpg' is not a bare file name"),
         (lambda ls: [], "line 1: the header"),
+        (lambda ls: [ls[0], ls[1].replace("72.0", "1e300", 1)], r"holds '1e300' where a number of pixels is expected"),
+        (lambda ls: [ls[0], ls[1].replace("72.0", "-1e39", 1)], r"holds '-1e39' where"),
+        (lambda ls: [ls[0], ls[1].replace("72.0", "1e400", 1)], r"holds '1e400' where"),
+        (lambda ls: [ls[0], ls[1].replace("72.0", "9" * 5000, 1)], r"holds '9{17}\.\.\.9{18}' where"),
+        (lambda ls: [ls[0], "/" * 5000 + ls[1][15:]], r"line 2: '/{17}\.\.\./{18}' is not a bare file name"),
+        (lambda ls: [ls[0], "x" * 200_000], "not CSV text .field larger than field limit"),
+        (lambda ls: [ls[0], *["x" * 5000 + ls[1][15:]] * 2], r"line 3: x{30}…x{29} stands on line 2 already"),
     ],
 )
 def test_a_bad_table_is_named_with_its_line(raw, edit, message):
@@ -113,5 +137,203 @@ def test_missing_arrays_are_named(tmp_path):
 
 def test_a_list_of_samples_without_its_columns_is_named(tmp_path):
     (tmp_path / "samples.csv").write_text("sample_id,file\na,b\n")
-    with pytest.raises(DataError, match=r"samples\.csv: it lacks the columns folder, person.*dvc repro -f split"):
+    with pytest.raises(DataError, match=r"samples\.csv: it lacks the columns folder, person.*dvc repro -fs split"):
         read_samples(tmp_path / "samples.csv")
+
+
+def test_what_is_no_plain_file_or_too_large_is_named(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "large").open("wb") as sparse:
+        sparse.truncate(10**10)
+    for read in (read_keypoints_csv, read_samples, read_json, read_history):
+        for path, reason in (
+            (tmp_path / "pipe", "no plain file"),
+            (tmp_path, "no plain file"),
+            (tmp_path / "large", "bytes"),
+        ):
+            with pytest.raises(DataError, match=reason):
+                read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("[" * 100_000, "no object of at most 10 levels"),
+        ('{"a":' * 500 + "1" + "}" * 500, "no object of at most 10 levels"),
+        ("[]", "no object"),
+        ("null", "no object"),
+        ("1" * 5000, "4300 digits"),
+        ('{"a": NaN}', "'NaN' where a finite number is expected"),
+        ('{"a": -Infinity}', "'-Infinity' where"),
+        ('{"a": 1e400}', "'1e400' where"),
+        ("{", "Expecting"),
+        ("\ufeff{}", "BOM"),
+        ('{"a": ' + "1" * 1_000_000 + "}", "bytes"),
+    ],
+)
+def test_hostile_json_is_one_line(tmp_path, content, reason):
+    (tmp_path / "m.json").write_text(content)
+    with pytest.raises(DataError, match=rf"m\.json: .*{reason}.*; make it again with: dvc repro") as caught:
+        read_json(tmp_path / "m.json")
+    assert len(str(caught.value)) < 300
+
+
+def metrics(change) -> str:
+    group = {"faces": 1, "nme": 0.1, "nme_ci95": None, "auc_08": 0.5, "failure_rate_08": 0.0}
+    measured = dict.fromkeys(("val", "test", "test_known_people", "test_unseen_people"), group)
+    measured |= {"dataset": "synthetic", "model": {"name": "a", "parameters": 1}, "regions": {"jaw": 0.1}}
+    return json.dumps(measured | {"baseline_mean_shape": {"nme": 0.2}} | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"test": {}}, "lacks test.faces"),
+        ({"test": 1}, "says that test is 1"),
+        ({"val": None}, "says that val is None"),
+        ({"model": {"name": 1, "parameters": 1}}, "says that model.name is 1: Input should be a valid string"),
+        ({"model": {"name": "x" * 5000, "parameters": "1"}}, "says that model.parameters is '1'"),
+        ({"regions": {"jaw": "wide"}}, "says that regions.jaw is 'wide'"),
+        ({"baseline_mean_shape": []}, "says that baseline_mean_shape is "),
+    ],
+)
+def test_metrics_of_another_form_are_one_line(workspace, change, reason):
+    paths.METRICS.parent.mkdir()
+    paths.METRICS.write_text(metrics({}))
+    assert read_metrics()["model"] == {"name": "a", "parameters": 1}
+    paths.METRICS.write_text(metrics(change))
+    with pytest.raises(DataError, match=rf"metrics\.json {reason}.*; make it again with: dvc repro -fs evaluate"):
+        read_metrics()
+
+
+@pytest.mark.parametrize("content", ["{}", '{"dataset": []}', '{"dataset": "a", "revision": null}', "[]"])
+def test_a_dataset_of_another_form_is_one_line(workspace, content):
+    paths.DATASET.parent.mkdir()
+    paths.DATASET.write_text(content)
+    with pytest.raises(DataError, match=r"dataset\.json.*; make it again with: dvc repro"):
+        read_dataset()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "epoch\n1,2,3\n",
+        "epoch,lr\n" + "9" * 5000 + ",1\n",
+        "lr\n1\n",
+        "epoch,lr\n1,fast\n",
+        "epoch,lr\n1," + "x" * 200_000 + "\n",
+    ],
+)
+def test_a_hostile_history_is_one_line(tmp_path, content):
+    path = tmp_path / "history.csv"
+    path.write_text(content)
+    with pytest.raises(DataError, match=r"history\.csv is no history .*dvc repro -fs train"):
+        read_history(path)
+    with pytest.raises(DataError, match=r"history\.csv: .*; make it again with: dvc repro"):
+        read_numbers(path, ("epoch", "lr"))
+
+
+def test_a_table_without_rows_is_no_chart(tmp_path):
+    (tmp_path / "ced.csv").write_text("nme,model\n")
+    with pytest.raises(DataError, match="it has no rows"):
+        read_numbers(tmp_path / "ced.csv", ("nme", "model"))
+
+
+SAMPLE = "a,a.jpg,test,p,p_0,0,True,test,True\n"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "a,b\n",
+        SAMPLE[:-1] + ",more\n",
+        SAMPLE.replace(",True,", ",perhaps,"),
+        SAMPLE + "a,a.jpg,test\n",
+        '"' + "x" * 10_000,
+    ],
+)
+def test_hostile_samples_are_one_line(tmp_path, rows):
+    header = "sample_id,file,folder,person,clip,frame,labelled,split,known\n"
+    (tmp_path / "samples.csv").write_text(header + SAMPLE)
+    assert len(read_samples(tmp_path / "samples.csv")) == 1
+    (tmp_path / "samples.csv").write_text(header + rows)
+    with pytest.raises(DataError, match=r"samples\.csv: .*; make it again with: dvc repro -fs split") as caught:
+        read_samples(tmp_path / "samples.csv")
+    assert len(str(caught.value)) < 400 + len(str(tmp_path))
+
+
+def npy(header: str, data: bytes = b"") -> bytes:
+    """An array by its format (version 1.0): magic, length, header, data."""
+    text = header.encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + data
+
+
+HEADER = "{'descr': '%s', 'fortran_order': False, 'shape': %s}"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x93NUMPY",
+        b"PK\x05\x06" + bytes(18),
+        npy(HEADER % ("|u1", "(1000000000000, 64, 64)")),
+        npy(HEADER % ("<f4", "(1000000000000, 68, 2)")),
+        npy(HEADER % ("<f4", "(%s,)" % ("9" * 5000))),
+        npy(HEADER % ("<f4", "(-1, 68, 2)")),
+        npy(HEADER % ("|O", "(3, 64, 64)")),
+        npy(HEADER % ("<f8", "(0, 68, 2)")),
+        npy(HEADER % (">f4", "(0, 68, 2)")),
+        npy(HEADER % ("|V100000000", "(0,)")),
+        npy(HEADER % ("<f4", "()"), bytes(4)),
+        npy("(" * 9000),
+        npy("-" * 9000 + "1"),
+        npy("[" * 9000),
+        npy("x" * 60_000),
+    ],
+)
+@pytest.mark.parametrize("name", ["images", "keypoints", "crop_from_source"])
+def test_hostile_arrays_are_one_line(prepared, name, content):
+    (prepared / f"{name}.npy").write_bytes(content)
+    with pytest.raises(DataError, match="; make it again with: dvc repro preprocess") as caught:
+        load_arrays(prepared)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.fixture
+def prepared(raw):
+    split.run(split=Split(val_people_frac=0.25, drop_test_copies=False, seed=0))
+    preprocess.run(preprocess=Preprocess(size_px=64, fit="pad"))
+    return paths.PROCESSED / "train"
+
+
+def change_array(folder, name, change):
+    np.save(folder / f"{name}.npy", change(np.load(folder / f"{name}.npy", allow_pickle=False)))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "reason"),
+    [
+        ("images", lambda a: a[:, :, :60], "frames of 64 x 60 pixels where squares are expected"),
+        ("images", lambda a: a[1:], "its files differ in their number of frames"),
+        ("images", lambda a: a.astype(np.float32), "images.npy holds float32"),
+        ("keypoints", lambda a: a[:, :67], "keypoints.npy holds float32"),
+        ("keypoints", lambda a: a * np.float32("nan"), "no numbers where samples.csv says labelled"),
+        ("keypoints", lambda a: a * np.float32("inf"), "no numbers where samples.csv says labelled"),
+        ("crop_from_source", lambda a: a * 0, "a matrix without an inverse"),
+        ("crop_from_source", lambda a: a * np.float32("nan"), "a matrix without an inverse"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_arrays_of_another_form_are_named(prepared, name, change, reason):
+    assert len(load_arrays(prepared).samples)
+    change_array(prepared, name, change)
+    with pytest.raises(DataError, match=reason):
+        load_arrays(prepared)
+
+
+def test_arrays_that_are_pipes_are_refused(prepared):
+    (prepared / "images.npy").unlink()
+    os.mkfifo(prepared / "images.npy")
+    with pytest.raises(DataError, match="it is no plain file"):
+        load_arrays(prepared)

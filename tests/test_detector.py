@@ -16,6 +16,15 @@ from pipeline.predict import predict_faces
 from pipeline.synthetic import Camera, Face, Pose, keypoints
 from tests.discs import SIDE, DiscFinder, DiscNetwork, disc_detector, disc_face, draw_discs
 
+WRONG_BOXES = [
+    [400, 10, 20, 20],
+    [10, 10, 0, 20],
+    [-50, 0, 40, 40],
+    [np.nan, 0, 5, 5],
+    [0, 0, 5, np.nan],
+    [0, 0, np.inf, 5],
+]
+WRONG_BOXES += [[0, 0, 1e300, 1e300], [-1e300, 0, 1e300, 5], [0, 0, 5e-324, 5], [0, 0, 30, -30]]
 DISCS = [(60.0, 70.0, 14.0), (150.5, 120.25, 25.0), (260.0, 80.0, 18.0)]
 
 
@@ -81,7 +90,7 @@ def test_given_boxes_answer_in_their_order_also_where_there_is_no_face():
     assert faces[1].score < 0.1 < 0.9 < faces[0].score
 
 
-@pytest.mark.parametrize("box", [[400, 10, 20, 20], [10, 10, 0, 20], [np.nan, 0, 5, 5], [-50, 0, 40, 40]])
+@pytest.mark.parametrize("box", WRONG_BOXES)
 def test_a_box_outside_the_picture_is_refused(box):
     with pytest.raises(DataError, match="320 x 240"):
         disc_detector()(draw_discs([]), np.array([box]))

@@ -1,10 +1,15 @@
+import contextlib
 import errno
 import hashlib
 import io
 import json
 import os
+import resource
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import tarfile
 import threading
 import zipfile
@@ -14,11 +19,12 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from filelock import FileLock
 
 from pipeline.config import Fetch
 from pipeline.errors import SourceError
 from pipeline.paths import DATASET, RAW
-from pipeline.sources import archives, location, mirror, upstream
+from pipeline.sources import bounds, mirror, upstream
 from pipeline.sources.manifest import manifest_digest, manifest_of, read_manifest
 from pipeline.stages import fetch
 
@@ -165,8 +171,11 @@ class Server:
         body = body or b""
         if self.ranges and "Range" in request.headers:
             first, last = request.headers["Range"].removeprefix("bytes=").split("-")
+            part = f"bytes {first}-{min(int(last), len(body) - 1)}/{len(body)}"
             body, status = body[int(first) : int(last) + 1], 206
         request.send_response(status)
+        if status == 206:
+            request.send_header("Content-Range", part)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         if request.command == "GET":
@@ -286,7 +295,7 @@ def test_any_fsspec_url_serves_as_folder(choose: Callable) -> None:
 def test_zip_over_ranges_reads_little_more_than_what_lacks(
     serve: Callable[..., Server], choose: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(location, "BUFFER_BYTES", 1000)
+    monkeypatch.setattr(bounds, "BUFFER_BYTES", 1000)
     stage_all_but("test/Ann_00.jpg")
     server = serve({"/frames.zip": zipped()}, ranges=True)
     choose(server.url("frames.zip"))
@@ -441,7 +450,7 @@ def test_link_in_place_of_a_frame_is_refused_in_zip_and_folder(folder: Path, tmp
 def test_decompression_bomb_is_not_unpacked(
     pack: Callable[..., bytes], tmp_path: Path, choose: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "MAX_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr(bounds, "MAX_FILE_BYTES", 1 << 20)
     (tmp_path / "frames").write_bytes(pack(files=FILES | {"test/Ann_00.jpg": bytes(1 << 21)}))
     choose(tmp_path / "frames")
     assert "unpacks to more than 1 MiB" in failure()
@@ -507,7 +516,7 @@ def test_full_disk_is_one_line_and_keeps_what_is_whole(
     write = Path.write_bytes
 
     def full(path: Path, content: bytes) -> int:
-        if path.name.startswith("Bob_11"):
+        if content == FILES["test/Bob_11.jpg"]:
             write(path, content[:10])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return write(path, content)
@@ -561,3 +570,169 @@ def test_synthetic_faces_come_out_the_same_twice() -> None:
     assert {"training_frames_keypoints.csv", "test_frames_keypoints.csv"} < set(first)
     assert run("synthetic") == record
     assert manifest_of(RAW) == first
+
+
+def staging() -> Path:
+    return Path(".checkpoints/fetch") / manifest_digest(MANIFEST)[:16]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+@pytest.mark.parametrize("where", ["mirror", "below", "archive"])
+def test_pipes_sockets_and_devices_hold_nobody(
+    kind: str, where: str, folder: Path, workspace: Path, choose: Callable
+) -> None:
+    place = {"mirror": workspace / "odd", "below": folder / "odd", "archive": workspace / "odd.tar.gz"}[where]
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "socket":
+        monkey = socket.socket(socket.AF_UNIX)
+        with contextlib.chdir(place.parent), monkey:
+            monkey.bind(place.name)
+    else:
+        place.symlink_to("/dev/zero")
+    choose(folder if where == "below" else place)
+    message = failure()
+    assert "pipe or device" in message or "device or pipe" in message or "is a link" in message or "No such" in message
+
+
+def test_links_in_a_circle_and_deep_folders_come_to_an_end(folder: Path, choose: Callable) -> None:
+    deep = folder
+    for _ in range(300):
+        deep = deep / "deeper"
+    deep.mkdir(parents=True)
+    (deep / "extra").touch()
+    choose(folder)
+    assert "deeper/extra among the data" in failure()
+    (deep / "circle").symlink_to(folder)
+    (deep / "extra").unlink()
+    assert "is a link" in failure()
+    (folder / "itself").symlink_to("itself")
+    choose(folder / "itself")
+    assert "itself" in failure()
+
+
+def test_sparse_files_of_terabytes_are_not_read(folder: Path, workspace: Path, choose: Callable) -> None:
+    os.truncate(folder / "test/Ann_00.jpg", 1 << 40)
+    choose(folder)
+    assert "more than 16 MiB" in failure()
+    for name in ("frames.zip", "frames.tar.gz"):
+        (workspace / name).write_bytes(zipped()[:100])
+        os.truncate(workspace / name, 1 << 40)
+        choose(workspace / name)
+        assert name in failure()
+
+
+def test_files_that_change_or_go_while_a_folder_is_read_are_named(
+    folder: Path, choose: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(folder)
+    store = mirror.Staging.store
+
+    def while_changing(staging: mirror.Staging, name: str, content: bytes) -> bool:
+        (folder / "training/Ann_00.jpg").write_bytes(b"grows")
+        (folder / "training/Bob_11.jpg").unlink(missing_ok=True)
+        return store(staging, name, content)
+
+    monkeypatch.setattr(mirror.Staging, "store", while_changing)
+    assert "training/Ann_00.jpg with another SHA-256" in failure()
+
+
+def test_what_does_not_belong_among_the_gathered_is_removed_and_links_not_followed(
+    folder: Path, workspace: Path, choose: Callable
+) -> None:
+    theirs = write_folder(workspace / "theirs")
+    (theirs / "test/Ann_00.jpg").write_bytes(b"changed by its owner")
+    place = staging()
+    (place / "training/Ann_00.jpg/folder").mkdir(parents=True)
+    (place / "test").symlink_to(theirs / "test")
+    (place / "training/Bob_11.jpg").symlink_to(theirs / "training/Bob_11.jpg")
+    os.mkfifo(place / "test_frames_keypoints.csv")
+    (place / "training_frames_keypoints.csv").write_bytes(b"")
+    os.truncate(place / "training_frames_keypoints.csv", 1 << 40)
+    (place / "other/folder").mkdir(parents=True)
+    choose(folder)
+    run()
+    assert fetched() == FILES
+    assert staged() == set(FILES)
+    assert not any(path.is_symlink() for path in [*place.rglob("*"), *RAW.rglob("*")])
+    assert (theirs / "test/Ann_00.jpg").read_bytes() == b"changed by its owner"
+
+
+@pytest.mark.parametrize("what", ["link", "file", "lock as folder", "lock as link"])
+def test_a_gathering_place_that_is_none_is_named(what: str, folder: Path, workspace: Path, choose: Callable) -> None:
+    theirs = write_folder(workspace / "theirs")
+    (theirs / "notes.txt").write_text("mine")
+    place = staging()
+    place.parent.mkdir(parents=True)
+    lock = place.with_name(place.name + ".lock")
+    match what:
+        case "link":
+            place.symlink_to(theirs)
+        case "file":
+            place.write_text("mine")
+        case "lock as folder":
+            lock.mkdir()
+        case "lock as link":
+            lock.symlink_to(theirs / "notes.txt")
+    choose(folder)
+    assert place.name in failure()
+    assert (theirs / "notes.txt").read_text() == "mine"
+    assert not (what == "link" and fetch.no_source_needed())
+
+
+def test_a_lock_that_a_dead_process_left_holds_nobody(folder: Path, choose: Callable) -> None:
+    lock = Path(f"{staging()}.lock")
+    lock.parent.mkdir(parents=True)
+    script = f"import os, filelock; filelock.FileLock({str(lock)!r}).acquire(); os._exit(9)"
+    subprocess.run([sys.executable, "-c", script], check=False)
+    assert lock.exists()
+    choose(folder)
+    run()
+    assert fetched() == FILES
+
+
+def test_the_second_of_two_fetches_says_that_it_waits(
+    folder: Path, choose: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    choose(folder)
+    with FileLock(f"{staging()}.lock"):
+        second = threading.Thread(target=run)
+        second.start()
+        while "waiting until it is done" not in capsys.readouterr().err:
+            second.join(0.05)
+            assert second.is_alive()
+    second.join()
+    assert fetched() == FILES
+
+
+def test_disk_that_fills_while_files_get_their_final_place_is_one_line(
+    folder: Path, choose: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(folder)
+    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EXDEV, "another disk")))
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with monkeypatch.context() as filled:
+        filled.setattr(shutil, "copyfile", lambda *_: (_ for _ in ()).throw(full))
+        message = failure()
+    assert "No space left on device" in message
+    assert "data/raw" in message
+    assert staged() == set(FILES)
+    run()
+    assert fetched() == FILES
+
+
+def test_disk_that_fills_while_a_zip_is_copied_is_one_line(
+    serve: Callable[..., Server], choose: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage_all_but("test/Ann_00.jpg")
+    choose(serve({"/frames.zip": zipped()}).url("frames.zip"))
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
+    try:
+        message = failure()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert f"{staging().parent} cannot be written" in message.replace(f"/{staging().name}", "")
+    assert len(staged()) == len(FILES) - 1

@@ -4,7 +4,8 @@ import boto3
 import fsspec
 import pytest
 
-from tests.test_fetch import FILES, choose, failure, fetched, run, tar_gz, workspace  # noqa: F401 (fixtures)
+from pipeline.sources import bounds
+from tests.test_fetch import FILES, choose, failure, fetched, run, tar_gz, workspace, zipped  # noqa: F401 (fixtures)
 
 # botocore and its companions warn of their own code's future.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -43,3 +44,20 @@ def test_an_extra_file_in_a_bucket_is_named(bucket, choose):  # noqa: F811
 def test_a_bucket_that_is_not_there_is_one_line(bucket, choose):  # noqa: F811
     choose("s3://elsewhere/faces")
     assert "s3://elsewhere/faces" in failure()
+
+
+def test_an_archive_in_a_bucket_is_read_at_random_from_a_copy(bucket, choose):  # noqa: F811
+    bucket.put_object(Key="faces.zip", Body=zipped())
+    choose("s3://frames/faces.zip")
+    run()
+    assert fetched() == FILES
+
+
+def test_a_bucket_of_more_files_than_any_dataset_is_not_listed_to_its_end(bucket, choose, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(bounds, "MAX_MEMBERS", 10)
+    for number in range(40):
+        bucket.put_object(Key=f"faces/extra{number}", Body=b"")
+    for name, content in FILES.items():
+        bucket.put_object(Key=f"faces/{name}", Body=content)
+    choose("s3://frames/faces")
+    assert "more than 10 files" in failure()

@@ -8,13 +8,14 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from pipeline import breakdowns, checkpoint, config, figures, paths, pictures, style
+from pipeline import breakdowns, checkpoint, comparison_figures, config, figures, paths, pictures, style
 from pipeline.data import SAMPLE_COLUMNS, read_json, read_samples, write_json, write_keypoints_csv
 from pipeline.errors import DataError
 from pipeline.geometry import transform_points
 from pipeline.model_card import model_card
 from pipeline.scheme import POINTS
 from pipeline.stages import render
+from pipeline.sweep_figure import sweep_figure
 from tests.imports import ROOT
 
 SIDE = 64
@@ -227,6 +228,73 @@ def test_synthetic_faces_are_called_so_loudly_in_every_figure(workspace: Path) -
 def test_real_faces_are_named_by_their_dataset() -> None:
     figure = style.new_figure(3, title="A title", detail="7 faces", dataset="youtube-faces")
     assert [text.get_text() for text in figure.texts] == ["A title", "youtube-faces", "  ·  7 faces"]
+
+
+HOSTILE_NAMES = {
+    "mathematics": "a$b$c",
+    "half of it": "cost 5$.jpg",
+    "no mathematics": r"$\frac$ \alpha_1^2 {%} #&~",
+    "chinese": "你好.jpg",
+    "arabic and hebrew": "مرحبا שלום",
+    "emoji": "👩‍👧🦄\ufe0f.png",
+    "combining": "e\u0301" + "\u0323" * 50,
+    "bytes": "caf\udce9.jpg",
+    "control": "a\x1b[31m\n\t\x00\x9b\u202e\u2028.jpg",
+    "no character": "\uffff\ufdd0\ue000\U0010ffff\ud800",
+    "long": "W" * 4000,
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_any_name_is_drawn_as_it_is(tmp_path: Path, name: str) -> None:
+    """Nothing is taken for mathematics, nothing makes Matplotlib fail or warn, which would be an error here."""
+    text = HOSTILE_NAMES[name]
+    nme = pd.Series(np.linspace(0.01, 0.1, 6), [f"test/A_{face}" for face in range(6)])
+    points = faces_of(2)
+    faces = pictures.Faces(np.zeros((2, SIDE, SIDE), np.uint8), points, points, np.ones(2), np.ones(2, bool))
+    names = (f"A: {text}", f"B: {text}")
+    table = pd.DataFrame({"model.name": ["a", "b"], "val_nme": [0.03, 0.04], "clear": "no"})
+    table["model.name"] = pd.Series([text, f"{text}2"], dtype=object)
+    with style.style():
+        drawn = [
+            comparison_figures.ced_pair_figure(nme, nme, names, title="No difference", detail="6 faces", dataset=text),
+            comparison_figures.face_pairs_figure(faces, faces, names, dataset=text),
+            sweep_figure(table, table, ["model.name"]),
+        ]
+        for number, figure in enumerate(drawn):
+            style.save(figure, tmp_path / f"{number}.png", 40)
+    assert max(map(len, texts(drawn[0]).splitlines())) < 120
+    if "$" in text:
+        assert f"A: {style.label(text)}" in texts(drawn[0])
+
+
+def test_a_label_shows_what_the_font_has_and_boxes_for_the_rest() -> None:
+    shown = {name: style.label(text) for name, text in HOSTILE_NAMES.items()}
+    assert shown["mathematics"] == "a$b$c"
+    assert shown["chinese"] == "□□.jpg"
+    assert shown["arabic and hebrew"] == HOSTILE_NAMES["arabic and hebrew"]
+    assert shown["bytes"] == r"caf\udce9.jpg"
+    assert shown["control"] == r"a\x1b[31m\n\t\x00\x9b\u202e\u2028.jpg"
+    assert shown["long"] == "W" * 20 + "…" + "W" * 19
+
+
+def test_a_long_name_leaves_room_for_what_is_said_beside_it() -> None:
+    for detail in ("7 faces", "a rather long sentence on what can be seen below, as some of the figures have it"):
+        with style.style():
+            figure = style.new_figure(3, title="A title", detail=detail, dataset="some_picture_of_mine_" * 10)
+        assert figure.texts[-1].get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_of_a_large_sweep_the_best_settings_are_drawn(tmp_path: Path) -> None:
+    """A row for each of thousands would be a picture that cannot be written."""
+    rates = [f"{number / 1000:.3f}" for number in range(2000)]
+    table = pd.DataFrame({"train.lr": rates, "val_nme": np.linspace(0.03, 0.05, 2000), "clear": "no"})
+    with style.style():
+        figure = sweep_figure(table, table, ["train.lr"])
+        style.save(figure, tmp_path / "sweep.png")
+    assert "the best 60 of 2000 settings, 2000 members" in texts(figure)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()][:2] == ["lr 0.000", "lr 0.001"]
 
 
 def test_heading_lines_do_not_overlap() -> None:

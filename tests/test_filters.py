@@ -1,3 +1,5 @@
+import os
+from pathlib import Path
 from typing import get_args
 
 import cv2
@@ -24,6 +26,7 @@ from pipeline.filters.swap import swap_faces
 from pipeline.synthetic import Pose
 from pipeline.synthetic.shape import mean_points
 from tests.faces import SIDE, drawn_face
+from tests.test_yaml_files import aliases
 
 ON_ONE_FACE = [sunglasses, hat, moustache, blur, pixelate, mesh]
 BESIDE = np.array([SIDE, 0])
@@ -337,7 +340,16 @@ def test_anchors_may_be_json(tmp_path):
         ("anchors: {36: [1, 2", "should read like"),
         ("anchors: {36: [1, 2], ²: [3, 4]}", "'²' is no keypoint"),
         ("anchors: {36: [1, 2], 45: 2020-13-45}", "should read like"),
-        ("anchors: " + 9999 * "[", "nested too deeply"),
+        ("anchors: {36: [1, 2], 45: " + 999 * "9" + "}", r"anchor 45 is 9{18}\.\.\.9{19}; give"),
+        ("anchors: {36: [1, 2], 45: [" + 999 * "9" + ", 1]}", "anchor 45 is"),
+        ("anchors: {36: [1, 2], 45: 0x" + 9999 * "9" + "}", "a value has 10,001 characters"),
+        ("anchors: {36: [1, 2], ? [1, 2] : [3, 4]}", r"anchor \(1, 2\) is no keypoint"),
+        ("anchors: {36: [1, 2], 2001-01-01: [3, 4]}", "is no keypoint"),
+        ("anchors: {36: [1, 2], true: [3, 4]}", "anchor True is no keypoint"),
+        ("anchors: {36: [1, 2], 36.0: [3, 4]}", "stands twice"),
+        ("anchors: {36: [1, 2], '36': [3, 4]}", "two or more|twice"),
+        (aliases(20), "more than 10,000 values"),
+        ("anchors: " + 9999 * "[", "nested in more than 20 levels"),
     ],
 )
 def test_bad_anchors_are_told_in_one_line(tmp_path, text, told):
@@ -345,6 +357,16 @@ def test_bad_anchors_are_told_in_one_line(tmp_path, text, told):
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(DataError, match=told):
         load_sticker(tmp_path / "own.png", tmp_path / "bad.yaml")
+
+
+def test_anchors_that_are_no_plain_file_are_told(tmp_path):
+    _write_sticker(tmp_path, {36: (40, 30), 45: (120, 30)})
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(DataError, match="it is no plain file"):
+            load_sticker(tmp_path / "own.png", path)
+    with pytest.raises(DataError, match="cannot be read"):
+        load_sticker(tmp_path / "own.png", tmp_path / "none")
 
 
 def test_a_sticker_that_is_no_png_is_told(tmp_path):

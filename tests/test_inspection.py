@@ -1,4 +1,5 @@
 import re
+from html import escape
 
 import cv2
 import numpy as np
@@ -218,10 +219,17 @@ def test_points_are_chosen_by_number_range_and_name():
     assert len(point_groups(DEFAULT)) == 6
 
 
-@pytest.mark.parametrize("text", ["", "68", "40-36", "-3", "ear", "1,,2", "0-68", "1.5"])
+@pytest.mark.parametrize("text", ["", "68", "40-36", "-3", "ear", "1,,2", "0-68", "1.5", "1_0", "\u0663", "1-2-3"])
 def test_what_names_no_points_is_told(text):
     with pytest.raises(DataError, match="names no points"):
         point_groups(text)
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, f"0-{'9' * 5000}", "\x1b" * 5000])
+def test_of_what_names_no_points_little_is_shown(text):
+    with pytest.raises(DataError, match="names no points") as told:
+        point_groups(text)
+    assert len(str(told.value)) < 400
 
 
 def test_too_many_groups_are_told():
@@ -263,6 +271,21 @@ def test_a_report_holds_a_figure_for_each_layer_and_question(tmp_path, crop):
     html = written.read_text()
     assert html.count("data:image/png;base64,") == 4
     assert "me.png" in html
+
+
+def test_a_picture_of_any_name_is_reported_on(tmp_path, crop):
+    name = r"a$\frac$_{%<b>" + "caf\udce9\x1b[31m漢" + "x" * 4000
+    written = write_report(
+        network_called("coarse_to_fine"),
+        Subject(name, crop),
+        OutputFolder(tmp_path / "out"),
+        layers=["fine.0.stem"],
+        groups=point_groups("30"),
+        facts={"picture": name},
+    )
+    html = written.read_text(encoding="utf-8")
+    assert html.count(escape(printable(name))) == 3
+    assert "\x1b" not in html
 
 
 def test_a_wrong_layer_leaves_no_page(tmp_path, crop):

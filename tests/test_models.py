@@ -370,8 +370,8 @@ def test_no_pictures_give_no_keypoints():
         (lambda path: path.write_bytes(path.read_bytes()[:-100]), "is damaged or no model"),
         (lambda path: path.write_bytes(b"\x80\x04pickle"), "is damaged or no model"),
         (lambda path: save_file({"a": torch.zeros(1)}, path), "is damaged or no model"),
-        (lambda path: _relabel(path, "nobody"), "no network is called 'nobody'"),
-        (lambda path: _relabel(path, "udacity_5conv"), "does not fit this version"),
+        (lambda path: _relabel(path, "nobody"), "in its description model.name is 'nobody'"),
+        (lambda path: _relabel(path, "udacity_5conv"), "no model of this project .it has a tensor 'a'"),
     ],
 )
 def test_a_spoilt_model_is_named_with_the_remedy(tmp_path, spoil, message):

@@ -275,6 +275,16 @@ def test_a_place_that_cannot_be_written(predict, photos, tmp_path):
     [
         (["--box", "1,2,3"], "x,y,width,height"),
         (["--box", "a,b,c,d"], "x,y,width,height"),
+        (["--box", "1,2,3,4,5"], "--box 1,2,3,4,5 should read x,y,width,height"),
+        (["--box", "1,2,30,40", "--box", ""], "x,y,width,height"),
+        (["--box", "1_0,2,30,40"], "--box 1_0,2,30,40 should"),
+        (["--box", "\u0661,2,30,40"], "--box \u0661,2,30,40 should"),
+        (["--box", "nan,2,30,40"], "--box nan,2,30,40 should"),
+        (["--box", "1,2,inf,40"], "--box 1,2,inf,40 should"),
+        (["--box", "1e300,0,30,40"], "--box 1e300,0,30,40 should"),
+        (["--box", f"{'9' * 5000},0,30,40"], "9,0,30,40 should read"),
+        (["--box", "1,2,0,40"], "both sides 1 or more"),
+        (["--box", "1,2,30,-40"], "both sides 1 or more"),
         (["--box", "1,2,3,4", "--whole"], "exclude each other"),
         (["--box", "1,2,3,4", "--min-score", "0.5"], "--min-score is for faces that are searched"),
         (["--whole", "--detector", "yunet"], "leave them out"),
@@ -290,6 +300,15 @@ def test_a_place_that_cannot_be_written(predict, photos, tmp_path):
 def test_a_wrong_choice_is_one_line_with_its_remedy(predict, photos, arguments, message):
     result = predict(photos / "one.jpg", *arguments, status=1)
     assert message in one_line(result)
+
+
+@pytest.mark.parametrize(
+    "box", ["-20,-30,60,70", "80.5,100.5,400,1e3", "0,0,1,1", "5e-7,1.5,11000,11000", "-5e8,-5e8,1e9,1e9"]
+)
+def test_a_box_that_reaches_beyond_the_picture_or_is_tiny_is_looked_at(predict, photos, tmp_path, box):
+    predict(photos / "one.jpg", f"--box={box}")
+    (face,) = json.loads((tmp_path / "predicted" / "one.json").read_text())["faces"]
+    assert np.isfinite(face["keypoints"]).all()
 
 
 def test_a_box_outside_is_told_for_each_picture(predict, photos):
@@ -312,7 +331,7 @@ def test_a_model_of_67_points_is_named(predict, photos, tmp_path, model):
         tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
     save_file(tensors | {"mean_shape": torch.zeros(67, 2)}, tmp_path / "m.safetensors", metadata)
     result = predict(photos / "one.jpg", "--model", tmp_path / "m.safetensors", status=1)
-    assert "places 67 points where 68 are expected" in one_line(result)
+    assert "its mean_shape is F32 [67, 2] where F32 [68, 2] is expected" in one_line(result)
 
 
 def test_a_missing_model_of_the_workspace_names_the_way_to_one(photos, workspace):

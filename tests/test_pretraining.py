@@ -95,7 +95,7 @@ def test_weights_that_are_none_are_named_with_the_remedy(tmp_path, plant):
     with pytest.raises(ModelError, match="weights is missing; make it with: dvc repro pretrain"):
         read_weights(tmp_path / "weights")
     plant(tmp_path / "weights")
-    with pytest.raises(ModelError, match=r"weights is damaged .*; make it again with: dvc repro -f pretrain"):
+    with pytest.raises(ModelError, match=r"weights is damaged .*; make it again with: dvc repro -fs pretrain"):
         read_weights(tmp_path / "weights")
 
 

@@ -15,6 +15,7 @@ from pipeline.recipe import (
     write_values,
 )
 from tests.imports import ROOT
+from tests.test_yaml_files import aliases
 
 
 @pytest.fixture
@@ -60,6 +61,49 @@ def test_nothing_is_left_of_the_recipe_before(name, before, params):
 def test_applying_names_each_change(params):
     epochs = load_params(params).train.epochs
     assert f"train.epochs: {epochs} -> 7" in write_values(recipe_values("naimishnet_bn"), params)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  lr: 0.006", "  lr: &x 6e-3"),
+        ("weight_decay: 0.1", "weight_decay: 0x0"),
+        ("mirrored_view: true", "mirrored_view: &view true"),
+        ("\ntrain:", "\ntrain: &section"),
+        ("  brightness: 0.2", "  <<: {brightness: 0.2}"),
+        ("\n", "\r\n"),
+        ("# Every", "\ufeff# Every"),
+    ],
+)
+def test_odd_but_sound_yaml_is_changed_soundly(params, old, new):
+    assert old in params.read_text()
+    params.write_text(params.read_text().replace(old, new), newline="")
+    for name in ("naimishnet_bn", DEFAULT):
+        wanted = with_values(recipe_values(name), params)
+        write_values(recipe_values(name), params)
+        assert load_params(params) == wanted
+
+
+def test_values_that_hang_together_are_left_alone(params):
+    text = params.read_text().replace("mirror_prob: 0.5", "mirror_prob: &half 0.5")
+    params.write_text(text.replace("occlusion_prob: 0.15", "occlusion_prob: *half"))
+    for name in ("naimishnet_bn", DEFAULT):
+        wanted = with_values(recipe_values(name), params)
+        write_values(recipe_values(name), params)
+        assert load_params(params) == wanted
+
+
+def test_a_bomb_is_refused_and_left_alone(params):
+    params.write_text(aliases(20))
+    with pytest.raises(ConfigError, match="more than 10,000 values"):
+        write_values(recipe_values(DEFAULT), params)
+    assert params.read_text() == aliases(20)
+
+
+def test_a_recipe_of_a_long_name_is_told_in_part():
+    with pytest.raises(ConfigError) as caught:
+        recipe_values("x" * 5000)
+    assert len(str(caught.value)) < 300
 
 
 def test_an_unknown_recipe_is_named_with_those_there_are():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from mlflow.entities import LoggedModelOutput
 from typer.testing import CliRunner
 
@@ -68,6 +69,20 @@ def test_without_a_name_the_model_of_the_workspace_is_registered(workspace: Path
     assert "is the first champion" in register()
 
 
+def test_a_run_is_registered_and_its_model_had_from_a_folder_within_the_workspace(
+    workspace: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record(0.0)
+    here = workspace / "photos"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert "is the first champion" in register(newest())
+    for model in (f"runs:/{newest()}/model", f"models:/{registry.REGISTERED}@{registry.CHAMPION}"):
+        KeypointDetector.load(model)
+    assert list(here.iterdir()) == []
+
+
 def test_a_run_that_is_not_there_is_one_line(workspace: Path) -> None:  # noqa: F811
     done = CliRunner().invoke(app, ["register", "nobody's"])
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
@@ -112,8 +127,24 @@ def test_two_runs_of_mlflow_compare_by_name(workspace: Path) -> None:  # noqa: F
     record(-0.002)
     done = CliRunner().invoke(app, ["compare", "coarse_to_fine val 4.00 %", newest()])
     assert done.exit_code == 0, done.output
-    assert done.stdout.splitlines()[0].split("  ")[-2:] == [
-        "A: coarse_to_fine val 4.00 %",
-        "B: coarse_to_fine val 3.80 %",
-    ]
+    names = done.stdout.splitlines()[0].strip().split("  ")
+    assert names == ["A: coarse_to_fine val 4.00 %", "B: coarse_to_fine val 3.80 %"]
     assert "over 36 faces of 12 people: B is better" in done.output
+
+
+def test_a_run_of_a_shared_store_may_be_called_anything(workspace: Path) -> None:  # noqa: F811
+    """Its name comes from whoever made it; on a terminal it is text, never a command."""
+    record(0.0)
+    store, first = tracking.open_store(), newest()
+    store.client.update_run(first, name="\x1b[2J\nbest")
+    told = register(first)
+    assert r"version 1 (\x1b[2J\nbest) is the first champion" in told
+    assert "\x1b" not in told
+
+
+def test_names_that_no_run_can_have_are_looked_for_in_vain(workspace: Path) -> None:  # noqa: F811
+    for name in ("caf\udce9", "a' or '1'='1", 'a"b`c%d\\e', "\x1b[2J", "x" * 5000):
+        done = CliRunner().invoke(app, ["register", name])
+        assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+        assert "no finished run of MLflow is called" in done.stderr
+        assert "\x1b" not in done.stderr

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.commands.sweep import queue
-from pipeline.errors import ConfigError
+from pipeline.commands.sweep import queue, sweep
+from pipeline.errors import ConfigError, DataError, PipelineError
 from pipeline.style import style
 from pipeline.sweep import leaderboard, members
 from pipeline.sweep_figure import sweep_figure
@@ -54,6 +54,49 @@ def test_malformed_seeds_are_named(text):
 @pytest.fixture
 def params(workspace):
     (workspace / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+
+
+def test_long_settings_are_told_in_part():
+    for settings in (
+        ["x" * 5000],
+        ["train.lr=1,1," + "2" * 5000],
+        ["x" * 5000 + "=1"] * 2,
+        ["fetch." + "x" * 5000 + "=1"],
+    ):
+        with pytest.raises(ConfigError) as caught:
+            parse_settings(settings)
+        assert len(str(caught.value)) < 300
+    for seeds in ("9" * 5000, "0-" + "9" * 20, ",".join(["1"] * 5000)):
+        with pytest.raises(ConfigError) as caught:
+            parse_seeds(seeds)
+        assert len(str(caught.value)) < 200
+
+
+def test_more_members_than_anybody_waits_for_are_not_even_listed():
+    choices = {f"a{n}": [str(value) for value in range(100)] for n in range(4000)}
+    with pytest.raises(ConfigError, match="more than 1,000 trainings; try fewer values or seeds at a time"):
+        members(choices, [0])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "9" * 5000,
+        "0x" + "f" * 5000,
+        "2001-99-99",
+        "&a [*a]",
+        "[" * 5000,
+        "a: b: c",
+        "!!python/name:os.system",
+        "a\n---\nb",
+        "\ud800",
+    ],
+)
+def test_odd_values_are_one_line(params, value):
+    with pytest.raises(ConfigError, match=r"train\.lr") as caught:
+        check([{"train.lr": value}])
+    assert len(str(caught.value)) < 200
+    assert str(caught.value).isprintable()
 
 
 def test_good_values_pass(params):
@@ -143,3 +186,24 @@ def test_the_plot_shows_every_member_and_marks_what_is_clearly_behind():
     assert [len(line.get_xdata()) for line in dots] == [2, 3]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["lr best", "lr far"]
     assert dots[0].get_color() != dots[1].get_color()
+
+
+def test_a_member_whose_reports_are_lost_leaves_the_others_alone(params, monkeypatch, capsys):
+    def result_of(name, settings):
+        if name == "sweep1-01":
+            raise DataError("reports/metrics.json of 1234567 is neither in git nor in DVC's cache")
+        return {**settings, "name": name, "val_nme": 0.04, "test_nme": 0.05}
+
+    def work_off(names, jobs, on_done):
+        for name in names:
+            on_done(name, "Failed" if name == "sweep1-02" else "Success")
+
+    for name, stand_in in {"result_of": result_of, "work_off": work_off, "free_name": lambda stem: f"{stem}1"}.items():
+        monkeypatch.setattr(f"pipeline.dvc_queue.{name}", stand_in)
+    monkeypatch.setattr("pipeline.dvc_queue.put", Mock())
+    with pytest.raises(PipelineError, match="2 of 3 members failed: sweep1-01, sweep1-02"):
+        sweep(["train.lr=0.001,0.002,0.003"])
+    told = capsys.readouterr().out
+    assert "sweep1-01: FAILED, reports/metrics.json of 1234567 is neither" in told
+    assert "sweep1-02: FAILED, see: dvc queue logs sweep1-02" in told
+    assert "Take the best over: dvc exp apply sweep1-03" in told

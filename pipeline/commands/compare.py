@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.terminal import say, say_table, tell
+
 if TYPE_CHECKING:
     from pipeline.compare import Difference
     from pipeline.results import Results
@@ -43,20 +45,14 @@ def compare(
         rows.append((name, *("" if value is None else str(value) for value in (one, other))))
     for label, name in METRICS.items():
         rows.append((label, *(_percent(results.metrics.get(name)) for results in (a, b))))
-    _print_table(rows)
-    print(_sentence(split, difference))
+    say_table(rows)
+    say(_sentence(split, difference))
     for path in _draw(a, b, split, difference, output):
-        print(path)
+        say(str(path))
 
 
 def _percent(fraction: float | None) -> str:
     return "unknown" if fraction is None else f"{100 * fraction:.2f} %"
-
-
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _sentence(split: str, difference: "Difference") -> str:
@@ -84,7 +80,7 @@ def _draw(a: "Results", b: "Results", split: str, difference: "Difference", outp
             pair = differing_faces(a, b, split, FACES_SHOWN)
             figures["faces.png"] = face_pairs_figure(*pair, names, dataset=b.dataset)
         except PipelineError as error:
-            typer.echo(f"no picture of faces: {error}", err=True)
+            tell(f"no picture of faces: {error}")
         pictures = {name: png(figure) for name, figure in figures.items()}
     folder = OutputFolder(output)
     folder.refuse_foreign(pictures, "compare")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pipeline.terminal import say
+
 
 class Kind(StrEnum):
     onnx = "onnx"
@@ -29,19 +31,16 @@ def export(
     none: a point that is off by more than 0.05 px is an error. 8 bits round by more; how much is measured and told.
     """
     from pipeline.errors import ModelError
-    from pipeline.export import need_onnx
     from pipeline.model_location import locate_model
     from pipeline.output_folder import OutputFolder
 
     if int8 and kind is not Kind.onnx:
         raise ModelError("--int8 goes with --format onnx; leave one of the two away")
-    if kind is Kind.onnx:
-        need_onnx()
     with TemporaryDirectory() as folder:
         source = locate_model(model, Path(folder))
         with OutputFolder(output.parent, [source]).writing(output.name, "export") as partial:
             _write(source, partial, kind, int8, Path(folder))
-    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+    say(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 
 def _write(source: Path, target: Path, kind: Kind, int8: bool, scratch: Path) -> None:
@@ -56,7 +55,7 @@ def _write(source: Path, target: Path, kind: Kind, int8: bool, scratch: Path) ->
     frames, whose = frames_to_compare(side)
     exact = target if calibration is None else scratch / "float32.onnx"
     difference = export_model(source, load_model(source), exact, kind=kind, frames=frames)
-    print(f"{kind}: no point is further than {difference:.1g} px from PyTorch's on {len(frames)} {whose}")
+    say(f"{kind}: no point is further than {difference:.1g} px from PyTorch's on {len(frames)} {whose}")
     if calibration is not None:
         quantize(exact, target, calibration)
         _compare(exact, target)
@@ -72,4 +71,4 @@ def _compare(exact: Path, rounded: Path) -> None:
     for split in ("val", "test"):
         after, before = (labelled_error(split, partial(run_onnx, file)) for file in (rounded, exact))
         if after and before:
-            print(f"int8: NME {100 * after[0]:.3f} % on {after[1]} frames of {split}, float32 {100 * before[0]:.3f} %")
+            say(f"int8: NME {100 * after[0]:.3f} % on {after[1]} frames of {split}, float32 {100 * before[0]:.3f} %")

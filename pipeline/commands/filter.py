@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from pipeline.commands.predict import Detector, DetectorModel, MinScore, Model, Output, Paths, Video
+from pipeline.terminal import say
 
 # Written out so that --help need not load the filters; a test compares it with theirs.
 Name = Literal["sunglasses", "hat", "moustache", "sticker", "blur", "pixelate", "crop", "swap", "mesh"]
@@ -51,7 +52,7 @@ def filter_faces(
     announce(inputs)
     tally = filter_files(Job(found, name, apply, folder, every, video), inputs.sources)
     tally.skipped += inputs.undone
-    typer.echo(f"{tally}, in {output}" if inputs.sources else str(tally))
+    say(f"{tally}, in {output}" if inputs.sources else str(tally))
     if tally.skipped:
         raise typer.Exit(1)
 

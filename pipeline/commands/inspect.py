@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.predict import Model
+from pipeline.terminal import say, tell
 
 
 def inspect(
@@ -36,7 +37,7 @@ def inspect(
     groups, folder = point_groups(points), OutputFolder(output, [path])
     picture, unseen = first_picture(path)
     if unseen:
-        typer.echo(f"note: {unseen}", err=True)
+        tell(f"note: {unseen}")
     detector = KeypointDetector.load(model)
     shown = printable(path.name)
     crop = frame_of_whole(detector, picture) if whole else frame_of_largest_face(detector, picture, shown)
@@ -48,4 +49,4 @@ def inspect(
     }
     subject = Subject(shown, crop)
     page = write_report(network, subject, folder, layers=layer or [], groups=groups, facts=facts)
-    typer.echo(f"open {page}")
+    say(f"open {page}")

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from pipeline.terminal import say
+
 Paths = Annotated[
     list[str],
     typer.Argument(metavar="PATH...", help="Pictures, videos, folders, patterns; - is a picture on standard input."),
@@ -24,10 +26,7 @@ Whole = Annotated[bool, typer.Option("--whole", help="A picture shows one face a
 Smooth = Annotated[bool, typer.Option(help="Smooth the points of a video over time.")]
 Video = Annotated[
     Literal["mp4", "webm"] | None,
-    typer.Option(
-        help="Container of videos. Without ffmpeg, mp4 is quicker to write but plays in no browser.",
-        show_default="mp4 where ffmpeg is, else webm",
-    ),
+    typer.Option(help="Container of videos: H.264 with AAC, or VP9 with Opus.", show_default="mp4"),
 ]
 
 
@@ -60,7 +59,7 @@ def predict(
     find = (lambda image: [points.whole(image)]) if whole else (lambda image: points(image, boxes)) if box else None
     tally = batch.run(batch.Job(points, folder, form, overlay, smooth, find, video), inputs.sources)
     tally.skipped += inputs.undone
-    typer.echo(f"{tally}, in {output}" if inputs.sources else str(tally))
+    say(f"{tally}, in {output}" if inputs.sources else str(tally))
     if tally.skipped:
         raise typer.Exit(1)
 

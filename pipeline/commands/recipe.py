@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from pipeline.terminal import say
+
 
 def recipe(
     name: Annotated[str, typer.Argument(help="The recipe to write into params.yaml; none lists them.")] = "",
@@ -21,11 +23,12 @@ def recipe(
 
     if not name:
         for known in recipe_names():
-            typer.echo(f"{known:26}{recipe_summary(known)}")
+            say(f"{known:26}{recipe_summary(known)}")
         return
     values = recipe_values(name)
     if options:
-        typer.echo(" ".join(f"-S {key}={value}" for key, value in changed_values(values).items()))
+        say(" ".join(f"-S {key}={value}" for key, value in changed_values(values).items()))
         return
     changes = write_values(values)
-    typer.echo("\n".join([*changes, "params.yaml is written; now: dvc repro"]) if changes else "nothing to change")
+    for line in [*changes, "params.yaml is written; now: dvc repro"] if changes else ["nothing to change"]:
+        say(line)

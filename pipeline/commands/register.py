@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.terminal import say
+
 
 def register(
     run: Annotated[
@@ -25,11 +27,11 @@ def register(
     version, reigning = registry.add_version(chosen), registry.champion()
     named = f"{registry.REGISTERED} version {version.number} ({chosen.info.run_name})"
     if reigning and reigning.run_id == version.run_id:
-        print(f"{named} is the champion already")
+        say(f"{named} is the champion already")
         return
     if reigning is None:
         registry.crown(version)
-        print(f"{named} is the first champion")
+        say(f"{named} is the first champion")
         return
     try:
         split, difference = paired(find_results(reigning.run_id), results)
@@ -41,9 +43,9 @@ def register(
     interval = f"NME on {split} {difference}, against version {reigning.number}"
     if difference.b_is_better:
         registry.crown(version)
-        print(f"{named} is the new champion: {interval}")
+        say(f"{named} is the new champion: {interval}")
     else:
-        print(f"{named} does not become champion: {interval}; better would be an interval below zero")
+        say(f"{named} does not become champion: {interval}; better would be an interval below zero")
 
 
 def _find(name: str | None) -> Any:
@@ -56,9 +58,10 @@ def _find(name: str | None) -> Any:
         remedy = f"no finished run of MLflow is called {name}; see them with: make ui"
     elif paths.MODEL.exists():
         found = registry.run_of_model(file_sha256(paths.MODEL))
-        remedy = f"no run of MLflow has the model {paths.MODEL}; record it with: dvc repro -f track"
+        remedy = f"no run of MLflow has the model {paths.MODEL}; record it with: dvc repro -fs track"
     else:
-        raise ModelError(f"{paths.MODEL} is missing; name a run, or train a model with: dvc repro train")
+        train = paths.in_root("dvc repro train")
+        raise ModelError(f"{paths.MODEL} is missing; name a run, or train a model with: {train}")
     if found is None:
         raise TrackingError(remedy)
     return found

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.terminal import say
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -35,17 +37,23 @@ def sweep(
     name = free_name("sweep")
     by_name = {f"{name}-{number:02d}": member for number, member in enumerate(planned, start=1)}
     queue(by_name)
-    print("Working. Ctrl+C leaves the queue at work; end it with: dvc queue stop --kill", flush=True)
+    say("Working. Ctrl+C leaves the queue at work; end it with: dvc queue stop --kill")
     finished: list[dict[str, object]] = []
 
+    failed: list[str] = []
+
     def on_done(member_name: str, status: str) -> None:
-        told = f"FAILED, see: dvc queue logs {member_name}"
-        if status == "Success":
+        try:
+            if status == "Failed":
+                raise PipelineError(f"see: dvc queue logs {member_name}")
             finished.append(result_of(member_name, by_name[member_name]))
             told = f"validation NME {100 * float(str(finished[-1]['val_nme'])):.2f} %"
-        print(f"{member_name}: {told} ({_words(by_name[member_name])})", flush=True)
+        except PipelineError as error:
+            failed.append(member_name)
+            told = f"FAILED, {error}"
+        say(f"{member_name}: {told} ({_words(by_name[member_name])})")
 
-    failed = [n for n, status in work_off(list(by_name), jobs, on_done).items() if status == "Failed"]
+    work_off(list(by_name), jobs, on_done)
     if not finished:
         raise PipelineError(f"all {len(failed)} members failed; see why with: dvc queue logs {failed[0]}")
     _report(name, finished, list(choices))
@@ -62,7 +70,7 @@ def queue(by_name: Mapping[str, Mapping[str, str]]) -> None:
         for name, member in by_name.items():
             put(name, member)
             queued.append(name)
-            print(f"queued {name}: {_words(member)}", flush=True)
+            say(f"queued {name}: {_words(member)}")
     except BaseException:
         take_back(queued)
         raise
@@ -89,9 +97,10 @@ def _report(name: str, finished: list[dict[str, object]], settings: list[str]) -
     for ending, content in ((".csv", table.round(6).to_csv(index=False).encode()), (".png", picture)):
         with target.writing(ending) as partial:
             partial.write_bytes(content)
-    print(_shown(table, settings).to_string(index=False))
-    print(f"{FOLDER / name}.csv, {FOLDER / name}.png")
-    print(f"Take the best over: dvc exp apply {table['best'][0]}")
+    for line in _shown(table, settings).to_string(index=False).splitlines():
+        say(line)
+    say(f"{FOLDER / name}.csv, {FOLDER / name}.png")
+    say(f"Take the best over: dvc exp apply {table['best'][0]}")
 
 
 def _shown(table: "pd.DataFrame", settings: list[str]) -> "pd.DataFrame":

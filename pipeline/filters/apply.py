@@ -23,6 +23,8 @@ Name = Literal["sunglasses", "hat", "moustache", "sticker", "blur", "pixelate", 
 PictureFilter = Callable[[np.ndarray, Sequence[np.ndarray]], list[np.ndarray]]
 """An (H, W, 3) uint8 RGB picture and the (68, 2) keypoints of its faces -> pictures: one, or as `crop` one a face."""
 
+_REACH = 32
+"""Farthest point of a face over the longer side of the picture: a model that is none says anything."""
 _ON_ONE = {
     "sunglasses": sunglasses,
     "hat": hat,
@@ -34,7 +36,30 @@ _ON_ONE = {
 
 
 def picture_filter(name: str, *, crop_px: int, sticker: Sticker | None) -> PictureFilter:
-    """`crop_px`: side of what `crop` gives; `sticker`: what `sticker` puts on. Raises DataError for other names."""
+    """`crop_px`: side of what `crop` gives; `sticker`: what `sticker` puts on. Raises DataError for other names.
+
+    The filter raises DataError for points that make no face in the picture.
+    """
+    filtered = _named(name, crop_px, sticker)
+
+    def checked(image: np.ndarray, faces: Sequence[np.ndarray]) -> list[np.ndarray]:
+        for keypoints in faces:
+            _check(keypoints, image.shape)
+        return filtered(image, faces)
+
+    return checked
+
+
+def _check(keypoints: np.ndarray, shape: tuple[int, ...]) -> None:
+    farthest = float(np.abs(keypoints).max())
+    if not farthest <= _REACH * max(shape[:2]):
+        raise DataError(
+            f"points {farthest:.3g} pixels away make no face in a picture of {shape[1]} x {shape[0]}; "
+            "train the model again, or choose another with --model"
+        )
+
+
+def _named(name: str, crop_px: int, sticker: Sticker | None) -> PictureFilter:
     if name in _ON_ONE:
         return partial(_one_after_another, _ON_ONE[name])
     if name == "sticker" and sticker is not None:

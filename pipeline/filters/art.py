@@ -4,6 +4,10 @@ import cv2
 import numpy as np
 
 _SHIFT = 8
+_FARTHEST_PX = 2.0**22
+"""OpenCV counts in 32 bits, eight of them after the point."""
+_KEPT_SIGMA_PX = 8
+"""Of a wide blur on a reduced copy."""
 LIGHT = np.array([-0.35, -0.65, 0.67])
 """Where overlays are lit from while they are drawn: x right, y down, z towards the viewer."""
 
@@ -12,8 +16,24 @@ def filled(outlines: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
     """(H, W) float32 cover 0..1 of (K, 2) outlines in px, smooth at the edge."""
     mask = np.zeros(size, np.uint8)
     for outline in outlines:
-        cv2.fillPoly(mask, [np.rint(outline * (1 << _SHIFT)).astype(np.int32)], 255, cv2.LINE_AA, _SHIFT)
+        near = np.clip(outline, -_FARTHEST_PX, _FARTHEST_PX)
+        cv2.fillPoly(mask, [np.rint(near * (1 << _SHIFT)).astype(np.int32)], 255, cv2.LINE_AA, _SHIFT)
     return mask.astype(np.float32) / 255
+
+
+def softened(values: np.ndarray, sigma_px: float) -> np.ndarray:
+    """(H, W, ...) float32 blurred by a Gaussian.
+
+    A wide one is applied to a reduced copy: its time would grow with the width, and a face may be larger than the
+    picture.
+    """
+    step = int(sigma_px / _KEPT_SIGMA_PX)
+    if step < 2:
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma_px))
+    height, width = values.shape[:2]
+    small = cv2.resize(values, (max(1, width // step), max(1, height // step)), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma_px / step)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def inside_px(mask: np.ndarray) -> np.ndarray:

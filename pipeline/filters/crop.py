@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from pipeline.geometry import resize_matrix
+from pipeline.filters.outline import part_round
+from pipeline.geometry import resize_matrix, transform_points
 
 EYES_Y = 0.42
 """Height of both eyes, as a share of the side; their middle is half-way across."""
@@ -18,12 +19,18 @@ def aligned_crop(image: np.ndarray, keypoints: np.ndarray, size_px: int) -> np.n
     """(size_px, size_px, 3) uint8 upright face, black beyond the picture."""
     matrix = crop_from_picture(keypoints, size_px)
     scale = float(np.hypot(matrix[0, 0], matrix[0, 1]))
-    reduced, steps = image, max(0, round(np.log2(1 / scale) - 0.5))
+    corners = np.array([[-1, -1], [size_px, -1], [size_px, size_px], [-1, size_px]], np.float64)
+    there = transform_points(np.linalg.inv(matrix), corners)
+    part, left, top = part_round(image, there, 4 + 4 / scale)
+    if not part.size:
+        return np.zeros((size_px, size_px, 3), np.uint8)
+    matrix[:2, 2] += matrix[:2, :2] @ (left, top)
+    steps = max(0, round(np.log2(1 / scale) - 0.5))
     if steps:  # reduced first, since a warp looks at four pixels only
-        height, width = (max(1, side >> steps) for side in image.shape[:2])
-        reduced = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        matrix = matrix @ np.linalg.inv(resize_matrix(image.shape[:2], (height, width)))
-    return np.asarray(cv2.warpAffine(reduced, matrix[:2], (size_px, size_px), flags=cv2.INTER_LINEAR))
+        height, width = (max(1, side >> steps) for side in part.shape[:2])
+        matrix = matrix @ np.linalg.inv(resize_matrix(part.shape[:2], (height, width)))
+        part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.warpAffine(part, matrix[:2], (size_px, size_px), flags=cv2.INTER_LINEAR))
 
 
 def crop_from_picture(keypoints: np.ndarray, size_px: int) -> np.ndarray:
@@ -31,9 +38,10 @@ def crop_from_picture(keypoints: np.ndarray, size_px: int) -> np.ndarray:
     points = np.asarray(keypoints, np.float64)
     right, left, mouth = (points[part].mean(0) for part in (_RIGHT_EYE, _LEFT_EYE, _MOUTH))
     across, middle = left - right, (left + right) / 2
-    apart = float(np.linalg.norm(across)) or 1.0
-    side = max(apart / EYES_FRAC, float(np.linalg.norm(mouth - middle)) / _MOUTH_FRAC)
-    cos, sin = size_px / side * across / apart
+    apart = float(np.linalg.norm(across))
+    level = across / apart if apart else np.array([1.0, 0.0])
+    side = max(apart / EYES_FRAC, float(np.linalg.norm(mouth - middle)) / _MOUTH_FRAC, 1.0)
+    cos, sin = size_px / side * level
     linear = np.array([[cos, sin], [-sin, cos]])
     shift = np.array([0.5, EYES_Y]) * size_px - 0.5 - linear @ middle
     return np.vstack([np.column_stack([linear, shift]), [0, 0, 1]])

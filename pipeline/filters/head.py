@@ -130,7 +130,8 @@ def _step(
     system = np.vstack([(columns * weights).reshape(len(columns), -1).T, np.eye(len(columns))[6:] * hold[:, None]])
     miss = np.r_[((points - origin - scale * flat) * weights).ravel(), -hold * form]
     step = np.linalg.lstsq(system, miss, rcond=None)[0]
-    return _turn(step[:3]) @ rotation, scale * float(np.exp(step[3])), origin + step[4:6], form + step[6:]
+    growth = float(np.exp(np.clip(step[3], -2, 2)))
+    return _turn(step[:3]) @ rotation, scale * growth, origin + step[4:6], form + step[6:]
 
 
 def _weights(rotation: np.ndarray) -> np.ndarray:

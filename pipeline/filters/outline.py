@@ -29,6 +29,17 @@ def face_size(keypoints: np.ndarray) -> float:
     return float(np.sqrt(np.ptp(keypoints, axis=0).prod()))
 
 
+def part_round(image: np.ndarray, points: np.ndarray, margin_px: float) -> tuple[np.ndarray, int, int]:
+    """The part of a picture round (K, 2) points, and where its left and top are; empty where they lie outside.
+
+    OpenCV's warps refuse pictures that are 32,767 pixels long and more.
+    """
+    height, width = image.shape[:2]
+    left, top = np.clip(np.floor(points.min(0) - margin_px), 0, (width, height)).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(points.max(0) + margin_px) + 1, 0, (width, height)).astype(int).tolist()
+    return image[top:bottom, left:right], left, top
+
+
 def cover(keypoints: np.ndarray, forehead_share: float, size: tuple[int, int], grow_px: float = 0.0) -> np.ndarray:
     """(H, W) float32, 1 inside the convex hull of outline and points and `grow_px` round it, 0 outside."""
     hull = cv2.convexHull(np.concatenate([outline(keypoints, forehead_share), keypoints]).astype(np.float32))[:, 0]

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from pipeline.filters.art import softened
 from pipeline.filters.outline import cover, face_size
 
 CELLS = 7
@@ -26,7 +27,7 @@ def blur(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
     """Cover the face with a smooth blend of the same colours, fading out round it."""
     grid = _Cells(image, keypoints)
     smooth = cv2.resize(grid.means(image), grid.covered_size, interpolation=cv2.INTER_LINEAR)
-    smooth = cv2.GaussianBlur(smooth, (0, 0), 0.4 * grid.cell_px)
+    smooth = softened(smooth, 0.4 * grid.cell_px)
     return grid.mixed(image, smooth, np.clip(3 * grid.faded(0.35 * grid.cell_px), 0, 1))
 
 
@@ -36,7 +37,8 @@ class _Cells:
     def __init__(self, image: np.ndarray, keypoints: np.ndarray) -> None:
         points = np.asarray(keypoints, np.float64)
         size = max(face_size(points), 1.0)
-        self.cell_px = max(2, round(size / CELLS))
+        # A face may be far larger than what is seen of it, where three means across are few enough.
+        self.cell_px = max(2, round(min(size / CELLS, min(image.shape[:2]) / 3)))
         # Two cells of room, for the fading and for squares that the outline only touches.
         low = points.min(0) - (_FOREHEAD + 0.2) * size
         high = points.max(0) + (_FOREHEAD + 0.2) * size
@@ -56,7 +58,7 @@ class _Cells:
         return np.asarray(part, np.float32)
 
     def faded(self, reach_px: float) -> np.ndarray:
-        return np.asarray(cv2.GaussianBlur(self.mask, (0, 0), reach_px))
+        return softened(self.mask, reach_px)
 
     def mixed(self, image: np.ndarray, covering: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """A copy of the image with (h, w, 3) colours laid over it by an (h, w) mask 0..1."""

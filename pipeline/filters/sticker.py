@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import DataError
 from pipeline.filters.head import Head, fit_head
 from pipeline.filters.light import light_of
 from pipeline.filters.surfaces import Shadow, Sheet, lay_over
 from pipeline.scheme import POINTS
+from pipeline.text import shown
+from pipeline.yaml_files import read_yaml
 
 _EVERY = 24
 """Corners of the card along each side."""
@@ -108,10 +108,10 @@ def _read_rgba(path: Path) -> np.ndarray:
 
 def _read_anchors(path: Path, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except RecursionError:
-        raise DataError(f"{path} is nested too deeply; it should read like {_FORM}") from None
-    except (OSError, ValueError, YAMLError) as error:
+        content = read_yaml(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); it should be a file like {_FORM}") from None
+    except ValueError as error:
         raise DataError(f"{path}: {error}; it should read like {_FORM}") from None
     if not isinstance(content, dict) or set(content) != {"anchors"} or not isinstance(content["anchors"], dict):
         raise DataError(f"{path} should hold one entry, anchors, and read like {_FORM}")
@@ -124,13 +124,13 @@ def _read_anchors(path: Path, width: int, height: int) -> tuple[np.ndarray, np.n
 
 def _anchor(path: Path, key: Any, place: Any, width: int, height: int) -> tuple[int, tuple[float, float]]:
     """A keypoint and its place, checked."""
-    text = str(key)
+    text = str(key) if isinstance(key, int | str) else ""
     if text not in map(str, range(POINTS)):
-        raise DataError(f"{path}: anchor {text[:40]!r} is no keypoint; number them 0..{POINTS - 1}, like {_FORM}")
+        raise DataError(f"{path}: anchor {shown(key)} is no keypoint; number them 0..{POINTS - 1}, like {_FORM}")
     sound = isinstance(place, list) and len(place) == 2 and all(type(value) in (int, float) for value in place)
     # Some way beyond the picture is sensible: a hat may end above the eyes it is pinned to.
     if not sound or not all(-4 * s <= value <= 5 * s for value, s in zip(place, (width, height), strict=True)):
         raise DataError(
-            f"{path}: anchor {text} is {str(place)[:40]}; give [x, y] in pixels of the {width} x {height} picture"
+            f"{path}: anchor {text} is {shown(place)}; give [x, y] in pixels of the {width} x {height} picture"
         )
     return int(text), (float(place[0]), float(place[1]))

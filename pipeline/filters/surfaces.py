@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.filters.art import softened
 from pipeline.filters.head import Head
 from pipeline.filters.light import Light
 from pipeline.filters.piecewise import carried, covering_triangle, grid_triangles
@@ -173,4 +174,4 @@ def _darkness(cover: np.ndarray, shadow: Shadow, head: Head) -> np.ndarray:
     down = head.camera_from_head[:2, 1] * shadow.drop_mm * head.px_per_mm
     shift = np.array([[1, 0, down[0]], [0, 1, down[1]]])
     dropped = cv2.warpAffine(cover, shift, cover.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-    return shadow.strength * np.asarray(cv2.GaussianBlur(dropped, (0, 0), max(0.3, shadow.blur_mm * head.px_per_mm)))
+    return shadow.strength * softened(dropped, max(0.3, shadow.blur_mm * head.px_per_mm))

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from pipeline.filters.art import filled
+from pipeline.filters.art import filled, softened
 from pipeline.filters.head import fit_head
 from pipeline.filters.net import net_points, net_triangles
-from pipeline.filters.outline import face_size
+from pipeline.filters.outline import face_size, part_round
 from pipeline.filters.piecewise import carried, covering_triangle
 from pipeline.scheme import FLIP_INDEX
 
@@ -29,20 +29,17 @@ def _worn(below: np.ndarray, image: np.ndarray, *, source: np.ndarray, target: n
     if _look_apart(source, target):
         image, source = _mirrored(image, source)
     points = net_points(np.asarray(target, np.float64))
-    height, width = below.shape[:2]
-    left, top = np.clip(np.floor(points.min(0)), 0, (width, height)).astype(int)
-    right, bottom = np.clip(np.ceil(points.max(0)) + 1, 0, (width, height)).astype(int)
     result = below.copy()
-    if left >= right or top >= bottom:
+    part, left, top = part_round(result, points, 0)
+    if not part.size:
         return result
-    part = (slice(top, bottom), slice(left, right))
-    here, size = below[part].astype(np.float32), face_size(points)
+    here, size = part.astype(np.float32), face_size(points)
     face, mask = _bent(image, net_points(np.asarray(source, np.float64)), points - (left, top), here.shape[:2])
     lit = _relit(face, here, mask, _LIGHT * size)
     share = _seam(mask, _FEATHER * size)
     if _opening(source) < 0.5 * _opening(target):  # lips stretched over an open mouth would be a grimace
         share = share * (1 - _mouth(target - (left, top), here.shape[:2]))
-    result[part] = np.rint((here + (lit - here) * share[..., None]).clip(0, 255))
+    part[:] = np.rint((here + (lit - here) * share[..., None]).clip(0, 255))
     return result
 
 
@@ -65,13 +62,17 @@ def _opening(keypoints: np.ndarray) -> float:
 def _mouth(keypoints: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """(H, W) soft mask of the open mouth."""
     soft = max(0.5, 0.008 * face_size(keypoints))
-    return np.asarray(cv2.GaussianBlur(filled([keypoints[60:68]], size), (0, 0), soft))
+    return softened(filled([keypoints[60:68]], size), soft)
 
 
 def _bent(
     image: np.ndarray, source: np.ndarray, target: np.ndarray, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """(H, W, 3) float32 the face at `source` (K, 2) bent to `target` (K, 2), and the (H, W) mask of where it is."""
+    image, left, top = part_round(image, source, 0.1 * face_size(source) + 2)
+    if not image.size:
+        return np.zeros((*size, 3), np.float32), np.zeros(size, bool)
+    source = source - (left, top)
     triangles = net_triangles()
     numbers = covering_triangle(target[triangles], size)
     rows, columns = np.nonzero(numbers >= 0)
@@ -80,7 +81,7 @@ def _bent(
     places[rows, columns] = carried(source[triangles], target[triangles], pixels, numbers[rows, columns])
     shrink = face_size(source) / max(face_size(target), 1)
     if shrink > 1.5:
-        image = cv2.GaussianBlur(image, (0, 0), 0.4 * shrink)
+        image = softened(image, 0.4 * shrink)
     face = cv2.remap(image, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return face.astype(np.float32), numbers >= 0
 
@@ -91,8 +92,8 @@ def _relit(face: np.ndarray, here: np.ndarray, mask: np.ndarray, reach_px: float
     Details are scaled by the room there is above and below, so that white stays white and black black.
     """
     weight = mask.astype(np.float32)
-    total = cv2.GaussianBlur(weight, (0, 0), reach_px)[..., None] + 1e-4
-    ground, own = (cv2.GaussianBlur(part * weight[..., None], (0, 0), reach_px) / total for part in (here, face))
+    total = softened(weight, reach_px)[..., None] + 1e-4
+    ground, own = (softened(part * weight[..., None], reach_px) / total for part in (here, face))
     detail = face - own
     room = np.where(detail > 0, (260 - ground) / (260 - own), (ground + 5) / (own + 5))
     return np.asarray(ground + detail * np.clip(room, 0.4, 2.5))

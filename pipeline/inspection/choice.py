@@ -1,7 +1,10 @@
 """Points by name, number or range, as a user writes them."""
 
+import re
+
 from pipeline.errors import DataError
 from pipeline.scheme import POINTS, REGIONS
+from pipeline.text import shortened
 
 DEFAULT = "8,19,30,36,48,jaw"
 _MOST = 12
@@ -18,8 +21,10 @@ def point_groups(text: str) -> dict[str, list[int]]:
 def _points(part: str) -> list[int]:
     if part in REGIONS:
         return list(REGIONS[part])
-    first, _, last = part.partition("-")
-    if first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first) < POINTS:
-        return list(range(int(first), int(last or first) + 1))
+    if written := re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", part):
+        first, last = int(written[1]), int(written[2] or written[1])
+        if first <= last < POINTS:
+            return list(range(first, last + 1))
     regions = ", ".join(REGIONS)
-    raise DataError(f"{part!r} names no points; give numbers 0..{POINTS - 1}, ranges like 36-41, or {regions}")
+    shown = repr(shortened(part, 40))
+    raise DataError(f"{shown} names no points; give numbers 0..{POINTS - 1}, ranges like 36-41, or {regions}")

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import PurePath
 
+from pipeline.text import printable
+
 
 @dataclass(frozen=True)
 class Section:
@@ -23,7 +25,7 @@ _STYLE = """
 body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
 header, main { max-width: 1060px; margin: 0 auto; padding: 0 24px; }
 header { padding-top: 40px; }
-h1 { font-size: 30px; line-height: 1.2; margin: 0 0 6px; }
+h1 { font-size: 30px; line-height: 1.2; margin: 0 0 6px; overflow-wrap: anywhere; }
 h2 { font-size: 21px; margin: 48px 0 4px; scroll-margin-top: 60px; }
 p { margin: 0 0 16px; max-width: 72ch; color: var(--quiet); }
 nav { position: sticky; top: 0; z-index: 1; background: var(--ground); border-bottom: 1px solid var(--line); }
@@ -31,7 +33,7 @@ nav div { max-width: 1060px; margin: 0 auto; padding: 10px 24px; display: flex; 
 nav a { color: var(--accent); text-decoration: none; font-weight: 600; font-size: 14px; }
 nav a:hover { text-decoration: underline; }
 table { border-collapse: collapse; margin: 14px 0 22px; font-size: 14px; }
-td { padding: 3px 18px 3px 0; } td:first-child { color: var(--quiet); }
+td { padding: 3px 18px 3px 0; overflow-wrap: anywhere; } td:first-child { color: var(--quiet); }
 figure { margin: 0 0 18px; background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   overflow: hidden; }
 img { display: block; width: 100%; height: auto; }
@@ -41,24 +43,29 @@ section:last-child { margin-bottom: 48px; }
 
 def page(title: str, facts: dict[str, str], sections: list[Section]) -> str:
     """The page; `facts` stand in a small table below the title."""
-    rows = "".join(f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in facts.items())
-    links = "".join(f'<a href="#part{n}">{escape(part.title)}</a>' for n, part in enumerate(sections))
+    rows = "".join(f"<tr><td>{_shown(name)}</td><td>{_shown(value)}</td></tr>" for name, value in facts.items())
+    links = "".join(f'<a href="#part{n}">{_shown(part.title)}</a>' for n, part in enumerate(sections))
     body = "".join(_section(number, part) for number, part in enumerate(sections))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
-        f"<header><h1>{escape(title)}</h1><table>{rows}</table></header>"
+        f"<title>{_shown(title)}</title><style>{_STYLE}</style></head><body>"
+        f"<header><h1>{_shown(title)}</h1><table>{rows}</table></header>"
         f"<nav><div>{links}</div></nav><main>{body}</main></body></html>\n"
     )
 
 
 def _section(number: int, part: Section) -> str:
     figures = "".join(_figure(*picture) for picture in part.pictures.items())
-    return f'<section><h2 id="part{number}">{escape(part.title)}</h2><p>{escape(part.text)}</p>{figures}</section>'
+    return f'<section><h2 id="part{number}">{_shown(part.title)}</h2><p>{_shown(part.text)}</p>{figures}</section>'
 
 
 def _figure(name: str, png: bytes) -> str:
     content = base64.b64encode(png).decode("ascii")
-    shown = escape(PurePath(name).stem.replace("_", " "))
+    shown = _shown(PurePath(name).stem.replace("_", " "))
     return f'<figure><img alt="{shown}" src="data:image/png;base64,{content}"></figure>'
+
+
+def _shown(text: str) -> str:
+    """Text from outside as HTML; what is no Unicode, such as bytes of a file name, could not be written."""
+    return escape(printable(text))

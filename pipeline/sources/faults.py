@@ -2,20 +2,27 @@
 
 import errno
 import gzip
+import os
 import tarfile
 import zipfile
 import zlib
 from typing import Any
 
 from pipeline.errors import SourceError
-from pipeline.sources.location import without_secrets
+from pipeline.redaction import without_secrets
+from pipeline.sources.archives import DamagedError
+from pipeline.sources.layout import brief
+from pipeline.sources.ranges import NoRangeError
+from pipeline.text import printable
 
 WAYS_ON = (
     "set KEYPOINTS_MIRROR to a folder, .tar.gz, .zip or URL that holds the frames, "
     "or go on with drawn faces: dvc exp run -S fetch.source=synthetic"
 )
 
-_BROKEN_OFF = (EOFError, zlib.error, tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile)
+_SHOWN_CHARS = 200
+"""Of an error of a library or server in messages."""
+_BROKEN_OFF = (DamagedError, EOFError, zlib.error, tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile)
 
 
 class TransientFaultError(SourceError):
@@ -35,22 +42,29 @@ def explain(error: Exception, shown: str, *, remote: bool, reached: bool) -> Sou
 
 def _reason(error: Exception, remote: bool, reached: bool) -> tuple[str, bool]:
     """(what happened, whether it may pass)."""
-    status = _http_status(error)
+    if misbehaviour := _misbehaviour(error):
+        return misbehaviour, False
+    status = http_status(error)
     if status:
         return f"the server answered {status}", status == 429 or status >= 500
     if isinstance(error, FileNotFoundError):
-        return "it is not there", False
+        return f"{_file(error) or 'it'} is not there", False
     if _connection_failed(error):
         cause = getattr(error, "os_error", error)
         return f"no connection ({_text(cause)})", reached
     if isinstance(error, _BROKEN_OFF):
         return f"it is damaged or breaks off ({_text(error)})", remote
+    if isinstance(error, TimeoutError):
+        return f"it is too slow ({_text(error)})", True
+    if isinstance(error, NoRangeError):
+        return _text(error), True
     if _network_fault(error):
         return f"the connection broke off ({_text(error)})", True
-    return _text(error), False
+    file = _file(error)
+    return f"{_text(error)}: {file}" if file else _text(error), False
 
 
-def _http_status(error: BaseException | None) -> int | None:
+def http_status(error: BaseException | None) -> int | None:
     """Status of the HTTP answer behind `error`: fsspec hides some behind FileNotFoundError."""
     while error is not None:
         status = getattr(error, "status", None)
@@ -69,10 +83,32 @@ def _connection_failed(error: Exception) -> bool:
 
 def _network_fault(error: Exception) -> bool:
     import aiohttp
+    from botocore.exceptions import HTTPClientError, IncompleteReadError
 
-    return isinstance(error, aiohttp.ClientError | ConnectionError | TimeoutError)
+    return isinstance(error, aiohttp.ClientError | ConnectionError | HTTPClientError | IncompleteReadError)
+
+
+def _misbehaviour(error: Exception) -> str:
+    """What a server does that no server should, if that is what happened."""
+    import aiohttp
+    from aiohttp.http_exceptions import HttpProcessingError
+
+    if isinstance(error, aiohttp.TooManyRedirects):
+        return "the server redirects from address to address without end"
+    if isinstance(error, aiohttp.RedirectClientError):
+        return f"the server redirects to what is no http address ({_text(error)})"
+    if isinstance(error, aiohttp.ClientResponseError) and isinstance(error.__cause__, HttpProcessingError):
+        return f"the server sends no proper HTTP ({_text(error.__cause__)})"
+    return ""
+
+
+def _file(error: Exception) -> str:
+    """The file that an OSError is about, where it says so."""
+    name = error.filename if isinstance(error, OSError) else None
+    return brief(os.fsdecode(name)) if isinstance(name, str | bytes) else ""
 
 
 def _text(error: Any) -> str:
+    """What an error says, which may be in the words of the server."""
     text = str(getattr(error, "strerror", None) or str(error) or type(error).__name__)
-    return without_secrets(" ".join(text.split()))
+    return printable(without_secrets(" ".join(text.split())))[:_SHOWN_CHARS]

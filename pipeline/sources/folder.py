@@ -1,14 +1,12 @@
 """Files out of a folder: local, or behind a URL of a web server or an object store."""
 
 import os
-import stat
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from pipeline.errors import SourceError
-from pipeline.sources.archives import MAX_FILE_BYTES
-from pipeline.sources.layout import refuse_extra, refuse_lacking
+from pipeline.sources import bounds
+from pipeline.sources.layout import brief, refuse_extra, refuse_lacking, refuse_many, refuse_page
 from pipeline.sources.location import Location
 from pipeline.sources.manifest import Manifest
 
@@ -21,10 +19,12 @@ def read_folder(source: Location, manifest: Manifest, wanted: Collection[str]) -
     """Yield (name, content) of the wanted files, which lie in the folder itself or in its `data/`."""
     root = data_root(source, manifest)
     if not root.http:
-        names = _local_names(Path(root.path)) if root.local else _names(root)
+        names = _local_names(root.path) if root.local else root.files()
+        refuse_many(len(names), root.shown)
         refuse_extra([name for name in names if name not in manifest], root.shown)
         refuse_lacking([name for name in wanted if name not in names], root.shown)
     ordered = sorted(wanted)
+    lacking: list[str] = []
     with ThreadPoolExecutor(PARALLEL if root.remote else 1) as pool:
         for start in range(0, len(ordered), PARALLEL):
             batch = ordered[start : start + PARALLEL]
@@ -32,6 +32,10 @@ def read_folder(source: Location, manifest: Manifest, wanted: Collection[str]) -
             for name, content in zip(batch, contents, strict=True):
                 if content is not None:
                     yield name, content
+                    continue
+                lacking.append(name)
+                if len(lacking) == bounds.MAX_WRONG:
+                    refuse_lacking(lacking, root.shown)
 
 
 def data_root(source: Location, manifest: Manifest) -> Location:
@@ -49,7 +53,7 @@ def data_root(source: Location, manifest: Manifest) -> Location:
 
 def _is_there(file: Location) -> bool:
     if not file.http:
-        return bool(file.fs.exists(file.path))
+        return file.exists()
     try:
         with file.stream():
             return True
@@ -61,33 +65,32 @@ def _content(file: Location) -> bytes | None:
     """Content of a file, None where there is none."""
     try:
         with file.stream() as stream:
-            content = stream.read(MAX_FILE_BYTES + 1)
+            content = stream.read(bounds.MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         return None
-    if len(content) > MAX_FILE_BYTES:
-        raise SourceError(f"{file.shown} has more than {MAX_FILE_BYTES >> 20} MiB, so it is not of this dataset")
+    refuse_page(content[:100], file.shown)
+    if len(content) > bounds.MAX_FILE_BYTES:
+        raise SourceError(f"{file.shown} has more than {bounds.MAX_FILE_BYTES >> 20} MiB, so it is not of this dataset")
     return content
 
 
-def _names(root: Location) -> set[str]:
-    """Relative paths of the files below a folder that fsspec can list."""
-    base = root.path.rstrip("/") + "/"
-    return {str(path).removeprefix(base) for path in root.fs.find(root.path)}
-
-
-def _local_names(root: Path) -> set[str]:
+def _local_names(root: str) -> set[str]:
     """Relative paths of the files below a local folder; refuses links, pipes and devices."""
     names: set[str] = set()
-    for folder, folders, files in os.walk(root, onerror=_raise):
-        for entry in [*folders, *files]:
-            path = Path(folder, entry)
-            mode = path.lstat().st_mode
-            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-                kind = "a link" if stat.S_ISLNK(mode) else "a device or pipe"
-                raise SourceError(f"{path} is {kind}; only plain files are taken: put the file itself there")
-        names.update(Path(folder, file).relative_to(root).as_posix() for file in files)
+    folders = [root]
+    count = 0
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                count += 1
+                refuse_many(count, root)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    names.add(os.path.relpath(entry.path, root))
+                else:
+                    kind = "a link" if entry.is_symlink() else "a device or pipe"
+                    raise SourceError(
+                        f"{brief(entry.path)} is {kind}; only plain files are taken: put the file itself there"
+                    )
     return names
-
-
-def _raise(error: OSError) -> None:
-    raise error

@@ -1,7 +1,12 @@
 """Which members of an archive or folder are the data, and complaints about those that lack or do not belong there."""
 
 from pipeline.errors import SourceError
+from pipeline.sources import bounds
 from pipeline.sources.manifest import Manifest, leaves_folder
+from pipeline.text import printable
+
+_SHOWN_CHARS = 100
+"""Of a name in messages."""
 
 
 class Layout:
@@ -10,7 +15,9 @@ class Layout:
     def __init__(self, manifest: Manifest, shown: str) -> None:
         self._manifest = manifest
         self._shown = shown
+        self._depth = max(name.count("/") for name in manifest) + 1
         self._root: str | None = None
+        self._placed: set[str] = set()
         self._before: list[tuple[str, str]] = []
         self._extra: list[str] = []
 
@@ -18,7 +25,7 @@ class Layout:
         """Name in the manifest of a member that is a plain file of the data, else None.
 
         kind: "file", or what else the member is, for messages. Raises SourceError for a member that leaves the folder
-        and, among the data, for anything but a plain file.
+        and, among the data, for anything but a plain file that comes once.
         """
         path = path.removeprefix("./")
         if leaves_folder(path):
@@ -33,6 +40,9 @@ class Layout:
         if name not in self._manifest:
             self._extra.append(path)
             return None
+        if name in self._placed:
+            raise self._refused(path, "comes twice")
+        self._placed.add(name)
         return name
 
     def finish(self) -> None:
@@ -46,7 +56,7 @@ class Layout:
 
     def _find_root(self, path: str, kind: str) -> None:
         parts = path.split("/")
-        suffixes = ("/".join(parts[start:]) for start in range(len(parts)))
+        suffixes = ("/".join(parts[-length:]) for length in range(self._depth, 0, -1))
         known = next((suffix for suffix in suffixes if suffix in self._manifest), None)
         if known is None:
             self._before.append((path, kind))
@@ -57,7 +67,7 @@ class Layout:
 
     def _refused(self, path: str, why: str) -> SourceError:
         return SourceError(
-            f"{self._shown}: member {path} {why}; only plain files are taken: make the archive again without it"
+            f"{self._shown}: member {brief(path)} {why}; only plain files are taken: make the archive again without it"
         )
 
 
@@ -69,9 +79,28 @@ def refuse_extra(names: list[str], shown: str) -> None:
         )
 
 
+def refuse_many(count: int, shown: str) -> None:
+    if count > bounds.MAX_MEMBERS:
+        raise SourceError(
+            f"{shown} holds more than {bounds.MAX_MEMBERS:,} files and folders, so it is not of this dataset; "
+            "KEYPOINTS_MIRROR should name its data folder or an archive of that"
+        )
+
+
+def refuse_page(start: bytes, shown: str) -> None:
+    """Refuse what begins as a web page, which some servers send for whatever they are asked; no file here does."""
+    if start.lstrip().startswith(b"<"):
+        raise SourceError(f"{shown} is a web page where a file was expected; sign in first or correct KEYPOINTS_MIRROR")
+
+
+def brief(name: str) -> str:
+    """A name or path that the source chose, or the end of it, fit to be shown."""
+    return printable(name if len(name) <= _SHOWN_CHARS else f"…{name[-_SHOWN_CHARS:]}")
+
+
 def listed(names: list[str]) -> str:
     """The first few names and how many more there are."""
-    return ", ".join(sorted(names)[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
+    return ", ".join(map(brief, sorted(names)[:5])) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def refuse_lacking(names: list[str], shown: str) -> None:

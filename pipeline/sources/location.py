@@ -1,23 +1,18 @@
 """A place that fsspec opens: a local path or a URL, with time limits and without secrets in messages."""
 
+import gzip
 import io
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any
 from urllib.parse import quote
 
-CONNECT_S = 5
-"""Longest wait for a connection."""
-READ_S = 30
-"""Longest silence of a server within an answer."""
-BUFFER_BYTES = 1 << 20
-"""Read at a time, also from a server that sends parts of a file."""
-
-_USER = re.compile(r"(?<=://)[^/@\s]+@")
-_QUERY = re.compile(r"(://[^\s?'\")]*)\?[^\s'\")]+")
+from pipeline.errors import SourceError
+from pipeline.redaction import without_credentials
+from pipeline.sources import bounds
+from pipeline.sources.streams import Answer, Stream, in_time, plain_file
 
 
 @dataclass(frozen=True)
@@ -28,6 +23,8 @@ class Location:
     """As `fs` wants it."""
     shown: str
     """For messages: without user, password, query."""
+    pace: bounds.Pace = field(default_factory=bounds.Pace)
+    """Of all that is read here and below."""
 
     @property
     def local(self) -> bool:
@@ -43,72 +40,124 @@ class Location:
 
     def below(self, name: str) -> "Location":
         """The file or folder `name` in this folder."""
-        if not name:
-            return self
         path, mark, query = self.path.partition("?") if self.http else (self.path, "", "")
         below = quote(name) if self.http else name
-        return Location(self.fs, f"{path.rstrip('/')}/{below}{mark}{query}", f"{self.shown.rstrip('/')}/{name}")
+        shown = f"{self.shown.rstrip('/')}/{name}"
+        return replace(self, path=f"{path.rstrip('/')}/{below}{mark}{query}", shown=shown)
+
+    def is_folder(self) -> bool:
+        return bool(self._asked("isdir"))
+
+    def exists(self) -> bool:
+        return bool(self._asked("exists"))
+
+    def files(self) -> set[str]:
+        """Relative paths of all files below a folder of an object store or the like."""
+        base = self.path.rstrip("/") + "/"
+        # One more than there may be, where the file system can be told.
+        how = {"max_items": bounds.MAX_MEMBERS + 1} if "s3" in _protocols(self.fs) else {}
+        return {str(path).removeprefix(base) for path in self._asked("find", bounds.LISTING_S, **how)}
+
+    def _asked(self, question: str, seconds: float = 0, **how: Any) -> Any:
+        if self.fs.async_impl:
+            return in_time(self.fs, getattr(self.fs, f"_{question}"), self.path, seconds=seconds, **how)
+        return getattr(self.fs, question)(self.path, **how)
 
     @contextmanager
     def stream(self) -> Iterator["io.BufferedReader[Any]"]:
         """Open for one reading from beginning to end."""
-        # Over HTTP: no blocks, and any size, so that a file costs one request instead of two.
-        how = {"block_size": 0, "size": 1} if self.http else {}
+        with closing(self._opened()) as file:
+            packed = self.buffered(file)
+            yield _decoded(packed, file.response, self.shown) if self.http else packed
+
+    def _opened(self) -> Any:
+        if self.local:
+            return plain_file(self.path)
+        if self.http:
+            return self.answer()
+        if "s3" in _protocols(self.fs):
+            body = self.pace.timed(in_time, self.fs, _object, self.fs, self.path)
+            return Answer(self.fs, body, body)
+        return self.fs.open(self.path, "rb", block_size=bounds.BUFFER_BYTES)
+
+    def answer(self, **headers: str) -> Answer:
+        """What the web server sends for this URL; raises FileNotFoundError where it has nothing there."""
         try:
-            opened = self.fs.open(self.path, "rb", **how)
+            response = self.pace.timed(in_time, self.fs, _get, self.fs, self.path, headers)
         except Exception as error:
             if getattr(error, "status", None) == 404:
                 raise FileNotFoundError(self.shown) from error
             raise
-        with opened as file:
-            yield io.BufferedReader(_Raw(file), BUFFER_BYTES)
+        return Answer(self.fs, response, response.content)
 
-    def open(self) -> IO[bytes]:
-        """Open for reading at random."""
-        file: IO[bytes] = self.fs.open(self.path, "rb", block_size=BUFFER_BYTES)
-        return file
+    def buffered(self, file: Any) -> "io.BufferedReader[Any]":
+        return io.BufferedReader(Stream(file, self.pace, self.shown), bounds.BUFFER_BYTES)
+
+
+def _decoded(packed: "io.BufferedReader[Any]", response: Any, shown: str) -> "io.BufferedReader[Any]":
+    """The body of an answer to a request for the whole file, as it was before the server packed it for the way."""
+    if response.status != 200:
+        raise SourceError(f"{shown}: the server answered {response.status}, where 200 and the file were expected")
+    coding = response.headers.get("Content-Encoding", "identity").lower()
+    if coding in ("gzip", "x-gzip"):
+        return io.BufferedReader(gzip.GzipFile(fileobj=packed))
+    if coding != "identity":
+        raise SourceError(f"{shown}: the server packs what it sends though asked not to; ask whoever runs it")
+    return packed
 
 
 def locate(text: str, base: Path) -> Location:
     """Location of a URL, or of a local path (relative to `base`)."""
     import fsspec
 
-    if "://" not in text and "::" not in text:
+    if "://" not in text:
         path = str(base / Path(text).expanduser())
         return Location(fsspec.filesystem("file"), path, path)
-    options = {protocol: _http_options() for protocol in ("http", "https") if f"{protocol}://" in text}
-    fs, path = fsspec.core.url_to_fs(text, **options)
-    return Location(fs, path, without_secrets(text))
-
-
-def without_secrets(text: str) -> str:
-    """A place or message without the user, password and query of URLs in it."""
-    return _QUERY.sub(r"\1", _USER.sub("", text))
+    shown = without_credentials(text)
+    protocol = text.partition("://")[0].lower()
+    if protocol in ("http", "https"):
+        return Location(fsspec.filesystem(protocol, **_http_options()), text, shown)
+    if "::" in text:
+        raise SourceError(f"{shown} is a chain of places; give one folder, .tar.gz or .zip, which is opened as it is")
+    fs, path = fsspec.core.url_to_fs(text)
+    return Location(fs, path, shown)
 
 
 def _http_options() -> dict[str, Any]:
     from aiohttp import ClientTimeout
 
-    timeout = ClientTimeout(total=None, connect=2 * CONNECT_S, sock_connect=CONNECT_S, sock_read=READ_S)
-    return {"client_kwargs": {"timeout": timeout, "trust_env": True, "raise_for_status": True}}
+    timeout = ClientTimeout(
+        total=None, connect=2 * bounds.CONNECT_S, sock_connect=bounds.CONNECT_S, sock_read=bounds.ANSWER_S
+    )
+    session = {
+        "timeout": timeout,
+        "trust_env": True,
+        "raise_for_status": True,
+        # Frames do not get smaller by packing, and what is not unpacked on the way cannot grow there.
+        "headers": {"Accept-Encoding": "identity"},
+        "auto_decompress": False,
+    }
+    return {"client_kwargs": session, "get_client": _client}
+
+
+async def _get(fs: Any, url: str, headers: dict[str, str]) -> Any:
+    """aiohttp's response; fsspec's own files read a part of one however long it is."""
+    session = await fs.set_session()
+    return await session.get(fs.encode_url(url), headers=headers)
+
+
+async def _object(fs: Any, path: str) -> Any:
+    """The body of an object in a bucket."""
+    file = await fs.open_async(path)
+    await file.read(0)  # s3fs asks for the object only then
+    return file.r
+
+
+async def _client(**session: Any) -> Any:
+    from aiohttp import ClientSession, DummyCookieJar
+
+    return ClientSession(cookie_jar=DummyCookieJar(), **session)
 
 
 def _protocols(fs: Any) -> tuple[str, ...]:
     return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
-
-
-class _Raw(io.RawIOBase):
-    """Any object with `read` as the raw side of a buffer; its reads may come short."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._ended = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        content = b"" if self._ended else self._file.read(len(buffer))
-        self._ended = not content  # aiohttp complains of readers that come again after the end
-        buffer[: len(content)] = content
-        return len(content)

@@ -1,7 +1,6 @@
 """The source of the real frames: the public archive, or the mirror that KEYPOINTS_MIRROR names."""
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -10,22 +9,23 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import SourceError
 from pipeline.progress import progress
-from pipeline.sources import upstream
+from pipeline.redaction import without_credentials
+from pipeline.sources import bounds, upstream
 from pipeline.sources.archives import read_tar, read_zip
-from pipeline.sources.faults import WAYS_ON, TransientFaultError, explain
+from pipeline.sources.faults import WAYS_ON, TransientFaultError, explain, http_status
 from pipeline.sources.folder import data_root, read_folder
 from pipeline.sources.layout import listed, refuse_lacking
-from pipeline.sources.location import Location, locate, without_secrets
+from pipeline.sources.location import Location, locate
 from pipeline.sources.manifest import Manifest
 from pipeline.sources.staging import Staging
+from pipeline.terminal import tell
+from pipeline.text import printable
 
 VARIABLE = "KEYPOINTS_MIRROR"
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0)
 """Waits after the first, second, … fault in a row; after the last the source is given up."""
 PROBE_S = 10.0
 """Longest look whether a source can be reached."""
-MAX_WRONG = 20
-"""Wrong files after which it is the source or the manifest that is wrong."""
 
 
 class Source:
@@ -79,7 +79,7 @@ class Source:
 def choose_source(base: Path) -> Source:
     """The mirror of the environment (a local path is relative to `base`), else the public archive."""
     if mirror := os.environ.get(VARIABLE):
-        return Source(lambda: locate(mirror, base), f"{VARIABLE}={without_secrets(mirror)}")
+        return Source(lambda: locate(mirror, base), f"{VARIABLE}={printable(without_credentials(mirror))}")
     shown = f"{upstream.URL} (the public archive, as {VARIABLE} is not set)"
     return Source(lambda: locate(upstream.URL, base), shown, kind="tar")
 
@@ -87,7 +87,7 @@ def choose_source(base: Path) -> Source:
 def kind_of(place: Location) -> str:
     """ "tar", "zip" or "folder", by the content of a file, over HTTP first by the ending of the URL."""
     if not place.http:
-        return "folder" if place.fs.isdir(place.path) else _sniffed(place)
+        return "folder" if place.is_folder() else _sniffed(place)
     ending = urlsplit(place.path).path.lower()
     if ending.endswith((".tar.gz", ".tgz", ".tar")):
         return "tar"
@@ -95,8 +95,10 @@ def kind_of(place: Location) -> str:
         return "zip"
     try:
         return _sniffed(place)
-    except Exception:  # many servers give no page for a folder but the files in it
-        return "folder"
+    except Exception as error:  # many servers give no page for a folder but the files in it
+        if isinstance(error, SourceError | FileNotFoundError) or http_status(error):
+            return "folder"
+        raise
 
 
 def _sniffed(place: Location) -> str:
@@ -122,17 +124,18 @@ def _read(
 
 def bring(source: Source, staging: Staging) -> None:
     """Fill `staging` from `source`; after a fault that may pass wait, longer each time, and read only what lacks."""
-    faults = 0
+    faults = faults_in_all = 0
     while staging.missing:
         before = len(staging.missing)
         try:
             _take(source, staging)
         except TransientFaultError as fault:
             faults = 0 if len(staging.missing) < before else faults
-            if faults == len(BACKOFF_S):
+            faults_in_all += 1
+            if faults == len(BACKOFF_S) or faults_in_all == bounds.MAX_FAULTS:
                 raise
             what = str(fault).partition(";")[0]
-            print(f"{what}; trying again in {BACKOFF_S[faults]:.0f} s", file=sys.stderr, flush=True)
+            tell(f"{what}; trying again in {BACKOFF_S[faults]:.0f} s")
             time.sleep(BACKOFF_S[faults])
             faults += 1
 
@@ -144,7 +147,7 @@ def _take(source: Source, staging: Staging) -> None:
     for name, content in progress(found, label="fetch", total=len(wanted), unit="files"):
         if not staging.store(name, content):
             wrong.append(name)
-            if len(wrong) == MAX_WRONG:
+            if len(wrong) == bounds.MAX_WRONG:
                 break
     if wrong:
         raise SourceError(

@@ -14,8 +14,8 @@ from pipeline.checkpoint import load_model, read_description
 from pipeline.data import (
     LABELS,
     Arrays,
+    load_array,
     load_arrays,
-    read_json,
     read_keypoints_csv,
     write_json,
     write_keypoints_csv,
@@ -25,6 +25,7 @@ from pipeline.errors import DataError
 from pipeline.geometry import transform_points
 from pipeline.models import count_parameters
 from pipeline.predict import predict_crops
+from pipeline.reports import read_dataset
 from pipeline.scheme import POINTS
 
 THRESHOLDS = np.round(np.arange(0, 0.2001, 0.0005), 4)
@@ -38,7 +39,7 @@ def run(*, evaluate: config.Evaluate) -> None:
         raise DataError(f"{paths.RAW / LABELS['test']} labels no frame; at least one is needed to measure an error")
     baseline = metrics.nme(test.of_shape(_mean_training_shape()), test.truth)
     report = {
-        "dataset": read_json(paths.DATASET)["dataset"],
+        "dataset": read_dataset()["dataset"],
         "model": {"name": read_description(paths.MODEL)["model"]["name"], "parameters": count_parameters(network)},
         "val": val.measure(evaluate),
         "test": test.measure(evaluate),
@@ -133,7 +134,10 @@ def to_source(arrays: Arrays, keypoints_crop: np.ndarray) -> np.ndarray:
 def _truth(samples: pd.DataFrame) -> np.ndarray:
     """(N, 68, 2) labels of frames in source pixels."""
     tables = {folder: dict(zip(*read_keypoints_csv(paths.RAW / LABELS[folder]), strict=True)) for folder in LABELS}
-    rows = [tables[folder][file] for folder, file in zip(samples["folder"], samples["file"], strict=True)]
+    try:
+        rows = [tables[folder][file] for folder, file in zip(samples["folder"], samples["file"], strict=True)]
+    except KeyError as error:
+        raise DataError(f"no label table of {paths.RAW} has {error}; make the lists again with: dvc repro") from None
     return np.stack(rows) if rows else np.zeros((0, POINTS, 2), np.float32)
 
 
@@ -141,8 +145,8 @@ def _mean_training_shape() -> np.ndarray:
     """(68, 2) crop pixels."""
     path = paths.PROCESSED / "train" / "keypoints.npy"
     try:
-        return np.asarray(np.nanmean(np.load(path, allow_pickle=False), axis=0))
-    except (OSError, ValueError, EOFError) as error:
+        return np.asarray(np.nanmean(load_array(path, np.float32, (-1, POINTS, 2)), axis=0))
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: {error}; make it again with: dvc repro preprocess") from None
 
 

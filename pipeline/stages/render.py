@@ -2,21 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline import breakdowns, config, figures, metrics, paths, pictures
 from pipeline.checkpoint import load_model
-from pipeline.data import Arrays, load_arrays, read_json, read_keypoints_csv, read_samples
+from pipeline.data import Arrays, load_arrays, read_keypoints_csv, read_numbers, read_samples
 from pipeline.errors import DataError
 from pipeline.files import whole
 from pipeline.geometry import transform_points
 from pipeline.model_card import model_card
 from pipeline.progress import progress
+from pipeline.reports import read_dataset, read_metrics
 from pipeline.style import CHART_DPI, DPI, save, style
 
 
@@ -53,13 +52,13 @@ def run(
     first = {"pretrain": pretrain} if pretrain.epochs else {}
     settings = config.flatten_all({"preprocess": preprocess, **first, "train": train})
     sizes = breakdowns.by_size(measured.nme, measured.interocular_px)
-    card = model_card(measured.report, read_json(paths.DATASET), read_samples(paths.SAMPLES), settings, sizes)
+    card = model_card(measured.report, read_dataset(), read_samples(paths.SAMPLES), settings, sizes)
     with whole(paths.MODEL_CARD) as partial:
         partial.write_text(card, encoding="utf-8")
 
 
 def _read_measured() -> Measured:
-    report = read_json(paths.METRICS)
+    report = read_metrics()
     test = _labelled(load_arrays(paths.PROCESSED / "test"))
     truth = transform_points(np.linalg.inv(test.crop_from_source), test.keypoints_crop)
     predicted = _predictions_of(test.samples["file"].tolist())
@@ -72,7 +71,7 @@ def _figures(measured: Measured, render: config.Render) -> Iterator[Figure]:
     """The figures of paths.FIGURES, in that order."""
     report, test, nme = measured.report, measured.test, measured.nme
     dataset = report["dataset"]
-    yield figures.ced_figure(_table(paths.CED), report["test"], dataset=dataset)
+    yield figures.ced_figure(read_numbers(paths.CED, ("nme", "model", "mean_shape")), report["test"], dataset=dataset)
     yield _learning_curves(dataset)
     yield breakdowns.error_by_point_figure(breakdowns.mean_face(measured.truth), measured.errors, dataset=dataset)
     yield breakdowns.error_by_group_figure(report, nme, measured.interocular_px, dataset=dataset)
@@ -89,18 +88,11 @@ def _learning_curves(dataset: str) -> Figure:
     samples = read_samples(paths.SAMPLES)
     faces = samples[samples["labelled"]]["split"].value_counts()
     return figures.learning_curves_figure(
-        _table(paths.HISTORY),
+        read_numbers(paths.HISTORY, ("epoch", "train_loss", "val_loss", "val_nme", "lr")),
         train_faces=int(faces.get("train", 0)),
         val_faces=int(faces.get("val", 0)),
         dataset=dataset,
     )
-
-
-def _table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: {error}; make it again with: dvc repro") from None
 
 
 def _labelled(arrays: Arrays) -> Arrays:
@@ -117,5 +109,5 @@ def _predictions_of(files: list[str]) -> np.ndarray:
     names, predicted = read_keypoints_csv(paths.TEST_PREDICTIONS)
     row_of = {name: row for row, name in enumerate(names)}
     if lacking := [file for file in files if file not in row_of]:
-        raise DataError(f"{paths.TEST_PREDICTIONS} lacks {lacking[0]}; make it again with: dvc repro -f evaluate")
+        raise DataError(f"{paths.TEST_PREDICTIONS} lacks {lacking[0]}; make it again with: dvc repro -fs evaluate")
     return predicted[[row_of[file] for file in files]]

@@ -38,7 +38,7 @@ def _list_folder(raw: Path, folder: str) -> pd.DataFrame:
     """One row a frame of raw/folder, in order of name; every row of the label table must have its frame."""
     files = sorted(path.name for path in (raw / folder).glob("*.jpg"))
     if not files:
-        raise DataError(f"{raw / folder} holds no frames; fetch them with: dvc repro -f fetch")
+        raise DataError(f"{raw / folder} holds no frames; fetch them with: dvc repro -fs fetch")
     labelled, _ = read_keypoints_csv(raw / LABELS[folder])
     if orphans := sorted(set(labelled) - set(files)):
         raise DataError(

@@ -1,17 +1,26 @@
 """Complete this pipeline run in MLflow: parameters, metrics, figures, model."""
 
 import csv
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline import config, paths
-from pipeline.data import read_json, write_json
+from pipeline.data import write_json
 from pipeline.errors import DataError
 from pipeline.files import file_sha256
+from pipeline.plain_files import read_plain
+from pipeline.reports import read_dataset, read_metrics
 from pipeline.run_record import RunRecord, flatten_metrics, keep
-from pipeline.tracking import Value, store_uri
+from pipeline.store_location import shown_store
+from pipeline.terminal import say
+from pipeline.text import brief
+from pipeline.tracking import Value
+
+_HISTORY_BYTES = 10_000_000
+"""Ten times what 10,000 epochs take."""
 
 
 def run(
@@ -41,23 +50,18 @@ def run(
     news = keep(record)
     # The same for every run, so that who goes back to another one finds nothing changed.
     write_json(paths.TRACKED, {"recorded": True})
-    print(f"track: {'recorded' if news else 'already recorded'} in MLflow at {store_uri()}; see it with: make ui")
+    say(f"track: {'recorded' if news else 'already recorded'} in MLflow at {shown_store()}; see it with: make ui")
 
 
 def read_record(params: Mapping[str, Value]) -> RunRecord:
     """Gather what the earlier stages wrote. Raises DataError for a missing or damaged file."""
-    measured = read_json(paths.METRICS)
-    try:
-        name = f"{os.environ.get('DVC_EXP_NAME') or measured['model']['name']} {_headline(measured)}"
-        description = describe(measured)
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{paths.METRICS} lacks {error}; measure again with: dvc repro -f evaluate") from None
+    measured = read_metrics()
     return RunRecord(
-        name=name,
-        description=description,
+        name=f"{os.environ.get('DVC_EXP_NAME') or measured['model']['name']} {_headline(measured)}",
+        description=describe(measured),
         model=paths.MODEL,
         model_digest=file_sha256(paths.MODEL),
-        dataset=read_json(paths.DATASET),
+        dataset=read_dataset(),
         params=params,
         metrics=flatten_metrics(measured),
         curves=read_history(paths.HISTORY),
@@ -74,13 +78,14 @@ def _artifacts() -> dict[Path, str]:
 def read_history(path: Path) -> dict[int, dict[str, float | None]]:
     """Epoch -> column -> value of history.csv; None for an empty field."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader(io.StringIO(read_plain(path, _HISTORY_BYTES).decode(), newline="")))
         return {
             int(row.pop("epoch")): {name: float(text) if text else None for name, text in row.items()} for row in rows
         }
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} is no history ({error}); make it again with: dvc repro -f train") from None
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise DataError(
+            f"{path} is no history ({brief(str(error), 120)}); make it again with: dvc repro -fs train"
+        ) from None
 
 
 def _headline(measured: Mapping[str, Any]) -> str:

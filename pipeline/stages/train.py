@@ -28,7 +28,7 @@ def run(*, preprocess: config.Preprocess, model: config.Model, augment: config.A
     folders = [paths.PROCESSED / split for split in ("train", "val")]
     faces, val_faces = (labelled_faces(folder, preprocess.size_px, device) for folder in folders)
     if not len(faces):
-        raise DataError(f"{folders[0]} holds no labelled frame; mend the labels, then: dvc repro -f split")
+        raise DataError(f"{folders[0]} holds no labelled frame; mend the labels, then: dvc repro -fs split")
     network = new_network(model, preprocess, faces.keypoints_crop.mean(0).cpu()).to(device)
     if weights := read_weights(paths.PRETRAINED):
         take_over(network, weights)

@@ -1,0 +1,60 @@
+"""One line for what the operating system refuses: where, or while doing what, and what helps."""
+
+import errno
+import os
+import traceback
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+_REMEDIES = {
+    errno.EMFILE: "allow more open files: ulimit -n 4096",
+    errno.ENFILE: "end other programs, which hold too many files open",
+    errno.EAGAIN: "end other programs, or allow more processes: ulimit -u",
+    errno.ENOMEM: "end other programs, which take the memory",
+    errno.EACCES: "get the rights to that place",
+    errno.EROFS: "make that place writable, or work in a copy,",
+}
+
+
+_NO_THREAD = "can't start new thread"
+"""Python's words where the system refuses one, without its error."""
+
+
+def is_of_the_system(error: Exception) -> bool:
+    """Whether the system refused something, rather than that the program went wrong."""
+    return isinstance(error, OSError | MemoryError) or str(error) == _NO_THREAD
+
+
+def one_line(error: Exception, command: str) -> str:
+    """What went wrong, and what helps; where no file is named, the command and the place in the code are."""
+    reason = "the memory ran out" if isinstance(error, MemoryError) else str(error) or type(error).__name__
+    if getattr(error, "filename", None) is None:
+        reason = f"{command}: {reason}{_place(error)}"
+    return f"{reason}; {_remedy(error)} and run again"
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return _REMEDIES[errno.ENOMEM]
+    if not isinstance(error, OSError):
+        return _REMEDIES[errno.EAGAIN]
+    if "No usable temporary directory" in str(error):
+        return "name a folder that can be written and has room: export TMPDIR=FOLDER,"
+    if error.filename is None and _lost_folder():
+        return "the folder that you are in was removed: go to the checkout again"
+    return _REMEDIES.get(error.errno or 0, "free or mend that place")
+
+
+def _lost_folder() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
+
+
+def _place(error: BaseException) -> str:
+    """The innermost function of this package that the error came through."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(frame.filename).parents]
+    inner = [frame for frame in frames if Path(frame.filename).name != "cli.py"]
+    return f" (in {Path(inner[-1].filename).relative_to(_PACKAGE)}, {inner[-1].name})" if inner else ""

@@ -1,0 +1,80 @@
+"""What stands in the way of queued experiments, told before they are queued."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.dvc_queue import _reason, free_name, put, statuses
+from pipeline.errors import ConfigError, GitError, PipelineError
+from pipeline.results import find_results
+from tests.test_repro import fresh, here, project
+
+__all__ = ["fresh", "here", "project"]  # fixtures
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what DVC uses, in this process
+
+
+def test_a_name_that_is_free_is_found(here: Path) -> None:
+    assert free_name("sweep") == "sweep1"
+
+
+def test_without_a_checkout_the_way_to_one_is_told(here: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GitError, match="is no git repository"):
+        free_name("sweep")
+    with pytest.raises(PipelineError, match="is no checkout of this project"):
+        statuses()
+
+
+def test_who_holds_the_lock_is_told_before_anything_is_queued(here: Path) -> None:
+    code = "import zc.lockfile as z; held = z.LockFile('.dvc/tmp/lock'); print('held', flush=True); input()"
+    (here / ".dvc/tmp").mkdir(exist_ok=True)
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(PipelineError, match=f"is held by process {holder.pid}"):
+            free_name("sweep")
+        holder.communicate(b"\n")
+
+
+def test_a_user_without_a_name_is_told_how_to_give_one(here: Path, monkeypatch) -> None:
+    for role in ("AUTHOR", "COMMITTER"):
+        for what in ("NAME", "EMAIL"):
+            monkeypatch.delenv(f"GIT_{role}_{what}")
+    told = "ERROR: Git user name and email must be configured\n"
+    monkeypatch.setattr("pipeline.dvc_queue._dvc", lambda *_: subprocess.CompletedProcess([], 255, "", told))
+    with pytest.raises(ConfigError, match=r"must be configured; git config user\.name YOU && git config user\.email"):
+        put("sweep1-01", {"train.lr": "0.1"})
+
+
+def test_a_queue_that_cannot_be_read_says_what_helps(here: Path, monkeypatch) -> None:
+    def damaged(*_: object) -> None:
+        raise KeyError("body")
+
+    monkeypatch.setattr("dvc.repo.experiments.queue.celery.LocalCeleryQueue.status", damaged)
+    with pytest.raises(PipelineError, match=r"the queue of DVC cannot be read: 'body'; .*rm -r \.dvc/tmp/exps"):
+        statuses()
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ("ERROR: no such parameter\n", "no such parameter"),
+        ("WARNING: x\nERROR: two\nlines\n\nHaving any troubles? Hit us up at https://dvc.org/support\n", "two lines"),
+        ("ERROR: unexpected error - Empty git repo\n\nHaving any troubles? Hit us up at ...\n", "Empty git repo"),
+        ("ERROR: first\nERROR: last\n", "last"),
+        ("", "no reason given"),
+    ],
+)
+def test_the_reason_of_dvc_comes_without_its_support_address(told: str, reason: str) -> None:
+    assert _reason(told) == reason
+
+
+@pytest.mark.parametrize("name", ["HEAD", "workspace"])
+def test_reports_are_sought_in_the_root_of_the_checkout(here: Path, name: str, monkeypatch) -> None:
+    (here / "sub").mkdir()
+    monkeypatch.chdir(here / "sub")
+    with pytest.raises(PipelineError, match=f"cd {here} && dvc"):
+        find_results(name)
