@@ -94,6 +94,18 @@ def test_a_closed_stream_gets_no_warning_into_a_file(tmp_path, closed):
     assert (tmp_path / "data").read_bytes() == b""
 
 
+def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything():
+    script = "from pipeline.terminal import say, standard_streams\nwith standard_streams():\n"
+    script += "    for number in range(3000):\n        say(f'{number:>100}')"
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    process = subprocess.Popen([sys.executable, "-c", script], env=ENVIRONMENT, stdout=writing)
+    os.close(writing)
+    with os.fdopen(reading) as lines:
+        assert [int(line) for line in lines] == list(range(3000))
+    assert process.wait(timeout=60) == 0
+
+
 @needs_full
 @pytest.mark.parametrize("arguments", [["recipe"], ["--help"]])
 def test_a_full_disk_behind_standard_output_is_one_line(arguments):
