@@ -6,14 +6,14 @@ Takes a model, that of the workspace unless given: python -m benchmarks.hiding m
 """
 
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline import KeypointDetector
 from pipeline.detector import Face as FoundFace
-from pipeline.filters.files import COVERED_S, lasting
+from pipeline.filters.lasting import COVERED_S, lasting
 from pipeline.filters.outline import cover
 from pipeline.filters.privacy import pixelate
 from pipeline.follow import FaceFollower
@@ -30,6 +30,7 @@ from pipeline.synthetic import (
     random_identity,
     take,
 )
+from pipeline.video import Frame
 
 FPS = 30.0
 FRAMES = 180
@@ -77,11 +78,19 @@ def _shy(second: float) -> tuple[float, Pose]:
     return 470 + 320 * float(np.sin(np.pi * (phase - 2) / 2)), Pose(20 * float(np.sin(np.pi * phase)))
 
 
-def hidden_shares(shown: Iterable[tuple[np.ndarray, Collection[FoundFace]]], truth: list[Moment]) -> np.ndarray:
+def followed_faces(
+    truth: Iterable[Moment], detector: KeypointDetector
+) -> Iterator[tuple[Frame, Mapping[int, FoundFace]]]:
+    follow = FaceFollower(detector)
+    for number, moment in enumerate(truth):
+        yield Frame(moment.picture, number / FPS, 1 / FPS), follow(moment.picture, number / FPS)
+
+
+def hidden_shares(shown: Iterable[Collection[FoundFace]], truth: list[Moment]) -> np.ndarray:
     """(F,) shares of the area of every seen face that is hidden."""
     noise = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)  # which any covering changes
     shares = []
-    for (_, faces), moment in zip(shown, truth, strict=True):
+    for faces, moment in zip(shown, truth, strict=True):
         picture = noise
         for face in faces:
             picture = pixelate(picture, face.keypoints.astype(np.float64))
@@ -93,12 +102,11 @@ def hidden_shares(shown: Iterable[tuple[np.ndarray, Collection[FoundFace]]], tru
 def main() -> None:
     detector = KeypointDetector.load(sys.argv[1] if len(sys.argv) > 1 else None)
     truth = list(moments())
-    follow = FaceFollower(detector, FPS)
-    followed = [(moment.picture, follow(moment.picture)) for moment in truth]
-    ways: dict[str, Iterable[tuple[np.ndarray, Collection[FoundFace]]]] = {
-        "each frame searched alone": [(moment.picture, detector(moment.picture)) for moment in truth],
-        "followed": [(picture, faces.values()) for picture, faces in followed],
-        "followed and held, as `keypoints filter` does": lasting(followed, round(COVERED_S * FPS), detector),
+    followed = list(followed_faces(truth, detector))
+    ways: dict[str, Iterable[Collection[FoundFace]]] = {
+        "each frame searched alone": [detector(moment.picture) for moment in truth],
+        "followed": [faces.values() for _, faces in followed],
+        "followed and held, as `keypoints filter` does": [faces for _, faces in lasting(followed, COVERED_S, detector)],
     }
     for name, shown in ways.items():
         shares = hidden_shares(shown, truth)

@@ -62,7 +62,7 @@ def _talking(frame: int) -> Expression:
 
 
 def follow(look: FaceFollower, frames: list[np.ndarray]) -> list[dict[int, FoundFace]]:
-    return [look(frame) for frame in frames]
+    return [look(frame, number / FPS) for number, frame in enumerate(frames)]
 
 
 def jitter(found: np.ndarray, truth: np.ndarray) -> float:
@@ -88,7 +88,7 @@ def main() -> None:
     truth = np.stack(truths)
     detector = KeypointDetector.load()
     for smooth in (False, True):
-        look = FaceFollower(detector, FPS, smooth)
+        look = FaceFollower(detector, smooth)
         start = time.perf_counter()
         answers = follow(look, frames)
         seconds = time.perf_counter() - start

@@ -1,29 +1,43 @@
 """Look at many pictures and videos; what is broken is told and skipped."""
 
 import errno
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+import os
+import traceback
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 import cv2
 import numpy as np
 
+from pipeline.decoder import Decoder
 from pipeline.detector import Face, KeypointDetector
 from pipeline.draw import draw_faces
-from pipeline.errors import DataError
+from pipeline.errors import DataError, PipelineError
 from pipeline.follow import FaceFollower, KnownFaces
-from pipeline.inputs import Source
+from pipeline.inputs import Inputs, Source
 from pipeline.output_folder import OutputFolder
 from pipeline.outputs import About, Format, face_writer, write_picture
 from pipeline.progress import progress
-from pipeline.reading import read_picture
+from pipeline.sound import Container
+from pipeline.standard_input import read_standard_input
 from pipeline.terminal import tell
-from pipeline.video import Container, Video, frame_writer, open_video, read_frames
+from pipeline.text import brief
+from pipeline.video import Frame, FrameReader, open_video
+from pipeline.video_writing import FrameWriter, frame_writer
 
 Find = Callable[[np.ndarray], Sequence[Face]]
 """(H, W, 3) uint8 RGB -> its faces."""
+
+_LARGE_BYTES = 100_000_000
+"""Of a picture beside which no other one is read ahead."""
+_REASON_LENGTH = 200
+_OF_ONE_NAME = frozenset(
+    (errno.ENAMETOOLONG, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.EINVAL, errno.EILSEQ, errno.ELOOP)
+)
+"""Why a file cannot be written that lie in its name; others, such as a full disk, concern all that follow."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +52,7 @@ class Job:
     find: Find | None = None
     """Where faces are known to be, so that they are neither searched nor followed."""
     container: Container | None = None
-    """Of overlay videos; None is the one that browsers play."""
+    """Of overlay videos; None is .mp4."""
 
 
 @dataclass
@@ -47,11 +61,14 @@ class Tally:
     videos: int = 0
     faces: int = 0
     skipped: int = 0
+    unhidden: int = 0
+    """Of which a filter that hides faces hid nothing."""
 
     def __str__(self) -> str:
         looked_at = [_counted(self.pictures, "picture")] if self.pictures or not self.videos else []
         looked_at += [_counted(self.videos, "video")] if self.videos else []
-        rest = f"; {self.skipped} skipped" if self.skipped else ""
+        rest = f"; nothing hidden in {self.unhidden}" if self.unhidden else ""
+        rest += f"; {self.skipped} skipped" if self.skipped else ""
         return f"{_counted(self.faces, 'face')} in {' and '.join(looked_at)}{rest}"
 
 
@@ -71,35 +88,52 @@ def each(
     on_picture: Callable[[Source, np.ndarray], int],
     on_video: Callable[[Source], int],
 ) -> Tally:
-    """Do something with every source; both answer how many faces there were, or raise DataError to skip it."""
+    """Do something with every source; both answer how many faces there were, or raise what makes it skipped.
+
+    Raises OSError where nothing can be written, and what is wrong with more than one source (ModelError).
+    """
     tally = Tally()
-    for source, picture in progress(_read_ahead(sources), label=label, total=len(sources), unit="files"):
-        try:
-            if isinstance(picture, DataError):
-                raise picture
-            if picture is None:
-                tally.faces += on_video(source)
-                tally.videos += 1
-            else:
-                tally.faces += on_picture(source, picture)
-                tally.pictures += 1
-        except (DataError, OSError, MemoryError, cv2.error) as error:
-            told = _fault(source, error)
-            tally.skipped += 1
-            skipped(told)
+    with closing(_read_ahead(sources)) as read:
+        for source, picture in progress(read, label=label, total=len(sources), unit="files"):
+            try:
+                if isinstance(picture, DataError):
+                    raise picture
+                if picture is None:
+                    tally.faces += on_video(source)
+                    tally.videos += 1
+                else:
+                    tally.faces += on_picture(source, picture)
+                    tally.pictures += 1
+            except Exception as error:  # every file stands for itself
+                told = _fault(source, error)
+                tally.skipped += 1
+                skipped(told)
     return tally
 
 
 def _fault(source: Source, error: Exception) -> DataError:
-    """What is wrong with a source. An OSError of another kind than its name is raised: the next would meet it too."""
+    """What is wrong with one source. What the next one would meet too is raised instead."""
     if isinstance(error, DataError):
         return error
-    if not isinstance(error, OSError):
-        reason = " ".join(str(error).split()) or "not enough memory"
-        return DataError(f"{source.shown} is more than can be looked at here ({reason}); make it smaller")
-    if error.errno != errno.ENAMETOOLONG:
+    if isinstance(error, PipelineError) or (isinstance(error, OSError) and error.errno not in _OF_ONE_NAME):
         raise error
-    return DataError(f"{source.shown} has so long a name that none is left for what is written; shorten it")
+    if isinstance(error, OSError):
+        fault = "so long a name that none is left for" if error.errno == errno.ENAMETOOLONG else "no name that suits"
+        return DataError(f"{source.shown} has {fault} what is written ({error.strerror}); change it")
+    reason = brief(" ".join(str(error).split()), _REASON_LENGTH)
+    if isinstance(error, MemoryError | cv2.error):
+        return DataError(f"{source.shown} is more than can be looked at here ({reason or 'memory'}); make it smaller")
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    told = f"{type(error).__name__}: {reason}, in {os.path.basename(where.filename)} line {where.lineno}"
+    return DataError(f"{source.shown} cannot be looked at ({told}); convert it, or report this")
+
+
+def announce(inputs: Inputs) -> None:
+    """Tell what of the paths given is not looked at."""
+    for problem in inputs.problems:
+        skipped(problem)
+    for line in inputs.lines_left_out():
+        tell(line)
 
 
 def skipped(error: DataError) -> None:
@@ -107,23 +141,36 @@ def skipped(error: DataError) -> None:
     tell(f"skipped: {error}")
 
 
-def _read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, np.ndarray | DataError | None]]:
-    """Sources with their picture, or what is wrong with it, or None for a video; the next one is read meanwhile."""
-    with ThreadPoolExecutor(1) as reader:
-        coming = [reader.submit(_read, source) for source in sources[:1]]
+def warn(text: str) -> None:
+    """Tell in one line what is doubtful in what is done."""
+    tell(f"warning: {text}")
+
+
+def _read_ahead(sources: Sequence[Source]) -> Generator[tuple[Source, np.ndarray | DataError | None], None, None]:
+    """Sources with their picture, or what is wrong with it, or None for a video.
+
+    The next one is read meanwhile, but not beside a picture so large that both may be too much, nor from standard
+    input, where waiting could not be interrupted.
+    """
+    with ThreadPoolExecutor(1) as reader, Decoder() as decoder:  # which is ended first, so that the reader ends
+        coming: Future[np.ndarray | DataError | None] | None = None
         for index, source in enumerate(sources):
-            picture = coming.pop().result()
-            coming += [reader.submit(_read, later) for later in sources[index + 1 : index + 2]]
+            picture = coming.result() if coming else _read(decoder, source)
+            large = picture is not None and not isinstance(picture, DataError) and picture.size > _LARGE_BYTES
+            following = sources[index + 1 : index + 2] if not large else []
+            coming = next((reader.submit(_read, decoder, later) for later in following if later.path), None)
             yield source, picture
 
 
-def _read(source: Source) -> np.ndarray | DataError | None:
+def _read(decoder: Decoder, source: Source) -> np.ndarray | DataError | None:
     try:
-        return None if source.is_video else read_picture(source.picture_source())
+        if source.is_video:
+            return None
+        return decoder.read(source.path or read_standard_input(), source.page or 0)
     except DataError as error:
-        return error
-    except MemoryError:
-        return DataError(f"{source.shown} is larger than the memory left; make it smaller")
+        return error if source.page is None else DataError(f"{source.shown}: {error}")
+    except Exception as error:
+        return _fault(source, error)
 
 
 @contextmanager
@@ -141,7 +188,7 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     target = job.output.target(source.name, source.path)
     about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.digest)
     with face_writer(target, job.form, about) as write:
-        write(0, dict(enumerate(faces, start=1)))
+        write(0, 0.0, dict(enumerate(faces, start=1)))
     if job.overlay:
         with naming(source):
             write_picture(target, draw_faces(picture, faces))
@@ -153,31 +200,38 @@ def _video(job: Job, source: Source) -> int:
     assert source.path is not None
     video = open_video(source.path)
     target = job.output.target(source.name, source.path)
-    about = About(source.shown, video.width, video.height, job.detector.digest, video.fps)
-    find = job.find
-    look = (
-        FaceFollower(job.detector, video.fps, job.smooth) if find is None else KnownFaces(find, video.fps, job.smooth)
-    )
+    about = About(source.shown, video.width, video.height, job.detector.digest, is_video=True)
+    look = FaceFollower(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()
     done = 0
+    reader = FrameReader(video)
     with ExitStack() as files:
         write = files.enter_context(face_writer(target, job.form, about))
         show = files.enter_context(frame_writer(target, video, job.container)) if job.overlay else None
-        frames = progress(read_frames(video), label=source.name, total=video.frames, unit="frames")
-        for done, frame in enumerate(frames, start=1):
+        for done, frame in enumerate(watched(reader, source), start=1):
             with naming(source):
-                faces = look(frame)
+                faces = look(frame.image, frame.time_s)
             seen |= set(faces)
-            write(done - 1, faces)
+            write(done - 1, frame.time_s, faces)
             if show:
-                show(draw_faces(frame, list(faces.values()), list(faces)))
-    check_whole(source, done, video)
+                show(frame._replace(image=draw_faces(frame.image, list(faces.values()), list(faces))))
+    tell_faults(source, done, reader, show)
     return len(seen)
 
 
-def check_whole(source: Source, done: int, video: Video) -> None:
-    """Raises DataError for a video of which less could be read than its file says."""
-    if done < 0.9 * video.frames:
+def watched(reader: FrameReader, source: Source) -> Iterator[Frame]:
+    """The frames of a video, with the progress shown."""
+    return progress(reader, label=source.name, total=reader.frame_count, unit="frames")
+
+
+def tell_faults(source: Source, done: int, reader: FrameReader, writer: FrameWriter | None) -> None:
+    """Warn of sound that got lost. Raises DataError for a video of which not all could be decoded."""
+    if writer and writer.sound_faults:
+        warn(f"sound of {source.shown} is damaged or missing in what is written ({'; '.join(writer.sound_faults)})")
+    if reader.doubt and not reader.faults:
+        warn(f"{source.shown} may be cut off: {reader.doubt}; if it is, copy it anew")
+    if reader.faults:
         raise DataError(
-            f"{source.shown} ends after {done} of {video.frames} frames, which are written; copy or convert it anew"
+            f"{source.shown} is damaged ({'; '.join(reader.faults)}); {done} frames of it are written; "
+            "copy or convert it anew"
         )

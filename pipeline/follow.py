@@ -11,6 +11,10 @@ from pipeline.framing import to_gray, windows_of_points
 from pipeline.smoothing import OneEuro
 
 _SEARCH_EVERY_S = 0.4
+_SEARCH_EVERY_FRAMES = 30
+"""Whichever comes first: a file may crowd all its frames into a moment."""
+_ROUNDING_S = 0.001
+"""Times in WebM are whole milliseconds."""
 _REMEMBERED_S = 1.5
 """A face that is gone for longer comes back under a new number."""
 _MOVED_FRAC = 0.06
@@ -25,30 +29,41 @@ class _Track:
     """(68, 2) pixels, not smoothed: the next frame is searched where the face is."""
     seen: int
     """Frame in which the face was last found."""
+    seen_s: float
+    """Its time."""
     shown: Face = field(init=False)
 
 
 class FaceFollower:
     """Faces of one video, frame after frame. Not to be shared between threads."""
 
-    def __init__(self, detector: KeypointDetector, fps: float, smooth: bool = True) -> None:
-        self._detector, self._fps, self._smooth = detector, fps, smooth
-        self._search_every = max(1, round(_SEARCH_EVERY_S * fps))
+    def __init__(self, detector: KeypointDetector, smooth: bool = True) -> None:
+        self._detector, self._smooth = detector, smooth
         self._tracks: list[_Track] = []
-        self._frame, self._last_number = -1, 0
+        self._frame, self._time_s, self._last_number = -1, 0.0, 0
+        self._searched, self._searched_s = -_SEARCH_EVERY_FRAMES, 0.0
 
-    def __call__(self, image: np.ndarray) -> dict[int, Face]:
-        """Faces of the next (H, W, 3) RGB frame by their number; numbers count from 1 and come once."""
-        self._frame += 1
+    def __call__(self, image: np.ndarray, time_s: float) -> dict[int, Face]:
+        """Faces of the next (H, W, 3) RGB frame, later than that before, by their number; numbers count from 1."""
+        self._frame, self._time_s = self._frame + 1, time_s
         gray = to_gray(image)
         active = [track for track in self._tracks if track.seen == self._frame - 1]
         self._look_again(gray, active)
         lost = any(track.seen < self._frame for track in active)
-        if lost or self._frame % self._search_every == 0:
+        if lost or self._is_due():
             self._search(image)
-        memory = _REMEMBERED_S * self._fps
-        self._tracks = [track for track in self._tracks if self._frame - track.seen <= memory]
+        self._tracks = [track for track in self._tracks if time_s - track.seen_s <= _REMEMBERED_S]
         return {track.number: track.shown for track in self._tracks if track.seen == self._frame}
+
+    def _is_due(self) -> bool:
+        """Whether it is time to search; a search because of a lost face does not put it off."""
+        if (
+            self._frame - self._searched < _SEARCH_EVERY_FRAMES
+            and self._time_s - self._searched_s < _SEARCH_EVERY_S - _ROUNDING_S
+        ):
+            return False
+        self._searched, self._searched_s = self._frame, self._time_s
+        return True
 
     def _look_again(self, gray: np.ndarray, tracks: list[_Track]) -> None:
         """Find the faces of the last frame near where they were."""
@@ -81,31 +96,31 @@ class FaceFollower:
     def _new_track(self, face: Face) -> _Track:
         self._last_number += 1
         points = face.keypoints.astype(np.float64)
-        track = _Track(self._last_number, OneEuro(self._fps), points, self._frame)
+        track = _Track(self._last_number, OneEuro(), points, self._frame, self._time_s)
         self._tracks.append(track)
         return track
 
     def _update(self, track: _Track, points: np.ndarray, score: float) -> None:
         if track.seen < self._frame - 1:
-            track.smoother = OneEuro(self._fps)  # it must not glide in from where it was lost
-        track.points, track.seen = points, self._frame
-        track.shown = make_face(track.smoother(points) if self._smooth else points, score)
+            track.smoother = OneEuro()  # it must not glide in from where it was lost
+        track.points, track.seen, track.seen_s = points, self._frame, self._time_s
+        track.shown = make_face(track.smoother(points, self._time_s) if self._smooth else points, score)
 
 
 class KnownFaces:
     """Faces of one video whose places are known in every frame: their order gives their numbers."""
 
-    def __init__(self, find: Callable[[np.ndarray], Sequence[Face]], fps: float, smooth: bool = True) -> None:
-        self._find, self._fps, self._smooth = find, fps, smooth
+    def __init__(self, find: Callable[[np.ndarray], Sequence[Face]], smooth: bool = True) -> None:
+        self._find, self._smooth = find, smooth
         self._smoothers: dict[int, OneEuro] = {}
 
-    def __call__(self, image: np.ndarray) -> dict[int, Face]:
+    def __call__(self, image: np.ndarray, time_s: float) -> dict[int, Face]:
         faces = dict(enumerate(self._find(image), start=1))
         if not self._smooth:
             return faces
         for number, face in faces.items():
-            smoother = self._smoothers.setdefault(number, OneEuro(self._fps))
-            faces[number] = make_face(smoother(face.keypoints.astype(np.float64)), face.score)
+            smoother = self._smoothers.setdefault(number, OneEuro())
+            faces[number] = make_face(smoother(face.keypoints.astype(np.float64), time_s), face.score)
         return faces
 
 

@@ -1,23 +1,22 @@
 """From the paths on a command line to pictures and videos, each with a name of its own for what is written."""
 
-import glob
 import re
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.errors import DataError
+from pipeline.finding import Finder
+from pipeline.kinds import Kind, kind_of
 from pipeline.output_folder import OutputFolder
-from pipeline.reading import SUFFIXES
-from pipeline.text import shortened
+from pipeline.text import printable, shortened
 
-STDIN = "-"
+_EXAMPLES = 3
+"""How many of the files that are left out are named."""
 _FARTHEST_PX = 1e9
-VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv", ".3gp"))
 
 
 @dataclass(frozen=True)
@@ -28,57 +27,60 @@ class Source:
     """None for standard input."""
     name: str
     """What its outputs are called, without a suffix; no other source has it."""
+    page: int | None = None
+    """Number of one picture of a file that holds several, counted from 0."""
 
     @property
     def shown(self) -> str:
-        return "standard input" if self.path is None else str(self.path)
+        shown = "standard input" if self.path is None else printable(str(self.path))
+        return shown if self.page is None else f"{shown} page {self.page + 1}"
 
     @property
     def is_video(self) -> bool:
-        return self.path is not None and self.path.suffix.lower() in VIDEO_SUFFIXES
-
-    def picture_source(self) -> Path | bytes:
-        return sys.stdin.buffer.read() if self.path is None else self.path
+        """Whether its content is frames one after another, those of an animation too."""
+        return self.path is not None and self.page is None and kind_of(self.path) in (Kind.VIDEO, Kind.ANIMATION)
 
 
-def find_sources(given: Iterable[str], output: OutputFolder, ending: str = "") -> tuple[list[Source], list[DataError]]:
+@dataclass
+class Inputs:
+    """What the paths on a command line come to."""
+
+    sources: list[Source]
+    problems: list[DataError]
+    """What is wrong with paths that were given, and with files of folders that promise to be looked at."""
+    left_out: dict[str, list[Path]] = field(default_factory=dict)
+    """Why other files of folders are not looked at -> those files."""
+    missed: int = 0
+    """How many of the files left out are pictures."""
+
+    @property
+    def undone(self) -> int:
+        return len(self.problems) + self.missed
+
+    def lines_left_out(self) -> list[str]:
+        """A line for each reason: how many files, and the names of some."""
+        return [_left_out(reason, paths) for reason, paths in self.left_out.items()]
+
+
+def _left_out(reason: str, paths: list[Path]) -> str:
+    names = [printable(path.name) for path in paths[:_EXAMPLES]] + ["..."] * (len(paths) > _EXAMPLES)
+    return f"left out, {reason}: {len(paths)} ({', '.join(names)})"
+
+
+def find_sources(given: Iterable[str], output: OutputFolder, ending: str = "") -> Inputs:
     """Sources of files, folders (with their subfolders), patterns and "-", and what is wrong with the rest.
 
     Whatever `output` holds is not taken for an input, unless it is named itself. No output replaces an input, and none
     that is called by the name of a source and `ending` anything that is not its own.
     """
-    paths: list[Path | None] = []
-    problems: list[DataError] = []
+    finder = Finder(output.path)
     for text in given:
-        try:
-            paths += [None] if text == STDIN else list(_expanded(text, output.path.resolve()))
-        except DataError as error:
-            problems.append(error)
-    paths = list(dict.fromkeys(paths))
-    output.protect(path for path in paths if path)
-    names = output.names([(path.stem if path else "stdin", path) for path in paths], ending)
-    return [Source(*pair) for pair in zip(paths, names, strict=True)], problems
-
-
-def _expanded(text: str, output: Path) -> Iterator[Path]:
-    path = Path(text)
-    if path.is_dir():
-        found = [file for file in sorted(path.rglob("*")) if _is_known(file) and output not in file.resolve().parents]
-        if not found:
-            raise DataError(
-                f"{path} holds no picture or video ({', '.join(sorted(SUFFIXES))}, ...); give another folder"
-            )
-        yield from found
-    elif path.exists():
-        yield path
-    elif found := [Path(file) for file in sorted(glob.glob(text, recursive=True)) if Path(file).is_file()]:
-        yield from found
-    else:
-        raise DataError(f"{text} is not here; correct the path")
-
-
-def _is_known(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES | VIDEO_SUFFIXES and file.is_file()
+        finder.look(text)
+    found = list(finder.found.values())
+    output.protect(each.path for each in found if each.path)
+    names = output.names([(each.stem, each.path) for each in found], ending)
+    sources = [Source(each.path, name, each.page) for each, name in zip(found, names, strict=True)]
+    return Inputs(sources, finder.problems, finder.left_out, finder.missed)
 
 
 def parse_boxes(texts: Sequence[str], whole: bool) -> np.ndarray:

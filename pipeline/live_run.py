@@ -76,10 +76,7 @@ class LiveRun:
                 yield
         except Exception as error:  # of a type that depends on the store; no training may die of it
             if not self._failed:
-                tell(
-                    f"warning: MLflow at {tracking.store_uri()} failed: {tracking.gist(error)}; "
-                    "training goes on without live curves"
-                )
+                tell(f"warning: {tracking.failure(error)}; training goes on without live curves")
             self._failed = True
 
 

@@ -29,13 +29,14 @@ def model_files(model: Path) -> Iterator[dict[str, Path]]:
 
     Raises ModelError where the network cannot be exported or the exported one answers otherwise.
     """
-    from pipeline.checkpoint import load_model, read_description
+    from pipeline.checkpoint import open_model_file
     from pipeline.export import export_model
 
     with tempfile.TemporaryDirectory() as folder:
         files = {"onnx": Path(folder) / "model.onnx", "weights": Path(folder) / "model.safetensors"}
-        side = read_description(model)["preprocess"]["size_px"]
-        export_model(model, load_model(model), files["onnx"], kind="onnx", frames=_frames(side))
+        description, network = open_model_file(model)
+        frames = _frames(description["preprocess"]["size_px"])
+        export_model(model, network, files["onnx"], kind="onnx", frames=frames)
         shutil.copyfile(model, files["weights"])  # DVC may keep a link in its place, which MLflow refuses
         yield files
 
@@ -64,13 +65,14 @@ def log_model(store: Store, run_id: str, files: Mapping[str, Path], model_digest
     client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
-        _save_pyfunc(path, files, Model(run_id=run_id, model_id=model_id, metadata={MODEL_DIGEST: model_digest}))
+        save_pyfunc(path, files, Model(run_id=run_id, model_id=model_id, metadata={MODEL_DIGEST: model_digest}))
         client.log_model_artifacts(model_id, str(path))
     client.finalize_logged_model(model_id, "READY")
     return model_id
 
 
-def _save_pyfunc(path: Path, files: Mapping[str, Path], model: Any) -> None:
+def save_pyfunc(path: Path, files: Mapping[str, Path], model: Any) -> None:
+    """Write `model_files` and the script as a folder that `mlflow.pyfunc.load_model` reads."""
     from mlflow import pyfunc
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec

@@ -9,11 +9,15 @@ from torch import nn
 
 from pipeline import paths
 from pipeline.checkpoint import open_model_file
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, TrackingError
 from pipeline.files import file_sha256
-from pipeline.tracking import gist, quiet, store_uri
+from pipeline.local_store import prepare
+from pipeline.redaction import without_credentials
+from pipeline.store_location import shown_store, store_location
+from pipeline.tracking import gist, process_store, quiet
 
 _URI = re.compile(r"(models|runs|mlflow-artifacts|s3|gs|https?):/+\S+")
+_OF_THE_STORE = ("models:", "runs:", "mlflow-artifacts:")
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class OpenedModel:
 
 
 def open_model(model: Path | str | None) -> OpenedModel:
-    """Load what `locate_model` finds. Raises ModelError."""
+    """Load what `locate_model` finds. Raises ModelError, TrackingError."""
     with tempfile.TemporaryDirectory() as folder:
         path = locate_model(model, Path(folder))
         description, network = open_model_file(path)
@@ -37,7 +41,8 @@ def open_model(model: Path | str | None) -> OpenedModel:
 def locate_model(model: Path | str | None, folder: Path) -> Path:
     """The model file: that of the workspace for None, the file given, or the one inside an MLflow model.
 
-    An MLflow URI reads runs:/<run id>/model or models:/<name>/<version> and is brought to `folder`. Raises ModelError.
+    An MLflow URI reads runs:/<run id>/model or models:/<name>/<version> and is brought to `folder`. Raises ModelError,
+    and TrackingError where the store cannot be used.
     """
     if model is None:
         return paths.workspace_root() / paths.MODEL
@@ -51,17 +56,33 @@ def locate_model(model: Path | str | None, folder: Path) -> Path:
 
 def _from_mlflow(uri: str, folder: Path) -> Path:
     with quiet():
-        import mlflow
-
         try:
-            store = store_uri()
-            places = {"tracking_uri": store, "registry_uri": store}  # for this call: the process keeps its own
-            brought = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder), **places))
+            brought = _download(uri, folder)
+        except TrackingError:
+            raise
         except Exception as error:  # in the types of whatever store it uses
             raise ModelError(
-                f"{uri} cannot be had from MLflow at {store_uri()} ({gist(error)}); list the runs with: keypoints ui"
+                f"{without_credentials(uri)} cannot be had from MLflow at {shown_store()} ({gist(error)}); list the "
+                "runs with: keypoints ui"
             ) from None
     found = sorted(brought.rglob("*.safetensors")) if brought.is_dir() else [brought]
     if len(found) != 1:
-        raise ModelError(f"{uri} holds {len(found)} model files where one is expected; give runs:/<run id>/model")
+        raise ModelError(
+            f"{without_credentials(uri)} holds {len(found)} model files where one is expected; give "
+            "runs:/<run id>/model, and keep mlartifacts beside MLflow's database"
+        )
     return found[0]
+
+
+def _download(uri: str, folder: Path) -> Path:
+    """Bring a model, or any file, of MLflow to `folder`; a store that is not there is not made for it."""
+    import mlflow
+
+    if not uri.startswith(_OF_THE_STORE):
+        return Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder)))
+    store = store_location()
+    if store.database and not store.database.exists():
+        raise FileNotFoundError("no run has been recorded there yet")
+    prepare(store)
+    with process_store():
+        return Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder), tracking_uri=store.uri))

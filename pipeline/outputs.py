@@ -30,13 +30,12 @@ class About:
     width: int
     height: int
     model_sha256: str
-    fps: float | None = None
-    """None for a picture."""
+    is_video: bool = False
 
 
 class FaceWriter(Protocol):
-    def __call__(self, frame: int, faces: Faces) -> None:
-        """Write the faces of the next frame; a picture is frame 0."""
+    def __call__(self, frame: int, time_s: float, faces: Faces) -> None:
+        """Write the faces of the next frame, shown at `time_s`; a picture is frame 0 at 0 s."""
 
 
 @contextmanager
@@ -51,7 +50,7 @@ def face_writer(target: Target, form: Format, about: About) -> Iterator[FaceWrit
     ):
         if form == "csv":
             yield _csv_writer(file, about)
-        elif about.fps is None:
+        elif not about.is_video:
             yield _json_picture_writer(file, about)
         else:
             with _json_video_writer(file, about) as write:
@@ -59,28 +58,41 @@ def face_writer(target: Target, form: Format, about: About) -> Iterator[FaceWrit
 
 
 def _json_picture_writer(file: TextIO, about: About) -> FaceWriter:
-    def write(frame: int, faces: Faces) -> None:
-        head = {name: value for name, value in vars(about).items() if value is not None}
+    def write(frame: int, time_s: float, faces: Faces) -> None:
         listed = [_record(number, face) for number, face in faces.items()]
-        file.write(json.dumps(head | {"faces": listed}) + "\n")
+        file.write(json.dumps(_head(about) | {"faces": listed}) + "\n")
 
     return write
 
 
 @contextmanager
 def _json_video_writer(file: TextIO, about: About) -> Iterator[FaceWriter]:
-    """One frame a line, so that a long video needs no memory to write or to read."""
-    fps, before = about.fps or 1.0, ""
+    """One frame a line, so that a long video needs no memory to write or to read; at the end the mean frame rate."""
+    before, start_s = "", 0.0
+    end: dict[str, float | None] = {"fps": None}
 
-    def write(frame: int, faces: Faces) -> None:
-        nonlocal before
+    def write(frame: int, time_s: float, faces: Faces) -> None:
+        nonlocal before, start_s
         listed = [_record(number, face) for number, face in faces.items()]
-        file.write(before + json.dumps({"frame": frame, "time_s": round(frame / fps, 4), "faces": listed}))
+        file.write(before + json.dumps({"frame": frame, "time_s": _rounded(time_s), "faces": listed}))
         before = ",\n"
+        if frame:
+            end["fps"] = round(frame / (time_s - start_s), 3)
+        else:
+            start_s = time_s
 
-    file.write(json.dumps(vars(about))[:-1] + ', "frames": [\n')
+    file.write(json.dumps(_head(about))[:-1] + ', "frames": [\n')
     yield write
-    file.write("\n]}\n")
+    file.write(f"\n], {json.dumps(end)[1:]}\n")
+
+
+def _rounded(time_s: float) -> float:
+    """To microseconds, which tell any two frames apart."""
+    return round(time_s, 6)
+
+
+def _head(about: About) -> dict[str, Any]:
+    return {name: value for name, value in vars(about).items() if name != "is_video"}
 
 
 def _record(number: int, face: Face) -> dict[str, Any]:
@@ -93,19 +105,20 @@ def _record(number: int, face: Face) -> dict[str, Any]:
     }
 
 
-_CSV_HEAD = ["source", "model_sha256", "frame", "face", "score", "box_x", "box_y", "box_width", "box_height"]
-_CSV_HEAD += ["yaw_deg", "pitch_deg", "roll_deg", *(f"{axis}{index}" for index in range(POINTS) for axis in "xy")]
+_CSV_HEAD = ["source", "model_sha256", "frame", "time_s", "face", "score"]
+_CSV_HEAD += ["box_x", "box_y", "box_width", "box_height", "yaw_deg", "pitch_deg", "roll_deg"]
+_CSV_HEAD += [*(f"{axis}{index}" for index in range(POINTS) for axis in "xy")]
 
 
 def _csv_writer(file: TextIO, about: About) -> FaceWriter:
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow(_CSV_HEAD)
 
-    def write(frame: int, faces: Faces) -> None:
+    def write(frame: int, time_s: float, faces: Faces) -> None:
         for number, face in faces.items():
             points = np.round(face.keypoints.ravel().astype(np.float64), 3).tolist()
             place = [round(value, 2) for value in face.box]
-            head = [about.source, about.model_sha256, frame, number, round(face.score, 3)]
+            head = [about.source, about.model_sha256, frame, _rounded(time_s), number, round(face.score, 3)]
             rows.writerow([*head, *place, *face.turn_deg, *points])
 
     return write
@@ -116,15 +129,15 @@ def _pts_writer(target: Target, about: About) -> FaceWriter:
 
     Those of a video lie in a folder of its name.
     """
-    if about.fps is not None:
+    if about.is_video:
         target.folder.making_folder(target.name, target.source)
 
-    def write(frame: int, faces: Faces) -> None:
+    def write(frame: int, time_s: float, faces: Faces) -> None:
         for number, face in faces.items():
             count = "" if len(faces) == 1 else f".face{number}"
             # iBUG counts pixels from 1.
             lines = [f"{x:.3f} {y:.3f}" for x, y in face.keypoints.astype(np.float64) + 1]
-            with target.writing(f"{count}.pts" if about.fps is None else f"/{frame:06d}.face{number}.pts") as partial:
+            with target.writing(f"{count}.pts" if not about.is_video else f"/{frame:06d}.face{number}.pts") as partial:
                 partial.write_text("\n".join(["version: 1", f"n_points: {POINTS}", "{", *lines, "}", ""]))
 
     return write

@@ -23,13 +23,16 @@ _LABEL_MOST = 40
 def progress(items: Iterable[T], *, label: str, total: int, unit: str, done: int = 0) -> Iterator[T]:
     """Yield `items`, showing on stderr how many of `total` are done, the rate and the time left.
 
-    `done` counts those that an earlier process did. Without a stderr, as some hosts of Python are, nothing is shown.
+    `done` counts those that an earlier process did; a `total` of 0 is unknown. Without a stderr, as some hosts of
+    Python are, nothing is shown.
     """
     label = printable(shortened(label, _LABEL_MOST))
     if sys.stderr is None:
         yield from items
     elif sys.stderr.isatty():
-        bar = tqdm(items, desc=label, total=total, initial=done, unit=f" {unit}", delay=SILENT_S, dynamic_ncols=True)
+        bar = tqdm(
+            items, desc=label, total=total or None, initial=done, unit=f" {unit}", delay=SILENT_S, dynamic_ncols=True
+        )
         yield from bar
     else:
         lines = _Lines(label, total, unit, done)
@@ -59,6 +62,8 @@ class _Lines:
 
     def _line(self, now: float) -> str:
         rate = (self.done - self.rate_from) / (now - self.rate_since)
+        if not self.total:
+            return f"{self.label}: {self.done} {self.unit}, {rate:.3g}/s"
         left = self.total - self.done
         rest = f"{left / rate:.0f} s left" if left > 0 else f"{now - self.start:.0f} s in all"
         return f"{self.label}: {self.done}/{self.total} {self.unit}, {rate:.3g}/s, {rest}"

@@ -1,98 +1,134 @@
-"""Pictures of any common kind as one thing: upright RGB, eight bits a channel."""
+"""Pictures of any common kind as one thing: upright RGB, eight bits a channel; bounded memory and time."""
 
 import io
+import os
+import re
 import stat
 import warnings
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import DataError
+from pipeline.kinds import Kind, content_of_file
+from pipeline.rgb import NoColoursError, rgb_of
+from pipeline.text import printable
 
 PIXEL_LIMIT = 150_000_000
 """More pixels are refused before they are decoded: a small file can unpack to more memory than there is."""
-_BYTE_LIMIT = 2**30
-
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".jp2", ".avif")
-)
-"""Names by which a picture is known in a folder; the content decides how it is read."""
+MEMORY_LIMIT = 2**31
+"""Bytes that a picture may take while it is read, its file included."""
+SCAN_LIMIT = 100
+"""Scans of a progressive JPEG, each of which goes over all pixels: encoders write 10. libtiff has the same limit."""
+HEADER_LIMIT = 2**26
+"""Bytes of a JPEG before its pixels, which Pillow puts together in quadratic time."""
+BYTE_LIMIT = 2**30
 
 # Pillow knows more kinds, some of which start other programs.
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
-_ORIENTATION = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""EXIF orientation -> what turns the picture upright."""
+_PIXEL_BYTES = {"JPEG": 13, "MPO": 13, "WEBP": 18, "AVIF": 20, "JPEG2000": 26}
+_OTHER_PIXEL_BYTES = 9
+"""What the decoder, Pillow and the result hold at once: the most that was measured with any mode of a format."""
+_GIVE = "give a JPEG, PNG, WebP, TIFF or BMP"
+_AFTER_DATA = re.compile(rb"\xff[^\0\xd0-\xd7\xff]")
+"""Where a JPEG's coded pixels end: a marker that is no restart."""
+_BARE_MARKERS = (0x01, 0xD8)
+"""Those that no length follows."""
 
 
-def read_picture(source: Path | bytes) -> np.ndarray:
+def read_picture(source: Path | bytes, page: int = 0) -> np.ndarray:
     """(H, W, 3) uint8 RGB of a file or its bytes, upright by its EXIF orientation.
 
-    Transparent pictures stand on white, deeper ones are scaled to eight bits, of several frames the first is read.
-    Raises DataError for what is missing, damaged, no picture or larger than PIXEL_LIMIT.
+    Transparent pictures stand on white, deeper ones are scaled to eight bits, of several frames number `page` is read.
+    Raises DataError for what is missing, damaged, no picture, or beyond the limits above.
     """
-    name = "the picture" if isinstance(source, bytes) else str(source)
-    content = source if isinstance(source, bytes) else _content(source)
+    name = "the picture" if isinstance(source, bytes) else printable(str(source))
+    content = source if isinstance(source, bytes) else read_bytes(source)
     try:
+        if content.startswith(b"\xff\xd8") and next(_scan_places(content, 0), 0) > HEADER_LIMIT:
+            raise _TooMuchError(f"has more than {HEADER_LIMIT >> 20} MB before its pixels; save it anew without notes")
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            if image.width * image.height > PIXEL_LIMIT:
-                raise Image.DecompressionBombError
-            return np.array(_rgb(_upright(image)))
+            if page:
+                image.seek(page)
+            _refuse_too_much(image, content)
+            image.load()
+            return rgb_of(image)
+    except _TooMuchError as error:
+        raise DataError(f"{name} {error}") from None
     except Image.DecompressionBombError:  # Pillow raises it too, from a higher limit
-        raise DataError(
-            f"{name} has more than {PIXEL_LIMIT // 1_000_000} million pixels, which may not fit into memory; shrink it"
-        ) from None
+        raise DataError(f"{name} {_too_many_pixels()}") from None
+    except MemoryError:
+        raise DataError(f"{name} takes more than {MEMORY_LIMIT >> 20} MB of memory to read; make it smaller") from None
     except UnidentifiedImageError:
-        raise DataError(
-            f"{name} is {'no picture of a known kind' if content else 'empty'}; give a JPEG, PNG, WebP, TIFF or BMP"
-        ) from None
+        raise DataError(f"{name} {_unknown(content)}") from None
+    except NoColoursError as error:
+        raise DataError(f"{name} {error}") from None
     except Exception as error:  # decoders raise whatever damaged bytes lead them to
-        reason = str(error) or type(error).__name__
+        reason = printable(" ".join(str(error).split())) or type(error).__name__
         raise DataError(f"{name} is damaged ({reason}); save or copy it anew") from None
 
 
-def _content(path: Path) -> bytes:
+class _TooMuchError(Exception):
+    """A picture is beyond a limit; the message goes on where its name ends."""
+
+
+def _too_many_pixels() -> str:
+    return f"has more than {PIXEL_LIMIT // 1_000_000} million pixels, which may not fit into memory; shrink it"
+
+
+def _refuse_too_much(image: Image.Image, content: bytes) -> None:
+    pixels = image.width * image.height
+    if pixels > PIXEL_LIMIT:
+        raise _TooMuchError(_too_many_pixels())
+    needed = len(content) + pixels * _PIXEL_BYTES.get(image.format or "", _OTHER_PIXEL_BYTES)
+    if needed > MEMORY_LIMIT:
+        raise _TooMuchError(
+            f"is {image.format} of {pixels / 1e6:.0f} million pixels, which takes {needed >> 20} MB to read where "
+            f"{MEMORY_LIMIT >> 20} are the limit; shrink it, or convert it to JPEG"
+        )
+    scans = _scan_places(content, getattr(image, "offset", 0)) if image.format in ("JPEG", "MPO") else iter(())
+    if sum(1 for _ in islice(scans, SCAN_LIMIT + 1)) > SCAN_LIMIT:
+        raise _TooMuchError(f"has more than {SCAN_LIMIT} scans, which takes too long to read; save it anew")
+
+
+def _scan_places(jpeg: bytes, start: int) -> Iterator[int]:
+    """Where the scans are of the JPEG that begins at `start`."""
+    at = start + 2
+    while found := _AFTER_DATA.search(jpeg, at):
+        marker, at = jpeg[found.start() + 1], found.end()
+        if marker == 0xD9:
+            return
+        if marker == 0xDA:
+            yield at
+        if marker not in _BARE_MARKERS:
+            at += int.from_bytes(jpeg[at : at + 2], "big")
+
+
+def _unknown(content: bytes) -> str:
+    if not content:
+        return f"is empty; {_GIVE}"
+    held = content_of_file(io.BytesIO(content))
+    if held.foreign:
+        return f"is {held.name}, which cannot be read here; convert it to JPEG"
+    if held.kind in (Kind.PICTURE, Kind.ANIMATION):
+        return f"is {held.name}, but damaged in its first part; save or copy it anew"
+    told = f"holds {held.name} and " if held.known else ""
+    return f"{told}is no picture of a known kind; {_GIVE}"
+
+
+def read_bytes(path: Path) -> bytes:
+    """A whole file, of up to BYTE_LIMIT bytes. Raises DataError."""
+    shown = printable(str(path))
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # a device or pipe may never end
-            raise DataError(f"{path} is no file; give a picture, or send it to standard input and give -")
-        if status.st_size > _BYTE_LIMIT:
-            raise DataError(f"{path} has {status.st_size >> 20} MB, too many for a picture; make it smaller")
-        return path.read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):  # a device or pipe may never end
+            raise DataError(f"{shown} is no file; give a picture, or send it to standard input and give -")
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            content = file.read(min(os.fstat(file.fileno()).st_size, BYTE_LIMIT) + 1)
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); correct the path or its permissions") from None
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    image.load()
-    try:
-        orientation = image.getexif().get(_ORIENTATION)
-    except Exception:  # a damaged note beside a sound picture
-        return image
-    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F" or image.mode.startswith("I"):
-        return _scaled(image).convert("RGB")
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _scaled(image: Image.Image) -> Image.Image:
-    """8-bit gray of a deeper one: 16 bits by their range, others between their least and their greatest value."""
-    deep = np.nan_to_num(np.asarray(image, np.float32))
-    low, high = (0.0, 65535.0) if image.mode.startswith("I;16") else (float(deep.min()), float(deep.max()))
-    return Image.fromarray(np.rint((deep - low) * (255 / max(high - low, 1e-9))).astype(np.uint8))
+        raise DataError(f"{shown} cannot be read ({error.strerror}); correct the path or its permissions") from None
+    if len(content) > BYTE_LIMIT:
+        raise DataError(f"{shown} has more than {BYTE_LIMIT >> 20} MB, too many for a picture; make it smaller")
+    return content

@@ -40,11 +40,8 @@ def run_of_model(model_digest: str) -> Any | None:
 
 def read_artifact(run: Any, path: Path) -> bytes:
     """A report of a run, by its path in the workspace. Raises DataError if the run does not keep it."""
-    import mlflow
-
     with tracking.quiet(), tempfile.TemporaryDirectory() as folder:
         try:
-            mlflow.set_tracking_uri(tracking.store_uri())
             client = tracking.open_store().client
             return Path(client.download_artifacts(run.info.run_id, str(path), folder)).read_bytes()
         except Exception as error:  # in the types of whatever store it uses
@@ -81,7 +78,7 @@ def add_version(run: Any) -> Version:
         raise TrackingError(
             f"run {run.info.run_name} keeps no model; choose another, or complete the workspace's: dvc repro -fs track"
         )
-    with tracking.mlflow_errors():
+    with tracking.mlflow_errors(), tracking.process_store():
         if not client.search_registered_models(f"name = '{REGISTERED}'"):
             client.create_registered_model(
                 REGISTERED, description="68 facial keypoints of a picture of one face; see keypoints register"

@@ -16,21 +16,22 @@ _SPEED_CUTOFF_HZ = 5.0
 class OneEuro:
     """Filters the points of one face, frame after frame; speeds are measured in sizes of that face."""
 
-    def __init__(self, fps: float) -> None:
-        self._fps = fps
+    def __init__(self) -> None:
         self._raw: np.ndarray | None = None
 
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        """(P, 2) smoothed pixels of (P, 2) points of the next frame."""
+    def __call__(self, points: np.ndarray, time_s: float) -> np.ndarray:
+        """(P, 2) smoothed pixels of (P, 2) points of the next frame, which is later than that before."""
         if self._raw is None:
             self._raw, self._smooth, self._velocity = points, points, np.zeros_like(points)
+            self._time_s = time_s
             return points
+        rate_hz = 1 / (time_s - self._time_s)
         size = max(float(np.sqrt(np.ptp(points, axis=0).prod())), 1e-6)
-        velocity = (points - self._raw) * (self._fps / size)
-        self._velocity = _mixed(self._velocity, velocity, _share(_SPEED_CUTOFF_HZ, self._fps))
+        velocity = (points - self._raw) * (rate_hz / size)
+        self._velocity = _mixed(self._velocity, velocity, _share(_SPEED_CUTOFF_HZ, rate_hz))
         cutoff = _LEAST_CUTOFF_HZ + _CUTOFF_PER_SPEED * self._speed()
-        self._smooth = _mixed(self._smooth, points, _share(cutoff, self._fps))
-        self._raw = points
+        self._smooth = _mixed(self._smooth, points, _share(cutoff, rate_hz))
+        self._raw, self._time_s = points, time_s
         return self._smooth
 
     def _speed(self) -> np.ndarray:
@@ -39,9 +40,9 @@ class OneEuro:
         return np.asarray(np.maximum(own, np.linalg.norm(self._velocity.mean(0))))
 
 
-def _share(cutoff_hz: float | np.ndarray, fps: float) -> float | np.ndarray:
+def _share(cutoff_hz: float | np.ndarray, rate_hz: float) -> float | np.ndarray:
     """Of the new value in the mean with the old one."""
-    return 1 / (1 + fps / (2 * math.pi * cutoff_hz))
+    return 1 / (1 + rate_hz / (2 * math.pi * cutoff_hz))
 
 
 def _mixed(old: np.ndarray, new: np.ndarray, share: float | np.ndarray) -> np.ndarray:

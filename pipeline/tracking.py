@@ -1,9 +1,7 @@
-"""Where MLflow keeps the runs. MLflow is a view of the runs, DVC the record.
+"""The project's experiment in MLflow. MLflow is a view of the runs, DVC the record.
 
-By default the store is `mlflow.db` and `mlartifacts/` in the main workspace, by absolute paths: temporary experiments
-of DVC run in folders that vanish. `MLFLOW_TRACKING_URI` names another one. mlflow takes seconds to import, so only
-functions import it, and only here, in run_record.py, logged_model.py and pyfunc_model.py. Every training depends on
-this file and live_run.py: what only `track` or `ui` needs stands in run_record.py.
+mlflow takes seconds to import, so only functions import it. Every training depends on this file and live_run.py: what
+only `track` or `ui` needs stands in run_record.py.
 """
 
 import json
@@ -17,12 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from filelock import FileLock
-
 from pipeline.errors import TrackingError
-from pipeline.paths import workspace_root
+from pipeline.local_store import lock, prepare
+from pipeline.redaction import without_secrets
+from pipeline.store_location import EXPERIMENT, VARIABLE, StoreLocation, remedy, shown_store, store_location, store_uri
 
-EXPERIMENT = "facial-keypoints"
 MODEL_DIGEST = "model_digest"
 """Tag of a run: SHA-256 of its model.safetensors, by which `track` finds the run that `train` logged."""
 TRACK_DIGEST = "track_digest"
@@ -41,6 +38,7 @@ _SETTINGS = {
 }
 _PREAMBLE = "(raised as a result of "
 """What SQLAlchemy may put before the database's own words."""
+_OTHER_VERSION = ("out-of-date database schema", "Can't locate revision")
 
 Value = bool | int | float | str
 Curves = Mapping[int, Mapping[str, float | None]]
@@ -51,10 +49,6 @@ Curves = Mapping[int, Mapping[str, float | None]]
 class Store:
     client: Any
     experiment_id: str
-
-
-def store_uri() -> str:
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace_root().resolve()}/mlflow.db"
 
 
 @contextmanager
@@ -73,39 +67,67 @@ def mlflow_errors() -> Iterator[None]:
     with quiet():
         try:
             yield
+        except TrackingError:
+            raise
         except Exception as error:
-            raise TrackingError(
-                f"MLflow at {store_uri()} failed: {gist(error)}; mend it, or unset or change "
-                "MLFLOW_TRACKING_URI, then go on with: dvc repro"
-            ) from error
+            raise TrackingError(f"{failure(error)}; {remedy()}, then go on with: dvc repro") from error
+
+
+def failure(error: Exception) -> str:
+    """What went wrong with the store, in one line."""
+    if isinstance(error, TrackingError):
+        return str(error)
+    if any(words in str(error) for words in _OTHER_VERSION):
+        return (
+            f"the store {shown_store()} is of another version of MLflow ({gist(error).partition('. ')[0]}), which "
+            f"mlflow db upgrade '{shown_store()}' mends where it is an older one: back it up first"
+        )
+    return f"MLflow at {shown_store()} failed: {gist(error)}"
 
 
 def gist(error: Exception) -> str:
-    """The beginning of the first line that says what happened: MLflow's messages can be long."""
-    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith(_PREAMBLE)]
-    return textwrap.shorten(lines[0] if lines else type(error).__name__, 240, placeholder=" ...")
+    """The beginning of what happened, in one line and without secrets: MLflow's messages can be long.
+
+    That is their first line, and all that follow where the first only announces them.
+    """
+    lines = [line.strip(" #") for line in str(error).splitlines() if line.strip() and not line.startswith(_PREAMBLE)]
+    told = lines[:1] if lines and not lines[0].endswith(":") else lines
+    return textwrap.shorten(without_secrets(" ".join(told) or type(error).__name__), 400, placeholder=" ...")
 
 
 def open_store() -> Store:
-    """The project's experiment, made if it is not there; raises whatever MLflow raises.
-
-    Two processes that create MLflow's database at once crash each other, hence the lock round opening; several
-    processes that write to an open one do not.
-    """
-    with quiet(), FileLock(workspace_root().resolve() / "mlflow.db.lock", timeout=120):
+    """The project's experiment, made if it is not there; raises whatever MLflow raises, and TrackingError."""
+    with quiet():
+        location = store_location()
+        prepare(location)
         import mlflow
 
-        uri = store_uri()
-        client = mlflow.MlflowClient(uri)
+        client = mlflow.MlflowClient(location.uri)
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
-            # A server knows where artifacts go; with a bare database MLflow would take ./mlruns.
-            served = uri.startswith(("http://", "https://"))
-            location = None if served else (workspace_root().resolve() / "mlartifacts").as_uri()
-            return Store(client, client.create_experiment(EXPERIMENT, location))
+            with lock(location):
+                experiment = client.get_experiment_by_name(EXPERIMENT) or _new_experiment(client, location)
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         return Store(client, experiment.experiment_id)
+
+
+def _new_experiment(client: Any, location: StoreLocation) -> Any:
+    files = None if location.artifacts is None else location.artifacts.as_uri()  # else MLflow would take ./mlruns
+    return client.get_experiment(client.create_experiment(EXPERIMENT, files))
+
+
+@contextmanager
+def process_store() -> Iterator[None]:
+    """Name the store to those of MLflow's functions that ask the process for it, whatever client calls them."""
+    own = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = store_uri()
+    try:
+        yield
+    finally:
+        os.environ.pop(VARIABLE, None)
+        if own is not None:
+            os.environ[VARIABLE] = own
 
 
 def find_runs(store: Store, tag: str, value: str) -> list[Any]:

@@ -5,8 +5,8 @@ import socket
 
 from pipeline import tracking
 from pipeline.errors import TrackingError
-from pipeline.paths import workspace_root
 from pipeline.run_record import START_VIEW, describe_experiment
+from pipeline.store_location import VARIABLE, store_location
 from pipeline.terminal import say
 
 HOST = "127.0.0.1"
@@ -17,9 +17,9 @@ def serve(port: int) -> None:
 
     Where MLFLOW_TRACKING_URI names a server, only tells its address. Raises TrackingError.
     """
-    uri = tracking.store_uri()
-    if uri.startswith(("http://", "https://")):
-        say(f"The runs are kept by the server at {uri}: open that address in a browser.")
+    location = store_location()
+    if location.artifacts is None:
+        say(f"The runs are kept by the server at {location.shown}: open that address in a browser.")
         return
     _refuse_taken(port)
     with tracking.mlflow_errors():
@@ -29,18 +29,19 @@ def serve(port: int) -> None:
     view = f"workflowType=machine_learning&viewStateShareKey={START_VIEW}"
     page = f"http://{HOST}:{port}/#/experiments/{store.experiment_id}/runs?{view}"
     say(f"Up in a moment: {page} (Ctrl+C ends it)")
-    _run_server(uri, port)
+    _run_server(location.uri, location.artifacts.as_uri(), port)
 
 
-def _run_server(uri: str, port: int) -> None:
+def _run_server(uri: str, files: str, port: int) -> None:
     """MLflow's application in this process: `mlflow ui` would import MLflow twice more before it answers."""
     from mlflow.server import constants
 
     os.environ |= {
+        VARIABLE: uri,  # parts of the server ask the process, not the store that they serve
         constants.BACKEND_STORE_URI_ENV_VAR: uri,
         constants.REGISTRY_STORE_URI_ENV_VAR: uri,
         constants.ARTIFACT_ROOT_ENV_VAR: "mlflow-artifacts:/",
-        constants.ARTIFACTS_DESTINATION_ENV_VAR: (workspace_root().resolve() / "mlartifacts").as_uri(),
+        constants.ARTIFACTS_DESTINATION_ENV_VAR: files,
         constants.SERVE_ARTIFACTS_ENV_VAR: "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }

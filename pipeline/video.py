@@ -1,160 +1,102 @@
-"""Videos as streams of frames, read and written by OpenCV; ffmpeg, where there is one, adds sound and H.264."""
+"""Videos and animated pictures as streams of frames, each with the time at which it is shown."""
 
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 
+from pipeline.animation import Animation, is_animation
 from pipeline.errors import DataError
-from pipeline.output_folder import Target
+from pipeline.film import Film
+from pipeline.frame_geometry import fitted
 from pipeline.reading import PIXEL_LIMIT
+from pipeline.video_file import no_video
+from pipeline.video_times import Clock
 
-Container = Literal["mp4", "webm"]
+_PRELUDE_S = Fraction(1, 10)
+"""Sound may start so much before the pictures without their starting later: encoders need a run-up."""
 
-_USUAL_FPS = 25.0
-"""Where a file does not say how fast it goes."""
-_PICTURES_COPIED = ("-c:v", "copy")
-_SOUND_ANEW = ("-c:a", "aac", "-b:a", "192k")
-_WAYS = {
-    # By whichever encoder for H.264 ffmpeg has, in the colours that browsers know, playing before all is loaded. An
-    # .mp4 can hold more kinds of sound than browsers play, a .webm cannot.
-    ".mp4": (
-        ("-c:v", "h264", "-pix_fmt", "yuv420p", "-movflags", "+faststart", *_SOUND_ANEW),
-        (*_PICTURES_COPIED, *_SOUND_ANEW),
-    ),
-    ".webm": ((*_PICTURES_COPIED, "-c:a", "copy"), (*_PICTURES_COPIED, "-c:a", "libopus")),
-}
-"""What ffmpeg is told to do with pictures and sound, the best first."""
+_WHOLE_FROM = 0.9
+"""Share of the told length from which a video is not asked where the rest is."""
 
 
 @dataclass(frozen=True)
 class Video:
     path: Path
     width: int
+    """Upright, with square pixels, as of the first frame; later ones of another size are fitted into it."""
     height: int
-    fps: float
-    frames: int
-    """As the file says, which may be wrong."""
+    start: Fraction
+    """What is 0 s, on the file's own clock."""
+    usual_rate: Fraction
+    """Frames a second, for where the file says no times."""
+    frame_count: int
+    """As the file says, which may be wrong, so for a progress bar alone; 0 where it does not."""
+    has_sound: bool
+
+
+class Frame(NamedTuple):
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB, upright, with square pixels."""
+    time_s: float
+    """When it is shown, from the start of pictures and sound; later than that of the frame before."""
+    lasts_s: float
+    """As the file says; the next frame may come earlier or later."""
 
 
 def open_video(path: Path) -> Video:
-    """What a video file says of itself, found by reading its first frame. Raises DataError."""
-    if not path.is_file():
-        raise DataError(f"{path} is not here; correct the path")
-    capture = _capture(path)
-    try:
-        read, frame = capture.read()
-        if not read:
-            raise DataError(
-                f"{path} holds no video that can be decoded here; convert it, e.g. with: ffmpeg -i {path.name} new.mp4"
-            )
-        if frame.shape[0] * frame.shape[1] > PIXEL_LIMIT:
-            raise DataError(f"{path} has frames of {frame.shape[1]} x {frame.shape[0]} pixels; make them smaller")
-        fps = float(capture.get(cv2.CAP_PROP_FPS))
-        frames = int(max(0, min(capture.get(cv2.CAP_PROP_FRAME_COUNT), 1e9)))
-    finally:
-        capture.release()
-    return Video(path, frame.shape[1], frame.shape[0], fps if 0.1 <= fps <= 1000 else _USUAL_FPS, frames)
+    """What a video or animated picture is, found by decoding its first frame. Raises DataError."""
+    source = _source(path)
+    first = next(iter(source), None)
+    if first is None:
+        raise no_video(path)
+    height, width = first.image.shape[:2]
+    if height * width > PIXEL_LIMIT:
+        raise DataError(f"{path} has frames of {width} x {height} pixels; make them smaller")
+    pictures = first.at if first.at is not None else source.start or Fraction(0)
+    sound = source.sound_start
+    start = sound if sound is not None and sound < pictures - _PRELUDE_S else pictures
+    frames = max(0, min(source.frame_count, 10**9))
+    return Video(path, width, height, start, source.rate, frames, source.has_sound)
 
 
-def read_frames(video: Video) -> Iterator[np.ndarray]:
-    """(H, W, 3) uint8 RGB frames, one at a time, upright; ends where the file cannot be decoded further."""
-    capture = _capture(video.path)
-    try:
-        while True:
-            read, frame = capture.read()
-            if not read or frame.shape[:2] != (video.height, video.width):
-                return
-            yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
-    finally:
-        capture.release()
+class FrameReader:
+    """The frames of a video, one at a time, as far as they can be decoded."""
+
+    def __init__(self, video: Video) -> None:
+        self._video, self._source = video, _source(video.path)
+        self._reached_s = 0.0
+
+    def __iter__(self) -> Iterator[Frame]:
+        usual_s = float(1 / self._video.usual_rate)
+        clock, start_s = Clock(self._video.start, usual_s), None
+        for decoded in self._source:
+            image = fitted(decoded.image, (self._video.width, self._video.height))
+            frame = Frame(image, clock(decoded.at), float(decoded.lasts or usual_s))
+            start_s = frame.time_s if start_s is None else start_s
+            self._reached_s = frame.time_s + frame.lasts_s - start_s
+            yield frame
+
+    @property
+    def frame_count(self) -> int:
+        """As the file says, for a progress bar alone."""
+        return self._video.frame_count
+
+    @property
+    def faults(self) -> list[str]:
+        """What was wrong with the file, once all has been read."""
+        return self._source.faults
+
+    @property
+    def doubt(self) -> str:
+        """What may be wrong with the file though all that it holds could be decoded."""
+        if self._reached_s >= _WHOLE_FROM * self._source.told_s:
+            return ""
+        return f"it ends after {self._reached_s:.2f} s but says that it lasts {self._source.told_s:.2f} s"
 
 
-def _capture(path: Path) -> cv2.VideoCapture:
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # or it tells of every damaged block
-    return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-
-
-class FrameWriter:
-    def __init__(self, writer: cv2.VideoWriter, encoder: Executor) -> None:
-        self._writer, self._encoder = writer, encoder
-        self._last: Future[None] | None = None
-
-    def __call__(self, rgb: np.ndarray) -> None:
-        """Add an (H, W, 3) uint8 RGB frame, encoded while the next one is looked at."""
-        bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-        if self._last:
-            self._last.result()
-        self._last = self._encoder.submit(self._writer.write, bgr)
-
-
-@contextmanager
-def frame_writer(target: Target, video: Video, container: Container | None = None) -> Iterator[FrameWriter]:
-    """Write frames of the size and rate of `video` to the target's .mp4 or .webm, with its sound if there is ffmpeg.
-
-    None is the one that browsers play: .mp4 takes ffmpeg, as OpenCV's wheels bring no encoder for H.264.
-    """
-    container = container or ("mp4" if shutil.which("ffmpeg") else "webm")
-    with target.writing(f".{container}") as partial:
-        silent = partial.with_suffix(f".silent.{container}")  # OpenCV goes by the suffix
-        try:
-            with _encoding(silent, video) as write:
-                yield write
-            if not _finish(silent, video.path, partial):
-                silent.replace(partial)
-        finally:
-            silent.unlink(missing_ok=True)
-
-
-@contextmanager
-def _encoding(path: Path, video: Video) -> Iterator[FrameWriter]:
-    code = cv2.VideoWriter.fourcc(*("VP80" if path.suffix == ".webm" else "mp4v"))
-    with _silence():
-        writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, video.fps, (video.width, video.height))
-    if not writer.isOpened():
-        raise DataError(f"{path.parent} takes no video; choose another folder with --output")
-    try:
-        with ThreadPoolExecutor(1) as encoder:
-            yield FrameWriter(writer, encoder)
-    finally:
-        writer.release()
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Nothing goes to standard error: OpenCV says there, and cannot be told not to, that WebM knows no tag VP80."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def _finish(silent: Path, source: Path, target: Path) -> bool:
-    """Join the pictures of `silent` with the sound of `source`, so that browsers play both, as well as ffmpeg can.
-
-    False where there is none or it fails.
-    """
-    ffmpeg = shutil.which("ffmpeg")
-    if ffmpeg is None:
-        return False
-    command = [ffmpeg, "-nostdin", "-v", "error", "-y", "-i", str(silent), "-i", str(source)]
-    command += ["-map", "0:v:0", "-map", "1:a?"]
-    for way in _WAYS[silent.suffix]:
-        made = [*command, *way, "-f", silent.suffix[1:], str(target)]
-        if subprocess.run(made, capture_output=True, check=False).returncode == 0:
-            return True
-    return False
+def _source(path: Path) -> Film | Animation:
+    return Animation(path) if path.is_file() and is_animation(path) else Film(path)

@@ -31,6 +31,8 @@ def draw_discs(discs: list[tuple[float, float, float]], size: tuple[int, int] = 
 class DiscNetwork(nn.Module):
     """Places the face on the bright pixels, with noise in pixels; where there are none, points that make no face."""
 
+    shape: torch.Tensor
+
     def __init__(self, noise_px: float = 0.0) -> None:
         super().__init__()
         self.register_buffer("shape", torch.from_numpy(FACE).float())

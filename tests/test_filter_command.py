@@ -1,17 +1,22 @@
 """`keypoints filter` on files, with a detector that knows where the faces are."""
 
+from fractions import Fraction
+
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from pipeline import held_frames
 from pipeline.cli import app
 from pipeline.detector import Face, KeypointDetector, make_face
-from pipeline.filters.files import lasting
-from pipeline.video import open_video
+from pipeline.errors import DataError
+from pipeline.filters.lasting import lasting
+from pipeline.video import Frame, FrameReader, open_video
+from tests.discs import disc_detector
 from tests.faces import SIDE, drawn_face
-from tests.test_video import break_off
+from tests.films import break_off, discs_moving, evenly, forget_times, times, write_film
 from tests.written import written
 
 
@@ -136,11 +141,12 @@ def test_options_that_do_not_fit_are_told_in_one_line(tmp_path, monkeypatch, arg
     assert told in output
 
 
-def held(seen: dict[int, Face], look) -> list[list[float]]:
+def held(seen: dict[int, Face], look, frame_s: float = 1.0, reach_s: float = 2.0) -> list[list[float]]:
     """Where faces are covered in twelve frames, each the picture of its number, of a face seen in some of them."""
-    frames = [(np.full((4, 4), number), {1: seen[number]} if number in seen else {}) for number in range(12)]
-    shown = list(lasting(frames, 2, look))
-    assert [frame[0, 0] for frame, _ in shown] == list(range(12))
+    frames = [Frame(np.full((4, 4), number, np.uint8), number * frame_s, frame_s) for number in range(12)]
+    shown = list(lasting(((frame, {1: seen[n]} if n in seen else {}) for n, frame in enumerate(frames)), reach_s, look))
+    assert [frame.image[0, 0] for frame, _ in shown] == list(range(12))
+    assert [frame.time_s for frame, _ in shown] == [frame.time_s for frame in frames]
     return [[face.box[0] for face in faces] for _, faces in shown]
 
 
@@ -177,40 +183,127 @@ def test_a_face_that_is_found_late_is_covered_on_its_way():
     assert held({5: at(50)}, Sighted())[2:8] == [[], [30], [40], [50], [50], [50]]
 
 
-def write_video(path, frames: list[np.ndarray], code: str = "mp4v") -> None:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), 10, (SIDE, SIDE))
-    for frame in frames:
-        writer.write(np.ascontiguousarray(frame[..., ::-1]))
-    writer.release()
+@pytest.mark.parametrize(("frame_s", "covered"), [(0.1, 5), (0.2, 2), (0.5, 1), (60.0, 1), (1e-6, 12)])
+def test_a_face_lasts_by_time_and_at_least_a_frame(frame_s, covered):
+    """Half a second: as many frames as come in it, be they few or many."""
+    after = held({0: at(1)}, Blind(), frame_s, 0.5)
+    before = held({11: at(1)}, Blind(), frame_s, 0.5)
+    assert [len(faces) for faces in after] == [1] * min(12, 1 + covered) + [0] * max(0, 11 - covered)
+    assert before == after[::-1]
 
 
-def test_a_video_is_filtered_frame_by_frame(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", "")  # no ffmpeg
-    write_video(tmp_path / "me.mp4", [drawn_face()[0]] * 6)
-    status, told = keypoints_filter("--name", "pixelate", tmp_path / "me.mp4", "-o", tmp_path / "out")
-    assert (status, told.splitlines()[-1]) == (0, f"1 face in 1 video, in {tmp_path / 'out'}")
-    capture = cv2.VideoCapture(str(tmp_path / "out" / "me_pixelate.webm"))
-    frames = [frame for read, frame in iter(capture.read, (False, None)) if read]
-    assert len(frames) == 6
-    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(10)
+def test_frames_that_wait_take_bounded_memory(monkeypatch, tmp_path):
+    """Beyond the budget they go to a file without a name, and come back as they were."""
+    monkeypatch.setattr(held_frames, "_MEMORY_BYTES", 3 * 16)
+    assert held({11: at(1)}, Blind(), 1e-6) == [[1.0]] * 12
+    images = np.random.default_rng(0).integers(0, 256, (40, 4, 4), np.uint8)
+    with held_frames.HeldFrames(tmp_path) as waiting:
+        for first in range(0, 40, 8):
+            kept = [waiting.keep(image) for image in images[first : first + 8]]
+            assert len(waiting._in_memory) == 3
+            for number, image in zip(kept, images[first : first + 8], strict=True):
+                assert (waiting.take(number) == image).all()
+        assert waiting._file.seek(0, 2) == 5 * 16  # places are used again
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_more_frames_than_can_wait_are_refused_and_nothing_is_written(monkeypatch, tmp_path):
+    """Rather than hidden for a shorter time."""
+    monkeypatch.setattr(held_frames, "_MEMORY_BYTES", 0)
+    monkeypatch.setattr(held_frames, "_FILE_BYTES", 4 * 3 * SIDE * SIDE)
+    write_film(tmp_path / "me.mkv", [drawn_face()[0]] * 20, np.arange(20) / 1000, form="matroska")
+    status, told = keypoints_filter("--name", "blur", tmp_path / "me.mkv", "-o", tmp_path / "out")
+    assert status == 1
+    assert "me.mkv: more than" in told
+    assert written(tmp_path / "out") == []
+
+
+def shown_frames(path) -> list[np.ndarray]:
+    return [frame.image for frame in FrameReader(open_video(path))]
+
+
+def details(frames: list[np.ndarray]) -> list[int]:
+    """How much of an eye can be seen in each."""
     x, y = np.rint(drawn_face()[1][36:42].mean(0)).astype(int)
-    detail = [np.ptp(frame[y - 2 : y + 3, x - 2 : x + 3].astype(int), axis=(0, 1)).max() for frame in frames]
-    assert max(detail) < 40
+    return [np.ptp(frame[y - 2 : y + 3, x - 2 : x + 3].astype(int), axis=(0, 1)).max() for frame in frames]
 
 
-def test_a_video_that_ends_early_is_told_and_what_there_is_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", "")  # no ffmpeg
-    write_video(tmp_path / "me.mp4", [drawn_face()[0]] * 30, code="MJPG")
+def test_a_video_is_filtered_frame_by_frame(tmp_path):
+    write_film(tmp_path / "me.mp4", [drawn_face()[0]] * 6, evenly(6, 10))
+    status, told = keypoints_filter("--name", "pixelate", tmp_path / "me.mp4", "-o", tmp_path / "out")
+    assert (status, told) == (0, f"1 face in 1 video, in {tmp_path / 'out'}\n")
+    assert times(tmp_path / "out/me_pixelate.mp4") == pytest.approx(evenly(6, 10))
+    assert max(details(shown_frames(tmp_path / "me.mp4"))) > 80
+    assert max(details(shown_frames(tmp_path / "out/me_pixelate.mp4"))) < 40
+
+
+@pytest.mark.parametrize("container", ["mp4", "webm"])
+def test_a_recording_that_says_no_rate_is_hidden_as_one_that_does(tmp_path, monkeypatch, container):
+    """As browsers record it: a face that comes after a second is hidden from its first frame on, at its own times."""
+    monkeypatch.setattr(KeypointDetector, "load", lambda *_, **__: disc_detector())
+    moving = discs_moving(12)
+    images = [np.full_like(moving[0], 40)] * 12 + moving
+    uneven = np.cumsum(np.random.default_rng(1).uniform(0.03, 0.09, len(images))).round(3).tolist()
+    write_film(tmp_path / "even.webm", images, evenly(24, 16), codec="libvpx", unit=Fraction(1, 1000))
+    write_film(tmp_path / "film.webm", images, uneven, codec="libvpx", unit=Fraction(1, 1000))
+    forget_times(tmp_path / "film.webm")
+    for name in ("even", "film"):
+        arguments = ["--name", "pixelate", tmp_path / f"{name}.webm", "-o", tmp_path / "out", "--video", container]
+        assert keypoints_filter(*arguments)[0] == 0
+        made = tmp_path / f"out/{name}_pixelate.{container}"
+        given = evenly(24, 16) if name == "even" else [second - uneven[0] for second in uneven]
+        assert times(made) == pytest.approx(given, abs=0.001)
+        for frame, image in zip(shown_frames(made)[12:], images[12:], strict=True):
+            assert np.abs(frame.astype(int) - image).max() > 60  # squares over the disc
+
+
+def test_a_video_in_which_nothing_is_hidden_is_warned_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(KeypointDetector, "load", lambda *_, **__: disc_detector())
+    moving = discs_moving(6)
+    dark = np.full_like(moving[0], 40)
+    write_film(tmp_path / "none.mp4", [dark] * 6)
+    write_film(tmp_path / "some.mp4", [dark] * 12 + moving, evenly(18, 10))
+    Image.fromarray(dark).save(tmp_path / "none.png")
+    paths = [tmp_path / name for name in ("none.mp4", "some.mp4", "none.png")]
+    status, told = keypoints_filter("--name", "blur", *paths, "-o", tmp_path / "out")
+    assert status == 0
+    assert f"warning: no face was found in {paths[0]}, so nothing is hidden" in told
+    assert f"warning: no face was found in {paths[2]}, so nothing is hidden" in told
+    assert f"warning: no face is hidden in 7 of 18 frames of {paths[1]}" in told
+    assert "1 face in 1 picture and 2 videos; nothing hidden in 2" in told
+    assert "warning" not in keypoints_filter("--name", "hat", *paths, "-o", tmp_path / "worn")[1]
+
+
+def test_what_fails_in_the_middle_leaves_nothing_and_the_rest_is_done(tmp_path, monkeypatch):
+    """The encoder is at work while the next frame is looked at."""
+    calls = iter(range(1000))
+
+    def failing(self, image):
+        if next(calls) == 1:
+            raise DataError("too much")
+        return [make_face(points, 1.0) for points in places(image)]
+
+    monkeypatch.setattr(Knowing, "__call__", failing)
+    for name in ("a.mp4", "b.mp4"):
+        write_film(tmp_path / name, [np.tile(drawn_face()[0], (4, 1, 1))] * 8, evenly(8, 2))
+    status, told = keypoints_filter("--name", "mesh", tmp_path / "a.mp4", tmp_path / "b.mp4", "-o", tmp_path / "out")
+    assert status == 1
+    assert "a.mp4: too much" in told
+    assert written(tmp_path / "out") == ["b_mesh.mp4"]
+
+
+def test_a_video_that_ends_early_is_told_and_what_there_is_is_kept(tmp_path):
+    write_film(tmp_path / "me.mp4", [drawn_face()[0]] * 30, codec="mjpeg", pixels="yuvj420p")
     break_off(tmp_path / "me.mp4")
     status, told = keypoints_filter("--name", "mesh", tmp_path / "me.mp4", "-o", tmp_path / "out")
     assert status == 1
-    assert "me.mp4 ends after" in told
-    assert "of 30 frames, which are written" in told
-    assert open_video(tmp_path / "out" / "me_mesh.webm").frames > 5
+    assert "me.mp4 is damaged" in told
+    assert "frames of it are written" in told
+    assert len(times(tmp_path / "out/me_mesh.mp4")) > 5
 
 
 def test_crops_of_a_video_are_refused(tmp_path):
-    (tmp_path / "me.mp4").write_bytes(b"")
+    (tmp_path / "me.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
     status, told = keypoints_filter("--name", "crop", tmp_path / "me.mp4", "-o", tmp_path / "out")
     assert status == 1
     assert "give pictures" in told

@@ -9,8 +9,8 @@ FPS = 30.0
 
 
 def follow(videos: list[list[tuple[float, float, float]]], detector=None, smooth: bool = False):
-    look = FaceFollower(detector or disc_detector(), FPS, smooth)
-    return [look(draw_discs(discs)) for discs in videos]
+    look = FaceFollower(detector or disc_detector(), smooth)
+    return [look(draw_discs(discs), frame / FPS) for frame, discs in enumerate(videos)]
 
 
 def test_faces_keep_their_numbers_while_they_move():
@@ -56,9 +56,9 @@ def test_a_quick_face_is_looked_at_again_in_its_new_place():
 def test_places_that_are_known_are_numbered_in_their_order():
     detector = disc_detector(noise_px=0.5)
     boxes = np.array([[240, 60, 36, 36], [46, 56, 28, 28]], float)
-    look = KnownFaces(lambda image: detector(image, boxes), FPS)
-    for _ in range(3):
-        faces = look(draw_discs([(60.0, 70.0, 14.0), (258.0, 78.0, 18.0)]))
+    look = KnownFaces(lambda image: detector(image, boxes))
+    for frame in range(3):
+        faces = look(draw_discs([(60.0, 70.0, 14.0), (258.0, 78.0, 18.0)]), frame / FPS)
         assert [round(faces[number].keypoints[:, 0].mean(), -1) for number in (1, 2)] == [260, 60]
 
 
@@ -85,17 +85,17 @@ def test_smoothing_does_not_trail_a_quick_face():
 
 def test_the_filter_passes_what_never_moves():
     points = np.random.default_rng(0).uniform(0, 100, (68, 2))
-    smoother = OneEuro(FPS)
-    for _ in range(5):
-        np.testing.assert_allclose(smoother(points), points)
+    smoother = OneEuro()
+    for frame in range(5):
+        np.testing.assert_allclose(smoother(points, frame / FPS), points)
 
 
 @pytest.mark.parametrize("scale", [0.1, 20.0])
 def test_the_filter_acts_alike_on_small_and_large_faces(scale):
     steps = np.random.default_rng(0).normal(0, 1, (10, 68, 2)).cumsum(0) + disc_face(50, 50, 20)
-    one, other = OneEuro(FPS), OneEuro(FPS)
-    for points in steps:
-        np.testing.assert_allclose(other(points * scale), one(points) * scale)
+    one, other = OneEuro(), OneEuro()
+    for frame, points in enumerate(steps):
+        np.testing.assert_allclose(other(points * scale, frame / FPS), one(points, frame / FPS) * scale)
 
 
 def test_a_step_arrives_as_the_filters_equation_says():
@@ -103,13 +103,55 @@ def test_a_step_arrives_as_the_filters_equation_says():
     from pipeline import smoothing
 
     start = disc_face(50, 50, 20)
-    smoother = OneEuro(FPS)
-    smoother(start)
-    moved = smoother(start + np.array([4.0, 0.0]))
+    smoother = OneEuro()
+    smoother(start, 0.0)
+    moved = smoother(start + np.array([4.0, 0.0]), 1 / FPS)
     size = 40.0
     speed = 4 * 30 / size / (1 + 30 / (2 * np.pi * smoothing._SPEED_CUTOFF_HZ))
     cutoff = smoothing._LEAST_CUTOFF_HZ + smoothing._CUTOFF_PER_SPEED * speed
     np.testing.assert_allclose(moved - start, np.tile([4 / (1 + 30 / (2 * np.pi * cutoff)), 0], (68, 1)))
+
+
+def test_the_filter_goes_by_the_time_between_frames():
+    """A point that moves evenly is where it would be, however unevenly it is looked at: seen twice at once or not."""
+    start, way = disc_face(50, 50, 20), np.array([60.0, 0.0])
+    even, uneven = OneEuro(), OneEuro()
+    for time_s in np.arange(0, 1, 1 / FPS):
+        at = even(start + way * time_s, time_s)
+    for time_s in np.arange(0, 1, 1 / FPS).repeat(2) + np.tile([0, 0.002], round(FPS)):
+        beside = uneven(start + way * time_s, time_s)
+    behind = [start[0, 0] + way[0] * time - points[0, 0] for time, points in ((29 / 30, at), (29 / 30 + 0.002, beside))]
+    assert abs(behind[0] - behind[1]) < 0.4
+    assert max(behind) < 2
+
+
+@pytest.mark.parametrize(
+    ("times", "searches"),
+    [
+        (np.arange(48) / 30, 4),  # every 0.4 s
+        (np.arange(48) / 120, 2),  # at 120 Hz, 30 frames are a quarter of a second
+        (np.arange(48) * 1e-6, 2),  # a file that crowds its frames into a moment is searched all the same
+        (np.arange(8) * 2.0, 8),  # a frame every two seconds
+        (np.concatenate([np.arange(12) / 30, 5 + np.arange(12) / 30]), 2),
+    ],
+)
+def test_faces_are_searched_by_time_and_at_least_every_thirty_frames(times, searches):
+    detector = disc_detector()
+    look = FaceFollower(detector)
+    for time_s in times:
+        look(draw_discs([(60.0, 60.0, 15.0)]), float(time_s))
+    assert detector.find_boxes.searches == searches
+
+
+@pytest.mark.parametrize("fps", [10, 60])
+@pytest.mark.parametrize(("back_s", "number"), [(1.5, 1), (2.5, 2)])
+def test_a_face_is_remembered_for_a_second_and_a_half_at_any_rate(back_s, number, fps):
+    """Gone from 0.5 s on, searched every 0.4 s."""
+    look = FaceFollower(disc_detector())
+    for frame in range(3 * fps):
+        there = not 0.5 <= frame / fps < back_s
+        faces = look(draw_discs([(60.0, 60.0, 15.0)] if there else []), frame / fps)
+    assert set(faces) == {number}
 
 
 def jitter(points: np.ndarray) -> float:

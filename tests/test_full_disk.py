@@ -131,7 +131,7 @@ def test_a_full_store_does_not_end_a_training_and_is_filled_in_later(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_outputs()
-    mount(workspace / "store", "4m")
+    mount(workspace / "store", "16m")  # its artifacts lie beside it
     shutil.copy(empty_store, "store/mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workspace}/store/mlflow.db")
     with training_run(TRAIN_PARAMS, KEY) as run:

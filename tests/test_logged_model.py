@@ -13,18 +13,18 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import paths, tracking
-from pipeline.checkpoint import load_model, save_model
+from pipeline import export, paths, tracking
+from pipeline.checkpoint import load_model, read_description, save_model
 from pipeline.errors import ModelError
 from pipeline.files import file_sha256
 from pipeline.framing import to_gray
-from pipeline.logged_model import MODEL_NEEDS, _save_pyfunc, model_files
+from pipeline.logged_model import MODEL_NEEDS, model_files, save_pyfunc
 from pipeline.model_location import open_model
 from pipeline.models import build_network
 from pipeline.predict import predict_faces
 from tests.imports import ROOT, imported_modules
 from tests.test_models import MEAN_SHAPE, NAMES, model_section
-from tests.test_tracking import run_track, runs, train_live, workspace  # noqa: F401 (fixtures)
+from tests.test_tracking import EXPORT_MODEL, run_track, runs, train_live, workspace  # noqa: F401 (fixtures)
 
 with tracking.quiet():
     from mlflow import MlflowException, pyfunc
@@ -63,7 +63,7 @@ def log(folder: Path, **options) -> Path:
     folder.mkdir(parents=True)
     write_model(folder / "model.safetensors", **options)
     with model_files(folder / "model.safetensors") as files:
-        _save_pyfunc(folder / "logged", files, Model())
+        save_pyfunc(folder / "logged", files, Model())
     return folder / "logged"
 
 
@@ -326,7 +326,7 @@ def test_weights_that_an_older_version_logged_with_its_code_are_still_read(works
     assert open_model(f"runs:/{run.info.run_id}/model").digest == file_sha256(paths.MODEL)
 
 
-class NoConvolution(torch.nn.Module):
+class AsItsValuesAre(torch.nn.Module):
     def forward(self, images):
         return images[..., :68, :2] if images.sum() > 3 else images[..., -68:, :2]
 
@@ -334,9 +334,9 @@ class NoConvolution(torch.nn.Module):
 def test_a_network_that_cannot_be_exported_is_one_line_and_leaves_the_run_as_it_was(workspace, monkeypatch, capfd):  # noqa: F811
     train_live()
     before = [run.to_dictionary() for run in runs()]
-    monkeypatch.undo()
-    monkeypatch.chdir(workspace)
-    monkeypatch.setattr("pipeline.checkpoint.load_model", lambda path: NoConvolution())
+    monkeypatch.setattr(export, "export_model", EXPORT_MODEL)
+    described = read_description(paths.MODEL)
+    monkeypatch.setattr("pipeline.checkpoint.open_model_file", lambda path: (described, AsItsValuesAre()))
     capfd.readouterr()
     with pytest.raises(ModelError, match=r"^PyTorch cannot export this network as onnx \(GuardOn.*make install$"):
         run_track()

@@ -66,10 +66,10 @@ def test_where_no_file_is_named_the_place_in_the_code_is(
     def full(*_args: object, **_options: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("pipeline.config.YAML.load", full)
+    monkeypatch.setattr("pipeline.sweep_settings.load_params", full)
     monkeypatch.chdir(tmp_path)
     told = line_of(capsys, lambda: check([]), "sweep")
-    assert told.startswith("sweep: [Errno 5] Input/output error (in config.py, load_params); ")
+    assert told.startswith("sweep: [Errno 5] Input/output error (in sweep_settings.py, check); ")
 
 
 def test_without_a_folder_for_temporary_files_one_is_asked_for(

@@ -82,7 +82,7 @@ def test_fifty_million_pixels_are_read():
 def test_a_picture_bomb_is_refused_before_it_is_unpacked(monkeypatch):
     content = encoded(Image.new("L", (100, 100)))
     monkeypatch.setattr(reading, "PIXEL_LIMIT", 9_999)
-    monkeypatch.setattr(reading, "_upright", lambda _: pytest.fail("decoded"))
+    monkeypatch.setattr(reading, "rgb_of", lambda _: pytest.fail("decoded"))
     with pytest.raises(DataError, match="more than 0 million pixels"):
         read_picture(content)
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
     whole = encoded(Image.fromarray(np.tile(RGB, (40, 40, 1))), "JPEG")
     for name, content, message in [
         ("empty.jpg", b"", "is empty"),
-        ("text.jpg", b"hello" * 50, "is no picture of a known kind"),
+        ("text.jpg", b"hello" * 50, "holds text and is no picture of a known kind"),
         ("half.jpg", whole[: len(whole) // 2], "is damaged"),
     ]:
         (tmp_path / name).write_bytes(content)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from mlflow.entities import LoggedModelOutput
 from typer.testing import CliRunner
 
@@ -66,6 +67,20 @@ def test_a_model_that_was_broken_off_is_not_the_one_registered(workspace: Path) 
 def test_without_a_name_the_model_of_the_workspace_is_registered(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     assert "is the first champion" in register()
+
+
+def test_a_run_is_registered_and_its_model_had_from_a_folder_within_the_workspace(
+    workspace: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record(0.0)
+    here = workspace / "photos"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert "is the first champion" in register(newest())
+    for model in (f"runs:/{newest()}/model", f"models:/{registry.REGISTERED}@{registry.CHAMPION}"):
+        KeypointDetector.load(model)
+    assert list(here.iterdir()) == []
 
 
 def test_a_run_that_is_not_there_is_one_line(workspace: Path) -> None:  # noqa: F811

@@ -1,25 +1,48 @@
-"""An MLflow store that goes away while a network trains."""
+"""An MLflow store that goes away while a network trains, or that cannot be used at all."""
 
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from pipeline import paths
+from pipeline import local_store, paths, registry, tracking
 from pipeline.errors import TrackingError
 from pipeline.files import file_sha256
 from pipeline.live_run import training_run
+from tests.imports import ROOT
+from tests.test_full_disk import shell
 from tests.test_tracking import EPOCHS, KEY, TRAIN_PARAMS, curve, run_track, runs, workspace
 
 __all__ = ["workspace"]  # the fixture
+
+
+ReadOnly = Callable[[Path], None]
+
+
+@pytest.fixture
+def read_only() -> Iterator[ReadOnly]:
+    """Mounts a folder on itself, read-only."""
+    mounted: list[Path] = []
+
+    def mount(folder: Path) -> None:
+        if os.geteuid() or shell("mount", "--bind", str(folder), str(folder)):
+            pytest.skip("mounting takes root")
+        mounted.append(folder)
+        assert shell("mount", "-o", "remount,bind,ro", str(folder)) == 0
+
+    yield mount
+    for folder in mounted:
+        shell("umount", "--lazy", str(folder))
 
 
 @contextmanager
@@ -75,3 +98,118 @@ def test_a_server_killed_while_training_is_told_once_and_filled_in_later(
         (complete,) = [run for run in runs() if run.info.status == "FINISHED"]
         assert curve(complete, "train_loss") == [(1, 9.5), (2, 4.25)]
         assert sorted(run.info.status for run in runs()) == ["FINISHED", "KILLED"]
+
+
+def overwrite(content: bytes) -> Callable[[Path], object]:
+    return lambda database: database.write_bytes(content)
+
+
+def of_another_version(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+
+
+def a_folder(database: Path) -> None:
+    database.unlink()
+    database.mkdir()
+
+
+def a_link_to_nothing(database: Path) -> None:
+    database.unlink()
+    database.symlink_to("/nowhere/mlflow.db")
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (overwrite(b"these are no tables" * 9), r"not a database; restore it, or move it away.*dvc repro -fs track"),
+        (overwrite(b"SQLite format 3\0" + bytes(84)), r"(malformed|not a database).*; restore it, or move it away"),
+        (overwrite(b""), r"empty; restore it, or move it away and record what is here again with: dvc repro -fs track"),
+        (a_folder, r"unable to open database file; let this user read and write it"),
+        (a_link_to_nothing, r"unable to open database file; let this user read and write it"),
+        (of_another_version, r"another version of MLflow .*found version ffffffffffff.*mlflow db upgrade.*back it up"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_told_at_once_and_stays_as_it_is(
+    workspace: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], object], told: str
+) -> None:
+    database = workspace / "mlflow.db"
+    damage(database)
+    before = database.read_bytes() if database.is_file() else None
+    with pytest.raises(TrackingError, match=told):
+        run_track()
+    with training_run(TRAIN_PARAMS, KEY) as run:
+        run.log({1: EPOCHS[1]})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: ")
+    assert line.endswith("training goes on without live curves")
+    assert "MLFLOW_TRACKING_URI" not in line  # it is not set: that is no remedy
+    assert (database.read_bytes() if database.is_file() else None) == before
+
+
+def test_a_store_that_another_process_holds_is_one_line(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_store, "_BUSY_S", 0.2)
+    with closing(sqlite3.connect(workspace / "mlflow.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(TrackingError, match=r"mlflow\.db cannot be used: database is locked; end the process"):
+            run_track()
+    run_track()
+
+
+READ = """
+import sys
+from pathlib import Path
+from pipeline import registry
+from pipeline.model_location import locate_model
+print(registry.find_run(sys.argv[1]).info.run_id)
+print(locate_model(f"runs:/{sys.argv[1]}/model", Path(sys.argv[2])))
+Path("mlflow.db").rename("other.db")
+"""
+
+
+@pytest.mark.slow
+def test_a_store_that_cannot_be_written_is_read(workspace: Path, tmp_path: Path, read_only: ReadOnly) -> None:
+    run_track()
+    (run,) = runs()
+    (workspace / "mlflow.db.lock").unlink()
+    read_only(workspace)
+    command = [sys.executable, "-c", READ, run.info.run_id, str(tmp_path / "brought")]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True)
+    assert done.stdout.count("\n") == 2, done.stderr
+    found, brought = done.stdout.split("\n", 1)
+    assert found == run.info.run_id
+    assert file_sha256(Path(brought.strip())) == file_sha256(paths.MODEL)
+    assert "Read-only file system: 'mlflow.db'" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_store_that_cannot_be_made_or_mended_is_one_line_at_once(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: ReadOnly
+) -> None:
+    tracking.open_store()
+    moved = tmp_path / "moved"
+    (moved / "empty").mkdir(parents=True)
+    shutil.copy(workspace / "mlflow.db", moved)
+    (moved / "mlflow.db.lock").touch()
+    (moved / "empty/mlflow.db.lock").touch()
+    read_only(moved)
+    for root, told in (
+        (moved, "moved/mlflow.db cannot be used: .*; let this user write it and its folder, once"),
+        (moved / "empty", "Read-only file system"),
+    ):
+        monkeypatch.setenv("DVC_ROOT", str(root))
+        with pytest.raises(TrackingError, match=told):
+            registry.find_run("any")
+
+
+def test_a_store_whose_making_was_broken_off_is_not_there(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workspace / "mlflow.db").unlink()
+    (workspace / "mlflow.db.lock").touch()
+    before = {path.name for path in workspace.iterdir()}
+    with monkeypatch.context() as broken:
+        broken.setattr("mlflow.store.db.utils._upgrade_db", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            tracking.open_store()
+    assert {path.name for path in workspace.iterdir()} == before
+    assert tracking.open_store().client.search_experiments()

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,9 +16,11 @@ from unittest.mock import Mock
 import psutil
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from pipeline import config, export, paths, tracking, ui
 from pipeline.checkpoint import save_model
+from pipeline.cli import app
 from pipeline.errors import DataError, TrackingError
 from pipeline.files import file_sha256
 from pipeline.live_run import training_run
@@ -61,14 +64,14 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path
     return folder
 
 
-EXPORT, EXPORTED = export.export_model, dict[str, bytes]()
+EXPORT_MODEL, EXPORTED = export.export_model, dict[str, bytes]()
 
 
 def export_once(model: Path, network: torch.nn.Module, path: Path, **options: Any) -> float:
     """The same for the same model: these tests log it again and again, and exporting takes seconds."""
     digest = file_sha256(model)
     if digest not in EXPORTED:
-        EXPORT(model, network, path, **options)
+        EXPORT_MODEL(model, network, path, **options)
         EXPORTED[digest] = path.read_bytes()
     path.write_bytes(EXPORTED[digest])
     return 0.0
@@ -234,6 +237,99 @@ def test_a_track_that_failed_midway_is_continued(workspace: Path, monkeypatch: p
     assert curve(run, "test.nme") == [(0, 0.0371)]
     store = tracking.open_store()
     assert [model.status for model in store.client.search_logged_models([store.experiment_id])] == ["READY"]
+
+
+def test_outputs_that_are_links_out_of_their_folder_are_tracked_as_files(workspace: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "another disk"
+    cache.mkdir()
+    given = [paths.MODEL, paths.DATASET, paths.METRICS, paths.MODEL_CARD, paths.LOCK, *paths.FIGURES]
+    for number, path in enumerate(given):
+        path.rename(cache / str(number))
+        path.symlink_to(cache / str(number))
+        (cache / str(number)).chmod(0o444)
+    train_live()
+    run_track()
+    (run,) = runs()
+    assert run.info.status == "FINISHED"
+    assert {"dvc.lock", "reports", "figures"} <= set(artifacts(run))
+    stored = [path for path in (workspace / "mlartifacts").rglob("*") if not path.is_dir()]
+    assert not [path for path in stored if path.is_symlink()]
+    assert {file_sha256(path) for path in map(Path, given)} - {file_sha256(paths.DATASET)} <= set(
+        map(file_sha256, stored)
+    )
+    before = len(runs())
+    run_track()
+    assert len(runs()) == before
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "The following failures occurred:\n##### File a.png #####\nInvalid path",
+            "The following failures occurred: File a.png Invalid path",
+        ),
+        (
+            "(raised as a result of Query)\n(sqlite3.OperationalError) locked\n[SQL: x]",
+            "(sqlite3.OperationalError) locked",
+        ),
+        ("\n\n  two words  \nmore", "two words"),
+        ("", "ValueError"),
+        ("is:", "is:"),
+        ("long " * 200, "long " * 79 + "..."),
+    ],
+)
+def test_the_gist_of_an_error_is_its_first_line_or_what_that_announces(said: str, told: str) -> None:
+    assert tracking.gist(ValueError(said)) == told
+
+
+SECRETS = ("b0b", "s3cr/t", "s3cr%2Ft", "t0ken")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://b0b:s3cr%2Ft@127.0.0.1:9",
+        "http://127.0.0.1:9/?token=t0ken",
+        "postgresql://b0b:s3cr%2Ft@127.0.0.1:9/runs?password=t0ken",
+        "mysql+pymysql://b0b:s3cr%2Ft@127.0.0.1:9/runs",
+        "nothing://b0b:s3cr%2Ft@127.0.0.1:9/runs",
+        "sqlite://b0b:s3cr%2Ft@/runs.db",
+    ],
+)
+def test_no_command_shows_the_credentials_of_the_store(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], address: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    shutil.copy(ROOT / "params.yaml", "params.yaml")
+    told = ""
+    for arguments in (
+        ["track"],
+        ["register"],
+        ["ui"],
+        ["compare", "one"],
+        ["predict", "a.png", "--model", "runs:/a/model"],
+    ):
+        done = CliRunner().invoke(app, arguments)
+        assert done.exception is None or isinstance(done.exception, SystemExit)
+        told += done.output
+    train_live()
+    captured = capfd.readouterr()
+    told += captured.out + captured.err
+    assert told.count("127.0.0.1:9") >= 5 or "sqlite:" in told
+    assert not [secret for secret in SECRETS if secret in told]
+
+
+def test_a_store_with_credentials_is_recorded_without_them(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db?timeout=9&token=t0ken")
+    run_track()
+    assert "recorded in MLflow at sqlite" in (told := capsys.readouterr().out)
+    assert "t0ken" not in told
+    written = [path for path in workspace.rglob("*") if path.is_file()]
+    assert not [path for path in written if b"t0ken" in path.read_bytes()]
 
 
 def test_the_commit_is_dirty_only_when_what_the_run_does_not_keep_has_changed(workspace: Path) -> None:

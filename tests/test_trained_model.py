@@ -6,9 +6,9 @@ import pytest
 from benchmarks import hiding
 from benchmarks.found import FOUND, overlaps_with
 from benchmarks.turned import found_share, head
-from benchmarks.video import FPS, STILL, error_percent, follow, jitter, lag_frames, people_moving
+from benchmarks.video import STILL, error_percent, follow, jitter, lag_frames, people_moving
 from pipeline import KeypointDetector, paths
-from pipeline.filters.files import COVERED_S, lasting
+from pipeline.filters.lasting import COVERED_S, lasting
 from pipeline.follow import FaceFollower
 from pipeline.synthetic import Camera, Capture, Face, Light, Pose, draw_background, paint_onto, random_identity, take
 from tests.imports import ROOT
@@ -56,9 +56,8 @@ def test_a_tilted_head_alone_in_a_picture_is_found(detector):
 
 def test_pixelate_hides_the_faces_of_a_difficult_video(detector):
     truth = list(hiding.moments(60))
-    follow = FaceFollower(detector, hiding.FPS)
-    followed = ((moment.picture, follow(moment.picture)) for moment in truth)
-    shares = hiding.hidden_shares(lasting(followed, round(COVERED_S * hiding.FPS), detector), truth)
+    held = lasting(hiding.followed_faces(truth, detector), COVERED_S, detector)
+    shares = hiding.hidden_shares((faces for _, faces in held), truth)
     assert len(shares) > 60
     assert (shares >= hiding.ENOUGH).all()
 
@@ -68,10 +67,7 @@ def test_people_in_a_video_keep_their_numbers_still_and_in_quick_movement(detect
     truth = np.stack(truths)
     raw, smooth = (
         np.stack(
-            [
-                [faces[number].keypoints for number in (1, 2)]
-                for faces in follow(FaceFollower(detector, FPS, on), frames)
-            ]
+            [[faces[number].keypoints for number in (1, 2)] for faces in follow(FaceFollower(detector, on), frames)]
         )
         for on in (False, True)
     )

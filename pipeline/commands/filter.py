@@ -35,7 +35,7 @@ def filter_faces(
     video: Video = None,
 ) -> None:
     """Put sunglasses, a hat, a moustache or your own picture on faces; blur, pixelate, crop, swap or mesh them."""
-    from pipeline.batch import skipped
+    from pipeline.batch import announce
     from pipeline.detector import KeypointDetector
     from pipeline.filters.apply import picture_filter
     from pipeline.filters.files import Job, filter_files
@@ -48,12 +48,11 @@ def filter_faces(
     apply = picture_filter(name, crop_px=size or _CROP_PX, sticker=sticker)
     found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
     folder = OutputFolder(output)
-    sources, problems = find_sources(path, folder, ending=f"_{name}")
-    for problem in problems:
-        skipped(problem)
-    tally = filter_files(Job(found, name, apply, folder, every, video), sources)
-    tally.skipped += len(problems)
-    say(f"{tally}, in {output}" if sources else str(tally))
+    inputs = find_sources(path, folder, ending=f"_{name}")
+    announce(inputs)
+    tally = filter_files(Job(found, name, apply, folder, every, video), inputs.sources)
+    tally.skipped += inputs.undone
+    say(f"{tally}, in {output}" if inputs.sources else str(tally))
     if tally.skipped:
         raise typer.Exit(1)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.predict import Model
-from pipeline.terminal import say
+from pipeline.terminal import say, tell
 
 
 def inspect(
@@ -26,21 +26,27 @@ def inspect(
 ) -> None:
     """Show what the network learned and where it looks, on one face: figures and one page of HTML."""
     from pipeline.detector import KeypointDetector
+    from pipeline.first_picture import first_picture
     from pipeline.inspection.choice import point_groups
     from pipeline.inspection.report import Subject, write_report
     from pipeline.inspection.subject import frame_of_largest_face, frame_of_whole
     from pipeline.models import count_parameters
     from pipeline.output_folder import OutputFolder
-    from pipeline.reading import read_picture
+    from pipeline.text import printable
 
-    groups, picture, folder = point_groups(points), read_picture(path), OutputFolder(output, [path])
+    groups, folder = point_groups(points), OutputFolder(output, [path])
+    picture, unseen = first_picture(path)
+    if unseen:
+        tell(f"note: {unseen}")
     detector = KeypointDetector.load(model)
-    crop = frame_of_whole(detector, picture) if whole else frame_of_largest_face(detector, picture, str(path))
+    shown = printable(path.name)
+    crop = frame_of_whole(detector, picture) if whole else frame_of_largest_face(detector, picture, shown)
     network = detector.network.cpu()
     facts = {
-        "picture": path.name,
+        "picture": shown,
         "network": f"{type(network).__name__}, {count_parameters(network) / 1e6:.2f} million parameters",
         "SHA-256 of the model": detector.digest,
     }
-    page = write_report(network, Subject(path.name, crop), folder, layers=layer or [], groups=groups, facts=facts)
+    subject = Subject(shown, crop)
+    page = write_report(network, subject, folder, layers=layer or [], groups=groups, facts=facts)
     say(f"open {page}")

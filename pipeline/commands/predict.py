@@ -26,10 +26,7 @@ Whole = Annotated[bool, typer.Option("--whole", help="A picture shows one face a
 Smooth = Annotated[bool, typer.Option(help="Smooth the points of a video over time.")]
 Video = Annotated[
     Literal["mp4", "webm"] | None,
-    typer.Option(
-        help="Container of videos. Without ffmpeg, mp4 is quicker to write but plays in no browser.",
-        show_default="mp4 where ffmpeg is, else webm",
-    ),
+    typer.Option(help="Container of videos: H.264 with AAC, or VP9 with Opus.", show_default="mp4"),
 ]
 
 
@@ -57,13 +54,12 @@ def predict(
     _check(bool(box) or whole, min_score, detector != "haar" or detector_model is not None, video, overlay)
     points = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
     folder = OutputFolder(output)
-    sources, problems = find_sources(path, folder)
-    for problem in problems:
-        batch.skipped(problem)
+    inputs = find_sources(path, folder)
+    batch.announce(inputs)
     find = (lambda image: [points.whole(image)]) if whole else (lambda image: points(image, boxes)) if box else None
-    tally = batch.run(batch.Job(points, folder, form, overlay, smooth, find, video), sources)
-    tally.skipped += len(problems)
-    say(f"{tally}, in {output}" if sources else str(tally))
+    tally = batch.run(batch.Job(points, folder, form, overlay, smooth, find, video), inputs.sources)
+    tally.skipped += inputs.undone
+    say(f"{tally}, in {output}" if inputs.sources else str(tally))
     if tally.skipped:
         raise typer.Exit(1)
 

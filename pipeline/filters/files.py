@@ -1,25 +1,23 @@
 """Filters on pictures and videos: faces found, filtered, and what comes of it written beside the others."""
 
-from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.batch import Tally, check_whole, each, naming
+from pipeline.batch import Tally, each, naming, tell_faults, warn, watched
 from pipeline.detector import Face, KeypointDetector
 from pipeline.errors import DataError
 from pipeline.filters.apply import PictureFilter
+from pipeline.filters.lasting import COVERED_S, lasting
 from pipeline.follow import FaceFollower
-from pipeline.framing import to_gray, windows_of_points
 from pipeline.inputs import Source
 from pipeline.output_folder import OutputFolder, Target
 from pipeline.outputs import write_picture
-from pipeline.progress import progress
-from pipeline.video import Container, frame_writer, open_video, read_frames
+from pipeline.sound import Container
+from pipeline.video import Frame, FrameReader, open_video
+from pipeline.video_writing import frame_writer
 
-COVERED_S = 0.5
-"""How long before it was found and after it was lost a face of a video stays hidden: longer than between searches."""
 _HIDING = ("blur", "pixelate")
 
 
@@ -35,7 +33,9 @@ class Job:
     every: bool
     """All faces, or the largest of a picture or frame."""
     container: Container | None = None
-    """Of videos; None is the one that browsers play."""
+    """Of videos; None is .mp4."""
+    bare: list[Source] = field(default_factory=list)
+    """Filled with those in which faces should be hidden and none was found."""
 
 
 def filter_files(job: Job, sources: Sequence[Source]) -> Tally:
@@ -43,12 +43,14 @@ def filter_files(job: Job, sources: Sequence[Source]) -> Tally:
 
     Nothing but pixels goes over: no place, camera or small preview that an original may carry.
     """
-    return each(
+    tally = each(
         sources,
         label=job.name,
         on_picture=lambda source, picture: _picture(job, source, picture),
         on_video=lambda source: _video(job, source),
     )
+    tally.unhidden = len(job.bare)
+    return tally
 
 
 def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
@@ -57,11 +59,18 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
         made = job.apply(picture, [_points(face) for face in faces])
         for number, part in enumerate(made, start=1):
             write_picture(_target(job, source), part, f"_{number}" if job.name == "crop" else "")
+    if job.name in _HIDING and not faces:
+        _warn_of_none(job, source)
     return len(faces)
 
 
 def _target(job: Job, source: Source) -> Target:
     return job.output.target(f"{source.name}_{job.name}", source.path)
+
+
+def _warn_of_none(job: Job, source: Source) -> None:
+    job.bare.append(source)
+    warn(f"no face was found in {source.shown}, so nothing is hidden")
 
 
 def _video(job: Job, source: Source) -> int:
@@ -70,57 +79,34 @@ def _video(job: Job, source: Source) -> int:
     if job.name == "crop":
         raise DataError(f"{source.shown} is a video, of which crop makes nothing; give pictures")
     video = open_video(source.path)
-    follow = FaceFollower(job.detector, video.fps)
+    reader, follow = FrameReader(video), FaceFollower(job.detector)
     seen: set[int] = set()
 
-    def faces_of(frame: np.ndarray) -> Mapping[int, Face]:
-        faces = follow(frame)
+    def faces_of(frame: Frame) -> Mapping[int, Face]:
+        faces = follow(frame.image, frame.time_s)
         seen.update(faces)
         return faces
 
-    frames = progress(read_frames(video), label=source.name, total=video.frames, unit="frames")
-    followed = ((frame, faces_of(frame)) for frame in frames)
-    shown: Iterable[tuple[np.ndarray, Collection[Face]]] = ((frame, faces.values()) for frame, faces in followed)
+    followed = ((frame, faces_of(frame)) for frame in watched(reader, source))
+    shown: Iterable[tuple[Frame, Collection[Face]]] = ((frame, faces.values()) for frame, faces in followed)
     if job.name in _HIDING:
-        shown = lasting(followed, max(1, round(COVERED_S * video.fps)), job.detector)
-    done = 0
-    with frame_writer(_target(job, source), video, job.container) as write:
+        shown = lasting(followed, COVERED_S, job.detector, job.output.path)
+    done = bare = 0
+    with frame_writer(_target(job, source), video, job.container) as write, naming(source):
         for frame, faces in shown:
-            points = [_points(face) for face in _wanted(job, faces)]
-            write(frame if job.name == "swap" and len(points) < 2 else job.apply(frame, points)[0])
-            done += 1
-    check_whole(source, done, video)
+            write(frame._replace(image=_filtered(job, frame.image, faces)))
+            done, bare = done + 1, bare + (not faces)
+    if job.name in _HIDING and not seen:
+        _warn_of_none(job, source)
+    elif job.name in _HIDING and bare:
+        warn(f"no face is hidden in {bare} of {done} frames of {source.shown}: look at them before you publish it")
+    tell_faults(source, done, reader, write)
     return len(seen)
 
 
-def lasting(
-    followed: Iterable[tuple[np.ndarray, Mapping[int, Face]]], reach: int, look: KeypointDetector
-) -> Iterator[tuple[np.ndarray, list[Face]]]:
-    """The same frames and faces, each face also in `reach` frames before it was found and after it was lost.
-
-    After: where it was. Before: where `look` sees it, going back frame by frame, or saw it last. Holds `reach` frames.
-    """
-    waiting: deque[tuple[np.ndarray, list[Face]]] = deque()
-    known: dict[int, tuple[Face, int]] = {}
-    for number, (frame, faces) in enumerate(followed):
-        for name, face in faces.items():
-            unseen = number - 1 - known[name][1] if name in known else len(waiting)
-            _cover_before(face, list(waiting)[::-1][:unseen], look)
-        known |= {name: (face, number) for name, face in faces.items()}
-        known = {name: kept for name, kept in known.items() if number - kept[1] <= reach}
-        waiting.append((frame, [face for face, _ in known.values()]))
-        if len(waiting) > reach:
-            yield waiting.popleft()
-    yield from waiting
-
-
-def _cover_before(face: Face, earlier: list[tuple[np.ndarray, list[Face]]], look: KeypointDetector) -> None:
-    """Add a face to frames before the one in which it is, the last first."""
-    for frame, covered in earlier:
-        near = look.faces_in([to_gray(frame)], [windows_of_points(_points(face)[None])])[0][0]
-        if near.score >= look.min_score:
-            face = near
-        covered.append(face)
+def _filtered(job: Job, image: np.ndarray, faces: Iterable[Face]) -> np.ndarray:
+    points = [_points(face) for face in _wanted(job, faces)]
+    return image if job.name == "swap" and len(points) < 2 else job.apply(image, points)[0]
 
 
 def _wanted(job: Job, faces: Iterable[Face]) -> list[Face]:

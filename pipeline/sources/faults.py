@@ -9,9 +9,9 @@ import zlib
 from typing import Any
 
 from pipeline.errors import SourceError
+from pipeline.redaction import without_secrets
 from pipeline.sources.archives import DamagedError
 from pipeline.sources.layout import brief
-from pipeline.sources.location import without_secrets
 from pipeline.sources.ranges import NoRangeError
 from pipeline.text import printable
 

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,11 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline.errors import SourceError
+from pipeline.redaction import without_credentials
 from pipeline.sources import bounds
 from pipeline.sources.streams import Answer, Stream, in_time, plain_file
-
-_USER = re.compile(r"(?<=://)[^/@\s]+@")
-_QUERY = re.compile(r"(://[^\s?'\")]*)\?[^\s'\")]+")
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ def locate(text: str, base: Path) -> Location:
     if "://" not in text:
         path = str(base / Path(text).expanduser())
         return Location(fsspec.filesystem("file"), path, path)
-    shown = without_secrets(text)
+    shown = without_credentials(text)
     protocol = text.partition("://")[0].lower()
     if protocol in ("http", "https"):
         return Location(fsspec.filesystem(protocol, **_http_options()), text, shown)
@@ -124,11 +121,6 @@ def locate(text: str, base: Path) -> Location:
         raise SourceError(f"{shown} is a chain of places; give one folder, .tar.gz or .zip, which is opened as it is")
     fs, path = fsspec.core.url_to_fs(text)
     return Location(fs, path, shown)
-
-
-def without_secrets(text: str) -> str:
-    """A place or message without the user, password and query of URLs in it."""
-    return _QUERY.sub(r"\1", _USER.sub("", text))
 
 
 def _http_options() -> dict[str, Any]:

@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import SourceError
 from pipeline.progress import progress
+from pipeline.redaction import without_credentials
 from pipeline.sources import bounds, upstream
 from pipeline.sources.archives import read_tar, read_zip
 from pipeline.sources.faults import WAYS_ON, TransientFaultError, explain, http_status
 from pipeline.sources.folder import data_root, read_folder
 from pipeline.sources.layout import listed, refuse_lacking
-from pipeline.sources.location import Location, locate, without_secrets
+from pipeline.sources.location import Location, locate
 from pipeline.sources.manifest import Manifest
 from pipeline.sources.staging import Staging
 from pipeline.terminal import tell
@@ -78,7 +79,7 @@ class Source:
 def choose_source(base: Path) -> Source:
     """The mirror of the environment (a local path is relative to `base`), else the public archive."""
     if mirror := os.environ.get(VARIABLE):
-        return Source(lambda: locate(mirror, base), f"{VARIABLE}={printable(without_secrets(mirror))}")
+        return Source(lambda: locate(mirror, base), f"{VARIABLE}={printable(without_credentials(mirror))}")
     shown = f"{upstream.URL} (the public archive, as {VARIABLE} is not set)"
     return Source(lambda: locate(upstream.URL, base), shown, kind="tar")
 

@@ -5,17 +5,20 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from pipeline.errors import SourceError
-from pipeline.files import file_sha256, whole, whole_folder
+from pipeline.files import file_sha256, whole_folder
 from pipeline.progress import progress
 from pipeline.sources import bounds
 from pipeline.sources.manifest import Manifest
 from pipeline.terminal import tell
+
+_PARTIAL = "arriving.partial"
+"""Name of a file while it is written; one will do, as `only_one` process writes there."""
 
 
 class Staging:
@@ -59,8 +62,16 @@ class Staging:
         if hashlib.sha256(content).hexdigest() != self.manifest[name]:
             return False
         path = self.folder / name
-        with writing(path), whole(path) as partial:
-            partial.write_bytes(content)
+        partial = self.folder / _PARTIAL
+        with writing(path):
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                partial.write_bytes(content)
+                os.replace(partial, path)
+            except OSError:
+                with suppress(OSError):
+                    partial.unlink()
+                raise
         self.missing.discard(name)
         return True
 

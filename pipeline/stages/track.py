@@ -14,9 +14,10 @@ from pipeline.files import file_sha256
 from pipeline.plain_files import read_plain
 from pipeline.reports import read_dataset, read_metrics
 from pipeline.run_record import RunRecord, flatten_metrics, keep
+from pipeline.store_location import shown_store
 from pipeline.terminal import say
 from pipeline.text import brief
-from pipeline.tracking import Value, store_uri
+from pipeline.tracking import Value
 
 _HISTORY_BYTES = 10_000_000
 """Ten times what 10,000 epochs take."""
@@ -49,7 +50,7 @@ def run(
     news = keep(record)
     # The same for every run, so that who goes back to another one finds nothing changed.
     write_json(paths.TRACKED, {"recorded": True})
-    say(f"track: {'recorded' if news else 'already recorded'} in MLflow at {store_uri()}; see it with: make ui")
+    say(f"track: {'recorded' if news else 'already recorded'} in MLflow at {shown_store()}; see it with: make ui")
 
 
 def read_record(params: Mapping[str, Value]) -> RunRecord:

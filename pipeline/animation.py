@@ -1,0 +1,66 @@
+"""Animated pictures (GIF, APNG, WebP, AVIF) as frames with their times, read by Pillow."""
+
+import warnings
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from pipeline.errors import DataError
+from pipeline.reading import PIXEL_LIMIT
+from pipeline.video_times import Decoded
+
+_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
+_USUAL_MS = 100
+"""How long browsers show a frame that should last at most _SHORTEST_MS."""
+_SHORTEST_MS = 10
+
+
+class Animation:
+    """An animated picture; goes through its frames each time that it is iterated over."""
+
+    rate = Fraction(1000, _USUAL_MS)
+    frame_count, told_s = 0, 0.0  # to know them, all would have to be read
+    start, has_sound, sound_start = Fraction(0), False, None
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.faults: list[str] = []
+        """What was wrong, once all has been read."""
+
+    def __iter__(self) -> Iterator[Decoded]:
+        at = Fraction(0)
+        with warnings.catch_warnings(action="ignore"), Image.open(self._path, formats=_FORMATS) as image:
+            if image.width * image.height > PIXEL_LIMIT:
+                raise DataError(f"{self._path} has frames of {image.width} x {image.height} pixels; make them smaller")
+            for number in count():
+                try:
+                    image.seek(number)
+                    shown = _rgb(image)
+                except EOFError:  # there are no more
+                    return
+                except Exception as error:  # decoders raise whatever damaged bytes lead them to
+                    self.faults.append(str(error) or type(error).__name__)
+                    return
+                told = image.info.get("duration") or 0
+                lasts = Fraction(round(1000 * (told if told > _SHORTEST_MS else _USUAL_MS)), 1_000_000)
+                yield Decoded(shown, at, lasts)
+                at += lasts
+
+
+def is_animation(path: Path) -> bool:
+    """Whether a file is of a kind of pictures that can be animated."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS):
+            return True
+    except Exception:  # Pillow raises whatever damaged bytes lead it to
+        return False
+
+
+def _rgb(image: Image.Image) -> np.ndarray:
+    shown = ImageOps.exif_transpose(image).convert("RGBA")
+    white = Image.new("RGBA", shown.size, "white")
+    return np.asarray(Image.alpha_composite(white, shown).convert("RGB"))

@@ -1,0 +1,138 @@
+"""Reads pictures in a process of its own: no file takes more memory or time than is set, nor crashes this process.
+
+The decoders are C libraries, which a small file can lead anywhere; so the system bounds what they may take.
+"""
+
+import io
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from pipeline.errors import DataError
+from pipeline.reading import MEMORY_LIMIT, read_picture
+from pipeline.text import printable
+
+CPU_LIMIT_S = 60
+"""Seconds of processor time that reading one picture may take; 70 million pixels of JPEG 2000 take 40."""
+_OWN_BYTES = 2**29
+"""Address space of Python and its libraries, beside that of a picture."""
+_CODE = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from pipeline.decoder import serve; serve()"
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+"""Threads reserve address space that they do not use, which counts all the same."""
+
+
+class Decoder:
+    """`read_picture` in another process, started when first needed, and anew where a picture was its end.
+
+    A context manager, for one thread at a time; leaving it ends what is being read.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Decoder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def read(self, source: Path | bytes, page: int = 0) -> np.ndarray:
+        """As `read_picture` does. Raises DataError also where a limit of time or memory is met."""
+        self._process = self._process or _start()
+        try:
+            return _ask(self._process, source, page)
+        except (BrokenPipeError, EOFError):
+            shown = "the picture" if isinstance(source, bytes) else printable(str(source))
+            raise DataError(f"{shown} {_told(self._end(wait=True))}") from None
+        except MemoryError:  # here, with the answer half read
+            self._end()
+            raise
+
+    def _end(self, wait: bool = False) -> int:
+        """The status with which the process ended: of its own if `wait`."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if not wait:
+            process.kill()
+        with process:  # closes the pipes and waits
+            pass
+        return process.returncode
+
+
+def _start() -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", _CODE, json.dumps(sys.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # libraries complain there of every damaged block
+        env=os.environ | _ONE_THREAD,
+    )
+
+
+def _ask(process: "subprocess.Popen[bytes]", source: Path | bytes, page: int) -> np.ndarray:
+    assert process.stdin
+    assert process.stdout
+    content = source if isinstance(source, bytes) else b""
+    path = None if isinstance(source, bytes) else str(source)
+    process.stdin.write(json.dumps({"path": path, "bytes": len(content), "page": page}).encode() + b"\n")
+    process.stdin.write(content)
+    process.stdin.flush()
+    line = process.stdout.readline()
+    if not line:
+        raise EOFError
+    answer = json.loads(line)
+    if "error" in answer:
+        raise DataError(answer["error"])
+    picture = np.empty(answer["shape"], np.uint8)
+    if cast(io.BufferedReader, process.stdout).readinto(picture.reshape(-1).data) < picture.size:
+        raise EOFError
+    return picture
+
+
+def _told(status: int) -> str:
+    """What a picture did to the process that read it, to follow its name."""
+    if status == -signal.SIGXCPU:
+        return f"takes more than {CPU_LIMIT_S} s of processor time to read; make it smaller, or save it anew"
+    if status == -signal.SIGKILL:  # by the system, when memory runs out
+        return "takes more memory to read than there is; make it smaller"
+    return f"is damaged (its decoder failed with status {status}); save or copy it anew"
+
+
+def serve() -> None:
+    """Read pictures as standard input asks, until it ends."""
+    from PIL import AvifImagePlugin
+
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 2
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asks is interrupted too, and ends this process
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_AS, MEMORY_LIMIT + _OWN_BYTES)
+    while line := sys.stdin.buffer.readline():
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        _limit(resource.RLIMIT_CPU, int(usage.ru_utime + usage.ru_stime) + CPU_LIMIT_S + 1)
+        _answer(json.loads(line))
+
+
+def _limit(kind: int, value: int) -> None:
+    _, most = resource.getrlimit(kind)
+    resource.setrlimit(kind, (value if most == resource.RLIM_INFINITY else min(value, most), most))
+
+
+def _answer(request: dict[str, Any]) -> None:
+    source = sys.stdin.buffer.read(request["bytes"]) if request["path"] is None else Path(request["path"])
+    out = sys.stdout.buffer
+    try:
+        picture = read_picture(source, request["page"])
+    except DataError as error:
+        out.write(json.dumps({"error": str(error)}).encode() + b"\n")
+    else:
+        out.write(json.dumps({"shape": picture.shape}).encode() + b"\n")
+        out.write(picture.reshape(-1).data)
+    out.flush()

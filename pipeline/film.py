@@ -1,0 +1,141 @@
+"""Frames of a video file, decoded by FFmpeg through PyAV."""
+
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+from av.buffer import Buffer
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace, VideoReformatter
+from av.video.stream import VideoStream
+
+from pipeline.frame_geometry import Matrix, natural_size, upright
+from pipeline.hdr import usual_range
+from pipeline.video_file import missing_bytes, opened, packets, picture_stream, sound_stream, starts_at
+from pipeline.video_times import Decoded
+
+_USUAL_RATES = (1, 240)
+_USUAL_RATE = Fraction(25)
+_THREADS = 4
+_UNSAID = 2
+"""Of colours, in FFmpeg's enumerations (https://ffmpeg.org/doxygen/trunk/pixfmt_8h.html)."""
+_HD_HEIGHT = 720
+"""From this on, colours that are not told are taken for BT.709, as players do."""
+
+
+class Film:
+    """A video file; goes through its frames each time that it is iterated over. Raises DataError where it is none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.faults: list[str] = []
+        """What was wrong, once all has been read."""
+        with opened(path) as container:
+            stream = picture_stream(container, path)
+            self.rate = _rate(stream)
+            """Usual frames a second, for where times are missing."""
+            self.frame_count = stream.frames or round(self.rate * Fraction(container.duration or 0, av.time_base))
+            """As the file says, which may be wrong; 0 where it does not."""
+            self.told_s = _told_s(container, stream)
+            """How long the pictures last, as the file says, which may be wrong; 0 where it does not."""
+            self.start = starts_at(stream)
+            sound = sound_stream(container)
+            self.has_sound, self.sound_start = sound is not None, starts_at(sound)
+            """Both on the file's clock; None where the file does not say."""
+
+    def __iter__(self) -> Iterator[Decoded]:
+        damaged, seen = 0, False
+        with opened(self._path) as container:
+            stream = picture_stream(container, self._path)
+            stream.codec_context.thread_type = "AUTO"
+            stream.codec_context.thread_count = min(_THREADS, len(os.sched_getaffinity(0)))
+            picture = _Converter(stream.sample_aspect_ratio)
+            for packet in packets(container, stream, self.faults):
+                frames, sound = _decode(packet)
+                # What comes before the first whole frame began in a part that was cut off.
+                damaged += (seen or packet.is_keyframe) and not sound
+                for frame in frames:
+                    try:
+                        decoded = picture(frame)
+                    except (av.FFmpegError, ValueError):  # of some kinds FFmpeg cannot make RGB
+                        damaged += 1
+                        continue
+                    seen = True
+                    yield decoded
+        if damaged:
+            self.faults.append(f"{damaged} of its parts cannot be decoded")
+        if missing := missing_bytes(self._path):
+            self.faults.append(f"its last {missing} bytes are missing")
+
+
+def _rate(stream: VideoStream) -> Fraction:
+    told = stream.average_rate or stream.guessed_rate
+    return told if told and _USUAL_RATES[0] <= told <= _USUAL_RATES[1] else _USUAL_RATE
+
+
+def _told_s(container: InputContainer, stream: VideoStream) -> float:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return 0.0 if container.streams.audio else (container.duration or 0) / av.time_base  # else it may be the sound's
+
+
+def _decode(packet: Packet) -> tuple[list[VideoFrame], bool]:
+    """The frames that a packet completes, and whether they and it are sound."""
+    try:
+        frames = [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
+    except EOFError:
+        return [], True
+    except av.FFmpegError:
+        return [], False
+    return frames, not packet.is_corrupt and not any(frame.is_corrupt for frame in frames)
+
+
+class _Converter:
+    def __init__(self, aspect: Fraction | None) -> None:
+        self._aspect, self._reformatter = aspect, VideoReformatter()
+        self._matrices: dict[int, Matrix] = {}
+        """By the angle that a frame is turned by: to look at all that lies beside a frame keeps it in memory."""
+
+    def __call__(self, frame: VideoFrame) -> Decoded:
+        if frame.rotation not in self._matrices:
+            self._matrices[frame.rotation] = _display_matrix(frame)
+        image = upright(self._rgb(frame), self._matrices[frame.rotation])
+        unit = frame.time_base
+        at = None if frame.pts is None or unit is None else frame.pts * unit
+        return Decoded(image, at, frame.duration * unit if frame.duration > 0 and unit else None)
+
+    def _rgb(self, frame: VideoFrame) -> np.ndarray:
+        """(H, W, 3) uint8 with square pixels; transparent frames stand on white, as transparent pictures do."""
+        clear = any(component.is_alpha for component in frame.format.components)
+        width, height = natural_size(frame.width, frame.height, self._aspect)
+        hd = frame.colorspace == _UNSAID and frame.height >= _HD_HEIGHT
+        shown = self._reformatter.reformat(
+            frame,
+            width,
+            height,
+            "rgba" if clear else "rgb24",
+            src_colorspace=Colorspace.ITU709 if hd else None,
+            threads=1,
+        ).to_ndarray()
+        rgb = _on_white(shown) if clear else np.asarray(shown, np.uint8)
+        return usual_range(rgb, frame.color_trc)
+
+
+def _on_white(rgba: np.ndarray) -> np.ndarray:
+    cover = rgba[..., 3:].astype(np.uint16)
+    return np.asarray((rgba[..., :3] * cover + 255 * (255 - cover) + 127) // 255, np.uint8)
+
+
+def _display_matrix(frame: VideoFrame) -> Matrix:
+    try:
+        data = cast(Buffer | None, frame.side_data.get("DISPLAYMATRIX"))
+    except ValueError:  # PyAV does not know every kind of data beside a frame, but every turn
+        turn = round(frame.rotation / 90) % 4
+        return ((1, 0, 0, 0, 1), (0, -1, 0, 1, 0), (-1, 0, 0, 0, -1), (0, 1, 0, -1, 0))[turn]
+    return tuple(np.frombuffer(bytes(data), np.int32).tolist()) if data is not None else (1, 0, 0, 0, 1)

@@ -1,0 +1,77 @@
+"""Faces of a video that stay hidden a little before they are found and after they are lost."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.detector import Face, KeypointDetector
+from pipeline.framing import to_gray, windows_of_points
+from pipeline.held_frames import HeldFrames
+from pipeline.video import Frame
+
+COVERED_S = 0.5
+"""How long before it was found and after it was lost a face of a video stays hidden: longer than between searches."""
+_ROUNDING_S = 0.001
+"""Times in WebM are whole milliseconds."""
+
+
+class _Waiting(NamedTuple):
+    held: int
+    frame: Frame
+    """Without its image."""
+    faces: list[Face]
+
+
+class _Seen(NamedTuple):
+    face: Face
+    number: int
+    """Of the frame."""
+    time_s: float
+
+
+def lasting(
+    followed: Iterable[tuple[Frame, Mapping[int, Face]]],
+    reach_s: float,
+    look: KeypointDetector,
+    folder: Path | None = None,
+) -> Iterator[tuple[Frame, list[Face]]]:
+    """The same frames and faces, each face also `reach_s`, at least a frame, before it was found and after it was lost.
+
+    After: where it was. Before: where `look` sees it, going back frame by frame, or saw it last. Frames wait so long;
+    those too many for the memory on the disk of `folder`.
+    """
+    waiting = deque[_Waiting]()
+    known: dict[int, _Seen] = {}
+    with HeldFrames(folder) as images:
+        for number, (frame, faces) in enumerate(followed):
+            oldest_s = frame.time_s - reach_s - _ROUNDING_S
+            while len(waiting) > 1 and waiting[0].frame.time_s < oldest_s:
+                yield _released(waiting, images)
+            for name, face in faces.items():
+                unseen = number - 1 - known[name].number if name in known else len(waiting)
+                _cover_before(face, islice(reversed(waiting), unseen), images, look)
+            known |= {name: _Seen(face, number, frame.time_s) for name, face in faces.items()}
+            known = {name: seen for name, seen in known.items() if seen.number >= number - 1 or seen.time_s >= oldest_s}
+            blank = frame._replace(image=np.empty(0, np.uint8))
+            waiting.append(_Waiting(images.keep(frame.image), blank, [seen.face for seen in known.values()]))
+        while waiting:
+            yield _released(waiting, images)
+
+
+def _released(waiting: deque[_Waiting], images: HeldFrames) -> tuple[Frame, list[Face]]:
+    held, frame, faces = waiting.popleft()
+    return frame._replace(image=images.take(held)), faces
+
+
+def _cover_before(face: Face, earlier: Iterable[_Waiting], images: HeldFrames, look: KeypointDetector) -> None:
+    """Add a face to frames before the one in which it is, the last first."""
+    for held, _, faces in earlier:
+        window = windows_of_points(face.keypoints.astype(np.float64)[None])
+        near = look.faces_in([to_gray(images[held])], [window])[0][0]
+        if near.score >= look.min_score:
+            face = near
+        faces.append(face)

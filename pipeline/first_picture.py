@@ -1,0 +1,23 @@
+"""The first picture of a file, for those who look at one."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.decoder import Decoder
+from pipeline.errors import DataError
+from pipeline.kinds import Kind, content_of
+from pipeline.pages import pages_of
+from pipeline.text import printable
+
+
+def first_picture(path: Path) -> tuple[np.ndarray, str]:
+    """(H, W, 3) uint8 RGB, and what of the file is not looked at, empty if it is all. Raises DataError."""
+    with Decoder() as decoder:
+        picture = decoder.read(path)
+    try:
+        content, pages = content_of(path), pages_of(path)
+    except OSError as error:
+        raise DataError(f"{printable(str(path))} cannot be read ({error.strerror}); correct the path") from None
+    several = len(pages) > 1 or content.kind is Kind.ANIMATION
+    return picture, f"{printable(str(path))} holds several pictures; the first is looked at" if several else ""

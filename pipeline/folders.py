@@ -1,0 +1,123 @@
+"""Files below a folder and files that match a pattern: each once, links followed without going round."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from itertools import takewhile
+from pathlib import Path
+
+Identity = tuple[int, int]
+"""Device and inode: what a file or folder is, by whatever name it is reached."""
+
+
+def identity_of(path: Path) -> Identity | None:
+    """None where there is nothing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+@dataclass
+class Walk:
+    """Goes through folders; hidden ones and that of identity `spared` are not entered."""
+
+    spared: Identity | None = None
+    hidden: list[Path] = field(default_factory=list)
+    special: list[Path] = field(default_factory=list)
+    """Pipes, sockets and devices."""
+    dangling: list[Path] = field(default_factory=list)
+    """Links that lead nowhere."""
+    closed: list[tuple[Path, OSError]] = field(default_factory=list)
+    """Folders that cannot be listed."""
+    _links: list[Path] = field(default_factory=list)
+    _entered: set[Identity | None] = field(default_factory=set)
+    _met: set[Identity | None] = field(default_factory=set)
+
+    def files(self, folder: Path) -> Iterator[Path]:
+        """Regular files below a folder by their names, then what only links lead to; in linear time and memory."""
+        yield from self._below(folder)
+        for link in self._links:  # grows meanwhile
+            yield from self._behind(link)
+
+    def _below(self, folder: Path) -> Iterator[Path]:
+        pending = self._entries(folder)
+        while pending:
+            entry = pending.pop()
+            if entry.is_symlink():
+                self._links.append(Path(entry.path))
+            elif entry.is_dir(follow_symlinks=False):
+                pending += self._entries(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False):
+                self._met.add(identity_of(Path(entry.path)))
+                yield Path(entry.path)
+            else:
+                self.special.append(Path(entry.path))
+
+    def _behind(self, link: Path) -> Iterator[Path]:
+        identity = identity_of(link)
+        if identity is None:
+            self.dangling.append(link)
+        elif link.is_dir():
+            yield from self._below(link)
+        elif not link.is_file():
+            self.special.append(link)
+        elif identity not in self._met:
+            self._met.add(identity)
+            yield link
+
+    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        """What is in a folder, the last name first; nothing where it was entered before or is not to be."""
+        identity = identity_of(folder)
+        if identity in self._entered or identity == self.spared:
+            return []
+        if self._entered and folder.name.startswith("."):
+            self.hidden.append(folder)
+            return []
+        self._entered.add(identity)
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entries, key=lambda entry: entry.name, reverse=True)
+        except OSError as error:
+            self.closed.append((folder, error))
+            return []
+
+
+def matching(pattern: str, walk: Walk) -> Iterator[Path]:
+    """What there is of the names that a pattern allows: * ? [ ], and ** for any number of folders; no hidden ones."""
+    parts = Path(pattern).parts
+    if "**" not in parts:
+        yield from map(Path, sorted(glob.glob(pattern)))
+        return
+    fixed = list(takewhile(lambda part: not glob.has_magic(part), parts))
+    base, asked = Path(*fixed), parts[len(fixed) :]
+    for file in walk.files(base):
+        if _fits(file.relative_to(base).parts, asked):
+            yield file
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path is one that the pattern allows, both by their parts."""
+    places = _with_none(pattern, {0})
+    for part in parts:
+        fitting = {place for place in places if place < len(pattern) and _part_fits(part, pattern[place])}
+        places = _with_none(pattern, {place + (pattern[place] != "**") for place in fitting})
+    return len(pattern) in places
+
+
+def _with_none(pattern: Sequence[str], places: set[int]) -> set[int]:
+    """The places too that are reached where a ** stands for no folder."""
+    reached = set(places)
+    for place, part in enumerate(pattern):
+        if place in reached and part == "**":
+            reached.add(place + 1)
+    return reached
+
+
+def _part_fits(part: str, pattern: str) -> bool:
+    if part.startswith(".") and not pattern.startswith("."):
+        return False
+    return pattern == "**" or fnmatchcase(part, pattern)

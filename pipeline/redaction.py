@@ -1,0 +1,70 @@
+"""Users, passwords and tokens, kept out of what is shown."""
+
+import os
+import re
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, unquote
+
+HIDDEN = "***"
+
+
+def _user(ends: str) -> re.Pattern[str]:
+    """User and password of an address in a text in which the characters `ends` end it.
+
+    A password may hold an @ or a / that should have been quoted; what is a port and a path has digits after the colon.
+    """
+    return re.compile(rf"(?<=://)(?:[^/?#@:{ends}]*:(?!\d+(?:[/?#\s]|$))[^{ends}]*|[^/?#{ends}]*)@")
+
+
+_USER = _user(r"\n")
+_USER_IN_TEXT = _user(r"\s'\"")
+_QUERY = re.compile(r"(://[^\s?'\")]*)\?[^\s'\")]+")
+_SECRET = r"\w*(?:password|passwd|pwd|token|secret|signature)\w*"
+_PAIR = re.compile(rf"(?i)\b({_SECRET})=[^\s&;,'\")]+")
+
+_ADDRESSES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "KEYPOINTS_MIRROR")
+_USERS = ("MLFLOW_TRACKING_USERNAME", "PGUSER")
+_PASSWORDS = (
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+    "PGPASSWORD",
+    "MYSQL_PWD",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)
+
+
+def without_credentials(address: str) -> str:
+    """The address without user, password and query."""
+    return _USER.sub("", address).partition("?")[0] if "://" in address else address
+
+
+def without_secrets(message: str) -> str:
+    """The message without the credentials of addresses in it, and without those that the environment holds.
+
+    Servers and drivers repeat in words of their own what they were given; a user's name is one only in quotes.
+    """
+    message = _PAIR.sub(rf"\1={HIDDEN}", _QUERY.sub(r"\1", _USER_IN_TEXT.sub("", message)))
+    users, passwords = zip(*_credentials(), strict=True)
+    for secret in sorted(_forms(passwords), key=len, reverse=True):
+        message = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, message)
+    for user in _forms(users):
+        message = re.sub(rf"(['\"]){re.escape(user)}\1", rf"\1{HIDDEN}\1", message)
+    return message
+
+
+def _credentials() -> Iterator[tuple[str, str]]:
+    """(user, password) of each variable and each address of the environment, "" for what there is not."""
+    yield from ((os.environ.get(name, ""), "") for name in _USERS)
+    yield from (("", os.environ.get(name, "")) for name in _PASSWORDS)
+    for address in (os.environ.get(name, "") for name in _ADDRESSES):
+        if found := _USER.search(address):
+            user, _, password = found[0].removesuffix("@").partition(":")
+            yield user, password
+        for name, value in parse_qsl(address.partition("?")[2]):
+            yield ("", value) if re.fullmatch(_SECRET, name, re.IGNORECASE) else (value if "user" in name else "", "")
+
+
+def _forms(values: tuple[str, ...]) -> set[str]:
+    """The values as an address has them and as they are meant."""
+    return {form for value in map(str.strip, values) for form in (value, unquote(value)) if form}

@@ -1,0 +1,88 @@
+"""The pixels of any Pillow picture as upright RGB bytes, converted part by part so that no second copy is held."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from PIL import Image
+
+_ORIENTATION = 0x0112
+_UPRIGHT: dict[object, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda rgb: rgb[:, ::-1],
+    3: lambda rgb: rgb[::-1, ::-1],
+    4: lambda rgb: rgb[::-1],
+    5: lambda rgb: rgb.swapaxes(0, 1),
+    6: lambda rgb: rgb.swapaxes(0, 1)[:, ::-1],
+    7: lambda rgb: rgb[::-1, ::-1].swapaxes(0, 1),
+    8: lambda rgb: rgb.swapaxes(0, 1)[::-1],
+}
+"""EXIF orientation -> what turns the picture upright."""
+_PART_PIXELS = 2**20
+
+
+class NoColoursError(Exception):
+    """The colours of a picture have no way to RGB; the message goes on where its name ends."""
+
+
+def rgb_of(image: Image.Image) -> np.ndarray:
+    """(H, W, 3) uint8 of a picture that is loaded; its own memory is freed. Raises NoColoursError."""
+    turn = _turn(image)
+    rgb = _converted(image)
+    image.close()
+    return np.ascontiguousarray(turn(rgb)) if turn else rgb
+
+
+def _turn(image: Image.Image) -> Callable[[np.ndarray], np.ndarray] | None:
+    try:
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+    except Exception:  # a damaged note beside a sound picture
+        return None
+
+
+def _converted(image: Image.Image) -> np.ndarray:
+    parts = list(_parts(*image.size))
+    deep = image.mode == "F" or image.mode.startswith("I")
+    low, high = _range(image, parts) if deep else (0.0, 0.0)
+    rgb = np.empty((image.height, image.width, 3), np.uint8)
+    for left, top, right, bottom in parts:
+        part = image.crop((left, top, right, bottom))
+        rgb[top:bottom, left:right] = _scaled(part, low, high)[..., None] if deep else _flat(part)
+    return rgb
+
+
+def _parts(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
+    """left, top, right, bottom of strips, or of parts of a row where one is too long."""
+    across = min(width, _PART_PIXELS)
+    rows = max(1, _PART_PIXELS // width)
+    for top in range(0, height, rows):
+        for left in range(0, width, across):
+            yield left, top, min(left + across, width), min(top + rows, height)
+
+
+def _flat(image: Image.Image) -> np.ndarray:
+    """(h, w, 3) uint8, on white where the picture is transparent."""
+    try:
+        if not image.has_transparency_data:
+            return np.asarray(image.convert("RGB"))
+        rgba = image.convert("RGBA")
+    except ValueError:
+        raise NoColoursError(f"has colours ({image.mode}) that cannot be read here; convert it to RGB") from None
+    white = Image.new("RGBA", rgba.size, "white")
+    return np.asarray(Image.alpha_composite(white, rgba).convert("RGB"))
+
+
+def _range(image: Image.Image, parts: list[tuple[int, int, int, int]]) -> tuple[float, float]:
+    """What becomes black and white: 16 bits by their range, others by their least and their greatest value."""
+    if image.mode.startswith("I;16"):
+        return 0.0, 65535.0
+    numbers = (_numbers(image.crop(part)) for part in parts)
+    lows, highs = zip(*((part.min(), part.max()) for part in numbers), strict=True)
+    return float(min(lows)), float(max(highs))
+
+
+def _numbers(image: Image.Image) -> np.ndarray:
+    return np.nan_to_num(np.asarray(image, np.float32)).astype(np.float64)
+
+
+def _scaled(image: Image.Image, low: float, high: float) -> np.ndarray:
+    """(h, w) uint8."""
+    return np.asarray(np.rint((_numbers(image) - low) * (255 / max(high - low, 1e-9))), np.uint8)

@@ -1,0 +1,37 @@
+"""A picture on standard input."""
+
+import io
+import sys
+
+from pipeline.errors import DataError
+from pipeline.kinds import HEAD_BYTES, Kind, content_of_file
+from pipeline.pages import page_numbers
+from pipeline.reading import BYTE_LIMIT
+
+
+def read_standard_input() -> bytes:
+    """The bytes of one picture. Raises DataError where there is anything else, too much, or no standard input."""
+    if sys.stdin is None:
+        raise DataError("standard input is closed; send a picture to it, or give a path in place of -")
+    try:
+        content = sys.stdin.buffer.read(HEAD_BYTES)
+        _refuse_other_than_picture(content)
+        content += sys.stdin.buffer.read(BYTE_LIMIT)
+    except OSError as error:
+        raise DataError(f"standard input cannot be read ({error.strerror}); send a picture to it") from None
+    if len(content) > BYTE_LIMIT:
+        raise DataError(f"standard input has more than {BYTE_LIMIT >> 20} MB, too many for a picture; make it smaller")
+    _refuse_other_than_picture(content)
+    if len(page_numbers(io.BytesIO(content))) > 1:
+        raise DataError("standard input holds several pictures; save it as a file and give that")
+    return content
+
+
+def _refuse_other_than_picture(content: bytes) -> None:
+    """At the first bytes already: what never ends is most often no picture."""
+    held = content_of_file(io.BytesIO(content))
+    if held.kind in (Kind.VIDEO, Kind.ANIMATION):
+        raise DataError(f"standard input holds {held.name}; save it as a file and give that")
+    if held.kind is None and content:
+        remedy = "convert it to JPEG" if held.foreign else "send a JPEG, PNG, WebP, TIFF or another picture"
+        raise DataError(f"standard input holds {held.name}, which cannot be read here; {remedy}")

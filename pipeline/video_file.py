@@ -1,0 +1,149 @@
+"""Open video files so that nothing but their own bytes is read: whatever they are called, whatever they refer to."""
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Disposition
+from av.video.stream import VideoStream
+
+from pipeline.errors import DataError
+from pipeline.reading import PIXEL_LIMIT
+
+# Containers that hold their own pictures. FFmpeg knows others that only name files or addresses (concat, hls, dash,
+# image2, sdp) or that start devices.
+_FORMATS = (
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,dv,mxf,gxf,rm,nut,nsv,nuv,wtv,pva,dhav,flic,swf,"
+    "yuv4mpegpipe,ivf,obu,h261,h263,h264,hevc,vvc,m4v,av1,vc1,dirac,cavsvideo,mjpeg"
+)
+_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "", "max_pixels": str(PIXEL_LIMIT)}
+_READ_AT_ONCE = 2**18
+_GIVE_UP_AFTER = 10
+"""Failed readings in a row after which nothing more is expected of a file."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """The container of a local file. Raises DataError for what is none."""
+    with _open(path) as file:
+        try:
+            container = _container(file)
+        except (av.FFmpegError, OSError):
+            raise no_video(path) from None
+        with container:
+            yield container
+
+
+def no_video(path: Path) -> DataError:
+    return DataError(f"{path} holds no video that can be decoded here; convert it with another program")
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a device or pipe may never end
+            raise DataError(f"{path} is no file; give a video file")
+        return path.open("rb", buffering=0)
+    except FileNotFoundError:
+        raise DataError(f"{path} is not here; correct the path") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); correct the path or its permissions") from None
+
+
+class _Nameless:
+    """What FFmpeg needs of a file, without a name to take for an address or a format."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
+def _container(file: BinaryIO) -> InputContainer:
+    return av.open(
+        _Nameless(file),
+        "r",
+        options=_OPTIONS,
+        metadata_errors="replace",
+        buffer_size=_READ_AT_ONCE,
+        io_open=_refuse,
+    )
+
+
+def _refuse(*_: Any) -> None:
+    raise PermissionError("a video file reads no other file")
+
+
+def missing_bytes(path: Path) -> int:
+    """Of a Matroska or WebM file that was cut off, of which FFmpeg says nothing; see RFC 8794 and RFC 9559."""
+    with _open(path) as file:
+        head = file.read(4096)
+    at, size = 0, 0
+    for name in (b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"):  # EBML, Segment
+        at += size
+        if head[at : at + 4] != name or at + 5 > len(head) or not head[at + 4]:
+            return 0
+        length = 9 - head[at + 4].bit_length()
+        size = int.from_bytes(head[at + 4 : at + 4 + length], "big") & (1 << 7 * length) - 1
+        unknown = size == (1 << 7 * length) - 1
+        at += 4 + length
+    return 0 if unknown else max(0, at + size - path.stat().st_size)
+
+
+def picture_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The best stream of moving pictures. Raises DataError where there is none."""
+    streams = [stream for stream in container.streams.video if stream.codec_context is not None]
+    moving = [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
+    if not moving:
+        if streams:
+            raise DataError(f"{path} is sound with a cover picture, no video; give a video")
+        raise no_video(path)
+    best = container.streams.best("video")
+    stream = best if best in moving and isinstance(best, VideoStream) else moving[0]
+    if stream.width * stream.height > PIXEL_LIMIT:
+        raise DataError(f"{path} has frames of {stream.width} x {stream.height} pixels; make them smaller")
+    return stream
+
+
+def sound_stream(container: InputContainer) -> AudioStream | None:
+    """The best sound, where there is one that can be decoded."""
+    best = container.streams.best("audio")
+    return best if isinstance(best, AudioStream) and best.codec_context is not None else None
+
+
+def starts_at(stream: VideoStream | AudioStream | None) -> Fraction | None:
+    """Seconds on the file's own clock; None where the file does not say."""
+    if stream is None or stream.start_time is None or stream.time_base is None:
+        return None
+    return stream.start_time * stream.time_base
+
+
+def _read_only(container: InputContainer, chosen: Any) -> None:
+    """Have FFmpeg pass over the packets of all other streams."""
+    for stream in container.streams:
+        stream.discard = Discard.default if stream is chosen else Discard.all
+
+
+def packets(container: InputContainer, stream: VideoStream | AudioStream, faults: list[str]) -> Iterator[Packet]:
+    """All packets of a stream that can be read, and an empty one at the end; adds to `faults` what went wrong."""
+    _read_only(container, stream)
+    failed = 0
+    while failed < _GIVE_UP_AFTER:
+        try:
+            for packet in container.demux(stream):
+                if packet.size:
+                    failed = 0
+                    yield packet
+            break
+        except (av.FFmpegError, OSError) as error:
+            failed += 1
+            reason = error.strerror or str(error)
+    if failed:
+        faults.append(f"reading ends early: {reason}")
+    end: Packet = Packet()
+    end.stream, end.time_base = stream, stream.time_base or Fraction(1)
+    yield end

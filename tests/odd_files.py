@@ -1,0 +1,296 @@
+"""A folder of small odd files, looked at as a whole: every one is done or named, no input changes.
+
+`python -m tests.odd_files --count 10000` makes the folder, runs predict and filter on it and counts.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import io
+import os
+import random
+import resource
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+from pipeline import batch
+from pipeline.files import is_partial
+from pipeline.filters.apply import picture_filter
+from pipeline.filters.files import Job as FilterJob
+from pipeline.filters.files import filter_files
+from pipeline.inputs import Inputs, Source, find_sources
+from pipeline.output_folder import OutputFolder
+from pipeline.text import printable
+from tests.discs import disc_detector, draw_discs
+
+MEMORY_MB = 1500
+"""What this process and the one that reads pictures may grow by, each."""
+SIZE = (48, 64)
+
+STEMS = [
+    *(
+        "plain",
+        "sp ace",
+        "caf\udce9",
+        "line\nend",
+        "tab\tbell\a",
+        "\x1b[31mred",
+        "-x",
+        "--output",
+        "[ab]",
+        "a*b?",
+        "runs:",
+    ),
+    *("-", "2024-05-01T12:30:00", "http:", "%d", "$x^2$", "日本", "e\u0301", "\u202eright", "quote\"'", "back\\slash"),
+    *(".hidden", "x" * 180, "me.face1", "me_crop_2", "me-page1", "CON", "~", "{a}", ";ls", "a.b.c"),
+]
+SUFFIXES = [
+    *(
+        ".jpg",
+        ".JPG",
+        ".jpeg",
+        ".jfif",
+        ".jpe",
+        ".jpg_large",
+        ".png",
+        ".gif",
+        ".webp",
+        ".tif",
+        ".bmp",
+        ".heic",
+        ".avif",
+    ),
+    *(".mp4", ".MTS", ".ts", ".flv", ".mov", ".webm", ".avi", ".mkv", "", ".txt", ".json", ".partial", ".", ".jpg "),
+    ".\udcff",
+]
+
+
+@dataclass
+class Account:
+    """What became of the files of one run."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+
+def picture(seed: int) -> Image.Image:
+    """A small one, most with a face."""
+    return Image.fromarray(draw_discs([(20.0 + seed % 20, 24.0, 7.0 + seed % 5)] if seed % 4 else [], SIZE))
+
+
+def encoded(form: str, seed: int, frames: int = 1, **options: object) -> bytes:
+    file = io.BytesIO()
+    first, *others = (picture(seed + number) for number in range(frames))
+    first.save(file, form, **({"save_all": True, "append_images": others} if others else {}), **options)
+    return file.getvalue()
+
+
+def video(container: str, codec: str, frames: int = 5) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=10, width=SIZE[1], height=SIZE[0], pix_fmt="yuv420p")
+        for number in range(frames):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(picture(number + 1)))))
+        output.mux(stream.encode())
+    return file.getvalue()
+
+
+STILLS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+PICTURES = [
+    *(encoded(form, seed) for seed, form in enumerate(STILLS)),
+    encoded("JPEG", 3, progressive=True),
+    encoded("JPEG", 1, exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"),
+]
+ANIMATIONS = [encoded(form, 1, frames=3) for form in ("GIF", "PNG", "WEBP")]
+PAGES = [encoded("TIFF", 1, frames=2), encoded("MPO", 1, frames=2)]
+OTHERS = [
+    *(b"", bytes(100), b"hello\n" * 20, b"{}", b"%PDF-1.4\n", b"PK\3\4" + bytes(40), b"\x7fELF" + bytes(60)),
+    *(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(80), b"8BPS" + bytes(60), b"\xff\x0a" + bytes(60)),
+    *(b"\0\5\x16\7" + bytes(80), b"II*\0\x08\0\0\0\0\0\x08\0\0\0", b"GIF89a\xff\xff\xff\xff\0\0\0,", b"\xff\xd8\xff"),
+    *(b"ffconcat version 1.0\nfile plain.mp4\n", b"#EXTM3U\n#EXTINF:1,\nplain.ts\n"),
+]
+
+
+def videos() -> list[bytes]:
+    kinds = [("mp4", "mpeg4"), ("mov", "mjpeg"), ("matroska", "mpeg4"), ("webm", "libvpx"), ("avi", "mpeg4")]
+    kinds += [("mpegts", "mpeg2video"), ("flv", "flv1"), ("ogg", "libtheora"), ("mpeg", "mpeg1video"), ("m4v", "mpeg4")]
+    made = []
+    for container, codec in kinds:
+        with contextlib.suppress(av.FFmpegError, ValueError):  # not every build of FFmpeg has every encoder
+            made.append(video(container, codec))
+    return made
+
+
+def damaged(content: bytes, chance: random.Random) -> bytes:
+    at = chance.randrange(len(content) + 1)
+    match chance.randrange(4):
+        case 0:
+            return content[:at]
+        case 1:
+            return content[:at] + chance.randbytes(8) + content[at + 8 :]
+        case 2:
+            return content[:at] + bytes(64) + content[at + 64 :]
+        case _:
+            return content + chance.randbytes(64)
+
+
+def make_folder(folder: Path, count: int, seed: int = 0) -> None:
+    """Fill `folder` with `count` odd files in subfolders of 500, links and loops among them."""
+    chance = random.Random(seed)
+    kinds: list[tuple[list[bytes], int]] = [(PICTURES, 40), (ANIMATIONS, 6), (PAGES, 5), (OTHERS, 22), (videos(), 20)]
+    names = names_for(chance)
+    for number in range(count):
+        place = folder / f"part {number // 500}"
+        if number % 500 == 0:
+            place.mkdir(parents=True)
+            (place / "round").symlink_to(folder, target_is_directory=True)
+        path = place / next(names)
+        while os.path.lexists(path):
+            path = place / next(names)
+        [pool] = chance.choices([pool for pool, _ in kinds], [weight for _, weight in kinds])
+        content = chance.choice(pool)
+        if chance.random() < 0.3:
+            content = damaged(content, chance)
+        make_entry(path, content, chance)
+
+
+def names_for(chance: random.Random) -> Iterator[str]:
+    while True:
+        name = f"{chance.choice(STEMS)}{chance.choice(['', '', chance.randrange(10**4)])}{chance.choice(SUFFIXES)}"
+        if name not in (".", ".."):
+            yield name
+
+
+def make_entry(path: Path, content: bytes, chance: random.Random) -> None:
+    match chance.randrange(60):
+        case 0:
+            path.symlink_to("nowhere")
+        case 1:
+            path.symlink_to(path.name)
+        case 2:
+            os.mkfifo(path)
+        case 3:
+            (beside := path.with_name(f"target {path.parent.name}")).write_bytes(content)
+            path.symlink_to(beside.name)
+        case _:
+            path.write_bytes(content)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    found = {}
+    for place, _, names in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            regular = path.is_file() and not path.is_symlink()
+            found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest() if regular else "no file"
+    return found
+
+
+def run_predict(output: OutputFolder, sources: list[Source]) -> batch.Tally:
+    return batch.run(batch.Job(disc_detector(), output, "json", overlay=True, smooth=True), sources)
+
+
+def run_filter(output: OutputFolder, sources: list[Source]) -> batch.Tally:
+    return filter_files(
+        FilterJob(
+            disc_detector(), "pixelate", picture_filter("pixelate", crop_px=64, sticker=None), output, every=True
+        ),
+        sources,
+    )
+
+
+def look_at(folder: Path, out: Path, ending: str, run: Callable[[OutputFolder, list[Source]], batch.Tally]) -> Account:
+    """Run on the whole folder and account for each file in it."""
+    output, told = OutputFolder(out), io.StringIO()
+    with contextlib.redirect_stderr(told):
+        inputs = find_sources([str(folder)], output, ending)
+        batch.announce(inputs)
+        tally = run(output, inputs.sources)
+    account = Account()
+    lines = told.getvalue().splitlines()
+    account.faults += [line for line in lines if "Traceback" in line]
+    account.faults += [line for line in lines if "report this" in line]
+    skipped = skipped_of(lines, inputs, folder)
+    written = {path.name for path in out.iterdir()} if out.exists() else set()
+    for source in inputs.sources:
+        done = any(name.startswith(f"{source.name}{ending}.") for name in written)
+        ends = [skipped[source.shown] and "skipped", done and not skipped[source.shown] and "done"]
+        count(account, source.shown, [end for end in ends if end])
+    taken = {str(source.path) for source in inputs.sources}
+    left_out = Counter(str(path) for paths in inputs.left_out.values() for path in paths)
+    for path in digests(folder):
+        if path not in taken:
+            shown = printable(path)
+            count(
+                account, shown, ["skipped"] * bool(skipped[shown]) + ["left out"] * left_out[path] or passed_over(path)
+            )
+    if tally.pictures + tally.videos != account.counts["done"]:
+        account.faults.append(f"{tally} where {account.counts['done']} are done")
+    return account
+
+
+def skipped_of(lines: list[str], inputs: Inputs, folder: Path) -> Counter[str]:
+    """How many lines tell of each file, by how it is shown: the longest name that a line begins with."""
+    shown = {source.shown for source in inputs.sources} | {printable(path) for path in digests(folder)}
+    told = Counter[str]()
+    for line in lines:
+        if line.startswith("skipped: "):
+            text = line.removeprefix("skipped: ")
+            ends = [end for end in range(len(text), 0, -1) if text[:end] in shown]
+            told[text[: ends[0]] if ends else text] += 1
+    return told
+
+
+def passed_over(path: str) -> list[str]:
+    """Of what need not be told: notes of systems, unfinished files, other names of what is done."""
+    name = Path(path).name
+    noise = name.startswith(".") or is_partial(Path(path)) or Path(path).is_symlink()
+    return ["left out"] if noise else []
+
+
+def count(account: Account, shown: str, ends: list[str]) -> None:
+    if len(ends) == 1:
+        account.counts[ends[0]] += 1
+    else:
+        account.faults.append(f"{shown} is {' and '.join(ends) or 'unaccounted for'}")
+
+
+def prove(files: int, seed: int, folder: Path) -> list[str]:
+    """Make the folder and run everything; prints what became of the files and answers what is wrong."""
+    given = folder / "given"
+    make_folder(given, files, seed)
+    before, faults = digests(given), []
+    for name, ending, run in (("predict", "", run_predict), ("filter", "_pixelate", run_filter)):
+        account = look_at(given, folder / name, ending, run)
+        parts = ", ".join(f"{kind} {account.counts[kind]}" for kind in ("done", "skipped", "left out"))
+        print(f"{name}: {files} files: {parts}; {len(account.faults)} at fault", flush=True)
+        faults += account.faults
+    if digests(given) != before:
+        faults.append("inputs were changed")
+    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        if (peak := resource.getrusage(who).ru_maxrss >> 10) > MEMORY_MB:
+            faults.append(f"{peak} MB of memory were taken")
+    return faults
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        faults = prove(options.count, options.seed, Path(folder))
+    for fault in faults[:50]:
+        print(printable(fault))
+    sys.exit(1 if faults else 0)
+
+
+if __name__ == "__main__":
+    main()
