@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from fcntl import ioctl
 from pathlib import Path
 
@@ -46,6 +47,10 @@ def deserted() -> int:
     reading, writing = os.pipe()
     os.close(reading)
     return writing
+
+
+def waiting_bytes(reading: int) -> int:
+    return int.from_bytes(ioctl(reading, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def run(command: list[str], *, closed: str = "", **streams) -> subprocess.CompletedProcess[str]:
@@ -101,6 +106,9 @@ def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything():
     os.set_blocking(writing, False)
     process = subprocess.Popen([sys.executable, "-c", script], env=ENVIRONMENT, stdout=writing)
     os.close(writing)
+    while waiting_bytes(reading) < 60_000:  # until the pipe is full
+        assert process.poll() is None
+        time.sleep(0.01)
     with os.fdopen(reading) as lines:
         assert [int(line) for line in lines] == list(range(3000))
     assert process.wait(timeout=60) == 0
