@@ -99,7 +99,7 @@ def _views(jpeg: BinaryIO) -> list[int]:
     """
     try:
         entries = _listed_pictures(jpeg)
-        first_size = _jpeg_size(jpeg, 0)
+        first_size = _jpeg_size(jpeg, 0) if entries else b""
         return [0] + [
             number
             for number, (kind, offset) in enumerate(entries[1:], start=1)

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import DataError
 from pipeline.kinds import Kind, content_of_file
-from pipeline.rgb import NoColoursError, rgb_of
+from pipeline.rgb import rgb_of
 from pipeline.text import printable
 
 PIXEL_LIMIT = 150_000_000
@@ -64,8 +64,6 @@ def read_picture(source: Path | bytes, page: int = 0) -> np.ndarray:
         raise DataError(f"{name} takes more than {MEMORY_LIMIT >> 20} MB of memory to read; make it smaller") from None
     except UnidentifiedImageError:
         raise DataError(f"{name} {_unknown(content)}") from None
-    except NoColoursError as error:
-        raise DataError(f"{name} {error}") from None
     except Exception as error:  # decoders raise whatever damaged bytes lead them to
         reason = printable(" ".join(str(error).split())) or type(error).__name__
         raise DataError(f"{name} is damaged ({reason}); save or copy it anew") from None

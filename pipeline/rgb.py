@@ -19,12 +19,8 @@ _UPRIGHT: dict[object, Callable[[np.ndarray], np.ndarray]] = {
 _PART_PIXELS = 2**20
 
 
-class NoColoursError(Exception):
-    """The colours of a picture have no way to RGB; the message goes on where its name ends."""
-
-
 def rgb_of(image: Image.Image) -> np.ndarray:
-    """(H, W, 3) uint8 of a picture that is loaded; its own memory is freed. Raises NoColoursError."""
+    """(H, W, 3) uint8 of a picture that is loaded; its own memory is freed."""
     turn = _turn(image)
     rgb = _converted(image)
     image.close()
@@ -60,12 +56,9 @@ def _parts(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
 
 def _flat(image: Image.Image) -> np.ndarray:
     """(h, w, 3) uint8, on white where the picture is transparent."""
-    try:
-        if not image.has_transparency_data:
-            return np.asarray(image.convert("RGB"))
-        rgba = image.convert("RGBA")
-    except ValueError:
-        raise NoColoursError(f"has colours ({image.mode}) that cannot be read here; convert it to RGB") from None
+    if not image.has_transparency_data:
+        return np.asarray(image.convert("RGB"))
+    rgba = image.convert("RGBA")
     white = Image.new("RGBA", rgba.size, "white")
     return np.asarray(Image.alpha_composite(white, rgba).convert("RGB"))
 

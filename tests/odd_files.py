@@ -68,7 +68,7 @@ SUFFIXES = [
         ".heic",
         ".avif",
     ),
-    *(".mp4", ".MTS", ".ts", ".flv", ".mov", ".webm", ".avi", ".mkv", "", ".txt", ".json", ".partial", ".", ".jpg "),
+    *(".mp4", ".MTS", ".ts", ".flv", ".mov", ".webm", ".avi", ".mkv", "", ".txt", ".json", ".partial", ".", ".jpg~"),
     ".\udcff",
 ]
 
@@ -120,7 +120,7 @@ OTHERS = [
 
 
 def videos() -> list[bytes]:
-    kinds = [("mp4", "mpeg4"), ("mov", "mjpeg"), ("matroska", "mpeg4"), ("webm", "libvpx"), ("avi", "mpeg4")]
+    kinds = [("mp4", "mpeg4"), ("mov", "mpeg4"), ("matroska", "mpeg4"), ("webm", "libvpx"), ("avi", "mpeg4")]
     kinds += [("mpegts", "mpeg2video"), ("flv", "flv1"), ("ogg", "libtheora"), ("mpeg", "mpeg1video"), ("m4v", "mpeg4")]
     made = []
     for container, codec in kinds:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.commands import inspect as inspect_command
 from pipeline.errors import DataError, ModelError
+from pipeline.first_picture import first_picture
 from pipeline.geometry import resize_matrix
 from pipeline.inspection import drawing
 from pipeline.inspection.attention import PLACES, attention
@@ -22,6 +23,7 @@ from pipeline.output_folder import OutputFolder
 from pipeline.synthetic.shape import mean_points
 from pipeline.text import printable
 from tests.faces import drawn_face
+from tests.test_kinds import encoded
 
 SIDE = 96
 MEAN_SHAPE = torch.from_numpy(mean_points()[:, :2] * 0.25 + (48, 42)).float()
@@ -313,3 +315,14 @@ def test_a_file_of_the_user_is_left_alone_and_nothing_is_written(tmp_path, crop,
         )
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "mine"
+
+
+def test_of_several_pictures_the_first_is_looked_at_and_that_is_said(tmp_path):
+    for form, name in [("GIF", "a.gif"), ("TIFF", "caf\udce9.tif"), ("PNG", "one.png")]:
+        frames = 1 if name == "one.png" else 3
+        (tmp_path / name).write_bytes(encoded(form, frames))
+        picture, unseen = first_picture(tmp_path / name)
+        assert picture.shape == (8, 8, 3)
+        assert unseen == (
+            "" if frames == 1 else f"{printable(str(tmp_path / name))} holds several pictures; the first is looked at"
+        )

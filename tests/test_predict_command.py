@@ -1,23 +1,30 @@
 import csv
+import errno
 import io
 import json
 import os
 import shutil
 import stat
+import struct
+from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from pipeline import inputs
 from pipeline.checkpoint import save_model
 from pipeline.cli import app
 from pipeline.config import load_params
 from pipeline.detector import MIN_SCORE
 from pipeline.files import file_sha256
 from pipeline.models import build_network
+from pipeline.text import printable
 from tests.dataset import face_points, write_frame
 from tests.imports import ROOT
 from tests.written import written
@@ -162,6 +169,91 @@ def test_broken_files_are_told_and_skipped(predict, photos, tmp_path):
     told = [line for line in result.stderr.splitlines() if line.startswith("skipped: ")]
     assert ["broken.jpg" in told[2], "empty.png" in told[0], "nowhere.jpg" in told[1]] == [True] * 3
     assert "two.json" in written(tmp_path / "predicted")
+
+
+def test_a_folder_tells_what_it_leaves_out(predict, photos):
+    for name, content in [("a.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), ("b.txt", b"hello")]:
+        (photos / name).write_bytes(content)
+    shutil.copy(photos / "one.jpg", photos / "three")
+    result = predict(photos, "--whole", status=1)  # a picture is not done
+    assert "4 faces in 4 pictures; 1 skipped" in result.stdout
+    assert "left out, no picture or video: 2 (b.txt, notes.txt)" in result.stderr
+    assert "left out, a HEIC picture, which cannot be read here (convert it to JPEG): 1 (a.heic)" in result.stderr
+    (photos / "a.heic").unlink()
+    assert "4 faces in 4 pictures, in" in predict(photos, "--whole").stdout
+
+
+def test_every_page_of_a_tiff_is_looked_at(predict, photos, tmp_path):
+    pages = [Image.open(photos / name) for name in ("one.jpg", "two.png", "more/one.png")]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    assert "3 faces in 3 pictures" in predict("scan.tif", "--whole", "--no-overlay").stdout
+    assert [name for name in written(tmp_path / "predicted") if not name.startswith(".")] == [
+        f"scan-page{number}.json" for number in (1, 2, 3)
+    ]
+    third = json.loads((tmp_path / "predicted/scan-page3.json").read_text())
+    assert third["source"] == "scan.tif page 3"
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "pts"])
+@pytest.mark.parametrize("name", ["caf\udce9.jpg", "a\nb.jpg", "\x1b[31m.jpg", "runs:.jpg", "[a]*.jpg", "'quote\".jpg"])
+def test_whatever_a_name_holds_its_picture_is_done(predict, photos, tmp_path, name, form):
+    shutil.copy(photos / "one.jpg", tmp_path / name)
+    result = predict(name, photos / "two.png", "--whole", "--format", form)
+    assert "2 faces in 2 pictures" in result.stdout
+    assert (tmp_path / "predicted" / Path(name).with_suffix(f".{form}")).is_file()
+    text = (tmp_path / "predicted" / Path(name).with_suffix(f".{form}")).read_text(encoding="utf-8")
+    if form == "json":
+        assert json.loads(text)["source"] == printable(name)
+    if form == "csv":
+        assert next(csv.DictReader(io.StringIO(text)))["source"] == printable(name)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [ValueError("odd"), OverflowError("far"), struct.error("short"), RuntimeError("shapes"), AttributeError("x")],
+)
+def test_what_one_picture_leads_to_ends_no_batch_and_is_not_hidden(predict, photos, monkeypatch, fault):
+    def draw(picture, faces):
+        if picture.shape[0] == 50:
+            raise fault
+        return picture
+
+    Image.new("RGB", (90, 50)).save(photos / "odd.png")
+    monkeypatch.setattr("pipeline.batch.draw_faces", draw)
+    result = predict(photos, "--whole", status=1)
+    assert "3 faces in 3 pictures; 1 skipped" in result.stdout
+    told = f"{type(fault).__name__}: {fault}, in test_predict_command.py"
+    assert f"skipped: {photos / 'odd.png'} cannot be looked at ({told}" in result.stderr
+
+
+def test_what_all_would_meet_ends_the_batch_in_one_line(predict, photos, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "predicted/one.jpg")
+
+    monkeypatch.setattr("pipeline.batch.write_picture", full)
+    result = predict(photos / "one.jpg", photos / "two.png", "--whole", status=1)
+    assert one_line(result).startswith("error: [Errno 28] No space left on device")
+
+
+def test_a_file_that_vanishes_or_changes_meanwhile_is_told(predict, photos, monkeypatch):
+    find = inputs.find_sources
+
+    def find_and_lose(*given):
+        found = find(*given)
+        (photos / "one.jpg").unlink()
+        (photos / "two.png").write_bytes(b"hello")
+        return found
+
+    monkeypatch.setattr("pipeline.inputs.find_sources", find_and_lose)
+    result = predict(photos, "--whole", status=1)
+    assert "1 face in 1 picture; 2 skipped" in result.stdout
+    assert f"skipped: {photos / 'one.jpg'} cannot be read (No such file or directory)" in result.stderr
+    assert f"skipped: {photos / 'two.png'} holds text and is no picture of a known kind" in result.stderr
+
+
+def test_a_closed_standard_input_is_one_line(predict, monkeypatch):
+    monkeypatch.setattr("pipeline.standard_input.sys", SimpleNamespace(stdin=None))
+    assert "skipped: standard input is closed" in one_line(predict("-", status=1))
 
 
 def test_a_folder_without_pictures(predict, tmp_path):

@@ -1,4 +1,6 @@
 import io
+import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,6 +10,7 @@ from PIL import Image
 from pipeline import reading
 from pipeline.errors import DataError
 from pipeline.reading import read_picture
+from pipeline.rgb import rgb_of
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
 
@@ -101,3 +104,106 @@ def test_what_cannot_be_read_is_named(tmp_path):
         read_picture(tmp_path / "none.jpg")
     with pytest.raises(DataError, match="is no file"):
         read_picture(tmp_path)
+
+
+def with_scans(jpeg: bytes, count: int) -> bytes:
+    """A progressive JPEG whose last scan comes again and again."""
+    last = jpeg.rindex(b"\xff\xda")
+    return jpeg[:-2] + jpeg[last:-2] * count + jpeg[-2:]
+
+
+PROGRESSIVE = encoded(Image.fromarray(np.full((16, 16, 3), 90, np.uint8)), "JPEG", progressive=True)
+
+
+def test_scans_are_counted_before_they_are_decoded(monkeypatch):
+    assert PROGRESSIVE.count(b"\xff\xda") == 10
+    assert read_picture(with_scans(PROGRESSIVE, 90)).shape == (16, 16, 3)
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
+    for hidden in (b"", b"\xff\x01", b"\xff\xff"):  # markers of no length, and fill bytes, hide none
+        last = PROGRESSIVE.rindex(b"\xff\xda")
+        content = PROGRESSIVE[:last] + hidden + PROGRESSIVE[last:]
+        with pytest.raises(DataError, match="more than 100 scans"):
+            read_picture(with_scans(content, 2000))
+
+
+def test_what_stands_in_notes_and_behind_the_picture_is_no_scan():
+    preview = b"\xff\xe2\xff\xff" + b"\xff\xda" * 32766 + b"\0"
+    assert read_picture(PROGRESSIVE[:2] + preview + PROGRESSIVE[2:] + b"\xff\xda\0\2" * 2000).shape == (16, 16, 3)
+
+
+def test_scans_of_a_later_view_are_counted_too():
+    file = io.BytesIO()
+    still = Image.fromarray(np.full((16, 16, 3), 90, np.uint8))
+    still.save(file, "MPO", save_all=True, append_images=[still], progressive=True)
+    assert read_picture(file.getvalue(), page=1).shape == (16, 16, 3)
+    with pytest.raises(DataError, match="more than 100 scans"):
+        read_picture(with_scans(file.getvalue(), 2000), page=1)
+
+
+def test_pages_are_read_one_by_one():
+    file = io.BytesIO()
+    pages = [Image.new("L", (4 + number, 3), 60 * number) for number in range(3)]
+    pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
+    for number in range(3):
+        picture = read_picture(file.getvalue(), page=number)
+        assert (picture.shape, picture.max()) == ((3, 4 + number, 3), 60 * number)
+    with pytest.raises(DataError, match="is damaged"):
+        read_picture(file.getvalue(), page=3)
+
+
+def test_memory_is_accounted_for_before_it_is_taken(monkeypatch):
+    """JPEG 2000 takes twice what a JPEG does: of a hundred million pixels one is read."""
+    header = encoded(Image.new("RGB", (8, 8)), "JPEG2000")
+    size = (8).to_bytes(4, "big") * 2
+    grown = header.replace(size, (10_000).to_bytes(4, "big") * 2)
+    assert grown.count((10_000).to_bytes(4, "big") * 2) >= 2
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
+    with pytest.raises(DataError, match="is JPEG2000 of 100 million pixels, which takes 2479 MB to read where 2048"):
+        read_picture(grown)
+
+
+@pytest.mark.parametrize("size", [(1_500_000, 2), (2, 1_500_000), (1025, 1100)])
+@pytest.mark.parametrize("mode", ["RGB", "LA", "I;16", "F"])
+def test_a_picture_is_converted_as_a_whole_would_be(size, mode):
+    """In parts of a million pixels: of one row, of several, of several rows."""
+    numbers = np.arange(size[0] * size[1]).reshape(size[::-1])
+    image = {
+        "RGB": lambda: Image.fromarray(np.stack([numbers % 251, numbers % 241, numbers % 239], -1).astype(np.uint8)),
+        "LA": lambda: Image.fromarray(np.stack([numbers % 251, numbers % 241], -1).astype(np.uint8)),
+        "I;16": lambda: Image.fromarray((numbers % 65_521).astype(np.uint16)),
+        "F": lambda: Image.fromarray(numbers.astype(np.float32)),
+    }[mode]()
+    white = Image.new("RGBA", size, "white")
+    expected = {
+        "RGB": lambda: np.asarray(image),
+        "LA": lambda: np.asarray(Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")),
+        "I;16": lambda: np.rint(np.asarray(image, float) / 257)[..., None],
+        "F": lambda: np.rint(np.asarray(image, float) * 255 / np.asarray(image).max())[..., None],
+    }[mode]()
+    np.testing.assert_array_equal(rgb_of(image.copy()), np.broadcast_to(expected, (*size[::-1], 3)))
+
+
+def test_what_is_no_picture_is_told_by_its_name():
+    for content, what in [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is a HEIC picture, which cannot be read here; convert it to JPEG"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0isom", "holds an MP4 or QuickTime video and is no picture"),
+        (b"II*\0\x08\0\0\0\0\0\x08\0\0\0", "is a TIFF, but damaged in its first part"),
+    ]:
+        with pytest.raises(DataError, match=f"the picture {what}"):
+            read_picture(content)
+
+
+def test_a_name_is_shown_as_text(tmp_path):
+    path = tmp_path / "caf\udce9\n.jpg"
+    path.write_bytes(b"hello")
+    with pytest.raises(DataError) as error:
+        read_picture(path)
+    assert str(error.value).isprintable()
+    assert "caf\\udce9\\n.jpg holds text" in str(error.value)
+
+
+def test_a_pipe_and_a_device_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(DataError, match="is no file"):
+            read_picture(path)

@@ -1,0 +1,102 @@
+import os
+import resource
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import decoder
+from pipeline.decoder import Decoder
+from pipeline.errors import DataError
+from pipeline.reading import MEMORY_LIMIT, read_picture
+from tests.test_kinds import encoded
+
+STILL = encoded("PNG")
+
+
+@pytest.fixture
+def reader():
+    with Decoder() as reader:
+        yield reader
+
+
+def test_pictures_come_as_they_are_read_here(reader, tmp_path):
+    pages = encoded("TIFF", frames=3)
+    (tmp_path / "caf\udce9.tif").write_bytes(pages)
+    for page in range(3):
+        expected = read_picture(pages, page)
+        np.testing.assert_array_equal(reader.read(pages, page), expected)
+        np.testing.assert_array_equal(reader.read(tmp_path / "caf\udce9.tif", page), expected)
+
+
+def test_what_is_wrong_is_told_as_here_and_the_next_is_read(reader, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"hello")
+    for given in (tmp_path / "a.jpg", tmp_path / "none", b"", STILL[:50]):
+        with pytest.raises(DataError) as here:
+            read_picture(given)
+        with pytest.raises(DataError) as there:
+            reader.read(given)
+        assert str(there.value) == str(here.value)
+    assert reader.read(STILL).shape == (8, 8, 3)
+
+
+def test_a_decoder_that_crashes_takes_only_its_picture_along(reader):
+    reader.read(STILL)
+    os.kill(reader._process.pid, signal.SIGSEGV)
+    with pytest.raises(DataError, match=r"the picture is damaged \(its decoder failed with status -11\)"):
+        reader.read(STILL)
+    assert reader.read(STILL).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [(signal.SIGXCPU, "takes more than 60 s of processor time"), (signal.SIGKILL, "takes more memory to read")],
+)
+def test_the_limits_of_the_system_are_named(reader, end, told):
+    reader.read(STILL)
+    os.kill(reader._process.pid, end)
+    with pytest.raises(DataError, match=told):
+        reader.read(STILL)
+
+
+def test_time_and_memory_are_limited_while_a_picture_is_read(reader):
+    reader.read(STILL)
+    limits = Path(f"/proc/{reader._process.pid}/limits").read_text().splitlines()
+    soft = {line[:26].strip(): line[26:].split()[0] for line in limits}
+    assert 60 <= int(soft["Max cpu time"]) <= 65
+    assert int(soft["Max address space"]) == MEMORY_LIMIT + 2**29
+    assert soft["Max core file size"] == "0"
+
+
+def test_a_picture_that_wants_more_memory_than_the_limit_is_told(monkeypatch, tmp_path):
+    """A PNG of 90 million pixels in 90 KB, where 300 MB are the limit of the process."""
+    from PIL import Image
+
+    Image.new("L", (9000, 10_000)).save(tmp_path / "a.png", compress_level=9)
+    script = decoder._CODE.replace(
+        "serve()", "import pipeline.decoder as own; own.MEMORY_LIMIT = 2**28; own._OWN_BYTES = 2**27; serve()"
+    )
+    monkeypatch.setattr(decoder, "_CODE", script)
+    with Decoder() as reader, pytest.raises(DataError, match=r"a.png takes more than \d+ MB of memory to read"):
+        reader.read(tmp_path / "a.png")
+
+
+def test_leaving_ends_what_is_being_read(tmp_path):
+    """A picture that would take long is left at once."""
+    with Decoder() as reader:
+        reader.read(STILL)
+        process = reader._process
+        process.stdin.write(b'{"path": null, "bytes": 1000000000, "page": 0}\n')
+        process.stdin.flush()
+        started = time.monotonic()
+    assert process.returncode == -signal.SIGKILL
+    assert time.monotonic() - started < 30
+
+
+def test_no_process_is_started_where_nothing_is_read():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    with Decoder():
+        pass
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime == before
