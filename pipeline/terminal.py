@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from select import select
 from typing import TextIO
 
 from pipeline.text import one_line, printable
@@ -71,7 +72,9 @@ class _Unfailing(io.FileIO):
 
     def write(self, data: "bytes | memoryview") -> int | None:  # type: ignore[override]
         try:
-            return super().write(data)
+            while (written := super().write(data)) is None:  # another program made the terminal answer at once
+                select([], [self], [])
+            return written
         except OSError as error:
             if error.errno != errno.EPIPE:
                 self.fault = error.strerror

@@ -23,6 +23,7 @@ def test_metrics_hold_exactly_what_they_should(built):
     assert list(metrics) == [
         "dataset",
         "model",
+        "val",
         "test",
         "test_known_people",
         "test_unseen_people",
@@ -31,8 +32,9 @@ def test_metrics_hold_exactly_what_they_should(built):
     ]
     assert metrics["dataset"] == "synthetic"
     assert set(metrics["model"]) == {"name", "parameters"}
-    groups = [metrics[name] for name in ("test", "test_known_people", "test_unseen_people")]
-    assert groups[0]["faces"] == groups[1]["faces"] + groups[2]["faces"] > 0
+    groups = [metrics[name] for name in ("val", "test", "test_known_people", "test_unseen_people")]
+    assert groups[0]["faces"] > 0
+    assert groups[1]["faces"] == groups[2]["faces"] + groups[3]["faces"] > 0
     for group in groups:
         assert list(group) == [
             "faces",
@@ -59,21 +61,23 @@ def test_predictions_complete_the_labels(built):
     assert 0 < len(labels) - 1 < len(frames)
 
 
-def test_the_reported_error_is_that_of_the_predictions(built):
+@pytest.mark.parametrize(("split", "labels"), [("val", "training"), ("test", "test")])
+def test_the_reported_error_is_that_of_the_predictions(built, split, labels):
     data = built.folder / "data"
     predicted, truth = (
         {row[0]: np.array(row[1:], float).reshape(68, 2) for row in table(path)[1:]}
-        for path in (data / "predictions" / "test_frames_keypoints.csv", data / "raw" / "test_frames_keypoints.csv")
+        for path in (data / f"predictions/{split}_frames_keypoints.csv", data / f"raw/{labels}_frames_keypoints.csv")
     )
     errors = [
         np.linalg.norm(predicted[name] - points, axis=1).mean() / np.linalg.norm(points[36] - points[45])
         for name, points in truth.items()
+        if name in predicted
     ]
-    assert report(built)["test"]["nme"] == pytest.approx(np.mean(errors), abs=1e-4)
-    per_frame = table(built.folder / "reports" / "per_frame.csv")
-    assert np.mean([float(row[per_frame[0].index("nme")]) for row in per_frame[1:]]) == pytest.approx(
-        np.mean(errors), abs=1e-4
-    )
+    assert report(built)[split]["faces"] == len(errors) > 0
+    assert report(built)[split]["nme"] == pytest.approx(np.mean(errors), abs=1e-4)
+    header, *rows = table(built.folder / "reports" / "per_frame.csv")
+    per_frame = [float(row[header.index("nme")]) for row in rows if row[header.index("split")] == split]
+    assert np.mean(per_frame) == pytest.approx(np.mean(errors), abs=1e-4)
 
 
 def test_every_figure_is_a_picture(built):

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from fcntl import ioctl
 from pathlib import Path
 
@@ -46,6 +47,10 @@ def deserted() -> int:
     reading, writing = os.pipe()
     os.close(reading)
     return writing
+
+
+def waiting_bytes(reading: int) -> int:
+    return int.from_bytes(ioctl(reading, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def run(command: list[str], *, closed: str = "", **streams) -> subprocess.CompletedProcess[str]:
@@ -92,6 +97,21 @@ def test_a_closed_stream_gets_no_warning_into_a_file(tmp_path, closed):
     assert done.returncode == 0
     assert (tmp_path / "result").read_text() == "whole"
     assert (tmp_path / "data").read_bytes() == b""
+
+
+def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything():
+    script = "from pipeline.terminal import say, standard_streams\nwith standard_streams():\n"
+    script += "    for number in range(3000):\n        say(f'{number:>100}')"
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    process = subprocess.Popen([sys.executable, "-c", script], env=ENVIRONMENT, stdout=writing)
+    os.close(writing)
+    while waiting_bytes(reading) < 60_000:  # until the pipe is full
+        assert process.poll() is None
+        time.sleep(0.01)
+    with os.fdopen(reading) as lines:
+        assert [int(line) for line in lines] == list(range(3000))
+    assert process.wait(timeout=60) == 0
 
 
 @needs_full
