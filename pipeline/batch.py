@@ -5,7 +5,7 @@ import os
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -96,7 +96,7 @@ def each(
     with closing(_read_ahead(sources)) as read:
         for source, picture in progress(read, label=label, total=len(sources), unit="files"):
             try:
-                if isinstance(picture, DataError):
+                if isinstance(picture, Exception):
                     raise picture
                 if picture is None:
                     tally.faces += on_video(source)
@@ -114,7 +114,7 @@ def each(
 def _fault(source: Source, error: Exception) -> DataError:
     """What is wrong with one source. What the next one would meet too is raised instead."""
     if isinstance(error, DataError):
-        return error
+        return error if str(error).startswith(source.shown) else DataError(f"{source.shown}: {error}")
     if isinstance(error, PipelineError) or (isinstance(error, OSError) and error.errno not in _OF_ONE_NAME):
         raise error
     if isinstance(error, OSError):
@@ -146,52 +146,39 @@ def warn(text: str) -> None:
     tell(f"warning: {text}")
 
 
-def _read_ahead(sources: Sequence[Source]) -> Generator[tuple[Source, np.ndarray | DataError | None], None, None]:
+def _read_ahead(sources: Sequence[Source]) -> Generator[tuple[Source, np.ndarray | Exception | None], None, None]:
     """Sources with their picture, or what is wrong with it, or None for a video.
 
     The next one is read meanwhile, but not beside a picture so large that both may be too much, nor from standard
     input, where waiting could not be interrupted.
     """
     with ThreadPoolExecutor(1) as reader, Decoder() as decoder:  # which is ended first, so that the reader ends
-        coming: Future[np.ndarray | DataError | None] | None = None
+        coming: Future[np.ndarray | Exception | None] | None = None
         for index, source in enumerate(sources):
             picture = coming.result() if coming else _read(decoder, source)
-            large = picture is not None and not isinstance(picture, DataError) and picture.size > _LARGE_BYTES
+            large = picture is not None and not isinstance(picture, Exception) and picture.size > _LARGE_BYTES
             following = sources[index + 1 : index + 2] if not large else []
             coming = next((reader.submit(_read, decoder, later) for later in following if later.path), None)
             yield source, picture
 
 
-def _read(decoder: Decoder, source: Source) -> np.ndarray | DataError | None:
+def _read(decoder: Decoder, source: Source) -> np.ndarray | Exception | None:
     try:
         if source.is_video:
             return None
         return decoder.read(source.path or read_standard_input(), source.page or 0)
-    except DataError as error:
-        return error if source.page is None else DataError(f"{source.shown}: {error}")
-    except Exception as error:
-        return _fault(source, error)
-
-
-@contextmanager
-def naming(source: Source) -> Iterator[None]:
-    """What is wrong with a picture or frame is told with the source that it is of."""
-    try:
-        yield
-    except DataError as error:
-        raise DataError(f"{source.shown}: {error}") from None
+    except Exception as error:  # raised in its turn, when what was read before is done
+        return error
 
 
 def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
-    with naming(source):
-        faces = (job.find or job.detector)(picture)
+    faces = (job.find or job.detector)(picture)
     target = job.output.target(source.name, source.path)
     about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.digest)
     with face_writer(target, job.form, about) as write:
         write(0, 0.0, dict(enumerate(faces, start=1)))
     if job.overlay:
-        with naming(source):
-            write_picture(target, draw_faces(picture, faces))
+        write_picture(target, draw_faces(picture, faces))
     return len(faces)
 
 
@@ -209,8 +196,7 @@ def _video(job: Job, source: Source) -> int:
         write = files.enter_context(face_writer(target, job.form, about))
         show = files.enter_context(frame_writer(target, video, job.container)) if job.overlay else None
         for done, frame in enumerate(watched(reader, source), start=1):
-            with naming(source):
-                faces = look(frame.image, frame.time_s)
+            faces = look(frame.image, frame.time_s)
             seen |= set(faces)
             write(done - 1, frame.time_s, faces)
             if show:

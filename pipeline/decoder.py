@@ -10,6 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,11 +46,13 @@ class Decoder:
 
     def read(self, source: Path | bytes, page: int = 0) -> np.ndarray:
         """As `read_picture` does. Raises DataError also where a limit of time or memory is met."""
-        self._process = self._process or _start()
+        if self._process is None or self._process.poll() is not None:
+            self._end()
+            self._process = _start()
         try:
             return _ask(self._process, source, page)
         except (BrokenPipeError, EOFError):
-            shown = "the picture" if isinstance(source, bytes) else printable(str(source))
+            shown = "the picture" if isinstance(source, bytes) else printable(source)
             raise DataError(f"{shown} {_told(self._end(wait=True))}") from None
         except MemoryError:  # here, with the answer half read
             self._end()
@@ -62,7 +65,7 @@ class Decoder:
             return 0
         if not wait:
             process.kill()
-        with process:  # closes the pipes and waits
+        with suppress(BrokenPipeError), process:  # closes the pipes, one with a question unread in it, and waits
             pass
         return process.returncode
 

@@ -10,11 +10,11 @@ from pipeline.reading import BYTE_LIMIT
 
 
 def read_standard_input() -> bytes:
-    """The bytes of one picture. Raises DataError where there is anything else, too much, or no standard input."""
-    if sys.stdin is None:
-        raise DataError("standard input is closed; send a picture to it, or give a path in place of -")
+    """The bytes of one picture. Raises DataError where there is anything else, too much or nothing."""
     try:
-        content = sys.stdin.buffer.read(HEAD_BYTES)
+        content = sys.stdin.buffer.read(HEAD_BYTES) if sys.stdin else b""
+        if not content:
+            raise DataError("standard input is empty or closed; send a picture to it, or give a path in place of -")
         _refuse_other_than_picture(content)
         content += sys.stdin.buffer.read(BYTE_LIMIT)
     except OSError as error:
@@ -32,6 +32,6 @@ def _refuse_other_than_picture(content: bytes) -> None:
     held = content_of_file(io.BytesIO(content))
     if held.kind in (Kind.VIDEO, Kind.ANIMATION):
         raise DataError(f"standard input holds {held.name}; save it as a file and give that")
-    if held.kind is None and content:
+    if held.kind is None:
         remedy = "convert it to JPEG" if held.foreign else "send a JPEG, PNG, WebP, TIFF or another picture"
         raise DataError(f"standard input holds {held.name}, which cannot be read here; {remedy}")

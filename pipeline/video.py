@@ -13,6 +13,7 @@ from pipeline.errors import DataError
 from pipeline.film import Film
 from pipeline.frame_geometry import fitted
 from pipeline.reading import PIXEL_LIMIT
+from pipeline.text import printable
 from pipeline.video_file import no_video
 from pipeline.video_times import Clock
 
@@ -55,7 +56,7 @@ def open_video(path: Path) -> Video:
         raise no_video(path)
     height, width = first.image.shape[:2]
     if height * width > PIXEL_LIMIT:
-        raise DataError(f"{path} has frames of {width} x {height} pixels; make them smaller")
+        raise DataError(f"{printable(path)} has frames of {width} x {height} pixels; make them smaller")
     pictures = first.at if first.at is not None else source.start or Fraction(0)
     sound = source.sound_start
     start = sound if sound is not None and sound < pictures - _PRELUDE_S else pictures

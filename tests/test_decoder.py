@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from pipeline import decoder
+from pipeline.batch import each
 from pipeline.decoder import Decoder
 from pipeline.errors import DataError
+from pipeline.inputs import Source
 from pipeline.reading import MEMORY_LIMIT, read_picture
 from tests.test_kinds import encoded
 
@@ -42,23 +44,30 @@ def test_what_is_wrong_is_told_as_here_and_the_next_is_read(reader, tmp_path):
     assert reader.read(STILL).shape == (8, 8, 3)
 
 
-def test_a_decoder_that_crashes_takes_only_its_picture_along(reader):
-    reader.read(STILL)
-    os.kill(reader._process.pid, signal.SIGSEGV)
-    with pytest.raises(DataError, match=r"the picture is damaged \(its decoder failed with status -11\)"):
-        reader.read(STILL)
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        (signal.SIGSEGV, r"is damaged \(its decoder failed with status -11\)"),
+        (signal.SIGXCPU, "takes more than 60 s of processor time"),
+        (signal.SIGKILL, "takes more memory to read than there is"),
+    ],
+)
+def test_a_picture_that_ends_its_decoder_takes_no_other_along(reader, monkeypatch, end, told):
+    ended = (
+        f"import os, pipeline.decoder as own; own.read_picture = lambda *_: os.kill(os.getpid(), {int(end)}); serve()"
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(decoder, "_CODE", decoder._CODE.replace("serve()", ended))
+        with pytest.raises(DataError, match=f"the picture {told}"):
+            reader.read(STILL)
     assert reader.read(STILL).shape == (8, 8, 3)
 
 
-@pytest.mark.parametrize(
-    ("end", "told"),
-    [(signal.SIGXCPU, "takes more than 60 s of processor time"), (signal.SIGKILL, "takes more memory to read")],
-)
-def test_the_limits_of_the_system_are_named(reader, end, told):
-    reader.read(STILL)
-    os.kill(reader._process.pid, end)
-    with pytest.raises(DataError, match=told):
-        reader.read(STILL)
+def test_a_decoder_that_was_ended_between_pictures_is_started_anew(reader):
+    for _ in range(3):
+        assert reader.read(STILL).shape == (8, 8, 3)
+        os.kill(reader._process.pid, signal.SIGKILL)
+        reader._process.wait()
 
 
 def test_time_and_memory_are_limited_while_a_picture_is_read(reader):
@@ -100,3 +109,20 @@ def test_no_process_is_started_where_nothing_is_read():
     with Decoder():
         pass
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime == before
+
+
+def test_an_interruption_does_not_wait_for_what_is_read_ahead(monkeypatch, tmp_path):
+    """The second picture would be read for ever."""
+    patched = (
+        "import time, pipeline.decoder as own; read = own.read_picture; "
+        "own.read_picture = lambda source, page: time.sleep(10**6) if page else read(source); serve()"
+    )
+    monkeypatch.setattr(decoder, "_CODE", decoder._CODE.replace("serve()", patched))
+    (tmp_path / "a.tif").write_bytes(encoded("TIFF", frames=2))
+    sources = [Source(tmp_path / "a.tif", f"a{page}", page) for page in (0, 1)]
+
+    def interrupt(source: Source, picture: np.ndarray) -> int:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        each(sources, label="look", on_picture=interrupt, on_video=lambda _: 0)

@@ -19,6 +19,7 @@ from pipeline.inputs import Source
 from pipeline.models import build_network
 from pipeline.output_folder import OutputFolder
 from pipeline.reading import read_picture
+from tests import odd_files
 from tests.dataset import face_points
 from tests.discs import disc_detector, draw_discs
 from tests.imports import ROOT
@@ -176,3 +177,7 @@ def test_a_description_that_asks_for_too_much(model, tmp_path, old, new):
     (tmp_path / "m.safetensors").write_bytes(length.to_bytes(8, "little") + model[8:].replace(old, new))
     with pytest.raises(ModelError):
         KeypointDetector.load(tmp_path / "m.safetensors")
+
+
+def test_every_odd_file_of_a_folder_is_done_or_named_once(tmp_path):
+    assert odd_files.prove(200, 1, tmp_path) == []

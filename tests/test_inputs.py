@@ -271,7 +271,8 @@ def test_standard_input_is_one_picture(monkeypatch):
     give(monkeypatch, JPEG)
     assert read_standard_input() == JPEG
     for content, what in [
-        (None, "is closed"),
+        (None, "is empty or closed"),
+        (b"", "is empty or closed"),
         (b"hello", "holds text"),
         (HEIC, "holds a HEIC picture"),
         (encoded("GIF", frames=2), "holds a GIF of several frames; save it"),

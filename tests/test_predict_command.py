@@ -253,7 +253,7 @@ def test_a_file_that_vanishes_or_changes_meanwhile_is_told(predict, photos, monk
 
 def test_a_closed_standard_input_is_one_line(predict, monkeypatch):
     monkeypatch.setattr("pipeline.standard_input.sys", SimpleNamespace(stdin=None))
-    assert "skipped: standard input is closed" in one_line(predict("-", status=1))
+    assert "skipped: standard input is empty or closed" in one_line(predict("-", status=1))
 
 
 def test_a_folder_without_pictures(predict, tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.batch import Tally, each, naming, tell_faults, warn, watched
+from pipeline.batch import Tally, each, tell_faults, warn, watched
 from pipeline.detector import Face, KeypointDetector
 from pipeline.errors import DataError
 from pipeline.filters.apply import PictureFilter
@@ -55,10 +55,9 @@ def filter_files(job: Job, sources: Sequence[Source]) -> Tally:
 
 def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     faces = _wanted(job, job.detector(picture))
-    with naming(source):
-        made = job.apply(picture, [_points(face) for face in faces])
-        for number, part in enumerate(made, start=1):
-            write_picture(_target(job, source), part, f"_{number}" if job.name == "crop" else "")
+    made = job.apply(picture, [_points(face) for face in faces])
+    for number, part in enumerate(made, start=1):
+        write_picture(_target(job, source), part, f"_{number}" if job.name == "crop" else "")
     if job.name in _HIDING and not faces:
         _warn_of_none(job, source)
     return len(faces)
@@ -92,7 +91,7 @@ def _video(job: Job, source: Source) -> int:
     if job.name in _HIDING:
         shown = lasting(followed, COVERED_S, job.detector, job.output.path)
     done = bare = 0
-    with frame_writer(_target(job, source), video, job.container) as write, naming(source):
+    with frame_writer(_target(job, source), video, job.container) as write:
         for frame, faces in shown:
             write(frame._replace(image=_filtered(job, frame.image, faces)))
             done, bare = done + 1, bare + (not faces)
