@@ -26,7 +26,7 @@ from pipeline.files import is_partial
 from pipeline.filters.apply import picture_filter
 from pipeline.filters.files import Job as FilterJob
 from pipeline.filters.files import filter_files
-from pipeline.inputs import Inputs, Source, find_sources
+from pipeline.inputs import Source, find_sources
 from pipeline.output_folder import OutputFolder
 from pipeline.text import printable
 from tests.discs import disc_detector, draw_discs
@@ -217,7 +217,9 @@ def look_at(folder: Path, out: Path, ending: str, run: Callable[[OutputFolder, l
     lines = told.getvalue().splitlines()
     account.faults += [line for line in lines if "Traceback" in line]
     account.faults += [line for line in lines if "report this" in line]
-    skipped = skipped_of(lines, inputs, folder)
+    shown_names = {source.shown for source in inputs.sources} | {printable(path) for path in digests(folder)}
+    skipped = skipped_of(lines, shown_names)
+    account.faults += [f"a line tells of no file: {text}" for text in skipped if text not in shown_names]
     written = {path.name for path in out.iterdir()} if out.exists() else set()
     for source in inputs.sources:
         done = any(name.startswith(f"{source.name}{ending}.") for name in written)
@@ -229,22 +231,20 @@ def look_at(folder: Path, out: Path, ending: str, run: Callable[[OutputFolder, l
         if path not in taken:
             shown = printable(path)
             count(
-                account, shown, ["skipped"] * bool(skipped[shown]) + ["left out"] * left_out[path] or passed_over(path)
+                account, shown, ["skipped"] * (skipped[shown] > 0) + ["left out"] * left_out[path] or passed_over(path)
             )
     if tally.pictures + tally.videos != account.counts["done"]:
         account.faults.append(f"{tally} where {account.counts['done']} are done")
     return account
 
 
-def skipped_of(lines: list[str], inputs: Inputs, folder: Path) -> Counter[str]:
-    """How many lines tell of each file, by how it is shown: the longest name that a line begins with."""
-    shown = {source.shown for source in inputs.sources} | {printable(path) for path in digests(folder)}
+def skipped_of(lines: list[str], shown_names: set[str]) -> Counter[str]:
+    """How many lines tell of each file: that of the longest name with which the line begins, else the line itself."""
     told = Counter[str]()
     for line in lines:
         if line.startswith("skipped: "):
             text = line.removeprefix("skipped: ")
-            ends = [end for end in range(len(text), 0, -1) if text[:end] in shown]
-            told[text[: ends[0]] if ends else text] += 1
+            told[next((text[:end] for end in range(len(text), 0, -1) if text[:end] in shown_names), text)] += 1
     return told
 
 
