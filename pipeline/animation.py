@@ -6,11 +6,11 @@ from fractions import Fraction
 from itertools import count
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from pipeline.errors import DataError
 from pipeline.reading import PIXEL_LIMIT
+from pipeline.rgb import rgb_of
 from pipeline.video_times import Decoded
 
 _FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
@@ -32,35 +32,25 @@ class Animation:
         """What was wrong, once all has been read."""
 
     def __iter__(self) -> Iterator[Decoded]:
+        """Raises DataError for frames of too many pixels."""
+        try:
+            with warnings.catch_warnings(action="ignore"), Image.open(self._path, formats=_FORMATS) as image:
+                yield from self._frames(image)
+        except EOFError:  # there are no more
+            return
+        except DataError:
+            raise
+        except Exception as error:  # decoders raise whatever damaged bytes lead them to
+            self.faults.append(str(error) or type(error).__name__)
+
+    def _frames(self, image: Image.Image) -> Iterator[Decoded]:
+        if image.width * image.height > PIXEL_LIMIT:
+            raise DataError(f"{self._path} has frames of {image.width} x {image.height} pixels; make them smaller")
         at = Fraction(0)
-        with warnings.catch_warnings(action="ignore"), Image.open(self._path, formats=_FORMATS) as image:
-            if image.width * image.height > PIXEL_LIMIT:
-                raise DataError(f"{self._path} has frames of {image.width} x {image.height} pixels; make them smaller")
-            for number in count():
-                try:
-                    image.seek(number)
-                    shown = _rgb(image)
-                except EOFError:  # there are no more
-                    return
-                except Exception as error:  # decoders raise whatever damaged bytes lead them to
-                    self.faults.append(str(error) or type(error).__name__)
-                    return
-                told = image.info.get("duration") or 0
-                lasts = Fraction(round(1000 * (told if told > _SHORTEST_MS else _USUAL_MS)), 1_000_000)
-                yield Decoded(shown, at, lasts)
-                at += lasts
-
-
-def is_animation(path: Path) -> bool:
-    """Whether a file is of a kind of pictures that can be animated."""
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS):
-            return True
-    except Exception:  # Pillow raises whatever damaged bytes lead it to
-        return False
-
-
-def _rgb(image: Image.Image) -> np.ndarray:
-    shown = ImageOps.exif_transpose(image).convert("RGBA")
-    white = Image.new("RGBA", shown.size, "white")
-    return np.asarray(Image.alpha_composite(white, shown).convert("RGB"))
+        for number in count():
+            image.seek(number)
+            shown = rgb_of(image.copy())  # some kinds tell only then how long it lasts
+            told_ms = image.info.get("duration") or 0
+            lasts = Fraction(round(1000 * (told_ms if told_ms > _SHORTEST_MS else _USUAL_MS)), 1_000_000)
+            yield Decoded(shown, at, lasts)
+            at += lasts

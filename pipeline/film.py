@@ -44,9 +44,9 @@ class Film:
             """As the file says, which may be wrong; 0 where it does not."""
             self.told_s = _told_s(container, stream)
             """How long the pictures last, as the file says, which may be wrong; 0 where it does not."""
+            self.has_sound = bool(container.streams.audio)
             self.start = starts_at(stream)
-            sound = sound_stream(container)
-            self.has_sound, self.sound_start = sound is not None, starts_at(sound)
+            self.sound_start = starts_at(sound_stream(container))
             """Both on the file's clock; None where the file does not say."""
 
     def __iter__(self) -> Iterator[Decoded]:
@@ -103,9 +103,10 @@ class _Converter:
         """By the angle that a frame is turned by: to look at all that lies beside a frame keeps it in memory."""
 
     def __call__(self, frame: VideoFrame) -> Decoded:
-        if frame.rotation not in self._matrices:
-            self._matrices[frame.rotation] = _display_matrix(frame)
-        image = upright(self._rgb(frame), self._matrices[frame.rotation])
+        turn = _turn_deg(frame)
+        if turn not in self._matrices:
+            self._matrices[turn] = _display_matrix(frame)
+        image = upright(self._rgb(frame), self._matrices[turn])
         unit = frame.time_base
         at = None if frame.pts is None or unit is None else frame.pts * unit
         return Decoded(image, at, frame.duration * unit if frame.duration > 0 and unit else None)
@@ -132,10 +133,17 @@ def _on_white(rgba: np.ndarray) -> np.ndarray:
     return np.asarray((rgba[..., :3] * cover + 255 * (255 - cover) + 127) // 255, np.uint8)
 
 
+def _turn_deg(frame: VideoFrame) -> int:
+    try:
+        return frame.rotation
+    except ValueError:  # a matrix that turns nothing into anything
+        return 0
+
+
 def _display_matrix(frame: VideoFrame) -> Matrix:
     try:
         data = cast(Buffer | None, frame.side_data.get("DISPLAYMATRIX"))
     except ValueError:  # PyAV does not know every kind of data beside a frame, but every turn
-        turn = round(frame.rotation / 90) % 4
+        turn = round(_turn_deg(frame) / 90) % 4
         return ((1, 0, 0, 0, 1), (0, -1, 0, 1, 0), (-1, 0, 0, 0, -1), (0, 1, 0, -1, 0))[turn]
     return tuple(np.frombuffer(bytes(data), np.int32).tolist()) if data is not None else (1, 0, 0, 0, 1)

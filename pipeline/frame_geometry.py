@@ -5,6 +5,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
+from pipeline.reading import PIXEL_LIMIT
+
 _ASPECT_LIMIT = 10
 """Pixels that are longer than this, over their other side, are taken for a mistake of the file."""
 
@@ -14,10 +16,14 @@ https://developer.apple.com/documentation/quicktime-file-format/movie_header_ato
 
 
 def natural_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
-    """Width and height with square pixels of a frame whose pixels are `aspect` as wide as high; nothing shrinks."""
+    """Width and height with square pixels of a frame whose pixels are `aspect` as wide as high; nothing shrinks.
+
+    As they are where that makes more than PIXEL_LIMIT pixels.
+    """
     if not aspect or not Fraction(1, _ASPECT_LIMIT) <= aspect <= _ASPECT_LIMIT:
         return width, height
-    return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+    size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+    return size if size[0] * size[1] <= PIXEL_LIMIT else (width, height)
 
 
 def upright(image: np.ndarray, matrix: Matrix) -> np.ndarray:

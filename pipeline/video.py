@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.animation import Animation, is_animation
+from pipeline.animation import Animation
 from pipeline.errors import DataError
 from pipeline.film import Film
 from pipeline.frame_geometry import fitted
+from pipeline.kinds import Kind, kind_of
 from pipeline.reading import PIXEL_LIMIT
 from pipeline.text import printable
 from pipeline.video_file import no_video
@@ -100,4 +101,4 @@ class FrameReader:
 
 
 def _source(path: Path) -> Film | Animation:
-    return Animation(path) if path.is_file() and is_animation(path) else Film(path)
+    return Animation(path) if kind_of(path) is Kind.ANIMATION else Film(path)

@@ -1,6 +1,8 @@
 """Pictures and sound encoded and put together in one file, in a way that browsers play."""
 
-from collections.abc import Iterator
+import errno
+import os
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -29,7 +31,7 @@ _ENCODERS: dict[Container, tuple[str, Fraction, dict[str, str]]] = {
         {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "28", "b": "0"},
     ),
 }
-"""Encoder, unit of times, options; their speeds: python -m benchmarks.video."""
+"""Encoder, unit of times, options; their speeds: python -m benchmarks.video_files."""
 _MUXER = {"mp4": {"movflags": "+faststart"}, "webm": {}}
 """Faststart: what players need comes first, so that they begin before all is loaded."""
 _REPEATABLE = {"fflags": "+bitexact"}
@@ -37,23 +39,35 @@ _WRITTEN_AT_ONCE = 2**18
 
 
 class Sink:
-    """A file for FFmpeg, which does not tell why one cannot be written; this remembers it."""
+    """A file for FFmpeg, which does not tell why one cannot be written; this remembers it.
+
+    What fails is answered as FFmpeg's own files do, by a negative number: it does not look at exceptions in time.
+    """
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self._file, self._path = file, path
         self.error: OSError | None = None
-        self.seek, self.tell = file.seek, file.tell
 
     def write(self, data: bytes) -> int:
-        try:
-            return self._file.write(data)
-        except OSError as error:
-            self.error = self.error or error
-            raise
+        return self._tried(self._file.write, data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._tried(self._file.seek, offset, whence)
+
+    def tell(self) -> int:
+        return self._tried(self._file.tell)
+
+    def _tried(self, work: Callable[..., int], *arguments: Any) -> int:
+        if self.error is None:
+            try:
+                return work(*arguments)
+            except OSError as error:
+                self.error = error
+        return -(self.error.errno or errno.EIO)
 
     def read_again(self, *_: Any) -> BinaryIO:
         """What is written so far, which faststart moves on."""
-        self._file.flush()
+        self._tried(lambda: self._file.flush() or 0)
         return self._path.open("rb")
 
     def restart(self) -> None:

@@ -36,7 +36,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
     with _open(path) as file:
         try:
             container = _container(file)
-        except (av.FFmpegError, OSError):
+        except (av.FFmpegError, OSError, ValueError):
             raise no_video(path) from None
         with container:
             yield container
@@ -114,8 +114,9 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
 
 def sound_stream(container: InputContainer) -> AudioStream | None:
     """The best sound, where there is one that can be decoded."""
+    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
     best = container.streams.best("audio")
-    return best if isinstance(best, AudioStream) and best.codec_context is not None else None
+    return best if best in streams and isinstance(best, AudioStream) else next(iter(streams), None)
 
 
 def starts_at(stream: VideoStream | AudioStream | None) -> Fraction | None:

@@ -25,10 +25,15 @@ class FrameWriter:
 
     def __call__(self, frame: Frame) -> None:
         """Add a frame, later than that before; it is encoded while the next one is looked at."""
-        self.wait()
+        self._wait()
         self._last = self._encoder.submit(self._file.add, frame)
 
-    def wait(self) -> None:
+    def finish(self) -> None:
+        """Write what is still to be encoded: in the other thread too, since FFmpeg passes no interruption on."""
+        self._wait()
+        self._encoder.submit(self._file.finish).result()
+
+    def _wait(self) -> None:
         """Raises what went wrong with the last frame."""
         if self._last:
             self._last.result()
@@ -52,8 +57,7 @@ def frame_writer(target: Target, video: Video, container: Container | None = Non
                 with encoding(sink, video, kind, faults) as begun, ThreadPoolExecutor(1) as encoder:
                     write = FrameWriter(begun, encoder, faults)
                     yield write
-                    write.wait()
-                    begun.finish()
+                    write.finish()
             except (av.FFmpegError, OSError) as error:
                 if sink.error:
                     raise OSError(sink.error.errno, sink.error.strerror, str(path)) from None

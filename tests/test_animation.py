@@ -80,12 +80,6 @@ def test_a_frame_that_changes_a_part_keeps_the_rest(tmp_path):
     assert np.abs(shown[1] - second).max() < 6
 
 
-@pytest.mark.parametrize("name", ANIMATIONS)
-def test_one_frame_is_a_video_of_one(tmp_path, name):
-    moving()[0].save(tmp_path / name)
-    assert times(tmp_path / name) == [0]
-
-
 @pytest.mark.parametrize("name", ["film.gif", "film.png", "film.webp"])
 def test_one_that_was_cut_off_gives_what_there_is_and_says_so(tmp_path, name):
     save(tmp_path / name, moving())
@@ -100,9 +94,7 @@ def test_one_that_was_cut_off_gives_what_there_is_and_says_so(tmp_path, name):
     assert reader.faults
 
 
-def test_every_frame_is_hidden(tmp_path, monkeypatch):
-    """Of a GIF, as what it is given to `filter` as."""
-    monkeypatch.setattr(Source, "is_video", True)
+def test_every_frame_is_hidden(tmp_path):
     save(tmp_path / "film.gif", [Image.fromarray(image) for image in discs_moving(5)], 200)
 
     def blacken(image, faces):

@@ -262,6 +262,15 @@ def test_a_turned_or_mirrored_video_is_upright_and_is_written_so_once(tmp_path, 
     assert seen_corners(next(iter(FrameReader(made))).image) == seen
 
 
+def test_a_matrix_of_zeros_turns_nothing(tmp_path):
+    write_film(tmp_path / "film.mp4", [corners()] * 2, turned=(90, False, False))
+    content = bytearray((tmp_path / "film.mp4").read_bytes())
+    matrix = content.index(b"tkhd") + 4 + 40  # ISO/IEC 14496-12, 8.3.2
+    content[matrix : matrix + 32] = bytes(32)
+    (tmp_path / "film.mp4").write_bytes(content)
+    assert seen_corners(next(iter(FrameReader(open_video(tmp_path / "film.mp4")))).image) == "rgbw"
+
+
 @pytest.mark.parametrize("turned", [(90, True, False), (90, False, True), (270, True, False), (270, False, True)])
 def test_turned_and_mirrored_agrees_with_the_matrix_in_numpy(tmp_path, turned):
     """Where FFmpeg's matrix sends the middles of the corners: (p, q) to (a p + c q, b p + d q)."""
