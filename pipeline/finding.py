@@ -152,14 +152,16 @@ def _is_here(text: str) -> bool:
 def _look_at(path: Path) -> Content:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise DataError(f"{printable(path)} is no file; {_GIVE}, or send a picture to standard input and give -")
+            raise DataError(
+                f"{printable(str(path))} is no file; {_GIVE}, or send a picture to standard input and give -"
+            )
         return content_of(path)
     except OSError as error:
         raise _unreadable(path, error) from None
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"{printable(path)} cannot be read ({error.strerror}); correct the path or its permissions")
+    return DataError(f"{printable(str(path))} cannot be read ({error.strerror}); correct the path or its permissions")
 
 
 def _promises(path: Path) -> bool:
@@ -167,7 +169,7 @@ def _promises(path: Path) -> bool:
 
 
 def _refusal(path: Path, content: Content) -> DataError:
-    shown = printable(path)
+    shown = printable(str(path))
     if content.foreign:
         return DataError(f"{shown} is {content.name}, which cannot be read here; convert it to JPEG")
     if content == EMPTY:
