@@ -191,7 +191,7 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
         write(0, 0.0, dict(enumerate(faces, start=1)))
     if job.overlay:
         with naming(source):
-            write_picture(target, draw_faces(picture, faces))
+            write_picture(target, draw_faces(picture, faces, range(1, len(faces) + 1) if len(faces) > 1 else ()))
     return len(faces)
 
 

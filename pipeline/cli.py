@@ -3,6 +3,7 @@
 import ast
 import functools
 import importlib
+import importlib.metadata
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from pipeline.config import describe, load_params
 from pipeline.errors import PipelineError
 from pipeline.files import remove_abandoned
 from pipeline.os_errors import is_of_the_system, one_line
-from pipeline.terminal import standard_streams, tell
+from pipeline.terminal import say, standard_streams, tell
 
 STAGES = {
     "fetch": "Bring the frames and their labels to data/raw, each file checked.",
@@ -38,7 +39,22 @@ STAGES = {
 }
 
 HELP = "Find the 68 keypoints of faces: run the stages that train and measure a model, and use it on your own pictures."
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        say(f"facial-keypoints {importlib.metadata.version('facial-keypoints')}")
+        raise typer.Exit
+
+
+@app.callback(help=HELP)
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Options of no command; `version` is dealt with by its callback."""
 
 
 def stage_sections(stage: str) -> list[str]:

@@ -171,3 +171,9 @@ def test_a_full_disk_ends_as_one_line(raw, monkeypatch):
     assert result.exit_code == 1
     assert "No space left on device: 'data/split/samples.csv'; free or mend that place" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_the_version_is_that_of_the_project():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    done = CliRunner().invoke(app, ["--version"])
+    assert (done.exit_code, done.stdout) == (0, f"facial-keypoints {version}\n")

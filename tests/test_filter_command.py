@@ -87,6 +87,20 @@ def test_the_largest_face_alone_can_be_filtered(tmp_path):
     assert max(change) > 5 * min(change)
 
 
+def test_a_crop_has_the_number_of_its_face_from_the_left(tmp_path, monkeypatch):
+    def small_then_large(self, image):
+        small, large = places(image)
+        return [make_face(small.mean(0) + 0.5 * (small - small.mean(0)), 1.0), make_face(large, 1.0)]
+
+    monkeypatch.setattr(Knowing, "__call__", small_then_large)
+    save(tmp_path / "us.png", faces=2)
+    command = ("--name", "crop", "--size", 64, tmp_path / "us.png", "-o")
+    assert keypoints_filter(*command, tmp_path / "all")[0] == 0
+    assert keypoints_filter(*command, tmp_path / "one", "--largest")[0] == 0
+    assert written(tmp_path / "one") == ["us_crop_2.jpg"]
+    assert (tmp_path / "one/us_crop_2.jpg").read_bytes() == (tmp_path / "all/us_crop_2.jpg").read_bytes()
+
+
 def test_crops_are_numbered(tmp_path):
     save(tmp_path / "us.png", faces=2)
     assert keypoints_filter("--name", "crop", "--size", 64, tmp_path / "us.png", "-o", tmp_path / "out")[0] == 0

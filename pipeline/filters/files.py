@@ -54,11 +54,13 @@ def filter_files(job: Job, sources: Sequence[Source]) -> Tally:
 
 
 def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
-    faces = _wanted(job, job.detector(picture))
+    faces = _wanted(job, dict(enumerate(job.detector(picture), start=1)))
     with naming(source):
-        made = job.apply(picture, [_points(face) for face in faces])
-        for number, part in enumerate(made, start=1):
-            write_picture(_target(job, source), part, f"_{number}" if job.name == "crop" else "")
+        made = job.apply(picture, [_points(face) for face in faces.values()])
+        # A crop has the number that its face has for `predict`, too.
+        counts = [f"_{number}" for number in faces] if job.name == "crop" else [""]
+        for count, part in zip(counts, made, strict=True):
+            write_picture(_target(job, source), part, count)
     if job.name in _HIDING and not faces:
         _warn_of_none(job, source)
     return len(faces)
@@ -105,13 +107,16 @@ def _video(job: Job, source: Source) -> int:
 
 
 def _filtered(job: Job, image: np.ndarray, faces: Iterable[Face]) -> np.ndarray:
-    points = [_points(face) for face in _wanted(job, faces)]
+    points = [_points(face) for face in _wanted(job, dict(enumerate(faces))).values()]
     return image if job.name == "swap" and len(points) < 2 else job.apply(image, points)[0]
 
 
-def _wanted(job: Job, faces: Iterable[Face]) -> list[Face]:
-    by_size = sorted(faces, key=lambda face: face.box[2] * face.box[3])
-    return by_size if job.every else by_size[-1:]
+def _wanted(job: Job, faces: Mapping[int, Face]) -> Mapping[int, Face]:
+    """All of the numbered faces, or the largest."""
+    if job.every or not faces:
+        return faces
+    number = max(faces, key=lambda number: faces[number].box[2] * faces[number].box[3])
+    return {number: faces[number]}
 
 
 def _points(face: Face) -> np.ndarray:
