@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import av
 from av.audio.stream import AudioStream
-from av.container import InputContainer
+from av.container import Flags, InputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
@@ -67,7 +67,7 @@ class _Nameless:
 
 
 def _container(file: BinaryIO) -> InputContainer:
-    return av.open(
+    container = av.open(
         _Nameless(file),
         "r",
         options=_OPTIONS,
@@ -75,6 +75,10 @@ def _container(file: BinaryIO) -> InputContainer:
         buffer_size=_READ_AT_ONCE,
         io_open=_refuse,
     )
+    container.flags &= ~cast(
+        int, Flags.gen_pts.value
+    )  # which guesses wrongly where frames are stored out of order, as in AVI
+    return container
 
 
 def _refuse(*_: Any) -> None:
