@@ -52,7 +52,7 @@ class Decoder:
         try:
             return _ask(self._process, source, page)
         except (BrokenPipeError, EOFError):
-            shown = "the picture" if isinstance(source, bytes) else printable(source)
+            shown = "the picture" if isinstance(source, bytes) else printable(str(source))
             raise DataError(f"{shown} {_told(self._end(wait=True))}") from None
         except MemoryError:  # here, with the answer half read
             self._end()

@@ -107,8 +107,8 @@ class _Converter:
         if turn not in self._matrices:
             self._matrices[turn] = _display_matrix(frame)
         image = upright(self._rgb(frame), self._matrices[turn])
-        unit = frame.time_base
-        at = None if frame.pts is None or unit is None else frame.pts * unit
+        ticks, unit = frame.pts if frame.pts is not None else frame.dts, frame.time_base
+        at = None if ticks is None or unit is None else ticks * unit
         return Decoded(image, at, frame.duration * unit if frame.duration > 0 and unit else None)
 
     def _rgb(self, frame: VideoFrame) -> np.ndarray:

@@ -83,12 +83,12 @@ class Finder:
 
     def _take_folder(self, folder: Path) -> None:
         if identity_of(folder) == self._output:
-            raise DataError(f"{printable(folder)} is where results go; choose another --output")
+            raise DataError(f"{printable(str(folder))} is where results go; choose another --output")
         walk = Walk(self._output)
         taken = self._take_listed(walk.files(folder))
         self._note(walk)
         if not taken:
-            raise DataError(f"{printable(folder)} holds no picture or video that can be read; give another folder")
+            raise DataError(f"{printable(str(folder))} holds no picture or video that can be read; give another folder")
 
     def _take_listed(self, files: Iterable[Path]) -> int:
         """Take what can be looked at of files that were not named one by one; answers how many those are."""
@@ -122,7 +122,7 @@ class Finder:
             self._note_left_out("a pipe, socket or device", path)
         for link in walk.dangling:
             if _promises(link):
-                self.problems.append(DataError(f"{printable(link)} is a link that leads nowhere; mend it"))
+                self.problems.append(DataError(f"{printable(str(link))} is a link that leads nowhere; mend it"))
             else:
                 self._note_left_out("a link that leads nowhere", link)
         self.problems += [_unreadable(folder, error) for folder, error in walk.closed]
@@ -152,14 +152,16 @@ def _is_here(text: str) -> bool:
 def _look_at(path: Path) -> Content:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise DataError(f"{printable(path)} is no file; {_GIVE}, or send a picture to standard input and give -")
+            raise DataError(
+                f"{printable(str(path))} is no file; {_GIVE}, or send a picture to standard input and give -"
+            )
         return content_of(path)
     except OSError as error:
         raise _unreadable(path, error) from None
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"{printable(path)} cannot be read ({error.strerror}); correct the path or its permissions")
+    return DataError(f"{printable(str(path))} cannot be read ({error.strerror}); correct the path or its permissions")
 
 
 def _promises(path: Path) -> bool:
@@ -167,7 +169,7 @@ def _promises(path: Path) -> bool:
 
 
 def _refusal(path: Path, content: Content) -> DataError:
-    shown = printable(path)
+    shown = printable(str(path))
     if content.foreign:
         return DataError(f"{shown} is {content.name}, which cannot be read here; convert it to JPEG")
     if content == EMPTY:

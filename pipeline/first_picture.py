@@ -18,6 +18,6 @@ def first_picture(path: Path) -> tuple[np.ndarray, str]:
     try:
         content, pages = content_of(path), pages_of(path)
     except OSError as error:
-        raise DataError(f"{printable(path)} cannot be read ({error.strerror}); correct the path") from None
+        raise DataError(f"{printable(str(path))} cannot be read ({error.strerror}); correct the path") from None
     several = len(pages) > 1 or content.kind is Kind.ANIMATION
-    return picture, f"{printable(path)} holds several pictures; the first is looked at" if several else ""
+    return picture, f"{printable(str(path))} holds several pictures; the first is looked at" if several else ""

@@ -32,7 +32,7 @@ class Source:
 
     @property
     def shown(self) -> str:
-        shown = "standard input" if self.path is None else printable(self.path)
+        shown = "standard input" if self.path is None else printable(str(self.path))
         return shown if self.page is None else f"{shown} page {self.page + 1}"
 
     @property

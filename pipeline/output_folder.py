@@ -185,7 +185,8 @@ class _Names:
     def _earlier_name(self, stem: str, source: str) -> str | None:
         for written in self._earlier.get(source, ()):
             name = written.removesuffix(self._ending)
-            if written.endswith(self._ending) and re.fullmatch(rf"{re.escape(stem)}(-\d+)?", name):
+            number = name.removeprefix(f"{stem}-")
+            if written.endswith(self._ending) and (name == stem or (number != name and number.isdecimal())):
                 return name
         return None
 

@@ -41,7 +41,7 @@ def pages_of(path: Path) -> list[int]:
     with path.open("rb") as file:
         pages = page_numbers(file)
     if len(pages) > PAGE_LIMIT:
-        raise DataError(f"{printable(path)} has more than {PAGE_LIMIT} pages; split it")
+        raise DataError(f"{printable(str(path))} has more than {PAGE_LIMIT} pages; split it")
     return pages
 
 

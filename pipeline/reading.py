@@ -45,7 +45,7 @@ def read_picture(source: Path | bytes, page: int = 0) -> np.ndarray:
     Transparent pictures stand on white, deeper ones are scaled to eight bits, of several frames number `page` is read.
     Raises DataError for what is missing, damaged, no picture, or beyond the limits above.
     """
-    name = "the picture" if isinstance(source, bytes) else printable(source)
+    name = "the picture" if isinstance(source, bytes) else printable(str(source))
     content = source if isinstance(source, bytes) else read_bytes(source)
     try:
         if content.startswith(b"\xff\xd8") and next(_scan_places(content, 0), 0) > HEADER_LIMIT:
@@ -119,7 +119,7 @@ def _unknown(content: bytes) -> str:
 
 def read_bytes(path: Path) -> bytes:
     """A whole file, of up to BYTE_LIMIT bytes. Raises DataError."""
-    shown = printable(path)
+    shown = printable(str(path))
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a device or pipe may never end
             raise DataError(f"{shown} is no file; give a picture, or send it to standard input and give -")

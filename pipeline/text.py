@@ -2,7 +2,6 @@
 
 import re
 import reprlib
-from pathlib import Path
 
 _LINE_MOST = 4000
 """Characters of a line: more than the longest path has, far less than a server may answer."""
@@ -11,10 +10,9 @@ _VALUE = reprlib.Repr()
 _VALUE.maxlevel, _VALUE.maxstring, _VALUE.maxlong, _VALUE.maxother = 2, 40, 40, 40
 
 
-def printable(text: str | Path) -> str:
+def printable(text: str) -> str:
     """The text with control characters, line ends and what is no Unicode (bytes of a file name) as escapes."""
-    escaped = (char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text))
-    return "".join(escaped)
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def one_line(text: str) -> str:

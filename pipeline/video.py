@@ -57,7 +57,7 @@ def open_video(path: Path) -> Video:
         raise no_video(path)
     height, width = first.image.shape[:2]
     if height * width > PIXEL_LIMIT:
-        raise DataError(f"{printable(path)} has frames of {width} x {height} pixels; make them smaller")
+        raise DataError(f"{printable(str(path))} has frames of {width} x {height} pixels; make them smaller")
     pictures = first.at if first.at is not None else source.start or Fraction(0)
     sound = source.sound_start
     start = sound if sound is not None and sound < pictures - _PRELUDE_S else pictures

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import av
 from av.audio.stream import AudioStream
-from av.container import InputContainer
+from av.container import Flags, InputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
@@ -43,19 +43,19 @@ def opened(path: Path) -> Iterator[InputContainer]:
 
 
 def no_video(path: Path) -> DataError:
-    return DataError(f"{printable(path)} holds no video that can be decoded here; convert it with another program")
+    return DataError(f"{printable(str(path))} holds no video that can be decoded here; convert it with another program")
 
 
 def _open(path: Path) -> BinaryIO:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a device or pipe may never end
-            raise DataError(f"{printable(path)} is no file; give a video file")
+            raise DataError(f"{printable(str(path))} is no file; give a video file")
         return path.open("rb", buffering=0)
     except FileNotFoundError:
-        raise DataError(f"{printable(path)} is not here; correct the path") from None
+        raise DataError(f"{printable(str(path))} is not here; correct the path") from None
     except OSError as error:
         raise DataError(
-            f"{printable(path)} cannot be read ({error.strerror}); correct the path or its permissions"
+            f"{printable(str(path))} cannot be read ({error.strerror}); correct the path or its permissions"
         ) from None
 
 
@@ -67,7 +67,7 @@ class _Nameless:
 
 
 def _container(file: BinaryIO) -> InputContainer:
-    return av.open(
+    container = av.open(
         _Nameless(file),
         "r",
         options=_OPTIONS,
@@ -75,6 +75,10 @@ def _container(file: BinaryIO) -> InputContainer:
         buffer_size=_READ_AT_ONCE,
         io_open=_refuse,
     )
+    container.flags &= ~cast(
+        int, Flags.gen_pts.value
+    )  # which guesses wrongly where frames are stored out of order, as in AVI
+    return container
 
 
 def _refuse(*_: Any) -> None:
@@ -103,12 +107,14 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
     moving = [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
     if not moving:
         if streams:
-            raise DataError(f"{printable(path)} is sound with a cover picture, no video; give a video")
+            raise DataError(f"{printable(str(path))} is sound with a cover picture, no video; give a video")
         raise no_video(path)
     best = container.streams.best("video")
     stream = best if best in moving and isinstance(best, VideoStream) else moving[0]
     if stream.width * stream.height > PIXEL_LIMIT:
-        raise DataError(f"{printable(path)} has frames of {stream.width} x {stream.height} pixels; make them smaller")
+        raise DataError(
+            f"{printable(str(path))} has frames of {stream.width} x {stream.height} pixels; make them smaller"
+        )
     return stream
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_BACK_S = 1.0
+_BACK_S = 0.5
 _ON_S = 3600.0
 """Steps beyond these, back or on, are no times but a new start, as where recordings were joined."""
 

@@ -217,7 +217,7 @@ def look_at(folder: Path, out: Path, ending: str, run: Callable[[OutputFolder, l
     lines = told.getvalue().splitlines()
     account.faults += [line for line in lines if "Traceback" in line]
     account.faults += [line for line in lines if "report this" in line]
-    shown_names = {source.shown for source in inputs.sources} | {printable(path) for path in digests(folder)}
+    shown_names = {source.shown for source in inputs.sources} | {printable(str(path)) for path in digests(folder)}
     skipped = skipped_of(lines, shown_names)
     account.faults += [f"a line tells of no file: {text}" for text in skipped if text not in shown_names]
     written = {path.name for path in out.iterdir()} if out.exists() else set()
@@ -229,7 +229,7 @@ def look_at(folder: Path, out: Path, ending: str, run: Callable[[OutputFolder, l
     left_out = Counter(str(path) for paths in inputs.left_out.values() for path in paths)
     for path in digests(folder):
         if path not in taken:
-            shown = printable(path)
+            shown = printable(str(path))
             count(
                 account, shown, ["skipped"] * (skipped[shown] > 0) + ["left out"] * left_out[path] or passed_over(path)
             )

@@ -14,6 +14,7 @@ import pytest
 from pipeline import tracking
 from pipeline.recipe import write_values
 from tests.imports import ROOT
+from tests.signals import as_in_a_terminal
 from tests.test_resume import prepared
 
 __all__ = ["prepared"]  # the fixture
@@ -28,6 +29,7 @@ def interrupt(stage: str, ready: Callable[[], object]) -> tuple[str, float]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=as_in_a_terminal,
     )
     while not ready():
         assert process.poll() is None

@@ -213,7 +213,7 @@ def test_whatever_a_name_holds_its_picture_is_done(predict, photos, tmp_path, na
     [ValueError("odd"), OverflowError("far"), struct.error("short"), RuntimeError("shapes"), AttributeError("x")],
 )
 def test_what_one_picture_leads_to_ends_no_batch_and_is_not_hidden(predict, photos, monkeypatch, fault):
-    def draw(picture, faces):
+    def draw(picture, faces, numbers):
         if picture.shape[0] == 50:
             raise fault
         return picture
