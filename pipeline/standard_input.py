@@ -16,11 +16,12 @@ def read_standard_input() -> bytes:
         if not content:
             raise DataError("standard input is empty or closed; send a picture to it, or give a path in place of -")
         _refuse_other_than_picture(content)
-        content += sys.stdin.buffer.read(BYTE_LIMIT)
+        rest = sys.stdin.buffer.read(BYTE_LIMIT)
     except OSError as error:
         raise DataError(f"standard input cannot be read ({error.strerror}); send a picture to it") from None
-    if len(content) > BYTE_LIMIT:
+    if len(rest) == BYTE_LIMIT:
         raise DataError(f"standard input has more than {BYTE_LIMIT >> 20} MB, too many for a picture; make it smaller")
+    content += rest
     _refuse_other_than_picture(content)
     if len(page_numbers(io.BytesIO(content))) > 1:
         raise DataError("standard input holds several pictures; save it as a file and give that")

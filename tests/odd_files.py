@@ -13,13 +13,9 @@ import resource
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import av
-import numpy as np
-from PIL import Image
 
 from pipeline import batch
 from pipeline.files import is_partial
@@ -29,48 +25,11 @@ from pipeline.filters.files import filter_files
 from pipeline.inputs import Source, find_sources
 from pipeline.output_folder import OutputFolder
 from pipeline.text import printable
-from tests.discs import disc_detector, draw_discs
+from tests.discs import disc_detector
+from tests.odd_contents import ANIMATIONS, OTHERS, PAGES, PICTURES, damaged, names_for, videos
 
 MEMORY_MB = 1500
-"""What this process and the one that reads pictures may take, each."""
-SIZE = (48, 64)
-
-STEMS = [
-    *(
-        "plain",
-        "sp ace",
-        "caf\udce9",
-        "line\nend",
-        "tab\tbell\a",
-        "\x1b[31mred",
-        "-x",
-        "--output",
-        "[ab]",
-        "a*b?",
-        "runs:",
-    ),
-    *("-", "2024-05-01T12:30:00", "http:", "%d", "$x^2$", "日本", "e\u0301", "\u202eright", "quote\"'", "back\\slash"),
-    *(".hidden", "x" * 180, "me.face1", "me_crop_2", "me-page1", "CON", "~", "{a}", ";ls", "a.b.c"),
-]
-SUFFIXES = [
-    *(
-        ".jpg",
-        ".JPG",
-        ".jpeg",
-        ".jfif",
-        ".jpe",
-        ".jpg_large",
-        ".png",
-        ".gif",
-        ".webp",
-        ".tif",
-        ".bmp",
-        ".heic",
-        ".avif",
-    ),
-    *(".mp4", ".MTS", ".ts", ".flv", ".mov", ".webm", ".avi", ".mkv", "", ".txt", ".json", ".partial", ".", ".jpg~"),
-    ".\udcff",
-]
+"""What this process and the one that reads pictures may have, each."""
 
 
 @dataclass
@@ -79,67 +38,6 @@ class Account:
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
-
-
-def picture(seed: int) -> Image.Image:
-    """A small one, most with a face."""
-    return Image.fromarray(draw_discs([(20.0 + seed % 20, 24.0, 7.0 + seed % 5)] if seed % 4 else [], SIZE))
-
-
-def encoded(form: str, seed: int, frames: int = 1, **options: object) -> bytes:
-    file = io.BytesIO()
-    first, *others = (picture(seed + number) for number in range(frames))
-    first.save(file, form, **({"save_all": True, "append_images": others} if others else {}), **options)
-    return file.getvalue()
-
-
-def video(container: str, codec: str, frames: int = 5) -> bytes:
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=10, width=SIZE[1], height=SIZE[0], pix_fmt="yuv420p")
-        for number in range(frames):
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(picture(number + 1)))))
-        output.mux(stream.encode())
-    return file.getvalue()
-
-
-STILLS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
-PICTURES = [
-    *(encoded(form, seed) for seed, form in enumerate(STILLS)),
-    encoded("JPEG", 3, progressive=True),
-    encoded("JPEG", 1, exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"),
-]
-ANIMATIONS = [encoded(form, 1, frames=3) for form in ("GIF", "PNG", "WEBP")]
-PAGES = [encoded("TIFF", 1, frames=2), encoded("MPO", 1, frames=2)]
-OTHERS = [
-    *(b"", bytes(100), b"hello\n" * 20, b"{}", b"%PDF-1.4\n", b"PK\3\4" + bytes(40), b"\x7fELF" + bytes(60)),
-    *(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(80), b"8BPS" + bytes(60), b"\xff\x0a" + bytes(60)),
-    *(b"\0\5\x16\7" + bytes(80), b"II*\0\x08\0\0\0\0\0\x08\0\0\0", b"GIF89a\xff\xff\xff\xff\0\0\0,", b"\xff\xd8\xff"),
-    *(b"ffconcat version 1.0\nfile plain.mp4\n", b"#EXTM3U\n#EXTINF:1,\nplain.ts\n"),
-]
-
-
-def videos() -> list[bytes]:
-    kinds = [("mp4", "mpeg4"), ("mov", "mpeg4"), ("matroska", "mpeg4"), ("webm", "libvpx"), ("avi", "mpeg4")]
-    kinds += [("mpegts", "mpeg2video"), ("flv", "flv1"), ("ogg", "libtheora"), ("mpeg", "mpeg1video"), ("m4v", "mpeg4")]
-    made = []
-    for container, codec in kinds:
-        with contextlib.suppress(av.FFmpegError, ValueError):  # not every build of FFmpeg has every encoder
-            made.append(video(container, codec))
-    return made
-
-
-def damaged(content: bytes, chance: random.Random) -> bytes:
-    at = chance.randrange(len(content) + 1)
-    match chance.randrange(4):
-        case 0:
-            return content[:at]
-        case 1:
-            return content[:at] + chance.randbytes(8) + content[at + 8 :]
-        case 2:
-            return content[:at] + bytes(64) + content[at + 64 :]
-        case _:
-            return content + chance.randbytes(64)
 
 
 def make_folder(folder: Path, count: int, seed: int = 0) -> None:
@@ -160,13 +58,6 @@ def make_folder(folder: Path, count: int, seed: int = 0) -> None:
         if chance.random() < 0.3:
             content = damaged(content, chance)
         make_entry(path, content, chance)
-
-
-def names_for(chance: random.Random) -> Iterator[str]:
-    while True:
-        name = f"{chance.choice(STEMS)}{chance.choice(['', '', chance.randrange(10**4)])}{chance.choice(SUFFIXES)}"
-        if name not in (".", ".."):
-            yield name
 
 
 def make_entry(path: Path, content: bytes, chance: random.Random) -> None:
@@ -266,7 +157,7 @@ def prove(files: int, seed: int, folder: Path) -> list[str]:
     """Make the folder and run everything; prints what became of the files and answers what is wrong."""
     given = folder / "given"
     make_folder(given, files, seed)
-    before, faults = digests(given), []
+    before, peaks, faults = digests(given), memory_peaks_mb(), []
     for name, ending, run in (("predict", "", run_predict), ("filter", "_pixelate", run_filter)):
         account = look_at(given, folder / name, ending, run)
         parts = ", ".join(f"{kind} {account.counts[kind]}" for kind in ("done", "skipped", "left out"))
@@ -274,13 +165,15 @@ def prove(files: int, seed: int, folder: Path) -> list[str]:
         faults += account.faults
     if digests(given) != before:
         faults.append("inputs were changed")
+    for earlier, peak in zip(peaks, memory_peaks_mb(), strict=True):
+        if peak > max(earlier, MEMORY_MB):
+            faults.append(f"{peak} MB of memory were taken")
     return faults
 
 
-def memory_faults() -> list[str]:
-    """Of a process that did nothing else, and of those that it started."""
-    peaks = [resource.getrusage(who).ru_maxrss >> 10 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return [f"{peak} MB of memory were taken" for peak in peaks if peak > MEMORY_MB]
+def memory_peaks_mb() -> list[int]:
+    """The most that this process had, and the most that one of its children had."""
+    return [resource.getrusage(who).ru_maxrss >> 10 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 
 
 def main() -> None:
@@ -289,7 +182,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        faults = prove(options.count, options.seed, Path(folder)) + memory_faults()
+        faults = prove(options.count, options.seed, Path(folder))
     for fault in faults[:50]:
         print(printable(fault))
     sys.exit(1 if faults else 0)

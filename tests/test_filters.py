@@ -1,4 +1,5 @@
 import os
+import tracemalloc
 from pathlib import Path
 from typing import get_args
 
@@ -25,6 +26,7 @@ from pipeline.filters.surfaces import Shadow, Sheet, lay_over
 from pipeline.filters.swap import swap_faces
 from pipeline.synthetic import Pose
 from pipeline.synthetic.shape import mean_points
+from tests.discs import disc_face
 from tests.faces import SIDE, drawn_face
 from tests.test_yaml_files import aliases
 
@@ -192,6 +194,19 @@ def test_pixelate_leaves_few_colours_of_the_whole_face():
     face = pixelate(image, keypoints)[_inside(keypoints)]
     assert len(np.unique(face, axis=0)) <= (CELLS + 3) * (2 * CELLS)
     assert len(np.unique(image[_inside(keypoints)], axis=0)) > 1000
+
+
+@pytest.mark.parametrize("hide", [blur, pixelate])
+def test_a_face_as_large_as_its_picture_takes_little_memory_beside_it(hide):
+    image = np.full((2500, 2500, 3), 90, np.uint8)
+    tracemalloc.start()
+    try:
+        hidden = hide(image, disc_face(1250, 1250, 1200))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert hidden.shape == image.shape
+    assert peak < 5 * image.nbytes
 
 
 @pytest.mark.parametrize("hide", [blur, pixelate])

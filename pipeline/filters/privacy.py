@@ -14,31 +14,41 @@ _GROW = 0.06
 """Round the outline, in face sizes: points can be off."""
 
 
+_MOST_CELL_PX = 64
+"""A larger cell is drawn at this side and enlarged when it is laid over the picture, part by part."""
+_PART_PX = 1024
+
+
 def pixelate(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
     """Cover the face with squares of one colour each."""
     grid = _Cells(image, keypoints)
-    squares = cv2.resize(grid.means(image), grid.covered_size, interpolation=cv2.INTER_NEAREST)
+    squares = cv2.resize(grid.means(image), grid.size, interpolation=cv2.INTER_NEAREST)
     touched = cv2.resize(grid.mask, grid.count, interpolation=cv2.INTER_AREA) > 0
-    mask = cv2.resize(touched.astype(np.float32), grid.covered_size, interpolation=cv2.INTER_NEAREST)
-    return grid.mixed(image, squares, mask)
+    mask = cv2.resize(touched.astype(np.float32), grid.size, interpolation=cv2.INTER_NEAREST)
+    return grid.mixed(image, squares, mask, cv2.INTER_NEAREST)
 
 
 def blur(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
     """Cover the face with a smooth blend of the same colours, fading out round it."""
     grid = _Cells(image, keypoints)
-    smooth = cv2.resize(grid.means(image), grid.covered_size, interpolation=cv2.INTER_LINEAR)
-    smooth = softened(smooth, 0.4 * grid.cell_px)
-    return grid.mixed(image, smooth, np.clip(3 * grid.faded(0.35 * grid.cell_px), 0, 1))
+    smooth = cv2.resize(grid.means(image), grid.size, interpolation=cv2.INTER_LINEAR)
+    smooth = softened(smooth, 0.4 * grid.drawn_px)
+    mask = np.clip(3 * softened(grid.mask, 0.35 * grid.drawn_px), 0, 1)
+    return grid.mixed(image, smooth, mask, cv2.INTER_LINEAR)
 
 
 class _Cells:
-    """A grid of squares over a face, also where it reaches beyond the picture."""
+    """A grid of squares over a face, also where it reaches beyond the picture; drawn small where they are large.
+
+    So a face takes little memory beside its picture, however large both are.
+    """
 
     def __init__(self, image: np.ndarray, keypoints: np.ndarray) -> None:
         points = np.asarray(keypoints, np.float64)
         size = max(face_size(points), 1.0)
         # A face may be far larger than what is seen of it, where three means across are few enough.
         self.cell_px = max(2, round(min(size / CELLS, min(image.shape[:2]) / 3)))
+        self.drawn_px = min(self.cell_px, _MOST_CELL_PX)
         # Two cells of room, for the fading and for squares that the outline only touches.
         low = points.min(0) - (_FOREHEAD + 0.2) * size
         high = points.max(0) + (_FOREHEAD + 0.2) * size
@@ -46,32 +56,42 @@ class _Cells:
         self.left, self.top = np.floor(np.clip(low, inside_low, inside_high)).astype(int).tolist()
         cells = np.ceil((np.clip(high, inside_low, inside_high) - (self.left, self.top)) / self.cell_px)
         self.count = (max(1, int(cells[0])), max(1, int(cells[1])))
-        self.covered_size = (self.count[0] * self.cell_px, self.count[1] * self.cell_px)
-        self.mask = cover(points - (self.left, self.top), _FOREHEAD, self.covered_size[::-1], _GROW * size)
+        self.size = (self.count[0] * self.drawn_px, self.count[1] * self.drawn_px)
+        self._scale = self.drawn_px / self.cell_px
+        drawn = (points - (self.left, self.top) + 0.5) * self._scale - 0.5
+        self.mask = cover(drawn, _FOREHEAD, self.size[::-1], _GROW * size * self._scale)
 
     def means(self, image: np.ndarray) -> np.ndarray:
         """(rows, columns, 3) float32 mean colours of the cells; beyond the picture its border is mirrored."""
         height, width = image.shape[:2]
-        columns = _mirrored(np.arange(self.left, self.left + self.covered_size[0]), width)
-        rows = _mirrored(np.arange(self.top, self.top + self.covered_size[1]), height)
-        part = cv2.resize(image[rows[:, None], columns], self.count, interpolation=cv2.INTER_AREA)
-        return np.asarray(part, np.float32)
+        columns = _mirrored(np.arange(self.left, self.left + self.count[0] * self.cell_px), width)
+        tops = range(self.top, self.top + self.count[1] * self.cell_px, self.cell_px)
+        rows = (_mirrored(np.arange(top, top + self.cell_px), height) for top in tops)
+        parts = (image[row[:, None], columns] for row in rows)
+        means = [cv2.resize(part, (self.count[0], 1), interpolation=cv2.INTER_AREA) for part in parts]
+        return np.concatenate(means).astype(np.float32)
 
-    def faded(self, reach_px: float) -> np.ndarray:
-        return softened(self.mask, reach_px)
-
-    def mixed(self, image: np.ndarray, covering: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """A copy of the image with (h, w, 3) colours laid over it by an (h, w) mask 0..1."""
+    def mixed(self, image: np.ndarray, covering: np.ndarray, mask: np.ndarray, enlarging: int) -> np.ndarray:
+        """A copy of the image with drawn (h, w, 3) colours laid over it by an (h, w) mask 0..1."""
         result = image.copy()
-        top, left = max(self.top, 0), max(self.left, 0)
-        bottom = min(self.top + self.covered_size[1], image.shape[0])
-        right = min(self.left + self.covered_size[0], image.shape[1])
-        if top < bottom and left < right:
-            here = (slice(top - self.top, bottom - self.top), slice(left - self.left, right - self.left))
-            below = image[top:bottom, left:right].astype(np.float32)
-            shown = below + (covering[here] - below) * mask[here][..., None]
-            result[top:bottom, left:right] = np.rint(shown.clip(0, 255))
+        bottom = min(self.top + self.count[1] * self.cell_px, image.shape[0])
+        right = min(self.left + self.count[0] * self.cell_px, image.shape[1])
+        for top in range(max(self.top, 0), bottom, _PART_PX):
+            for left in range(max(self.left, 0), right, _PART_PX):
+                part = result[top : min(top + _PART_PX, bottom), left : min(left + _PART_PX, right)]
+                places = self._drawn_places(left, top, part.shape)
+                over, share = (
+                    cv2.remap(drawn, *places, enlarging, borderMode=cv2.BORDER_REPLICATE) for drawn in (covering, mask)
+                )
+                part[:] = np.rint((part + (over - part) * share[..., None]).clip(0, 255))
         return result
+
+    def _drawn_places(self, left: int, top: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """(h, w) float32 x and y of what is drawn for the pixels of a part of the picture."""
+        x = (np.arange(left, left + shape[1]) - self.left + 0.5) * self._scale - 0.5
+        y = (np.arange(top, top + shape[0]) - self.top + 0.5) * self._scale - 0.5
+        across, down = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+        return across, down
 
 
 def _mirrored(index: np.ndarray, length: int) -> np.ndarray:
