@@ -123,17 +123,20 @@ class OutputFolder:
     def _read_ledger(self) -> None:
         """Take in the lines that came since the last time; what is no line of a ledger tells nothing."""
         ledger = self.path / LEDGER
-        if not _exists(ledger) or not stat.S_ISREG(ledger.lstat().st_mode):
+        if not _exists(ledger):
             return
+        if not stat.S_ISREG(ledger.lstat().st_mode):
+            raise DataError(f"{ledger}, which lists what was written, is no plain file; move it away")
         with ledger.open("rb") as file:
             file.seek(self._bytes_read)
             for line in file:
                 self._bytes_read += len(line)
                 try:
                     name, source, digest = json.loads(line)
-                    self._written[name].add((source, digest))
                 except (ValueError, TypeError, RecursionError):
                     continue
+                if all(isinstance(part, str) for part in (name, source, digest)):
+                    self._written[name].add((source, digest))
 
 
 @dataclass(frozen=True)

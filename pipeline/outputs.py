@@ -155,8 +155,9 @@ def write_picture(target: Target, rgb: np.ndarray, count: str = "") -> None:
 
 
 def _encoded(rgb: np.ndarray, suffix: str) -> bytes:
+    options = [cv2.IMWRITE_JPEG_QUALITY, 93] if suffix == ".jpg" else []
     try:
-        done, code = cv2.imencode(suffix, np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 93])
+        done, code = cv2.imencode(suffix, np.ascontiguousarray(rgb[..., ::-1]), options)
     except cv2.error:
         done = False
     if not done:

@@ -107,7 +107,10 @@ def test_a_file_as_output_folder_is_named(tmp_path):
         OutputFolder(tmp_path / "out")
 
 
-@pytest.mark.parametrize("content", ["", "no json\n", '{"a": 1}\n', "[" * 10_000, '["me.json"]\n', "\0\xff"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "no json\n", '{"a": 1}\n', "[" * 10_000, '["me.json"]\n', "[1, 2, 3]\n", '["me.json", ["x"], {}]\n', "\0\xff"],
+)
 def test_a_damaged_ledger_makes_nothing_ours(tmp_path, content):
     (tmp_path / LEDGER).write_text(content)
     (tmp_path / "me.json").write_text("mine")
@@ -115,6 +118,14 @@ def test_a_damaged_ledger_makes_nothing_ours(tmp_path, content):
         make(tmp_path, "me.json", "new")
     make(tmp_path, "other.json", "new")
     make(tmp_path, "other.json", "newer")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link"])
+def test_a_ledger_that_is_no_file_is_named(tmp_path, kind):
+    place = tmp_path / LEDGER
+    {"pipe": os.mkfifo, "folder": os.mkdir, "link": lambda path: os.symlink("/dev/zero", path)}[kind](place)
+    with pytest.raises(DataError, match=r"keypoints-outputs.* is no plain file; move it away"):
+        make(tmp_path, "me.json", "new")
 
 
 def test_two_programs_know_each_others_files(tmp_path):
