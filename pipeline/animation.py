@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from pipeline.errors import DataError
-from pipeline.reading import PIXEL_LIMIT
+from pipeline.reading import FRAME_PIXEL_LIMIT
 from pipeline.rgb import rgb_of
 from pipeline.video_times import Decoded
 
@@ -44,7 +44,7 @@ class Animation:
             self.faults.append(str(error) or type(error).__name__)
 
     def _frames(self, image: Image.Image) -> Iterator[Decoded]:
-        if image.width * image.height > PIXEL_LIMIT:
+        if image.width * image.height > FRAME_PIXEL_LIMIT:
             raise DataError(f"{self._path} has frames of {image.width} x {image.height} pixels; make them smaller")
         at = Fraction(0)
         for number in count():

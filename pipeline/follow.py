@@ -37,8 +37,9 @@ class _Track:
 class FaceFollower:
     """Faces of one video, frame after frame. Not to be shared between threads."""
 
-    def __init__(self, detector: KeypointDetector, smooth: bool = True) -> None:
-        self._detector, self._smooth = detector, smooth
+    def __init__(self, detector: KeypointDetector, smooth: bool = True, every_frame: bool = False) -> None:
+        """`every_frame`: search anew in each frame, so that nobody who appears between two searches is missed."""
+        self._detector, self._smooth, self._every_frame = detector, smooth, every_frame
         self._tracks: list[_Track] = []
         self._frame, self._time_s, self._last_number = -1, 0.0, 0
         self._searched, self._searched_s = -_SEARCH_EVERY_FRAMES, 0.0
@@ -50,7 +51,7 @@ class FaceFollower:
         active = [track for track in self._tracks if track.seen == self._frame - 1]
         self._look_again(gray, active)
         lost = any(track.seen < self._frame for track in active)
-        if lost or self._is_due():
+        if lost or self._every_frame or self._is_due():
             self._search(image)
         self._tracks = [track for track in self._tracks if time_s - track.seen_s <= _REMEMBERED_S]
         return {track.number: track.shown for track in self._tracks if track.seen == self._frame}

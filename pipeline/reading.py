@@ -19,6 +19,8 @@ from pipeline.text import printable
 
 PIXEL_LIMIT = 150_000_000
 """More pixels are refused before they are decoded: a small file can unpack to more memory than there is."""
+FRAME_PIXEL_LIMIT = 50_000_000
+"""Of animations and videos, which hold several frames at once: 40 bytes a pixel were measured. 8K has 33 million."""
 MEMORY_LIMIT = 2**31
 """Bytes that a picture may take while it is read, its file included."""
 SCAN_LIMIT = 100

@@ -13,7 +13,7 @@ from pipeline.errors import DataError
 from pipeline.film import Film
 from pipeline.frame_geometry import fitted
 from pipeline.kinds import Kind, kind_of
-from pipeline.reading import PIXEL_LIMIT
+from pipeline.reading import FRAME_PIXEL_LIMIT
 from pipeline.text import printable
 from pipeline.video_file import no_video
 from pipeline.video_times import Clock
@@ -56,7 +56,7 @@ def open_video(path: Path) -> Video:
     if first is None:
         raise no_video(path)
     height, width = first.image.shape[:2]
-    if height * width > PIXEL_LIMIT:
+    if height * width > FRAME_PIXEL_LIMIT:
         raise DataError(f"{printable(str(path))} has frames of {width} x {height} pixels; make them smaller")
     pictures = first.at if first.at is not None else source.start or Fraction(0)
     sound = source.sound_start

@@ -15,7 +15,7 @@ from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
 from pipeline.errors import DataError
-from pipeline.reading import PIXEL_LIMIT
+from pipeline.reading import FRAME_PIXEL_LIMIT
 from pipeline.text import printable
 
 # Containers that hold their own pictures. FFmpeg knows others that only name files or addresses (concat, hls, dash,
@@ -24,7 +24,7 @@ _FORMATS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,dv,mxf,gxf,rm,nut,nsv,nuv,wtv,pva,dhav,flic,swf,"
     "yuv4mpegpipe,ivf,obu,h261,h263,h264,hevc,vvc,m4v,av1,vc1,dirac,cavsvideo,mjpeg"
 )
-_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "", "max_pixels": str(PIXEL_LIMIT)}
+_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "", "max_pixels": str(FRAME_PIXEL_LIMIT)}
 _READ_AT_ONCE = 2**18
 _GIVE_UP_AFTER = 10
 """Failed readings in a row after which nothing more is expected of a file."""
@@ -111,7 +111,7 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
         raise no_video(path)
     best = container.streams.best("video")
     stream = best if best in moving and isinstance(best, VideoStream) else moving[0]
-    if stream.width * stream.height > PIXEL_LIMIT:
+    if stream.width * stream.height > FRAME_PIXEL_LIMIT:
         raise DataError(
             f"{printable(str(path))} has frames of {stream.width} x {stream.height} pixels; make them smaller"
         )

@@ -157,3 +157,11 @@ def test_a_face_is_remembered_for_a_second_and_a_half_at_any_rate(back_s, number
 def jitter(points: np.ndarray) -> float:
     """Root mean square step of (T, 68, 2) points."""
     return float(np.sqrt((np.diff(points, axis=0) ** 2).mean()))
+
+
+@pytest.mark.parametrize(("every_frame", "found"), [(False, 1), (True, 2)])
+def test_who_appears_between_two_searches_is_found_where_every_frame_is_searched(every_frame, found):
+    here, newcomer = (60.0, 100.0, 20.0), (220.0, 100.0, 20.0)
+    follow = FaceFollower(disc_detector(), every_frame=every_frame)
+    assert len(follow(draw_discs([here]), 0.0)) == 1
+    assert len(follow(draw_discs([here, newcomer]), 0.04)) == found

@@ -80,7 +80,7 @@ def _video(job: Job, source: Source) -> int:
     if job.name == "crop":
         raise DataError(f"{source.shown} is a video, of which crop makes nothing; give pictures")
     video = open_video(source.path)
-    reader, follow = FrameReader(video), FaceFollower(job.detector)
+    reader, follow = FrameReader(video), FaceFollower(job.detector, every_frame=job.name in _HIDING)
     seen: set[int] = set()
 
     def faces_of(frame: Frame) -> Mapping[int, Face]:
