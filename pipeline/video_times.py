@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 _BACK_S = 0.5
-_ON_S = 3600.0
-"""Steps beyond these, back or on, are no times but a new start, as where recordings were joined."""
+_ON_S = 24 * 3600.0
+"""Steps beyond these, back or on, are no times but a new start, as where recordings were joined. A camera that records
+when something moves may rest for hours within one file."""
 
 
 class Decoded(NamedTuple):

@@ -19,6 +19,7 @@ from pipeline.errors import DataError
 from pipeline.inputs import Source
 from pipeline.output_folder import OutputFolder
 from pipeline.video import FrameReader, open_video
+from pipeline.video_times import Clock
 from tests.discs import disc_detector, disc_face
 from tests.films import (
     FPS,
@@ -697,3 +698,13 @@ def test_frames_are_read_one_at_a_time(film):
     frames = iter(FrameReader(open_video(film / "film.mp4")))
     assert next(frames).image.shape == (240, 320, 3)
     frames.close()
+
+
+def test_a_recording_that_rests_for_hours_keeps_its_times():
+    clock = Clock(Fraction(0), 0.04)
+    assert [clock(Fraction(at)) for at in (0, 1, 7201, 7202)] == [0, 1, 7201, 7202]
+
+
+def test_a_step_of_more_than_a_day_is_where_recordings_were_joined():
+    clock = Clock(Fraction(0), 0.04)
+    assert [clock(Fraction(at)) for at in (0, 1, 200_000, 200_001)] == pytest.approx([0, 1, 1.04, 2.04])
