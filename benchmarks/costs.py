@@ -19,12 +19,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.frames import divide, load_frames
 from benchmarks.studies import entries
 from benchmarks.timing import seconds
-from pipeline.augment import Augmentation
-from pipeline.config import Params
-from pipeline.device import best_device, mixed_precision
+from pipeline.core.config import Params
 from pipeline.models import build_network, count_parameters
-from pipeline.pretraining import drawn_faces
-from pipeline.trainer import Faces, Recipe, Training
+from pipeline.models.device import best_device, mixed_precision
+from pipeline.training.augment import Augmentation
+from pipeline.training.pretraining import drawn_faces
+from pipeline.training.trainer import Faces, Recipe, Training
 
 TABLE = Path("reports/costs.csv")
 _STEPS = 4

@@ -13,14 +13,13 @@ import torch
 
 from benchmarks.found import FOUND, overlaps_with
 from benchmarks.timing import compare, seconds
-from pipeline import paths
-from pipeline.boxes import boxes_of_points
-from pipeline.data import load_arrays, read_keypoints_csv
-from pipeline.detector import Face, KeypointDetector
-from pipeline.framing import to_gray, windows_of_boxes
-from pipeline.metrics import nme
-from pipeline.predict import to_unit
-from pipeline.reading import read_picture
+from facial_keypoints.core.boxes import boxes_of_points
+from facial_keypoints.detector import Face, KeypointDetector
+from facial_keypoints.finding.windows import to_gray, windows_of_boxes
+from facial_keypoints.inputs.pictures import read_picture
+from pipeline.core import paths
+from pipeline.core.metrics import nme
+from pipeline.core.samples import load_arrays, read_keypoints_csv
 
 SPEED_PICTURES = 64
 
@@ -80,16 +79,12 @@ def speed(detector: KeypointDetector, frames: SplitFrames, threads: int) -> None
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
     pictures, boxes = frames.pictures[:SPEED_PICTURES], list(boxes_of_points(frames.truth)[:SPEED_PICTURES, None])
-    crops = to_unit(np.zeros((len(pictures), detector.size_px, detector.size_px), np.uint8), detector.device)
-
-    def bare(faces: torch.Tensor) -> None:
-        with torch.inference_mode():
-            detector.network(faces)
+    crops = np.zeros((len(pictures), detector.network.size_px, detector.network.size_px), np.uint8)
 
     def search(picture: np.ndarray) -> None:
         detector.find_boxes(picture, to_gray(picture))
 
-    given, network = compare(lambda: detector.many(pictures, boxes), lambda: bare(crops), rounds=3)
+    given, network = compare(lambda: detector.many(pictures, boxes), lambda: detector.network(crops), rounds=3)
     count = len(pictures)
     print(
         f"{threads} thread(s), {count} faces together: bare network, one look, {count / network:.0f} faces/s; keypoints"
@@ -98,7 +93,7 @@ def speed(detector: KeypointDetector, frames: SplitFrames, threads: int) -> None
         f"  in known boxes, three looks, {count / given:.0f} faces/s, {given / network:.2f} times the time of one look"
     )
     alone = {
-        "bare network": [seconds(lambda: bare(crops[:1])) for _ in pictures],
+        "bare network": [seconds(lambda: detector.network(crops[:1])) for _ in pictures],
         "keypoints in a known box": [seconds(partial(detector, *pair)) for pair in zip(pictures, boxes, strict=True)],
         "search for boxes": [seconds(partial(search, picture)) for picture in pictures],
         "search and keypoints": [seconds(partial(detector, picture)) for picture in pictures],

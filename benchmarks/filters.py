@@ -14,11 +14,20 @@ import numpy as np
 import torch
 
 from benchmarks.timing import seconds
-from pipeline import KeypointDetector
-from pipeline.filters.apply import Name, PictureFilter, picture_filter
-from pipeline.filters.sticker import Sticker
-from pipeline.predict import to_unit
-from pipeline.synthetic import Camera, Capture, Face, Light, Pose, draw_background, paint_onto, random_identity, take
+from facial_keypoints import KeypointDetector
+from facial_keypoints.filters.apply import Name, PictureFilter, picture_filter
+from facial_keypoints.filters.sticker import Sticker
+from pipeline.datasets.synthetic import (
+    Camera,
+    Capture,
+    Face,
+    Light,
+    Pose,
+    draw_background,
+    paint_onto,
+    random_identity,
+    take,
+)
 
 ROUNDS = 7
 SIZE = (480, 640)
@@ -51,9 +60,8 @@ def main() -> None:
     cv2.setNumThreads(1)
     detector = KeypointDetector.load(sys.argv[1] if len(sys.argv) > 1 else None)
     picture, faces = two_people()
-    crops = to_unit(np.zeros((len(faces), detector.size_px, detector.size_px), np.uint8), detector.device)
-    with torch.inference_mode():
-        look = milliseconds(partial(detector.network, crops)) / len(faces)
+    crops = np.zeros((len(faces), detector.network.size_px, detector.network.size_px), np.uint8)
+    look = milliseconds(partial(detector.network, crops)) / len(faces)
     found = milliseconds(partial(detector, picture)) / len(faces)
     print(f"one thread, ms a face: one look of the network {look:.1f}, search and keypoints {found:.1f}; filters:")
     for name in get_args(Name):

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.boxes import boxes_of_points, overlaps
-from pipeline.detector import Face
+from facial_keypoints.core.boxes import boxes_of_points, overlaps
+from facial_keypoints.detector import Face
 
 FOUND = 0.5
 """Intersection over union of the boxes from which an answer is the face."""

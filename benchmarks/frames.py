@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pipeline import metrics, paths
-from pipeline.config import Split
-from pipeline.data import load_arrays
-from pipeline.geometry import transform_points
-from pipeline.trainer import Faces
+from facial_keypoints.core.geometry import transform_points
+from pipeline.core import metrics, paths
+from pipeline.core.config import Split
+from pipeline.core.samples import load_arrays
+from pipeline.training.trainer import Faces
 
 FOLDS = 5
 

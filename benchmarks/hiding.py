@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline import KeypointDetector
-from pipeline.detector import Face as FoundFace
-from pipeline.filters.lasting import COVERED_S, lasting
-from pipeline.filters.outline import cover
-from pipeline.filters.privacy import pixelate
-from pipeline.follow import FaceFollower
-from pipeline.synthetic import (
+from facial_keypoints import KeypointDetector
+from facial_keypoints.detector import Face as FoundFace
+from facial_keypoints.filters.lasting import COVERED_S, lasting
+from facial_keypoints.filters.outline import cover
+from facial_keypoints.filters.privacy import pixelate
+from facial_keypoints.prediction.tracks import FaceFollower
+from facial_keypoints.video.reading import Frame
+from pipeline.datasets.synthetic import (
     Camera,
     Capture,
     Clothes,
@@ -30,7 +31,6 @@ from pipeline.synthetic import (
     random_identity,
     take,
 )
-from pipeline.video import Frame
 
 FPS = 30.0
 FRAMES = 180

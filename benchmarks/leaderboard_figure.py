@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
-from pipeline.style import PALETTE, new_figure, percent
+from pipeline.evaluation.style import PALETTE, new_figure, percent
 
 _LABEL_STEP = 0.065
 """From name to name, of the height of the axes."""

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.inputs import find_sources
-from pipeline.output_folder import LEDGER, OutputFolder
+from facial_keypoints.inputs.sources import find_sources
+from facial_keypoints.outputs.output_folder import LEDGER, OutputFolder
 
 _PICTURE = b"P5 1 1 255 \0"
 _COUNTS = (10_000, 100_000)

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from benchmarks.timing import compare, show
-from pipeline import paths
-from pipeline.config import load_params
+from pipeline.core import paths
+from pipeline.core.config import load_params
 from pipeline.stages import preprocess
 
 

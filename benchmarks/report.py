@@ -14,10 +14,10 @@ from benchmarks.frames import FOLDS
 from benchmarks.leaderboard_figure import leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import FOLD_ERRORS, KEY, read_table
-from pipeline import metrics, paths
-from pipeline.config import load_params
-from pipeline.data import read_json, write_json
-from pipeline.style import save, style
+from pipeline.core import metrics, paths
+from pipeline.core.config import load_params
+from pipeline.core.samples import read_json, write_json
+from pipeline.evaluation.style import save, style
 
 LEADERBOARD = Path("reports/leaderboard.csv")
 UNSEEN_PEOPLE = Path("reports/unseen_people.json")

@@ -5,8 +5,8 @@ from typing import Any
 
 from benchmarks.frames import FOLDS
 from benchmarks.trainings import Job
-from pipeline.config import Params, load_params
-from pipeline.recipe import DEFAULT, recipe_names, recipe_values, with_values
+from pipeline.core.config import Params, load_params
+from pipeline.experiments.recipe import DEFAULT, recipe_names, recipe_values, with_values
 
 OURS = "coarse_to_fine"
 SEEDS = (0, 1, 2)

@@ -8,14 +8,14 @@ import itertools
 import torch
 
 from benchmarks.timing import compare
-from pipeline import paths
-from pipeline.augment import Augmentation, augment
-from pipeline.config import load_params
-from pipeline.device import best_device, mixed_precision
-from pipeline.losses import keypoint_loss
+from pipeline.core import paths
+from pipeline.core.config import load_params
 from pipeline.models import build_network
+from pipeline.models.device import best_device, mixed_precision
 from pipeline.stages.train import labelled_faces
-from pipeline.trainer import Recipe, Training
+from pipeline.training.augment import Augmentation, augment
+from pipeline.training.losses import keypoint_loss
+from pipeline.training.trainer import Recipe, Training
 
 STEPS, ROUNDS = 20, 5
 

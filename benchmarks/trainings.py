@@ -22,16 +22,16 @@ from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
 from benchmarks.frames import Frames, divide, load_frames
-from pipeline import metrics, paths
-from pipeline.augment import Augmentation
-from pipeline.checkpoint import load_model
-from pipeline.config import Params
-from pipeline.device import best_device
+from pipeline.core import metrics, paths
+from pipeline.core.config import Params
 from pipeline.models import count_parameters
-from pipeline.predict import predict_crops
-from pipeline.pretraining import pretraining
-from pipeline.start import Weights, new_network, take_over, weights_to_leave
-from pipeline.trainer import Faces, Recipe, finish, fit, validate
+from pipeline.models.device import best_device
+from pipeline.models.forward import predict_crops
+from pipeline.models.model_file import load_model
+from pipeline.training.augment import Augmentation
+from pipeline.training.initial_weights import Weights, new_network, take_over, weights_to_leave
+from pipeline.training.pretraining import pretraining
+from pipeline.training.trainer import Faces, Recipe, finish, fit, validate
 
 TABLE = Path("reports/trainings.csv")
 FOLD_ERRORS = Path("reports/unseen_people.csv")

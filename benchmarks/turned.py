@@ -9,8 +9,18 @@ import time
 import numpy as np
 
 from benchmarks.found import FOUND, overlaps_with
-from pipeline import KeypointDetector
-from pipeline.synthetic import Camera, Capture, Face, Light, Pose, draw_background, paint_onto, random_identity, take
+from facial_keypoints import KeypointDetector
+from pipeline.datasets.synthetic import (
+    Camera,
+    Capture,
+    Face,
+    Light,
+    Pose,
+    draw_background,
+    paint_onto,
+    random_identity,
+    take,
+)
 
 PEOPLE = 12
 BACKGROUNDS = 60

@@ -15,11 +15,12 @@ import sys
 
 import torch
 
-from pipeline import device, paths
-from pipeline.checkpoint import load_model
-from pipeline.config import load_params
-from pipeline.recipe import with_values
-from pipeline.trainer import Recipe, validate
+from pipeline.core import paths
+from pipeline.core.config import load_params
+from pipeline.experiments.recipe import with_values
+from pipeline.models import device
+from pipeline.models.model_file import load_model
+from pipeline.training.trainer import Recipe, validate
 
 ALL = str(os.cpu_count())
 MACHINES: dict[str, dict[str, str]] = {

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline import KeypointDetector
-from pipeline.detector import Face as FoundFace
-from pipeline.follow import FaceFollower
-from pipeline.metrics import interocular
-from pipeline.synthetic import (
+from facial_keypoints import KeypointDetector
+from facial_keypoints.detector import Face as FoundFace
+from facial_keypoints.prediction.tracks import FaceFollower
+from pipeline.core.metrics import interocular
+from pipeline.datasets.synthetic import (
     Camera,
     Capture,
     Clothes,

@@ -16,10 +16,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.filters.lasting import COVERED_S, lasting
-from pipeline.output_folder import OutputFolder
-from pipeline.video import Frame, FrameReader, Video, open_video
-from pipeline.video_writing import frame_writer
+from facial_keypoints.filters.lasting import COVERED_S, lasting
+from facial_keypoints.outputs.output_folder import OutputFolder
+from facial_keypoints.video.reading import Frame, FrameReader, Video, open_video
+from facial_keypoints.video.writing import frame_writer
 from tests.discs import disc_detector
 
 FPS = 30

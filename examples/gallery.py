@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.detector import make_face
-from pipeline.draw import draw_faces
-from pipeline.filters.apply import picture_filter
-from pipeline.synthetic import Camera, Clothes, Expression, Face, Light, Pose, paint_onto, random_identity
+from facial_keypoints.detector import make_face
+from facial_keypoints.filters.apply import picture_filter
+from facial_keypoints.prediction.overlay import draw_faces
+from pipeline.datasets.synthetic import Camera, Clothes, Expression, Face, Light, Pose, paint_onto, random_identity
 
 OUTPUT = Path("docs/filters.png")
 SIDE, GAP = 292, 8

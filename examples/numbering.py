@@ -9,9 +9,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
-from pipeline.scheme import REGIONS
-from pipeline.style import PALETTE, new_figure, save, style
-from pipeline.synthetic import Camera, Clothes, Expression, Face, Light, Pose, paint_onto, random_identity
+from facial_keypoints.core.scheme import REGIONS
+from pipeline.datasets.synthetic import Camera, Clothes, Expression, Face, Light, Pose, paint_onto, random_identity
+from pipeline.evaluation.style import PALETTE, new_figure, save, style
 
 OUTPUT = Path("docs/points.png")
 SIDE = 900

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.detector import Face, KeypointDetector
+    from facial_keypoints.detector import Face, KeypointDetector
 
 __all__ = ["Face", "KeypointDetector"]
 
@@ -14,4 +14,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module("pipeline.detector"), name)
+    return getattr(importlib.import_module("facial_keypoints.detector"), name)

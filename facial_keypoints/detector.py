@@ -1,6 +1,6 @@
 """Find the faces of any picture and their 68 keypoints.
 
-from pipeline import KeypointDetector
+from facial_keypoints import KeypointDetector
 
 detector = KeypointDetector.load()
 for face in detector(rgb):
@@ -12,20 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
-from pipeline.boxes import boxes_of_points, distinct
-from pipeline.detect import DetectorName, HaarDetector, YuNetDetector, box_detector, check_boxes, tilted_windows
-from pipeline.device import best_device
-from pipeline.doubt import doubts_of, scores_of
-from pipeline.errors import DataError, ModelError
-from pipeline.framing import cut, to_gray, windows_of_boxes, windows_of_points
-from pipeline.geometry import fit_square, transform_points
-from pipeline.head_turn import Turn, head_turn
-from pipeline.model_location import open_model
-from pipeline.predict import BATCH, to_unit
-from pipeline.scheme import FLIP_INDEX, POINTS
+from facial_keypoints.core.boxes import boxes_of_points, distinct
+from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.core.geometry import fit_square, transform_points
+from facial_keypoints.core.scheme import FLIP_INDEX
+from facial_keypoints.finding.box_detectors import (
+    DetectorName,
+    HaarDetector,
+    YuNetDetector,
+    box_detector,
+    check_boxes,
+    tilted_windows,
+)
+from facial_keypoints.finding.head_rotation import Turn, head_turn
+from facial_keypoints.finding.scores import doubts_of, scores_of
+from facial_keypoints.finding.windows import cut, to_gray, windows_of_boxes, windows_of_points
+from facial_keypoints.network import Network, open_network
 
 MIN_SCORE = 0.5
 SAME_FACE = 0.4
@@ -51,19 +54,13 @@ class KeypointDetector:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Network,
         find_boxes: HaarDetector | YuNetDetector,
         *,
-        size_px: int,
-        fit: str,
         min_score: float = MIN_SCORE,
-        digest: str = "",
     ) -> None:
-        """`network` takes frames of `size_px`, prepared by `fit`; `digest` names the model in what is written."""
-        self.device = best_device()
-        self.network = network.to(self.device).eval()
-        self.find_boxes = find_boxes
-        self.size_px, self.fit, self.min_score, self.digest = size_px, fit, min_score, digest
+        """`min_score`: from which a face counts as found, 0..1."""
+        self.network, self.find_boxes, self.min_score = network, find_boxes, min_score
 
     @classmethod
     def load(
@@ -79,10 +76,9 @@ class KeypointDetector:
         `detector_model`: the file that detector "yunet" needs; `min_score`: from which a face counts as found, 0..1,
         MIN_SCORE unless given. Raises ModelError.
         """
-        opened = open_model(model)
+        network = open_network(model)
         boxes = box_detector(detector, detector_model)
-        least = MIN_SCORE if min_score is None else min_score
-        return cls(opened.network, boxes, size_px=opened.size_px, fit=opened.fit, min_score=least, digest=opened.digest)
+        return cls(network, boxes, min_score=MIN_SCORE if min_score is None else min_score)
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Face]:
         """Faces of an (H, W, 3) RGB or (H, W) gray uint8 picture, from left to right.
@@ -107,7 +103,7 @@ class KeypointDetector:
 
     def whole(self, image: np.ndarray) -> Face:
         """The face of a picture that shows one face as the dataset's frames do; the picture is not searched."""
-        square, crop_from_picture = fit_square(to_gray(_checked(image)), self.size_px, self.fit)
+        square, crop_from_picture = fit_square(to_gray(_checked(image)), self.network.size_px, self.network.fit)
         points, doubts = self._points_and_doubts(square[None])
         return make_face(transform_points(np.linalg.inv(crop_from_picture), points[0]), float(scores_of(doubts)[0]))
 
@@ -140,26 +136,22 @@ class KeypointDetector:
     def _cut(
         self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        crops = np.empty((len(windows), self.size_px, self.size_px), np.uint8)
+        crops = np.empty((len(windows), self.network.size_px, self.network.size_px), np.uint8)
         crop_from_picture = np.empty((len(windows), 3, 3))
         for row, (index, window) in enumerate(zip(owner, windows, strict=True)):
-            crops[row], crop_from_picture[row] = cut(grays[index], window, self.size_px)
+            crops[row], crop_from_picture[row] = cut(grays[index], window, self.network.size_px)
         return crops, np.linalg.inv(crop_from_picture)
 
     def _points_and_doubts(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(K, 68, 2) keypoints in crop pixels of (K, S, S) uint8, and (K,) doubts that there are faces."""
         estimates = self._estimates(crops)
         mirrored = self._estimates(np.ascontiguousarray(crops[:, :, ::-1]))[:, -1, FLIP_INDEX]
-        mirrored[..., 0] = self.size_px - 1 - mirrored[..., 0]
+        mirrored[..., 0] = self.network.size_px - 1 - mirrored[..., 0]
         return estimates[:, -1], doubts_of(estimates, mirrored)
 
     def _estimates(self, crops: np.ndarray) -> np.ndarray:
         """(K, E, 68, 2) float64 successive keypoints in crop pixels of (K, S, S) uint8; the last are the answer."""
-        parts = []
-        with torch.inference_mode():
-            for start in range(0, len(crops), BATCH):
-                parts.append(self.network(to_unit(crops[start : start + BATCH], self.device)).double().cpu().numpy())
-        estimates = np.concatenate(parts) if parts else np.zeros((0, 1, POINTS, 2))
+        estimates = self.network(crops)
         if not np.isfinite(estimates).all():
             raise ModelError("the model answers points that are no numbers; train again: dvc repro -fs train")
         return estimates

@@ -7,16 +7,16 @@ from typing import Any
 
 import typer
 
-from pipeline import git
-from pipeline.cli import errors_as_one_line
-from pipeline.config import load_params
-from pipeline.dvc_repair import mend
-from pipeline.dvc_repo import locked, open_repo, refuse_what_stops_dvc
-from pipeline.errors import GitError
-from pipeline.paths import workspace_root
-from pipeline.recipe import write_values
-from pipeline.terminal import standard_streams, tell
-from pipeline.text import printable
+from facial_keypoints.cli import errors_as_one_line
+from facial_keypoints.core.errors import GitError
+from facial_keypoints.core.terminal import standard_streams, tell
+from facial_keypoints.core.text import printable
+from pipeline.core.config import load_params
+from pipeline.core.paths import workspace_root
+from pipeline.experiments.dvc import git
+from pipeline.experiments.dvc.repair import mend
+from pipeline.experiments.dvc.repo import locked, open_repo, refuse_what_stops_dvc
+from pipeline.experiments.recipe import write_values
 
 WIDTH = 100
 WAY_BACK = (
@@ -70,9 +70,9 @@ def _unreachable(arguments: list[str]) -> list[str]:
         return []
     if not {"-f", "--force"} & set(arguments) and not fetch_has_work():
         return []
-    from pipeline.sources import upstream
-    from pipeline.sources.manifest import read_manifest
-    from pipeline.sources.mirror import choose_source
+    from pipeline.datasets import upstream
+    from pipeline.datasets.manifest import read_manifest
+    from pipeline.datasets.mirror import choose_source
     from pipeline.stages.fetch import no_source_needed
 
     if no_source_needed():

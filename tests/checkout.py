@@ -10,9 +10,9 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from pipeline.files import file_sha256
-from pipeline.recipe import write_values
-from tests.imports import ROOT
+from facial_keypoints.core.atomic_files import file_sha256
+from pipeline.experiments.recipe import write_values
+from tests.architecture import ROOT
 
 SMALL = {
     "fetch.source": "synthetic",

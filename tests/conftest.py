@@ -6,7 +6,7 @@ from urllib.request import Request, urlopen
 import pytest
 from hypothesis import settings
 
-from pipeline import tracking
+from pipeline.experiments.tracking import mlflow_store
 from tests.checkout import Checkout
 from tests.dataset import write_raw
 
@@ -54,7 +54,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's database with its tables, made once: making it takes seconds."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    with tracking.quiet():
+    with mlflow_store.quiet():
         import mlflow
 
         mlflow.MlflowClient(f"sqlite:///{path}").get_experiment_by_name("none")

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.data import LABELS, write_keypoints_csv
+from pipeline.core.samples import LABELS, write_keypoints_csv
 
 
 def face_points(width: int, height: int) -> np.ndarray:

@@ -5,8 +5,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.detector import KeypointDetector
-from pipeline.synthetic.shape import mean_points
+from facial_keypoints.detector import KeypointDetector
+from facial_keypoints.mean_face.shape import mean_points
+from pipeline.models.torch_network import TorchNetwork
 
 SIDE = 64
 FACE = np.asarray(mean_points()[:, :2] - (mean_points()[:, :2].min(0) + mean_points()[:, :2].max(0)) / 2)
@@ -66,4 +67,4 @@ class DiscFinder:
 
 def disc_detector(*false_alarms: tuple[float, float, float, float], noise_px: float = 0.0) -> KeypointDetector:
     finder = DiscFinder(*false_alarms)
-    return KeypointDetector(DiscNetwork(noise_px), finder, size_px=SIDE, fit="pad", digest="discs")  # type: ignore[arg-type]
+    return KeypointDetector(TorchNetwork(DiscNetwork(noise_px), SIDE, "pad", "discs"), finder)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.synthetic import Camera, Face, Identity, Light, Pose, draw_background, paint_onto
+from pipeline.datasets.synthetic import Camera, Face, Identity, Light, Pose, draw_background, paint_onto
 
 SIDE = 200
 LIGHT = Light(azimuth_deg=20, elevation_deg=30, key=0.8, sky=0.45)

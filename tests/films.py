@@ -8,9 +8,9 @@ import av
 import numpy as np
 from av.codec.context import Flags
 
-from pipeline.output_folder import OutputFolder
-from pipeline.video import FrameReader, Video, open_video
-from pipeline.video_writing import frame_writer
+from facial_keypoints.outputs.output_folder import OutputFolder
+from facial_keypoints.video.reading import FrameReader, Video, open_video
+from facial_keypoints.video.writing import frame_writer
 from tests.discs import draw_discs
 
 FPS = 24

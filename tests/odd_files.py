@@ -17,14 +17,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline import batch
-from pipeline.files import is_partial
-from pipeline.filters.apply import picture_filter
-from pipeline.filters.files import Job as FilterJob
-from pipeline.filters.files import filter_files
-from pipeline.inputs import Source, find_sources
-from pipeline.output_folder import OutputFolder
-from pipeline.text import printable
+from facial_keypoints.core.atomic_files import is_partial
+from facial_keypoints.core.text import printable
+from facial_keypoints.filters.apply import picture_filter
+from facial_keypoints.filters.files import Job as FilterJob
+from facial_keypoints.filters.files import filter_files
+from facial_keypoints.inputs.sources import Source, find_sources
+from facial_keypoints.outputs.output_folder import OutputFolder
+from facial_keypoints.prediction import batch
 from tests.discs import disc_detector
 from tests.odd_contents import ANIMATIONS, OTHERS, PAGES, PICTURES, damaged, names_for, videos
 

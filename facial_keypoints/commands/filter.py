@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.commands.predict import Detector, DetectorModel, MinScore, Model, Output, Paths, Video
-from pipeline.terminal import say
+from facial_keypoints.commands.predict import Detector, DetectorModel, MinScore, Model, Output, Paths, Video
+from facial_keypoints.core.terminal import say
 
 # Written out so that --help need not load the filters; a test compares it with theirs.
 Name = Literal["sunglasses", "hat", "moustache", "sticker", "blur", "pixelate", "crop", "swap", "mesh"]
@@ -35,13 +35,13 @@ def filter_faces(
     video: Video = None,
 ) -> None:
     """Put sunglasses, a hat, a moustache or your own picture on faces; blur, pixelate, crop, swap or mesh them."""
-    from pipeline.batch import announce
-    from pipeline.detector import KeypointDetector
-    from pipeline.filters.apply import picture_filter
-    from pipeline.filters.files import Job, filter_files
-    from pipeline.filters.sticker import load_sticker
-    from pipeline.inputs import find_sources
-    from pipeline.output_folder import OutputFolder
+    from facial_keypoints.detector import KeypointDetector
+    from facial_keypoints.filters.apply import picture_filter
+    from facial_keypoints.filters.files import Job, filter_files
+    from facial_keypoints.filters.sticker import load_sticker
+    from facial_keypoints.inputs.sources import find_sources
+    from facial_keypoints.outputs.output_folder import OutputFolder
+    from facial_keypoints.prediction.batch import announce
 
     _check(name, every, size, png, anchors)
     sticker = load_sticker(png, anchors) if png and anchors else None
@@ -59,7 +59,7 @@ def filter_faces(
 
 def _check(name: str, every: bool, size: int | None, png: Path | None, anchors: Path | None) -> None:
     """Raises DataError for options that the filter would not heed."""
-    from pipeline.errors import DataError
+    from facial_keypoints.core.errors import DataError
 
     if name == "sticker" and not (png and anchors):
         raise DataError("--name sticker needs your picture and its anchors; give --png and --anchors")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.terminal import say
+from facial_keypoints.core.terminal import say
 
 Paths = Annotated[
     list[str],
@@ -45,10 +45,10 @@ def predict(
     video: Video = None,
 ) -> None:
     """Find faces and their 68 keypoints in any pictures and videos."""
-    from pipeline import batch
-    from pipeline.detector import KeypointDetector
-    from pipeline.inputs import find_sources, parse_boxes
-    from pipeline.output_folder import OutputFolder
+    from facial_keypoints.detector import KeypointDetector
+    from facial_keypoints.inputs.sources import find_sources, parse_boxes
+    from facial_keypoints.outputs.output_folder import OutputFolder
+    from facial_keypoints.prediction import batch
 
     boxes = parse_boxes(box, whole)
     _check(bool(box) or whole, min_score, detector != "haar" or detector_model is not None, video, overlay)
@@ -66,7 +66,7 @@ def predict(
 
 def _check(known: bool, min_score: float | None, detector: bool, video: str | None, overlay: bool) -> None:
     """Raises DataError for options that would not be heeded; `known`: where faces are, so that none is searched."""
-    from pipeline.errors import DataError
+    from facial_keypoints.core.errors import DataError
 
     if known and min_score is not None:
         raise DataError("--min-score is for faces that are searched, not for --box and --whole; leave it out")

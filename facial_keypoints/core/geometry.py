@@ -1,4 +1,6 @@
-"""Frames of coordinates and the 3x3 matrices between them. Only this module changes frames.
+"""Frames of coordinates and the 3x3 matrices between them.
+
+Only this module, and `pipeline.models.tensor_geometry` for tensors, change frames.
 
 Pixel convention, held by resize, mirror, crop, warp and heatmap alike: the centre of the top left pixel is (0, 0), so
 an image of width W spans x from -0.5 to W - 0.5. Hence a resize by s maps x to (x + 0.5) s - 0.5 and a mirror maps x to
@@ -9,11 +11,6 @@ A matrix named `a_from_b` takes column vectors (x, y, 1) of frame b to frame a; 
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
-
-from pipeline.scheme import FLIP_INDEX
 
 
 def resize_matrix(source_hw: tuple[int, int], target_hw: tuple[int, int]) -> np.ndarray:
@@ -44,86 +41,6 @@ def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.asarray(points @ np.swapaxes(matrix[..., :2, :2], -1, -2) + matrix[..., None, :2, 2])
 
 
-def apply_affine(matrix: Tensor, points: Tensor) -> Tensor:
-    """Apply (..., 3, 3) or (..., 2, 3) affine matrices to (..., K, 2) points, differentiably."""
-    return points @ matrix[..., :2, :2].transpose(-1, -2) + matrix[..., None, :2, 2]
-
-
-def face_size(keypoints: Tensor) -> Tensor:
-    """(...,) size of (..., 68, 2) faces: the square root of the area of the box round the points, in their unit."""
-    return (keypoints.amax(-2) - keypoints.amin(-2)).prod(-1).sqrt()
-
-
-def similarity_between(source: Tensor, target: Tensor) -> Tensor:
-    """(B, 3, 3) `target_from_source`: the similarity that brings (B, K, 2) source nearest to (B, K, 2) target points.
-
-    Least squares over turn, scale and shift without mirroring, in closed form (points as complex numbers): with both
-    sets centred, the factor is sum(conj(s) t) / sum(|s|^2). Umeyama, PAMI 1991, for two dimensions.
-    """
-    source_mean, target_mean = source.mean(1), target.mean(1)
-    s, t = source - source_mean[:, None], target - target_mean[:, None]
-    size = (s * s).sum((1, 2)).clamp_min(1e-6)
-    a = (s * t).sum((1, 2)) / size
-    b = (s[..., 0] * t[..., 1] - s[..., 1] * t[..., 0]).sum(1) / size
-    rotation = torch.stack([torch.stack([a, -b], -1), torch.stack([b, a], -1)], -2)
-    shift = target_mean - (rotation @ source_mean[..., None])[..., 0]
-    return to_3x3(torch.cat([rotation, shift[..., None]], -1))
-
-
-def similarity_about_centre(side: int, *, turn_rad: Tensor, scale: Tensor, shift_px: Tensor) -> Tensor:
-    """(B, 3, 3) matrices that turn (B,) and scale (B,) about the centre of `side` pixels, then shift (B, 2).
-
-    Positive turns bring the x axis towards the y axis: clockwise as seen on the screen.
-    """
-    cos, sin = scale * turn_rad.cos(), scale * turn_rad.sin()
-    linear = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
-    centre = shift_px.new_full((2,), (side - 1) / 2)
-    return to_3x3(torch.cat([linear, (centre + shift_px - linear @ centre)[..., None]], -1))
-
-
 def mirror_matrix(side: int) -> np.ndarray:
     """(3, 3) float32 matrix that mirrors x in an image `side` pixels wide."""
     return np.array([[-1, 0, side - 1], [0, 1, 0], [0, 0, 1]], np.float32)
-
-
-def mirror_keypoints(keypoints: Tensor, side: int, shift: Tensor | None = None) -> Tensor:
-    """(B, 68, 2) keypoints of mirrored images `side` pixels wide, renumbered.
-
-    `shift` (68, 2), in face sizes, is what labels of mirrored images differ by from mirrored labels. It is not 0 where
-    labels lie to one side of what they name, as those made on a coarse grid do.
-    """
-    mirror = torch.from_numpy(mirror_matrix(side)).to(keypoints)
-    mirrored = apply_affine(mirror[None], keypoints)[:, torch.from_numpy(FLIP_INDEX)]
-    return mirrored if shift is None else mirrored + shift * face_size(keypoints)[:, None, None]
-
-
-def unmirror_keypoints(keypoints: Tensor, side: int, shift: Tensor) -> Tensor:
-    """The inverse of `mirror_keypoints`."""
-    return mirror_keypoints(keypoints - shift * face_size(keypoints)[:, None, None], side)
-
-
-def to_3x3(matrix: Tensor) -> Tensor:
-    """(B, 2, 3) -> (B, 3, 3) with the last row (0, 0, 1)."""
-    count = matrix.shape[0]  # len() would fix the size of batches in exported files
-    last = matrix.new_tensor([0.0, 0.0, 1.0]).expand(count, 1, 3)
-    return torch.cat([matrix, last], 1)
-
-
-def invert_affine(matrix: Tensor) -> Tensor:
-    """Inverse of (B, 3, 3) affine matrices, in closed form (faster on small batches than a general solver)."""
-    a, b, c, d = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 0], matrix[:, 1, 1]
-    determinant = a * d - b * c
-    linear = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2) / determinant[:, None, None]
-    shift = -(linear @ matrix[:, :2, 2:])
-    return to_3x3(torch.cat([linear, shift], -1))
-
-
-def warp(images: Tensor, target_from_source: Tensor, side: int) -> Tensor:
-    """Resample (B, C, H, W) images to (B, C, side, side) by (B, 3, 3) matrices, differentiably; the border repeats."""
-    height, width = images.shape[-2:]
-    unit_from_pixels = images.new_tensor([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])
-    matrix = (unit_from_pixels @ invert_affine(target_from_source))[:, None, None, :2]
-    pixel = torch.arange(side, dtype=images.dtype, device=images.device)
-    # A sum of a row and a column takes a fifth of the time of `affine_grid`, which multiplies every pixel by a matrix.
-    across, down = matrix[..., 0] * pixel[:, None], matrix[..., 1] * pixel[:, None, None] + matrix[..., 2]
-    return functional.grid_sample(images, across + down, mode="bilinear", padding_mode="border", align_corners=False)

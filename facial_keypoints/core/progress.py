@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from pipeline.text import printable, shortened
+from facial_keypoints.core.text import printable, shortened
 
 T = TypeVar("T")
 

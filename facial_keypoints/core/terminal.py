@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from select import select
 from typing import TextIO
 
-from pipeline.text import one_line, printable
+from facial_keypoints.core.text import one_line, printable
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 from ruamel.yaml.parser import Parser, RoundTripParser
 
-from pipeline.plain_files import read_plain
-from pipeline.text import brief, shown
+from facial_keypoints.core.plain_files import read_plain
+from facial_keypoints.core.text import brief, shown
 
 _MOST_BYTES = 100_000
 _MOST_LEVELS = 20

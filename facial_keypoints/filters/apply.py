@@ -6,16 +6,16 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from pipeline.errors import DataError
-from pipeline.filters.crop import aligned_crop
-from pipeline.filters.glasses import sunglasses
-from pipeline.filters.hat import hat
-from pipeline.filters.moustache import moustache
-from pipeline.filters.net import mesh
-from pipeline.filters.outline import face_size
-from pipeline.filters.privacy import blur, pixelate
-from pipeline.filters.sticker import Sticker, put_sticker
-from pipeline.filters.swap import swap_faces
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.filters.crop import aligned_crop
+from facial_keypoints.filters.glasses import sunglasses
+from facial_keypoints.filters.hat import hat
+from facial_keypoints.filters.moustache import moustache
+from facial_keypoints.filters.net import mesh
+from facial_keypoints.filters.outline import face_size
+from facial_keypoints.filters.privacy import blur, pixelate
+from facial_keypoints.filters.sticker import Sticker, put_sticker
+from facial_keypoints.filters.swap import swap_faces
 
 Name = Literal["sunglasses", "hat", "moustache", "sticker", "blur", "pixelate", "crop", "swap", "mesh"]
 """All filters."""

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from pipeline.filters.outline import part_round
-from pipeline.geometry import resize_matrix, transform_points
+from facial_keypoints.core.geometry import resize_matrix, transform_points
+from facial_keypoints.filters.outline import part_round
 
 EYES_Y = 0.42
 """Height of both eyes, as a share of the side; their middle is half-way across."""

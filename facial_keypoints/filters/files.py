@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.batch import Tally, each, tell_faults, warn, watched
-from pipeline.detector import Face, KeypointDetector
-from pipeline.errors import DataError
-from pipeline.filters.apply import PictureFilter
-from pipeline.filters.lasting import COVERED_S, lasting
-from pipeline.follow import FaceFollower
-from pipeline.inputs import Source
-from pipeline.output_folder import OutputFolder, Target
-from pipeline.outputs import write_picture
-from pipeline.sound import Container
-from pipeline.video import Frame, FrameReader, open_video
-from pipeline.video_writing import frame_writer
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.detector import Face, KeypointDetector
+from facial_keypoints.filters.apply import PictureFilter
+from facial_keypoints.filters.lasting import COVERED_S, lasting
+from facial_keypoints.inputs.sources import Source
+from facial_keypoints.outputs.output_folder import OutputFolder, Target
+from facial_keypoints.prediction.batch import Tally, each, tell_faults, warn, watched
+from facial_keypoints.prediction.result_files import write_picture
+from facial_keypoints.prediction.tracks import FaceFollower
+from facial_keypoints.video.reading import Frame, FrameReader, open_video
+from facial_keypoints.video.sound import Container
+from facial_keypoints.video.writing import frame_writer
 
 _HIDING = ("blur", "pixelate")
 

@@ -4,10 +4,10 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.filters import art
-from pipeline.filters.head import Head, fit_head
-from pipeline.filters.light import light_of
-from pipeline.filters.surfaces import Shadow, Sheet, lay_over
+from facial_keypoints.filters import art
+from facial_keypoints.filters.head import Head, fit_head
+from facial_keypoints.filters.light import light_of
+from facial_keypoints.filters.surfaces import Shadow, Sheet, lay_over
 
 _PX_PER_MM = 12
 _HALF_MM = (75.0, 29.0)

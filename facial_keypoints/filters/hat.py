@@ -5,10 +5,10 @@ from functools import cache
 import cv2
 import numpy as np
 
-from pipeline.filters import art
-from pipeline.filters.head import Head, fit_head
-from pipeline.filters.light import light_of
-from pipeline.filters.surfaces import Shadow, Sheet, lay_over
+from facial_keypoints.filters import art
+from facial_keypoints.filters.head import Head, fit_head
+from facial_keypoints.filters.light import light_of
+from facial_keypoints.filters.surfaces import Shadow, Sheet, lay_over
 
 _ROWS, _COLUMNS = 60, 96
 _PICTURE = (900, 2400)

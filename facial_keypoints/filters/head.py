@@ -1,8 +1,8 @@
 """The head behind 68 points of a picture: its turn, size and form in millimetres, so that things can be put on it.
 
-The form is the mean face of `pipeline.synthetic.shape` with its modes and a few movements; turn, size, place and form
-are found together by least squares (Gauss-Newton), each mode held near 0 by its own spread. A viewing distance has to
-be assumed: from one picture it cannot be told from the depth of the face.
+The form is the mean face of `mean_face.shape` with its modes and a few movements; turn, size, place and form are
+found together by least squares (Gauss-Newton), each mode held near 0 by its own spread. A viewing distance has to be
+assumed: from one picture it cannot be told from the depth of the face.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from pipeline.errors import DataError
-from pipeline.scheme import POINTS
-from pipeline.synthetic.expression import Expression, face_points
-from pipeline.synthetic.shape import MODES, mean_points, modes
-from pipeline.synthetic.surface import face_motion, face_surface
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.mean_face.expression import Expression, face_points
+from facial_keypoints.mean_face.shape import MODES, mean_points, modes
+from facial_keypoints.mean_face.surface import face_motion, face_surface
 
 DISTANCE_MM = 1500.0
 _STEPS = 12

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.detector import Face, KeypointDetector
-from pipeline.framing import to_gray, windows_of_points
-from pipeline.held_frames import HeldFrames
-from pipeline.video import Frame
+from facial_keypoints.detector import Face, KeypointDetector
+from facial_keypoints.finding.windows import to_gray, windows_of_points
+from facial_keypoints.video.held_frames import HeldFrames
+from facial_keypoints.video.reading import Frame
 
 COVERED_S = 0.5
 """How long before it was found and after it was lost a face of a video stays hidden: longer than between searches."""

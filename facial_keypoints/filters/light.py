@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.filters.head import Head
+from facial_keypoints.filters.head import Head
 
 _AMBIENT = 0.5
 _FULL = 0.9

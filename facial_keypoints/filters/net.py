@@ -5,8 +5,8 @@ from functools import cache
 import cv2
 import numpy as np
 
-from pipeline.filters.outline import face_size, forehead
-from pipeline.synthetic.shape import mean_points
+from facial_keypoints.filters.outline import face_size, forehead
+from facial_keypoints.mean_face.shape import mean_points
 
 _SHIFT = 4
 _FOREHEAD = 0.5

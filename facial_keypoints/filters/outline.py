@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from pipeline.filters.art import filled
+from facial_keypoints.filters.art import filled
 
 _BROWS = np.arange(26, 16, -1)
 """From the subject's left to the right, as the outline runs on from the jaw."""

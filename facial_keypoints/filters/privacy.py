@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from pipeline.filters.art import softened
-from pipeline.filters.outline import cover, face_size
+from facial_keypoints.filters.art import softened
+from facial_keypoints.filters.outline import cover, face_size
 
 CELLS = 7
 """Means across the face. Four times as many still let people and programs recognize it."""

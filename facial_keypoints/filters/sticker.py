@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.errors import DataError
-from pipeline.filters.head import Head, fit_head
-from pipeline.filters.light import light_of
-from pipeline.filters.surfaces import Shadow, Sheet, lay_over
-from pipeline.scheme import POINTS
-from pipeline.text import shown
-from pipeline.yaml_files import read_yaml
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.text import shown
+from facial_keypoints.core.yaml_files import read_yaml
+from facial_keypoints.filters.head import Head, fit_head
+from facial_keypoints.filters.light import light_of
+from facial_keypoints.filters.surfaces import Shadow, Sheet, lay_over
 
 _EVERY = 24
 """Corners of the card along each side."""

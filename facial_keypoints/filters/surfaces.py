@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.filters.art import softened
-from pipeline.filters.head import Head
-from pipeline.filters.light import Light
-from pipeline.filters.piecewise import carried, covering_triangle, grid_triangles
-from pipeline.synthetic.surface import CENTRE
+from facial_keypoints.filters.art import softened
+from facial_keypoints.filters.head import Head
+from facial_keypoints.filters.light import Light
+from facial_keypoints.filters.piecewise import carried, covering_triangle, grid_triangles
+from facial_keypoints.mean_face.surface import CENTRE
 
 _MOST_SAMPLES = 4_000_000
 """Overlays are drawn at twice the size and reduced, so that edges are smooth; large ones with no more than these

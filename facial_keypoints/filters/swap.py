@@ -3,12 +3,12 @@
 import cv2
 import numpy as np
 
-from pipeline.filters.art import filled, softened
-from pipeline.filters.head import fit_head
-from pipeline.filters.net import net_points, net_triangles
-from pipeline.filters.outline import face_size, part_round
-from pipeline.filters.piecewise import carried, covering_triangle
-from pipeline.scheme import FLIP_INDEX
+from facial_keypoints.core.scheme import FLIP_INDEX
+from facial_keypoints.filters.art import filled, softened
+from facial_keypoints.filters.head import fit_head
+from facial_keypoints.filters.net import net_points, net_triangles
+from facial_keypoints.filters.outline import face_size, part_round
+from facial_keypoints.filters.piecewise import carried, covering_triangle
 
 _FEATHER = 0.06
 """Softness of the seam, in face sizes; it lies inside the net."""

@@ -7,10 +7,10 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from pipeline.boxes import distinct
-from pipeline.errors import DataError, ModelError
-from pipeline.framing import to_gray, turn_matrix, windows_of_boxes
-from pipeline.geometry import transform_points
+from facial_keypoints.core.boxes import distinct
+from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.core.geometry import transform_points
+from facial_keypoints.finding.windows import to_gray, turn_matrix, windows_of_boxes
 
 DetectorName = Literal["haar", "yunet"]
 

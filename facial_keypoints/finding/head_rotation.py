@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.synthetic.shape import mean_points
+from facial_keypoints.mean_face.shape import mean_points
 
 _STEADY = [*range(17, 36), 36, 39, 42, 45]
 """Points that speech and blinks leave in place: brows, nose, eye corners."""

@@ -6,9 +6,9 @@ A window is (centre x, centre y, side, turn): pixels of the picture, and degrees
 import cv2
 import numpy as np
 
-from pipeline.boxes import boxes_of_points
-from pipeline.geometry import resize_matrix, transform_points
-from pipeline.scheme import REGIONS
+from facial_keypoints.core.boxes import boxes_of_points
+from facial_keypoints.core.geometry import resize_matrix, transform_points
+from facial_keypoints.core.scheme import REGIONS
 
 FACE_FRAC = 0.37
 """Size of the face (root of the area of the box round its 68 points) over the side of a training frame, on average."""

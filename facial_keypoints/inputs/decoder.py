@@ -16,15 +16,17 @@ from typing import Any, cast
 
 import numpy as np
 
-from pipeline.errors import DataError
-from pipeline.reading import MEMORY_LIMIT, read_picture
-from pipeline.text import printable
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import printable
+from facial_keypoints.inputs.pictures import MEMORY_LIMIT, read_picture
 
 CPU_LIMIT_S = 60
 """Seconds of processor time that reading one picture may take; 70 million pixels of JPEG 2000 take 40."""
 _OWN_BYTES = 2**29
 """Address space of Python and its libraries, beside that of a picture."""
-_CODE = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from pipeline.decoder import serve; serve()"
+_CODE = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);from facial_keypoints.inputs.decoder import serve; serve()"
+)
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 """Threads reserve address space that they do not use, which counts all the same."""
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.decoder import Decoder
-from pipeline.errors import DataError
-from pipeline.kinds import Kind, content_of
-from pipeline.pages import pages_of
-from pipeline.text import printable
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import printable
+from facial_keypoints.inputs.decoder import Decoder
+from facial_keypoints.inputs.kinds import Kind, content_of
+from facial_keypoints.inputs.pages import pages_of
 
 
 def first_picture(path: Path) -> tuple[np.ndarray, str]:

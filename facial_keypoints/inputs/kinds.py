@@ -11,8 +11,8 @@ from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.animations import has_frames
-from pipeline.pages import is_raw
+from facial_keypoints.inputs.animated_formats import has_frames
+from facial_keypoints.inputs.pages import is_raw
 
 HEAD_BYTES = 4096
 

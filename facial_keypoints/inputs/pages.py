@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.errors import DataError
-from pipeline.text import printable
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import printable
 
 PAGE_LIMIT = 1000
 _MOST_ENTRIES = 4096

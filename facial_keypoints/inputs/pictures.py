@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from pipeline.errors import DataError
-from pipeline.kinds import Kind, content_of_file
-from pipeline.rgb import rgb_of
-from pipeline.text import printable
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import printable
+from facial_keypoints.inputs.kinds import Kind, content_of_file
+from facial_keypoints.inputs.rgb import rgb_of
 
 PIXEL_LIMIT = 150_000_000
 """More pixels are refused before they are decoded: a small file can unpack to more memory than there is."""

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import DataError
-from pipeline.files import is_partial
-from pipeline.folders import Walk, identity_of, matching
-from pipeline.kinds import APPLE_DOUBLE, EMPTY, PICTURE_SUFFIXES, VIDEO_SUFFIXES, Content, content_of
-from pipeline.pages import pages_of
-from pipeline.text import printable
+from facial_keypoints.core.atomic_files import is_partial
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import printable
+from facial_keypoints.inputs.folders import Walk, identity_of, matching
+from facial_keypoints.inputs.kinds import APPLE_DOUBLE, EMPTY, PICTURE_SUFFIXES, VIDEO_SUFFIXES, Content, content_of
+from facial_keypoints.inputs.pages import pages_of
 
 STDIN = "-"
 _GIVE = "give a JPEG, PNG, WebP, TIFF or another picture, or a video"

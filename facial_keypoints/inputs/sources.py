@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import DataError
-from pipeline.finding import Finder
-from pipeline.kinds import Kind, kind_of
-from pipeline.output_folder import OutputFolder
-from pipeline.text import printable, shortened
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import printable, shortened
+from facial_keypoints.inputs.kinds import Kind, kind_of
+from facial_keypoints.inputs.search import Finder
+from facial_keypoints.outputs.output_folder import OutputFolder
 
 _EXAMPLES = 3
 """How many of the files that are left out are named."""

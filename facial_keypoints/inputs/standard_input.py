@@ -3,10 +3,10 @@
 import io
 import sys
 
-from pipeline.errors import DataError
-from pipeline.kinds import HEAD_BYTES, Kind, content_of_file
-from pipeline.pages import page_numbers
-from pipeline.reading import BYTE_LIMIT
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.inputs.kinds import HEAD_BYTES, Kind, content_of_file
+from facial_keypoints.inputs.pages import page_numbers
+from facial_keypoints.inputs.pictures import BYTE_LIMIT
 
 
 def read_standard_input() -> bytes:

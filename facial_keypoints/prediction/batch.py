@@ -12,21 +12,21 @@ from functools import partial
 import cv2
 import numpy as np
 
-from pipeline.decoder import Decoder
-from pipeline.detector import Face, KeypointDetector
-from pipeline.draw import draw_faces
-from pipeline.errors import DataError, PipelineError
-from pipeline.follow import FaceFollower, KnownFaces
-from pipeline.inputs import Inputs, Source
-from pipeline.output_folder import OutputFolder
-from pipeline.outputs import About, Format, face_writer, write_picture
-from pipeline.progress import progress
-from pipeline.sound import Container
-from pipeline.standard_input import read_standard_input
-from pipeline.terminal import tell
-from pipeline.text import brief
-from pipeline.video import Frame, FrameReader, open_video
-from pipeline.video_writing import FrameWriter, frame_writer
+from facial_keypoints.core.errors import DataError, PipelineError
+from facial_keypoints.core.progress import progress
+from facial_keypoints.core.terminal import tell
+from facial_keypoints.core.text import brief
+from facial_keypoints.detector import Face, KeypointDetector
+from facial_keypoints.inputs.decoder import Decoder
+from facial_keypoints.inputs.sources import Inputs, Source
+from facial_keypoints.inputs.standard_input import read_standard_input
+from facial_keypoints.outputs.output_folder import OutputFolder
+from facial_keypoints.prediction.overlay import draw_faces
+from facial_keypoints.prediction.result_files import About, Format, face_writer, write_picture
+from facial_keypoints.prediction.tracks import FaceFollower, KnownFaces
+from facial_keypoints.video.reading import Frame, FrameReader, open_video
+from facial_keypoints.video.sound import Container
+from facial_keypoints.video.writing import FrameWriter, frame_writer
 
 Find = Callable[[np.ndarray], Sequence[Face]]
 """(H, W, 3) uint8 RGB -> its faces."""
@@ -174,7 +174,7 @@ def _read(decoder: Decoder, source: Source) -> np.ndarray | Exception | None:
 def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     faces = (job.find or job.detector)(picture)
     target = job.output.target(source.name, source.path)
-    about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.digest)
+    about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.network.digest)
     with face_writer(target, job.form, about) as write:
         write(0, 0.0, dict(enumerate(faces, start=1)))
     if job.overlay:
@@ -187,7 +187,7 @@ def _video(job: Job, source: Source) -> int:
     assert source.path is not None
     video = open_video(source.path)
     target = job.output.target(source.name, source.path)
-    about = About(source.shown, video.width, video.height, job.detector.digest, is_video=True)
+    about = About(source.shown, video.width, video.height, job.detector.network.digest, is_video=True)
     look = FaceFollower(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()
     done = 0

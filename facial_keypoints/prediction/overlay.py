@@ -7,8 +7,8 @@ from itertools import compress
 import cv2
 import numpy as np
 
-from pipeline.detector import Face
-from pipeline.scheme import CONTOURS
+from facial_keypoints.core.scheme import CONTOURS
+from facial_keypoints.detector import Face
 
 Colour = tuple[int, int, int]
 

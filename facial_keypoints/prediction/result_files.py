@@ -10,10 +10,10 @@ from typing import Any, Literal, Protocol, TextIO
 import cv2
 import numpy as np
 
-from pipeline.detector import Face
-from pipeline.errors import DataError
-from pipeline.output_folder import Target
-from pipeline.scheme import POINTS
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.detector import Face
+from facial_keypoints.outputs.output_folder import Target
 
 Format = Literal["json", "csv", "pts"]
 Faces = Mapping[int, Face]

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.boxes import boxes_of_points, distinct, overlaps
-from pipeline.detector import SAME_FACE, Face, KeypointDetector, make_face
-from pipeline.framing import to_gray, windows_of_points
-from pipeline.smoothing import OneEuro
+from facial_keypoints.core.boxes import boxes_of_points, distinct, overlaps
+from facial_keypoints.detector import SAME_FACE, Face, KeypointDetector, make_face
+from facial_keypoints.finding.windows import to_gray, windows_of_points
+from facial_keypoints.prediction.smoothing import OneEuro
 
 _SEARCH_EVERY_S = 0.4
 _SEARCH_EVERY_FRAMES = 30

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipeline.errors import DataError
-from pipeline.reading import FRAME_PIXEL_LIMIT
-from pipeline.rgb import rgb_of
-from pipeline.video_times import Decoded
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.inputs.pictures import FRAME_PIXEL_LIMIT
+from facial_keypoints.inputs.rgb import rgb_of
+from facial_keypoints.video.times import Decoded
 
 _FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
 _USUAL_MS = 100

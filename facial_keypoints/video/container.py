@@ -14,9 +14,9 @@ from av.packet import Packet
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
-from pipeline.errors import DataError
-from pipeline.reading import FRAME_PIXEL_LIMIT
-from pipeline.text import printable
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import printable
+from facial_keypoints.inputs.pictures import FRAME_PIXEL_LIMIT
 
 # Containers that hold their own pictures. FFmpeg knows others that only name files or addresses (concat, hls, dash,
 # image2, sdp) or that start devices.

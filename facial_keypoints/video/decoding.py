@@ -15,10 +15,10 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
-from pipeline.frame_geometry import Matrix, natural_size, upright
-from pipeline.hdr import usual_range
-from pipeline.video_file import missing_bytes, opened, packets, picture_stream, sound_stream, starts_at
-from pipeline.video_times import Decoded
+from facial_keypoints.video.container import missing_bytes, opened, packets, picture_stream, sound_stream, starts_at
+from facial_keypoints.video.frame_geometry import Matrix, natural_size, upright
+from facial_keypoints.video.hdr import usual_range
+from facial_keypoints.video.times import Decoded
 
 _USUAL_RATES = (1, 240)
 _USUAL_RATE = Fraction(25)

@@ -19,9 +19,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from av.video.stream import VideoStream
 
-from pipeline.sound import Container, TimedPackets, Way, add_sound
-from pipeline.video import Frame, Video
-from pipeline.video_file import opened
+from facial_keypoints.video.container import opened
+from facial_keypoints.video.reading import Frame, Video
+from facial_keypoints.video.sound import Container, TimedPackets, Way, add_sound
 
 _ENCODERS: dict[Container, tuple[str, Fraction, dict[str, str]]] = {
     "mp4": ("libx264", Fraction(1, 90_000), {"preset": "veryfast", "crf": "20"}),

@@ -5,7 +5,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from pipeline.reading import PIXEL_LIMIT
+from facial_keypoints.inputs.pictures import PIXEL_LIMIT
 
 _ASPECT_LIMIT = 10
 """Pixels that are longer than this, over their other side, are taken for a mistake of the file."""

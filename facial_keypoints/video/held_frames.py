@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import DataError
+from facial_keypoints.core.errors import DataError
 
 _MEMORY_BYTES = 2**28
 _FILE_BYTES = 2**33

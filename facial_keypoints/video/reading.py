@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.animation import Animation
-from pipeline.errors import DataError
-from pipeline.film import Film
-from pipeline.frame_geometry import fitted
-from pipeline.kinds import Kind, kind_of
-from pipeline.reading import FRAME_PIXEL_LIMIT
-from pipeline.text import printable
-from pipeline.video_file import no_video
-from pipeline.video_times import Clock
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import printable
+from facial_keypoints.inputs.kinds import Kind, kind_of
+from facial_keypoints.inputs.pictures import FRAME_PIXEL_LIMIT
+from facial_keypoints.video.animation import Animation
+from facial_keypoints.video.container import no_video
+from facial_keypoints.video.decoding import Film
+from facial_keypoints.video.frame_geometry import fitted
+from facial_keypoints.video.times import Clock
 
 _PRELUDE_S = Fraction(1, 10)
 """Sound may start so much before the pictures without their starting later: encoders need a run-up."""

@@ -11,8 +11,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
-from pipeline.video_file import packets, sound_stream
-from pipeline.video_times import Clock
+from facial_keypoints.video.container import packets, sound_stream
+from facial_keypoints.video.times import Clock
 
 Container = Literal["mp4", "webm"]
 Way = Literal["copied", "encoded"]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import av
 
-from pipeline.errors import DataError
-from pipeline.output_folder import Target
-from pipeline.sound import Container
-from pipeline.video import Frame, Video
-from pipeline.video_encoding import Encoding, Sink, encoding
-from pipeline.video_file import opened, packets
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.outputs.output_folder import Target
+from facial_keypoints.video.container import opened, packets
+from facial_keypoints.video.encoding import Encoding, Sink, encoding
+from facial_keypoints.video.reading import Frame, Video
+from facial_keypoints.video.sound import Container
 
 
 class FrameWriter:

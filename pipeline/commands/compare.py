@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.terminal import say, say_table, tell
+from facial_keypoints.core.terminal import say, say_table, tell
 
 if TYPE_CHECKING:
-    from pipeline.compare import Difference
-    from pipeline.results import Results
+    from pipeline.experiments.comparison import Difference
+    from pipeline.experiments.runs import Results
 
 FACES_SHOWN = 6
 METRICS = {
@@ -28,9 +28,9 @@ def compare(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the figures.")] = Path("comparison"),
 ) -> None:
     """Show what two runs were set to, what came of it, and whether the difference is more than chance."""
-    from pipeline.compare import changed
-    from pipeline.errors import DataError
-    from pipeline.results import find_results, paired
+    from facial_keypoints.core.errors import DataError
+    from pipeline.experiments.comparison import changed
+    from pipeline.experiments.runs import find_results, paired
 
     a, b = find_results(first), find_results(second)
     try:
@@ -62,11 +62,11 @@ def _sentence(split: str, difference: "Difference") -> str:
 
 def _draw(a: "Results", b: "Results", split: str, difference: "Difference", output: Path) -> list[Path]:
     """Both CEDs, and the faces that differ most where their frames and predictions are here; paths of the figures."""
-    from pipeline.comparison_figures import ced_pair_figure, face_pairs_figure
-    from pipeline.differing_faces import differing_faces
-    from pipeline.errors import PipelineError
-    from pipeline.output_folder import OutputFolder
-    from pipeline.style import png, style
+    from facial_keypoints.core.errors import PipelineError
+    from facial_keypoints.outputs.output_folder import OutputFolder
+    from pipeline.evaluation.style import png, style
+    from pipeline.experiments.comparison_figures import ced_pair_figure, face_pairs_figure
+    from pipeline.experiments.different_faces import differing_faces
 
     nme = a.nme(split), b.nme(split)
     faces = nme[0].index.intersection(nme[1].index)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.terminal import say
+from facial_keypoints.core.terminal import say
 
 
 class Kind(StrEnum):
@@ -30,9 +30,9 @@ def export(
     Before it is written, it is compared with PyTorch on frames of data/processed, or on drawn ones where there are
     none: a point that is off by more than 0.05 px is an error. 8 bits round by more; how much is measured and told.
     """
-    from pipeline.errors import ModelError
-    from pipeline.model_location import locate_model
-    from pipeline.output_folder import OutputFolder
+    from facial_keypoints.core.errors import ModelError
+    from facial_keypoints.outputs.output_folder import OutputFolder
+    from pipeline.experiments.tracking.model_location import locate_model
 
     if int8 and kind is not Kind.onnx:
         raise ModelError("--int8 goes with --format onnx; leave one of the two away")
@@ -45,10 +45,10 @@ def export(
 
 def _write(source: Path, target: Path, kind: Kind, int8: bool, scratch: Path) -> None:
     """Write the network of a model file, compare it and say how far it is off. Raises ModelError."""
-    from pipeline.checkpoint import load_model, read_description
-    from pipeline.export import export_model
-    from pipeline.quantize import quantize
-    from pipeline.sample_frames import frames_to_compare, training_frames
+    from pipeline.export.formats import export_model
+    from pipeline.export.quantization import quantize
+    from pipeline.export.sample_frames import frames_to_compare, training_frames
+    from pipeline.models.model_file import load_model, read_description
 
     side = read_description(source)["preprocess"]["size_px"]
     calibration = training_frames(side) if int8 else None
@@ -65,8 +65,8 @@ def _compare(exact: Path, rounded: Path) -> None:
     """Say what rounding costs on the labelled frames that are here."""
     from functools import partial
 
-    from pipeline.export import run_onnx
-    from pipeline.sample_frames import labelled_error
+    from pipeline.export.formats import run_onnx
+    from pipeline.export.sample_frames import labelled_error
 
     for split in ("val", "test"):
         after, before = (labelled_error(split, partial(run_onnx, file)) for file in (rounded, exact))

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.predict import Model
-from pipeline.terminal import say, tell
+from facial_keypoints.commands.predict import Model
+from facial_keypoints.core.terminal import say, tell
 
 
 def inspect(
@@ -25,28 +25,31 @@ def inspect(
     whole: Annotated[bool, typer.Option("--whole", help="The picture is one face, framed as in the dataset.")] = False,
 ) -> None:
     """Show what the network learned and where it looks, on one face: figures and one page of HTML."""
-    from pipeline.detector import KeypointDetector
-    from pipeline.first_picture import first_picture
+    from facial_keypoints.core.text import printable
+    from facial_keypoints.detector import KeypointDetector
+    from facial_keypoints.finding.box_detectors import HaarDetector
+    from facial_keypoints.inputs.first_picture import first_picture
+    from facial_keypoints.outputs.output_folder import OutputFolder
+    from pipeline.experiments.tracking.model_location import open_model
     from pipeline.inspection.choice import point_groups
     from pipeline.inspection.report import Subject, write_report
     from pipeline.inspection.subject import frame_of_largest_face, frame_of_whole
     from pipeline.models import count_parameters
-    from pipeline.output_folder import OutputFolder
-    from pipeline.text import printable
 
     groups, folder = point_groups(points), OutputFolder(output, [path])
     picture, unseen = first_picture(path)
     if unseen:
         tell(f"note: {unseen}")
-    detector = KeypointDetector.load(model)
+    network = open_model(model)
+    detector = KeypointDetector(network, HaarDetector())
     shown = printable(path.name)
     crop = frame_of_whole(detector, picture) if whole else frame_of_largest_face(detector, picture, shown)
-    network = detector.network.cpu()
+    module = network.module.cpu()
     facts = {
         "picture": shown,
-        "network": f"{type(network).__name__}, {count_parameters(network) / 1e6:.2f} million parameters",
-        "SHA-256 of the model": detector.digest,
+        "network": f"{type(module).__name__}, {count_parameters(module) / 1e6:.2f} million parameters",
+        "SHA-256 of the model": network.digest,
     }
     subject = Subject(shown, crop)
-    page = write_report(network, subject, folder, layers=layer or [], groups=groups, facts=facts)
+    page = write_report(module, subject, folder, layers=layer or [], groups=groups, facts=facts)
     say(f"open {page}")

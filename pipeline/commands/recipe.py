@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.terminal import say
+from facial_keypoints.core.terminal import say
 
 
 def recipe(
@@ -19,7 +19,7 @@ def recipe(
     stood there. Then: dvc repro. Or leave params.yaml alone: dvc exp run $(keypoints recipe NAME --options). Back:
     keypoints recipe default.
     """
-    from pipeline.recipe import changed_values, recipe_names, recipe_summary, recipe_values, write_values
+    from pipeline.experiments.recipe import changed_values, recipe_names, recipe_summary, recipe_values, write_values
 
     if not name:
         for known in recipe_names():

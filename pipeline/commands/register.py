@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.terminal import say
+from facial_keypoints.core.terminal import say
 
 
 def register(
@@ -18,9 +18,9 @@ def register(
     people, lies below zero (on the same test faces where a run has no val). Load it with
     mlflow.pyfunc.load_model("models:/facial-keypoints@champion").
     """
-    from pipeline import registry
-    from pipeline.errors import DataError
-    from pipeline.results import find_results, paired
+    from facial_keypoints.core.errors import DataError
+    from pipeline.experiments.runs import find_results, paired
+    from pipeline.experiments.tracking import registry
 
     chosen = _find(run)
     results = find_results(chosen.info.run_id)
@@ -49,9 +49,10 @@ def register(
 
 
 def _find(name: str | None) -> Any:
-    from pipeline import paths, registry
-    from pipeline.errors import ModelError, TrackingError
-    from pipeline.files import file_sha256
+    from facial_keypoints.core.atomic_files import file_sha256
+    from facial_keypoints.core.errors import ModelError, TrackingError
+    from pipeline.core import paths
+    from pipeline.experiments.tracking import registry
 
     if name is not None:
         found = registry.find_run(name)

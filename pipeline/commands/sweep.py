@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.terminal import say
+from facial_keypoints.core.terminal import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,10 +26,10 @@ def sweep(
     Every value is checked before anything is queued; a member that fails leaves the others alone. The table in sweeps/
     says by how much each setting is behind the best and whether that is more than the seeds make.
     """
-    from pipeline.dvc_queue import free_name, result_of, work_off
-    from pipeline.errors import PipelineError
-    from pipeline.sweep import members
-    from pipeline.sweep_settings import check, parse_seeds, parse_settings
+    from facial_keypoints.core.errors import PipelineError
+    from pipeline.experiments.dvc.queue import free_name, result_of, work_off
+    from pipeline.experiments.sweeps.settings import check, parse_seeds, parse_settings
+    from pipeline.experiments.sweeps.summary import members
 
     choices = parse_settings(settings)
     planned = members(choices, parse_seeds(seeds))
@@ -63,7 +63,7 @@ def sweep(
 
 def queue(by_name: Mapping[str, Mapping[str, str]]) -> None:
     """All of them or, where one fails, none."""
-    from pipeline.dvc_queue import put, take_back
+    from pipeline.experiments.dvc.queue import put, take_back
 
     queued: list[str] = []
     try:
@@ -84,10 +84,10 @@ def _report(name: str, finished: list[dict[str, object]], settings: list[str]) -
     """Write the table and its plot, print the table and how to apply the best."""
     import pandas as pd
 
-    from pipeline.output_folder import OutputFolder
-    from pipeline.style import png, style
-    from pipeline.sweep import leaderboard
-    from pipeline.sweep_figure import sweep_figure
+    from facial_keypoints.outputs.output_folder import OutputFolder
+    from pipeline.evaluation.style import png, style
+    from pipeline.experiments.sweeps.figure import sweep_figure
+    from pipeline.experiments.sweeps.summary import leaderboard
 
     results = pd.DataFrame(finished)
     table = leaderboard(results, settings)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.scheme import OUTER_EYE_CORNERS, REGIONS
+from facial_keypoints.core.scheme import OUTER_EYE_CORNERS, REGIONS
 
 FAILURE_THRESHOLD = 0.08
 

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import cv2
 
-from pipeline.errors import PipelineError
-from pipeline.terminal import tell
+from facial_keypoints.core.errors import PipelineError
+from facial_keypoints.core.terminal import tell
 
 T = TypeVar("T")
 R = TypeVar("R")

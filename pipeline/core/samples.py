@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import DataError
-from pipeline.files import whole
-from pipeline.plain_files import check_plain, read_plain
-from pipeline.scheme import POINTS
-from pipeline.text import brief, shown
+from facial_keypoints.core.atomic_files import whole
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.plain_files import check_plain, read_plain
+from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.text import brief, shown
 
 LABELS = {"training": "training_frames_keypoints.csv", "test": "test_frames_keypoints.csv"}
 """Frame folder -> its label table, both in the root of the raw data."""

@@ -12,14 +12,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from pipeline.errors import SourceError
-from pipeline.sources import bounds
-from pipeline.sources.layout import Layout, brief, refuse_lacking, refuse_many, refuse_page
-from pipeline.sources.location import Location
-from pipeline.sources.manifest import Manifest
-from pipeline.sources.ranges import NoRangeError, Ranges
-from pipeline.sources.staging import writing
-from pipeline.sources.streams import plain_file
+from facial_keypoints.core.errors import SourceError
+from pipeline.datasets import bounds
+from pipeline.datasets.layout import Layout, brief, refuse_lacking, refuse_many, refuse_page
+from pipeline.datasets.location import Location
+from pipeline.datasets.manifest import Manifest
+from pipeline.datasets.ranges import NoRangeError, Ranges
+from pipeline.datasets.staging import writing
+from pipeline.datasets.streams import plain_file
 
 
 class DamagedError(Exception):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import IO, Any, TypeVar
 
-from pipeline.errors import SourceError
+from facial_keypoints.core.errors import SourceError
 
 T = TypeVar("T")
 

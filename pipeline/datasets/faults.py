@@ -8,12 +8,12 @@ import zipfile
 import zlib
 from typing import Any
 
-from pipeline.errors import SourceError
-from pipeline.redaction import without_secrets
-from pipeline.sources.archives import DamagedError
-from pipeline.sources.layout import brief
-from pipeline.sources.ranges import NoRangeError
-from pipeline.text import printable
+from facial_keypoints.core.errors import SourceError
+from facial_keypoints.core.text import printable
+from pipeline.core.redaction import without_secrets
+from pipeline.datasets.archives import DamagedError
+from pipeline.datasets.layout import brief
+from pipeline.datasets.ranges import NoRangeError
 
 WAYS_ON = (
     "set KEYPOINTS_MIRROR to a folder, .tar.gz, .zip or URL that holds the frames, "

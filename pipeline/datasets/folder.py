@@ -4,11 +4,11 @@ import os
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from pipeline.errors import SourceError
-from pipeline.sources import bounds
-from pipeline.sources.layout import brief, refuse_extra, refuse_lacking, refuse_many, refuse_page
-from pipeline.sources.location import Location
-from pipeline.sources.manifest import Manifest
+from facial_keypoints.core.errors import SourceError
+from pipeline.datasets import bounds
+from pipeline.datasets.layout import brief, refuse_extra, refuse_lacking, refuse_many, refuse_page
+from pipeline.datasets.location import Location
+from pipeline.datasets.manifest import Manifest
 
 PARALLEL = 4
 """Files asked for at a time over a network. Measured on Python's http.server, which lets 5 callers wait and turns the

@@ -1,9 +1,9 @@
 """Which members of an archive or folder are the data, and complaints about those that lack or do not belong there."""
 
-from pipeline.errors import SourceError
-from pipeline.sources import bounds
-from pipeline.sources.manifest import Manifest, leaves_folder
-from pipeline.text import printable
+from facial_keypoints.core.errors import SourceError
+from facial_keypoints.core.text import printable
+from pipeline.datasets import bounds
+from pipeline.datasets.manifest import Manifest, leaves_folder
 
 _SHOWN_CHARS = 100
 """Of a name in messages."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.errors import SourceError
-from pipeline.redaction import without_credentials
-from pipeline.sources import bounds
-from pipeline.sources.streams import Answer, Stream, in_time, plain_file
+from facial_keypoints.core.errors import SourceError
+from pipeline.core.redaction import without_credentials
+from pipeline.datasets import bounds
+from pipeline.datasets.streams import Answer, Stream, in_time, plain_file
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.errors import SourceError
-from pipeline.files import file_sha256
+from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.errors import SourceError
 
 Manifest = Mapping[str, str]
 

@@ -7,19 +7,19 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipeline.errors import SourceError
-from pipeline.progress import progress
-from pipeline.redaction import without_credentials
-from pipeline.sources import bounds, upstream
-from pipeline.sources.archives import read_tar, read_zip
-from pipeline.sources.faults import WAYS_ON, TransientFaultError, explain, http_status
-from pipeline.sources.folder import data_root, read_folder
-from pipeline.sources.layout import listed, refuse_lacking
-from pipeline.sources.location import Location, locate
-from pipeline.sources.manifest import Manifest
-from pipeline.sources.staging import Staging
-from pipeline.terminal import tell
-from pipeline.text import printable
+from facial_keypoints.core.errors import SourceError
+from facial_keypoints.core.progress import progress
+from facial_keypoints.core.terminal import tell
+from facial_keypoints.core.text import printable
+from pipeline.core.redaction import without_credentials
+from pipeline.datasets import bounds, upstream
+from pipeline.datasets.archives import read_tar, read_zip
+from pipeline.datasets.faults import WAYS_ON, TransientFaultError, explain, http_status
+from pipeline.datasets.folder import data_root, read_folder
+from pipeline.datasets.layout import listed, refuse_lacking
+from pipeline.datasets.location import Location, locate
+from pipeline.datasets.manifest import Manifest
+from pipeline.datasets.staging import Staging
 
 VARIABLE = "KEYPOINTS_MIRROR"
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0)

@@ -5,7 +5,7 @@ import re
 from contextlib import closing
 from typing import Any
 
-from pipeline.sources.location import Location
+from pipeline.datasets.location import Location
 
 _PART = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 

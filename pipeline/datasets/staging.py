@@ -10,12 +10,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline.errors import SourceError
-from pipeline.files import file_sha256, whole_folder
-from pipeline.progress import progress
-from pipeline.sources import bounds
-from pipeline.sources.manifest import Manifest
-from pipeline.terminal import tell
+from facial_keypoints.core.atomic_files import file_sha256, whole_folder
+from facial_keypoints.core.errors import SourceError
+from facial_keypoints.core.progress import progress
+from facial_keypoints.core.terminal import tell
+from pipeline.datasets import bounds
+from pipeline.datasets.manifest import Manifest
 
 _PARTIAL = "arriving.partial"
 """Name of a file while it is written; one will do, as `only_one` process writes there."""

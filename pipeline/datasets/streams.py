@@ -6,8 +6,8 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.errors import SourceError
-from pipeline.sources import bounds
+from facial_keypoints.core.errors import SourceError
+from pipeline.datasets import bounds
 
 _BEGIN_BYTES = 100
 """Read together, even if a server sends them one by one: they tell what kind of file it is."""

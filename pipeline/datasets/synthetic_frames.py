@@ -7,11 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.data import LABELS, write_keypoints_csv
-from pipeline.processes import map_on_cores
-from pipeline.progress import progress
-from pipeline.synthetic import draw_face, random_clip, random_identity
-from pipeline.synthetic.names import person_names
+from facial_keypoints.core.progress import progress
+from pipeline.core.parallel import map_on_cores
+from pipeline.core.samples import LABELS, write_keypoints_csv
+from pipeline.datasets.synthetic import draw_face, random_clip, random_identity
+from pipeline.datasets.synthetic.names import person_names
 
 _LABELLED_EVERY = 3
 """One test frame in so many has a label row, as upstream."""

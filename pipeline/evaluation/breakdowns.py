@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from pipeline.metrics import interocular
-from pipeline.scheme import CONTOURS, REGIONS
-from pipeline.style import PALETTE, SEQUENTIAL, new_figure, percent
+from facial_keypoints.core.scheme import CONTOURS, REGIONS
+from pipeline.core.metrics import interocular
+from pipeline.evaluation.style import PALETTE, SEQUENTIAL, new_figure, percent
 
 NUMBERED_POINTS = 5
 """So many of the worst points carry their index on the mean face."""

@@ -8,8 +8,8 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.metrics import FAILURE_THRESHOLD
-from pipeline.style import PALETTE, new_figure, percent
+from pipeline.core.metrics import FAILURE_THRESHOLD
+from pipeline.evaluation.style import PALETTE, new_figure, percent
 
 
 def ced_figure(ced: pd.DataFrame, test: dict[str, Any], *, dataset: str) -> Figure:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from torch import Tensor, nn
 from torchvision.utils import make_grid
 
-from pipeline.style import DIVERGING, PALETTE, WIDTH_IN, new_figure, percent
+from pipeline.evaluation.style import DIVERGING, PALETTE, WIDTH_IN, new_figure, percent
 
 CELL_IN = 1.4
 """Least side of one face."""

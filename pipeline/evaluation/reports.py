@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline import paths
-from pipeline.data import read_json
-from pipeline.errors import DataError
-from pipeline.text import brief, shown
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import brief, shown
+from pipeline.core import paths
+from pipeline.core.samples import read_json
 
 
 class _Report(BaseModel):

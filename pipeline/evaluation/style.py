@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.transforms import Bbox
 
-from pipeline.files import whole
-from pipeline.text import printable, shortened
+from facial_keypoints.core.atomic_files import whole
+from facial_keypoints.core.text import printable, shortened
 
 DPI = 200
 CHART_DPI = 100

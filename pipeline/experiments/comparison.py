@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.metrics import bootstrap_interval
+from pipeline.core.metrics import bootstrap_interval
 
 BOOTSTRAP_SAMPLES = 2000
 

@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
-from pipeline.metrics import FAILURE_THRESHOLD, ced
-from pipeline.pictures import Faces, faces_figure
-from pipeline.style import PALETTE, label, new_figure, percent
+from pipeline.core.metrics import FAILURE_THRESHOLD, ced
+from pipeline.evaluation.grids import Faces, faces_figure
+from pipeline.evaluation.style import PALETTE, label, new_figure, percent
 
 _LIMIT = 0.16
 """NME up to which the curves are drawn."""

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from pipeline import paths
-from pipeline.compare import most_different
-from pipeline.data import load_arrays
-from pipeline.errors import DataError
-from pipeline.geometry import transform_points
-from pipeline.pictures import Faces
-from pipeline.results import Results, predicted
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.geometry import transform_points
+from pipeline.core import paths
+from pipeline.core.samples import load_arrays
+from pipeline.evaluation.grids import Faces
+from pipeline.experiments.comparison import most_different
+from pipeline.experiments.runs import Results, predicted
 
 
 def differing_faces(first: Results, second: Results, split: str, count: int) -> tuple[Faces, Faces]:

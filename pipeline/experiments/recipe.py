@@ -1,4 +1,4 @@
-"""Recipes: named sets of values for params.yaml, one file each in pipeline/recipes, with a summary as first line.
+"""Recipes: named sets of values for params.yaml, one file each in the folder recipes, with a summary as first line.
 
 Each holds what differs from the default, whose recipe names everything but the seeds.
 """
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Params, load_params, validate_params
-from pipeline.errors import ConfigError
-from pipeline.files import whole
-from pipeline.paths import PARAMS
-from pipeline.text import shown
-from pipeline.yaml_files import edited_yaml, load_yaml, read_yaml
+from facial_keypoints.core.atomic_files import whole
+from facial_keypoints.core.errors import ConfigError
+from facial_keypoints.core.text import shown
+from facial_keypoints.core.yaml_files import edited_yaml, load_yaml, read_yaml
+from pipeline.core.config import Params, load_params, validate_params
+from pipeline.core.paths import PARAMS
 
 _FOLDER = Path(__file__).with_name("recipes")
 DEFAULT = "default"

@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline import git, paths
-from pipeline.compare import Difference, paired_difference
-from pipeline.data import load_json, read_keypoints_csv
-from pipeline.dvc_repo import lend_a_user_name
-from pipeline.errors import DataError, GitError
-from pipeline.logged_model import MODEL_NAME
-from pipeline.plain_files import read_plain
-from pipeline.registry import find_run, read_artifact
-from pipeline.run_record import flatten_metrics
-from pipeline.text import brief
-from pipeline.yaml_files import load_yaml
+from facial_keypoints.core.errors import DataError, GitError
+from facial_keypoints.core.plain_files import read_plain
+from facial_keypoints.core.text import brief
+from facial_keypoints.core.yaml_files import load_yaml
+from pipeline.core import paths
+from pipeline.core.samples import load_json, read_keypoints_csv
+from pipeline.experiments.comparison import Difference, paired_difference
+from pipeline.experiments.dvc import git
+from pipeline.experiments.dvc.repo import lend_a_user_name
+from pipeline.experiments.tracking.logged_model import MODEL_NAME
+from pipeline.experiments.tracking.registry import find_run, read_artifact
+from pipeline.experiments.tracking.run_record import flatten_metrics
 
 WORKSPACE = "workspace"
 _REPORT_BYTES = 100_000_000
@@ -204,10 +205,10 @@ def predicted(
         if lacking := [file for file in files if file not in row_of]:
             raise DataError(f"the predictions of {results.name} lack {brief(lacking[0])}; run it again")
         return keypoints[[row_of[file] for file in files]]
-    from pipeline.checkpoint import load_model
-    from pipeline.geometry import transform_points
-    from pipeline.model_location import locate_model
-    from pipeline.predict import predict_crops
+    from facial_keypoints.core.geometry import transform_points
+    from pipeline.experiments.tracking.model_location import locate_model
+    from pipeline.models.forward import predict_crops
+    from pipeline.models.model_file import load_model
 
     with tempfile.TemporaryDirectory() as folder:
         network = load_model(locate_model(results.model_uri, Path(folder)))

@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx import GraphModule
 
-from pipeline.checkpoint import read_description
-from pipeline.errors import ModelError, PipelineError
-from pipeline.files import file_sha256
-from pipeline.predict import BATCH, to_unit
-from pipeline.scheme import POINTS, REGIONS
-from pipeline.text import printable
+from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.errors import ModelError, PipelineError
+from facial_keypoints.core.scheme import POINTS, REGIONS
+from facial_keypoints.core.text import printable
+from pipeline.models.forward import BATCH, to_unit
+from pipeline.models.model_file import read_description
 
 TOLERANCE_PX = 0.05
 OPSET = 18

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.scheme import POINTS
+from facial_keypoints.core.scheme import POINTS
 
 _BATCH = 16
 

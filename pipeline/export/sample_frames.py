@@ -5,11 +5,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from pipeline import metrics, paths
-from pipeline.data import load_arrays
-from pipeline.errors import DataError
-from pipeline.geometry import fit_square, transform_points
-from pipeline.synthetic import draw_face, random_identity
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.geometry import fit_square, transform_points
+from pipeline.core import metrics, paths
+from pipeline.core.samples import load_arrays
+from pipeline.datasets.synthetic import draw_face, random_identity
 
 COMPARED = 128
 CALIBRATING = 64

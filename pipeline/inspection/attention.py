@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from pipeline.geometry import transform_points
-from pipeline.predict import to_unit
-from pipeline.progress import progress
+from facial_keypoints.core.geometry import transform_points
+from facial_keypoints.core.progress import progress
+from pipeline.models.forward import to_unit
 
 PLACES = 20
 """Places of the patch along each side."""

@@ -2,9 +2,9 @@
 
 import re
 
-from pipeline.errors import DataError
-from pipeline.scheme import POINTS, REGIONS
-from pipeline.text import shortened
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import POINTS, REGIONS
+from facial_keypoints.core.text import shortened
 
 DEFAULT = "8,19,30,36,48,jaw"
 _MOST = 12

@@ -6,13 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 
+from facial_keypoints.core.scheme import CONTOURS, POINTS, REGIONS
+from pipeline.core.metrics import interocular
+from pipeline.evaluation.grids import face_window
+from pipeline.evaluation.style import DIVERGING, PALETTE, new_figure, percent
 from pipeline.inspection.attention import Attention
 from pipeline.inspection.layers import Layer
 from pipeline.inspection.uncertainty import Spread, ellipse_axes
-from pipeline.metrics import interocular
-from pipeline.pictures import face_window
-from pipeline.scheme import CONTOURS, POINTS, REGIONS
-from pipeline.style import DIVERGING, PALETTE, new_figure, percent
 
 _HEAT = "inferno"
 _COLUMNS = 3

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.errors import ModelError
-from pipeline.geometry import invert_affine, resize_matrix, similarity_between
+from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.geometry import resize_matrix
+from facial_keypoints.core.scheme import POINTS
 from pipeline.models.coarse_to_fine import CoarseToFine, upright_shape
+from pipeline.models.tensor_geometry import invert_affine, similarity_between
 from pipeline.models.window import Window
-from pipeline.scheme import POINTS
 
 _SAME_SIZE = 1.25
 """Maps whose sides differ by less count as of one size: convolutions without padding lose a few pixels."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import PurePath
 
-from pipeline.text import printable
+from facial_keypoints.core.text import printable
 
 
 @dataclass(frozen=True)

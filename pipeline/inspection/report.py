@@ -10,14 +10,14 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
+from facial_keypoints.outputs.output_folder import OutputFolder
+from pipeline.evaluation.style import png, style
 from pipeline.inspection import drawing
 from pipeline.inspection.attention import attention
 from pipeline.inspection.layers import answers, choose, convolutions
 from pipeline.inspection.page import Section, page
 from pipeline.inspection.uncertainty import spread
-from pipeline.output_folder import OutputFolder
-from pipeline.predict import to_unit
-from pipeline.style import png, style
+from pipeline.models.forward import to_unit
 
 VIEWS = 48
 DPI = 150

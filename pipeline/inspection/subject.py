@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from pipeline.detector import KeypointDetector
-from pipeline.errors import DataError
-from pipeline.framing import cut, to_gray, windows_of_points
-from pipeline.geometry import fit_square
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.geometry import fit_square
+from facial_keypoints.detector import KeypointDetector
+from facial_keypoints.finding.windows import cut, to_gray, windows_of_points
 
 
 def frame_of_whole(detector: KeypointDetector, picture: np.ndarray) -> np.ndarray:
     """(S, S) uint8 of an (H, W, 3) RGB picture that is one face, framed as in the dataset."""
-    return fit_square(to_gray(picture), detector.size_px, detector.fit)[0]
+    return fit_square(to_gray(picture), detector.network.size_px, detector.network.fit)[0]
 
 
 def frame_of_largest_face(detector: KeypointDetector, picture: np.ndarray, name: str) -> np.ndarray:
@@ -20,4 +20,4 @@ def frame_of_largest_face(detector: KeypointDetector, picture: np.ndarray, name:
         raise DataError(f"no face is found in {name}; give another picture, or --whole if it is one face close up")
     largest = max(faces, key=lambda face: face.box[2] * face.box[3])
     window = windows_of_points(largest.keypoints[None].astype(np.float64))[0]
-    return cut(to_gray(picture), window, detector.size_px)[0]
+    return cut(to_gray(picture), window, detector.network.size_px)[0]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pipeline.geometry import apply_affine, invert_affine, similarity_about_centre, warp
+from pipeline.models.tensor_geometry import apply_affine, invert_affine, similarity_about_centre, warp
 
 _TURN_DEG, _LOG_SCALE, _SHIFT_FRAC = 6.0, 0.06, 0.02
 """Standard deviations of what the views are changed by: as a face found a second time would be framed."""

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.hub import load_state_dict_from_url
 from torchvision.models import get_model, get_model_weights
 
-from pipeline.geometry import face_size
+from facial_keypoints.core.scheme import POINTS
 from pipeline.models.layers import standardize
-from pipeline.scheme import POINTS
+from pipeline.models.tensor_geometry import face_size
 
 
 def build(name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tensor) -> nn.Module:

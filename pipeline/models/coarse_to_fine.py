@@ -19,7 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.geometry import (
+from facial_keypoints.core.scheme import POINTS
+from pipeline.models.layers import PointMaps, Residual, conv_norm_relu, standardize
+from pipeline.models.tensor_geometry import (
     apply_affine,
     face_size,
     invert_affine,
@@ -28,8 +30,6 @@ from pipeline.geometry import (
     unmirror_keypoints,
     warp,
 )
-from pipeline.models.layers import PointMaps, Residual, conv_norm_relu, standardize
-from pipeline.scheme import POINTS
 
 _JITTER_TURN_RAD = 0.1
 _JITTER_LOG_SCALE = 0.1

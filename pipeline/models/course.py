@@ -1,6 +1,7 @@
 """Course networks of this dataset: convolutions with pooling on the whole frame, then fully connected layers.
 
-All learn the labels as (p - 100) / 50, as the course does. Where they come from, and their training: pipeline/recipes.
+All learn the labels as (p - 100) / 50, as the course does. Where they come from, and their training:
+pipeline/experiments/recipes.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.scheme import POINTS
+from facial_keypoints.core.scheme import POINTS
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from pipeline.device import best_device
-from pipeline.errors import DataError
-from pipeline.geometry import fit_square, transform_points
-from pipeline.progress import progress
-from pipeline.scheme import POINTS
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.geometry import fit_square, transform_points
+from facial_keypoints.core.progress import progress
+from facial_keypoints.core.scheme import POINTS
+from pipeline.models.device import best_device
 
 BATCH = 64
 

@@ -16,13 +16,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from pipeline import config
-from pipeline.errors import ModelError
-from pipeline.files import whole
+from facial_keypoints.core.atomic_files import whole
+from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.text import brief, shown
+from pipeline.core import config
 from pipeline.models import build_network
-from pipeline.scheme import POINTS
-from pipeline.tensor_files import open_tensors
-from pipeline.text import brief, shown
+from pipeline.models.tensor_files import open_tensors
 
 # One key only: safetensors writes several in an order that changes between processes.
 _KEY = "facial_keypoints"

@@ -7,8 +7,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from pipeline.plain_files import check_plain
-from pipeline.text import brief
+from facial_keypoints.core.plain_files import check_plain
+from facial_keypoints.core.text import brief
 
 MODEL_HEADER_BYTES = 1_000_000
 """Ten times that of the largest network there is; what a header can name then is parsed in a few milliseconds."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from pipeline.geometry import apply_affine, invert_affine, similarity_about_centre, warp
+from pipeline.models.tensor_geometry import apply_affine, invert_affine, similarity_about_centre, warp
 
 
 class Window(nn.Module):

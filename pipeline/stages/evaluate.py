@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from pipeline import config, metrics, paths
-from pipeline.checkpoint import load_model, read_description
-from pipeline.data import (
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.geometry import transform_points
+from facial_keypoints.core.scheme import POINTS
+from pipeline.core import config, metrics, paths
+from pipeline.core.samples import (
     LABELS,
     Arrays,
     load_array,
@@ -21,12 +23,10 @@ from pipeline.data import (
     write_keypoints_csv,
     write_table,
 )
-from pipeline.errors import DataError
-from pipeline.geometry import transform_points
+from pipeline.evaluation.reports import read_dataset
 from pipeline.models import count_parameters
-from pipeline.predict import predict_crops
-from pipeline.reports import read_dataset
-from pipeline.scheme import POINTS
+from pipeline.models.forward import predict_crops
+from pipeline.models.model_file import load_model, read_description
 
 THRESHOLDS = np.round(np.arange(0, 0.2001, 0.0005), 4)
 """NME at which the CED is tabulated."""

@@ -3,13 +3,13 @@
 import shutil
 from pathlib import Path
 
-from pipeline.config import Fetch, SyntheticFaces
-from pipeline.data import write_json
-from pipeline.paths import DATASET, RAW, workspace_root
-from pipeline.sources import upstream
-from pipeline.sources.manifest import Manifest, manifest_digest, manifest_of, read_manifest
-from pipeline.sources.mirror import bring, choose_source
-from pipeline.sources.staging import Staging, only_one, publish
+from pipeline.core.config import Fetch, SyntheticFaces
+from pipeline.core.paths import DATASET, RAW, workspace_root
+from pipeline.core.samples import write_json
+from pipeline.datasets import upstream
+from pipeline.datasets.manifest import Manifest, manifest_digest, manifest_of, read_manifest
+from pipeline.datasets.mirror import bring, choose_source
+from pipeline.datasets.staging import Staging, only_one, publish
 
 
 def run(*, fetch: Fetch) -> None:
@@ -44,7 +44,7 @@ def _staging(manifest: Manifest) -> Staging:
 
 
 def _draw(faces: SyntheticFaces) -> Manifest:
-    from pipeline.sources.synthetic import write_synthetic
+    from pipeline.datasets.synthetic_frames import write_synthetic
 
     folder = _gathering_place("synthetic")
     with only_one(folder):

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from pipeline import config, metrics, paths
-from pipeline.data import LABELS, read_gray, read_keypoints_csv, read_samples, write_table
-from pipeline.errors import DataError
-from pipeline.files import whole_folder
-from pipeline.geometry import fit_square, transform_points
-from pipeline.progress import progress
-from pipeline.scheme import POINTS
+from facial_keypoints.core.atomic_files import whole_folder
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.geometry import fit_square, transform_points
+from facial_keypoints.core.progress import progress
+from facial_keypoints.core.scheme import POINTS
+from pipeline.core import config, metrics, paths
+from pipeline.core.samples import LABELS, read_gray, read_keypoints_csv, read_samples, write_table
 
 SPLITS = ("train", "val", "test")
 

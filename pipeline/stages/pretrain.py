@@ -1,10 +1,10 @@
 """Train a network of the same kind on drawn faces; train starts from its weights."""
 
-from pipeline import config, paths
-from pipeline.device import best_device
-from pipeline.pretraining import pretraining
-from pipeline.resume import go_on, resumable, training_key
-from pipeline.start import weights_to_leave, write_weights
+from pipeline.core import config, paths
+from pipeline.models.device import best_device
+from pipeline.training.checkpoint import go_on, resumable, training_key
+from pipeline.training.initial_weights import weights_to_leave, write_weights
+from pipeline.training.pretraining import pretraining
 
 
 def run(

@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipeline import breakdowns, config, figures, metrics, paths, pictures
-from pipeline.checkpoint import load_model
-from pipeline.data import Arrays, load_arrays, read_keypoints_csv, read_numbers, read_samples
-from pipeline.errors import DataError
-from pipeline.files import whole
-from pipeline.geometry import transform_points
-from pipeline.model_card import model_card
-from pipeline.progress import progress
-from pipeline.reports import read_dataset, read_metrics
-from pipeline.style import CHART_DPI, DPI, save, style
+from facial_keypoints.core.atomic_files import whole
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.geometry import transform_points
+from facial_keypoints.core.progress import progress
+from pipeline.core import config, metrics, paths
+from pipeline.core.samples import Arrays, load_arrays, read_keypoints_csv, read_numbers, read_samples
+from pipeline.evaluation import breakdowns, curves, grids
+from pipeline.evaluation.model_card import model_card
+from pipeline.evaluation.reports import read_dataset, read_metrics
+from pipeline.evaluation.style import CHART_DPI, DPI, save, style
+from pipeline.models.model_file import load_model
 
 
 @dataclass(frozen=True)
@@ -71,23 +72,23 @@ def _figures(measured: Measured, render: config.Render) -> Iterator[Figure]:
     """The figures of paths.FIGURES, in that order."""
     report, test, nme = measured.report, measured.test, measured.nme
     dataset = report["dataset"]
-    yield figures.ced_figure(read_numbers(paths.CED, ("nme", "model", "mean_shape")), report["test"], dataset=dataset)
+    yield curves.ced_figure(read_numbers(paths.CED, ("nme", "model", "mean_shape")), report["test"], dataset=dataset)
     yield _learning_curves(dataset)
     yield breakdowns.error_by_point_figure(breakdowns.mean_face(measured.truth), measured.errors, dataset=dataset)
     yield breakdowns.error_by_group_figure(report, nme, measured.interocular_px, dataset=dataset)
     known = test.samples["known"].fillna(False).to_numpy(bool)
     predicted_crop = transform_points(test.crop_from_source, measured.predicted)
-    faces = pictures.Faces(test.images, test.keypoints_crop, predicted_crop, nme, known)
-    rows = pictures.choose_faces(nme, per_row=render.faces_per_row, random_rows=render.random_rows, seed=render.seed)
-    yield pictures.faces_figure(faces, rows, dataset=dataset)
-    layer = pictures.first_layer(load_model(paths.MODEL), test.images[nme.argmin()])
-    yield pictures.first_layer_figure(layer, dataset=dataset)
+    faces = grids.Faces(test.images, test.keypoints_crop, predicted_crop, nme, known)
+    rows = grids.choose_faces(nme, per_row=render.faces_per_row, random_rows=render.random_rows, seed=render.seed)
+    yield grids.faces_figure(faces, rows, dataset=dataset)
+    layer = grids.first_layer(load_model(paths.MODEL), test.images[nme.argmin()])
+    yield grids.first_layer_figure(layer, dataset=dataset)
 
 
 def _learning_curves(dataset: str) -> Figure:
     samples = read_samples(paths.SAMPLES)
     faces = samples[samples["labelled"]]["split"].value_counts()
-    return figures.learning_curves_figure(
+    return curves.learning_curves_figure(
         read_numbers(paths.HISTORY, ("epoch", "train_loss", "val_loss", "val_nme", "lr")),
         train_faces=int(faces.get("train", 0)),
         val_faces=int(faces.get("val", 0)),

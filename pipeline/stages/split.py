@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline import config, paths
-from pipeline.data import LABELS, SAMPLE_COLUMNS, read_keypoints_csv, write_json, write_table
-from pipeline.errors import DataError
-from pipeline.files import file_sha256
+from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.errors import DataError
+from pipeline.core import config, paths
+from pipeline.core.samples import LABELS, SAMPLE_COLUMNS, read_keypoints_csv, write_json, write_table
 
 _NAME = re.compile(r"(?P<person>.+)_(?P<clip>\d)(?P<frame>\d+)\.jpg")
 

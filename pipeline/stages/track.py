@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import config, paths
-from pipeline.data import write_json
-from pipeline.errors import DataError
-from pipeline.files import file_sha256
-from pipeline.plain_files import read_plain
-from pipeline.reports import read_dataset, read_metrics
-from pipeline.run_record import RunRecord, flatten_metrics, keep
-from pipeline.store_location import shown_store
-from pipeline.terminal import say
-from pipeline.text import brief
-from pipeline.tracking import Value
+from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.plain_files import read_plain
+from facial_keypoints.core.terminal import say
+from facial_keypoints.core.text import brief
+from pipeline.core import config, paths
+from pipeline.core.samples import write_json
+from pipeline.evaluation.reports import read_dataset, read_metrics
+from pipeline.experiments.tracking.mlflow_store import Value
+from pipeline.experiments.tracking.run_record import RunRecord, flatten_metrics, keep
+from pipeline.experiments.tracking.store_location import shown_store
 
 _HISTORY_BYTES = 10_000_000
 """Ten times what 10,000 epochs take."""

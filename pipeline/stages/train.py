@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline import config, paths
-from pipeline.augment import Augmentation
-from pipeline.checkpoint import save_model
-from pipeline.data import load_arrays
-from pipeline.device import best_device
-from pipeline.errors import DataError
-from pipeline.files import file_sha256, whole
-from pipeline.live_run import training_run
+from facial_keypoints.core.atomic_files import file_sha256, whole
+from facial_keypoints.core.errors import DataError
+from pipeline.core import config, paths
+from pipeline.core.samples import load_arrays
+from pipeline.experiments.tracking.live_run import training_run
 from pipeline.models import count_parameters
-from pipeline.resume import go_on, resumable, training_key
-from pipeline.start import new_network, read_weights, refuse_single_faces, take_over
-from pipeline.trainer import Epoch, Faces, Recipe, fit
+from pipeline.models.device import best_device
+from pipeline.models.model_file import save_model
+from pipeline.training.augment import Augmentation
+from pipeline.training.checkpoint import go_on, resumable, training_key
+from pipeline.training.initial_weights import new_network, read_weights, refuse_single_faces, take_over
+from pipeline.training.trainer import Epoch, Faces, Recipe, fit
 
 
 def run(*, preprocess: config.Preprocess, model: config.Model, augment: config.Augment, train: config.Train) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.geometry import apply_affine, mirror_keypoints, mirror_matrix, similarity_about_centre, warp
+from facial_keypoints.core.geometry import mirror_matrix
+from pipeline.models.tensor_geometry import apply_affine, mirror_keypoints, similarity_about_centre, warp
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ It lies in the main workspace and is no output of a stage: DVC removes those bef
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,41 +17,41 @@ from filelock import FileLock, Timeout
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from pipeline import terminal
-from pipeline.files import file_sha256, whole
-from pipeline.paths import workspace_root
-from pipeline.tensor_files import open_tensors
-from pipeline.text import brief
-from pipeline.trainer import Epoch
-from pipeline.training_state import State
+from facial_keypoints.core import terminal
+from facial_keypoints.core.atomic_files import file_sha256, whole
+from facial_keypoints.core.text import brief
+from pipeline.core.paths import workspace_root
+from pipeline.models.tensor_files import open_tensors
+from pipeline.training.trainer import Epoch
+from pipeline.training.training_state import State
 
 _KEY = "facial_keypoints_training"
-_PACKAGE = Path(__file__).parent
+_ROOT = Path(__file__).parents[2]
+CODE = ("facial_keypoints/core", "pipeline/core", "pipeline/models", "pipeline/training")
+"""Rooms that decide what a training computes, as train depends on them in dvc.yaml."""
 _HEADER_BYTES = 8_000_000
 """Twice what 10,000 epochs of history and the state of the largest network take."""
-_COMMAND_LINE = {"__main__.py", "cli.py", "commands"}
 
 
 def training_key(params: Mapping[str, Any], data: Sequence[Path], device: torch.device) -> str:
     """SHA-256 over all that decides what a training computes.
 
-    `params` by dotted name, the files of the folders `data`, the code of this package that the process has loaded, and
+    `params` by dotted name, the files of the folders `data`, the code of the rooms CODE, and
     the arithmetic: PyTorch's version and the kind of processor.
     """
     content = {
         "params": dict(params),
         "data": {path.as_posix(): file_sha256(path) for folder in data for path in sorted(folder.iterdir())},
-        "code": {path.relative_to(_PACKAGE).as_posix(): file_sha256(path) for path in loaded_code()},
+        "code": {path.relative_to(_ROOT).as_posix(): file_sha256(path) for path in training_code()},
         "arithmetic": [str(torch.__version__), device.type, torch.backends.cpu.get_cpu_capability()],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def loaded_code() -> list[Path]:
-    """Files of this package that the process has imported, without its command line, which decides nothing."""
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    ours = {Path(file) for file in files if file and Path(file).is_relative_to(_PACKAGE)}
-    return sorted(path for path in ours if path.relative_to(_PACKAGE).parts[0] not in _COMMAND_LINE)
+def training_code() -> list[Path]:
+    """Files of the rooms that decide what a training computes, in the order of their names."""
+    folders = (_ROOT.joinpath(*room.split("/")) for room in CODE)
+    return sorted(path for folder in folders for path in folder.rglob("*.py"))
 
 
 @contextmanager

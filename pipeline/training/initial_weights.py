@@ -6,11 +6,11 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from pipeline import config
-from pipeline.errors import ConfigError, ModelError
-from pipeline.files import whole
+from facial_keypoints.core.atomic_files import whole
+from facial_keypoints.core.errors import ConfigError, ModelError
+from pipeline.core import config
 from pipeline.models import build_network
-from pipeline.tensor_files import open_tensors
+from pipeline.models.tensor_files import open_tensors
 
 Weights = dict[str, Tensor]
 _OF_THE_LABELS = {"mean_shape", "mirror_shift", "correction"}

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.geometry import face_size
+from pipeline.models.tensor_geometry import face_size
 
 
 def wing(residuals: Tensor, width: float = 10.0, curvature: float = 2.0) -> Tensor:

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from pipeline import config
-from pipeline.augment import Augmentation
-from pipeline.geometry import fit_square, transform_points
-from pipeline.processes import map_on_cores
-from pipeline.progress import progress
-from pipeline.start import new_network, refuse_single_faces
-from pipeline.synthetic import Identity, draw_face, random_identity
-from pipeline.trainer import Faces, Recipe, fit
+from facial_keypoints.core.geometry import fit_square, transform_points
+from facial_keypoints.core.progress import progress
+from pipeline.core import config
+from pipeline.core.parallel import map_on_cores
+from pipeline.datasets.synthetic import Identity, draw_face, random_identity
+from pipeline.training.augment import Augmentation
+from pipeline.training.initial_weights import new_network, refuse_single_faces
+from pipeline.training.trainer import Faces, Recipe, fit
 
 
 def pretraining(

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.augment import Augmentation, augment
-from pipeline.device import mixed_precision
-from pipeline.errors import ModelError
-from pipeline.losses import keypoint_loss
-from pipeline.metrics import nme
-from pipeline.optim import WeightAverage, make_optimizer, rate_factor
-from pipeline.progress import EpochLines, progress
-from pipeline.scheme import POINTS
-from pipeline.training_state import (
+from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.progress import EpochLines, progress
+from facial_keypoints.core.scheme import POINTS
+from pipeline.core.metrics import nme
+from pipeline.models.device import mixed_precision
+from pipeline.training.augment import Augmentation, augment
+from pipeline.training.losses import keypoint_loss
+from pipeline.training.optim import WeightAverage, make_optimizer, rate_factor
+from pipeline.training.training_state import (
     State,
     load_optimizer_state,
     load_random_state,

@@ -2,7 +2,7 @@ import errno
 
 import pytest
 
-from pipeline.files import whole
+from facial_keypoints.core.atomic_files import whole
 
 
 def write_half(place):

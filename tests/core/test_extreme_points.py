@@ -7,15 +7,15 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.detector import Face
-from pipeline.draw import draw_faces
-from pipeline.errors import DataError
-from pipeline.filters.apply import picture_filter
-from pipeline.filters.art import softened
-from pipeline.filters.crop import aligned_crop
-from pipeline.filters.privacy import blur, pixelate
-from pipeline.filters.sticker import Sticker
-from pipeline.head_turn import Turn
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.detector import Face
+from facial_keypoints.filters.apply import picture_filter
+from facial_keypoints.filters.art import softened
+from facial_keypoints.filters.crop import aligned_crop
+from facial_keypoints.filters.privacy import blur, pixelate
+from facial_keypoints.filters.sticker import Sticker
+from facial_keypoints.finding.head_rotation import Turn
+from facial_keypoints.prediction.overlay import draw_faces
 from tests.discs import disc_face
 from tests.faces import drawn_face
 

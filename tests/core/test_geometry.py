@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms.v2 import functional as vision
 
-from pipeline import geometry
+from facial_keypoints.core import geometry
 
 
 def blob(height: int, width: int, x: float, y: float, spread: float = 6.0) -> np.ndarray:

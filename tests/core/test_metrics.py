@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pipeline import metrics
-from pipeline.scheme import POINTS
+from facial_keypoints.core.scheme import POINTS
+from pipeline.core import metrics
 
 
 def square_face(eye_distance: float) -> np.ndarray:

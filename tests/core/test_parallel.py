@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-from pipeline.errors import PipelineError
-from pipeline.processes import map_on_cores
+from facial_keypoints.core.errors import PipelineError
+from pipeline.core.parallel import map_on_cores
 
 TASKS = range(6)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.redaction import without_credentials, without_secrets
+from pipeline.core.redaction import without_credentials, without_secrets
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline import paths
-from pipeline.config import Preprocess, Split
-from pipeline.data import (
+from facial_keypoints.core.errors import DataError
+from pipeline.core import paths
+from pipeline.core.config import Preprocess, Split
+from pipeline.core.samples import (
     load_arrays,
     read_gray,
     read_json,
@@ -17,8 +18,7 @@ from pipeline.data import (
     write_json,
     write_keypoints_csv,
 )
-from pipeline.errors import DataError
-from pipeline.reports import read_dataset, read_metrics
+from pipeline.evaluation.reports import read_dataset, read_metrics
 from pipeline.stages import preprocess, split
 from pipeline.stages.track import read_history
 

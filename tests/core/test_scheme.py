@@ -1,6 +1,6 @@
 import numpy as np
 
-from pipeline.scheme import CONTOURS, FLIP_INDEX, OUTER_EYE_CORNERS, POINTS, REGIONS
+from facial_keypoints.core.scheme import CONTOURS, FLIP_INDEX, OUTER_EYE_CORNERS, POINTS, REGIONS
 
 
 def test_mirroring_twice_restores_the_order():

@@ -11,8 +11,8 @@ from dvc.utils.serialize._yaml import parse_yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.yaml_files import edited_yaml, load_yaml, read_yaml
-from tests.imports import ROOT
+from facial_keypoints.core.yaml_files import edited_yaml, load_yaml, read_yaml
+from tests.architecture import ROOT
 
 
 def aliases(levels: int) -> str:
@@ -161,7 +161,7 @@ def test_what_is_no_plain_file_is_refused_at_once(tmp_path):
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from pipeline.yaml_files import load_yaml
+from facial_keypoints.core.yaml_files import load_yaml
 before = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (before + 50_000_000,) * 2)
 for path in sys.argv[1:]:

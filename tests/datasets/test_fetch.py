@@ -21,11 +21,11 @@ import fsspec
 import pytest
 from filelock import FileLock
 
-from pipeline.config import Fetch
-from pipeline.errors import SourceError
-from pipeline.paths import DATASET, RAW
-from pipeline.sources import bounds, mirror, upstream
-from pipeline.sources.manifest import manifest_digest, manifest_of, read_manifest
+from facial_keypoints.core.errors import SourceError
+from pipeline.core.config import Fetch
+from pipeline.core.paths import DATASET, RAW
+from pipeline.datasets import bounds, mirror, upstream
+from pipeline.datasets.manifest import manifest_digest, manifest_of, read_manifest
 from pipeline.stages import fetch
 
 FILES = {
@@ -558,7 +558,7 @@ def test_probe_does_not_wait_for_a_silent_server(choose: Callable, workspace: Pa
 
 
 def test_synthetic_faces_come_out_the_same_twice() -> None:
-    pytest.importorskip("pipeline.sources.synthetic")
+    pytest.importorskip("pipeline.datasets.synthetic_frames")
     record = run("synthetic")
     first = manifest_of(RAW)
     assert record == {

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sources import bounds
+from pipeline.datasets import bounds
 from tests.flood import FLOOD_BYTES, flood, ok, until_enough  # noqa: F401
 from tests.test_fetch import (  # noqa: F401
     FILES,

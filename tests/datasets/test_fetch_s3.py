@@ -4,7 +4,7 @@ import boto3
 import fsspec
 import pytest
 
-from pipeline.sources import bounds
+from pipeline.datasets import bounds
 from tests.test_fetch import FILES, choose, failure, fetched, run, tar_gz, workspace, zipped  # noqa: F401 (fixtures)
 
 # botocore and its companions warn of their own code's future.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import fsspec
 import pytest
 
-from pipeline.sources import bounds, mirror
+from pipeline.datasets import bounds, mirror
 from tests.flood import flood, ok, until_enough  # noqa: F401
 from tests.test_fetch import FILES, choose, failure, fetched, run, tar_gz, workspace, zipped  # noqa: F401
 
@@ -303,7 +303,7 @@ def test_faults_between_files_that_come_are_counted(
         given.add(request[0])
         send(ok() + content if content else ok(status="404 Not Found"))
 
-    monkeypatch.setattr("pipeline.sources.folder.PARALLEL", 1)
+    monkeypatch.setattr("pipeline.datasets.folder.PARALLEL", 1)
     choose(flood(script).url("frames"))
     assert "broke off" in failure()
 

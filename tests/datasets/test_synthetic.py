@@ -8,12 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline import processes
-from pipeline.data import LABELS, read_keypoints_csv
-from pipeline.geometry import transform_points
-from pipeline.scheme import FLIP_INDEX
-from pipeline.sources import synthetic as source
-from pipeline.synthetic import (
+from facial_keypoints.core.geometry import transform_points
+from facial_keypoints.core.scheme import FLIP_INDEX
+from facial_keypoints.mean_face.expression import face_points
+from facial_keypoints.mean_face.shape import MODES, mean_points, modes
+from facial_keypoints.mean_face.surface import canonical_points, face_motion, face_surface, point_units, sample
+from pipeline.core import parallel
+from pipeline.core.samples import LABELS, read_keypoints_csv
+from pipeline.datasets import synthetic_frames as source
+from pipeline.datasets.synthetic import (
     Camera,
     Expression,
     Face,
@@ -27,11 +30,8 @@ from pipeline.synthetic import (
     random_clip,
     random_identity,
 )
-from pipeline.synthetic.expression import face_points
-from pipeline.synthetic.names import person_names
-from pipeline.synthetic.shape import MODES, mean_points, modes
-from pipeline.synthetic.splat import EMPTY, visible
-from pipeline.synthetic.surface import canonical_points, face_motion, face_surface, point_units, sample
+from pipeline.datasets.synthetic.names import person_names
+from pipeline.datasets.synthetic.splat import EMPTY, visible
 
 CAMERA = Camera(199.5, 180.0, 1.6, 2000.0)
 FRONTAL = Light(azimuth_deg=-10.0, elevation_deg=40.0)
@@ -301,7 +301,7 @@ def test_the_mean_shape_is_bad_at_drawn_faces() -> None:
 
 
 def _labels_only(person: Identity, clip: object, rng: np.random.Generator) -> np.ndarray:
-    from pipeline.synthetic import Clip, random_moment
+    from pipeline.datasets.synthetic import Clip, random_moment
 
     assert isinstance(clip, Clip)
     face, camera = random_moment(rng, person, clip)
@@ -311,7 +311,7 @@ def _labels_only(person: Identity, clip: object, rng: np.random.Generator) -> np
 def test_same_arguments_give_the_same_bytes_in_one_process_and_in_many(tmp_path: Path) -> None:
     for name, inline in (("many", 0), ("one", 10**6)):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(processes, "_INLINE_TASKS", inline)
+            patch.setattr(parallel, "_INLINE_TASKS", inline)
             source.write_synthetic(tmp_path / name, people=2, clips=1, frames=2, seed=11)
     one, many = (sorted(path for path in (tmp_path / name).rglob("*") if path.is_file()) for name in ("one", "many"))
     assert [path.name for path in one] == [path.name for path in many]

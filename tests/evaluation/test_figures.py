@@ -8,15 +8,18 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from pipeline import breakdowns, checkpoint, comparison_figures, config, figures, paths, pictures, style
-from pipeline.data import SAMPLE_COLUMNS, read_json, read_samples, write_json, write_keypoints_csv
-from pipeline.errors import DataError
-from pipeline.geometry import transform_points
-from pipeline.model_card import model_card
-from pipeline.scheme import POINTS
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.geometry import transform_points
+from facial_keypoints.core.scheme import POINTS
+from pipeline.core import config, paths
+from pipeline.core.samples import SAMPLE_COLUMNS, read_json, read_samples, write_json, write_keypoints_csv
+from pipeline.evaluation import breakdowns, curves, grids, style
+from pipeline.evaluation.model_card import model_card
+from pipeline.experiments import comparison_figures
+from pipeline.experiments.sweeps.figure import sweep_figure
+from pipeline.models import model_file
 from pipeline.stages import render
-from pipeline.sweep_figure import sweep_figure
-from tests.imports import ROOT
+from tests.architecture import ROOT
 
 SIDE = 64
 RENDER = config.Render(faces_per_row=3, random_rows=2, seed=0)
@@ -252,7 +255,7 @@ def test_any_name_is_drawn_as_it_is(tmp_path: Path, name: str) -> None:
     text = HOSTILE_NAMES[name]
     nme = pd.Series(np.linspace(0.01, 0.1, 6), [f"test/A_{face}" for face in range(6)])
     points = faces_of(2)
-    faces = pictures.Faces(np.zeros((2, SIDE, SIDE), np.uint8), points, points, np.ones(2), np.ones(2, bool))
+    faces = grids.Faces(np.zeros((2, SIDE, SIDE), np.uint8), points, points, np.ones(2), np.ones(2, bool))
     names = (f"A: {text}", f"B: {text}")
     table = pd.DataFrame({"model.name": ["a", "b"], "val_nme": [0.03, 0.04], "clear": "no"})
     table["model.name"] = pd.Series([text, f"{text}2"], dtype=object)
@@ -307,14 +310,14 @@ def test_heading_lines_do_not_overlap() -> None:
 def test_baseline_of_the_ced_is_measured_on_its_curve() -> None:
     nme = np.linspace(0, 0.16, 321)
     # Share nme / 0.16: at 8 % half of the faces, area 0.08 * 0.5 / 2 over 0.08.
-    area, failures = figures._area_and_failures(nme, nme / 0.16)
+    area, failures = curves._area_and_failures(nme, nme / 0.16)
     assert area == pytest.approx(0.25)
     assert failures == pytest.approx(0.5)
 
 
 def test_ced_reads_area_and_failures_from_the_metrics() -> None:
     ced = pd.DataFrame({"nme": [0, 0.08, 0.16], "model": [0, 0.75, 1], "mean_shape": [0, 0.0, 0]})
-    drawn = texts(figures.ced_figure(ced, group(4), dataset="youtube-faces"))
+    drawn = texts(curves.ced_figure(ced, group(4), dataset="youtube-faces"))
     assert "model: AUC@8% = 40.0 %, failures 25.0 %" in drawn
     assert "75.0 % of the faces" in drawn
     assert "mean shape: AUC@8% = 0.0 %, failures 100.0 %" in drawn
@@ -325,8 +328,8 @@ def test_learning_curves_show_validation_only_where_there_is_one(epochs: int) ->
     history = pd.DataFrame({"epoch": np.arange(1, epochs + 1), "lr": 0.1, "train_loss": np.linspace(9, 1, epochs)})
     validated = history.assign(val_loss=2.0, val_nme=0.043)
     blind = history.assign(val_loss=np.nan, val_nme=np.nan)
-    with_val = figures.learning_curves_figure(validated, train_faces=10, val_faces=2, dataset="youtube-faces")
-    without = figures.learning_curves_figure(blind, train_faces=10, val_faces=0, dataset="youtube-faces")
+    with_val = curves.learning_curves_figure(validated, train_faces=10, val_faces=2, dataset="youtube-faces")
+    without = curves.learning_curves_figure(blind, train_faces=10, val_faces=0, dataset="youtube-faces")
     assert len(with_val.axes) == 3
     assert "Validation NME 4.30 % after" in texts(with_val)
     assert len(without.axes) == 2
@@ -371,7 +374,7 @@ def test_groups_without_faces_are_left_out() -> None:
 
 def test_rows_are_the_best_the_median_and_the_worst() -> None:
     nme = np.array([5, 1, 9, 3, 7, 2, 8, 4, 6]) / 100
-    rows = pictures.choose_faces(nme, per_row=3, random_rows=2, seed=0)
+    rows = grids.choose_faces(nme, per_row=3, random_rows=2, seed=0)
     shown = [(label, (100 * nme[indices]).round().tolist()) for label, indices in rows]
     assert shown[:3] == [("best", [1, 2, 3]), ("median", [4, 5, 6]), ("worst", [9, 8, 7])]
     drawn = np.concatenate([indices for label, indices in rows if label == "random"])
@@ -381,28 +384,28 @@ def test_rows_are_the_best_the_median_and_the_worst() -> None:
 def test_random_faces_follow_the_seed() -> None:
     nme = np.linspace(0, 1, 50)
     first, again, other = (
-        pictures.choose_faces(nme, per_row=6, random_rows=1, seed=seed)[-1][1].tolist() for seed in (0, 0, 1)
+        grids.choose_faces(nme, per_row=6, random_rows=1, seed=seed)[-1][1].tolist() for seed in (0, 0, 1)
     )
     assert first == again != other
 
 
 def test_few_faces_are_in_one_of_the_first_rows_only() -> None:
-    rows = pictures.choose_faces(np.linspace(0, 1, 5), per_row=6, random_rows=2, seed=0)
+    rows = grids.choose_faces(np.linspace(0, 1, 5), per_row=6, random_rows=2, seed=0)
     assert [len(indices) for _, indices in rows] == [1, 1, 1, 5]
 
 
 def test_window_holds_the_points_and_stays_on_the_image() -> None:
-    left, top, size = pictures.face_window(np.array([[40.0, 50], [60, 60]]), 224)
+    left, top, size = grids.face_window(np.array([[40.0, 50], [60, 60]]), 224)
     assert (left, top, size) == pytest.approx((37.6, 42.6, 24.8))
-    assert pictures.face_window(np.array([[-30.0, 0], [10, 5]]), 224)[:2] == (-0.5, -0.5)
-    assert pictures.face_window(np.array([[-500.0, 0], [700, 5]]), 224) == (-0.5, -0.5, 224)
+    assert grids.face_window(np.array([[-30.0, 0], [10, 5]]), 224)[:2] == (-0.5, -0.5)
+    assert grids.face_window(np.array([[-500.0, 0], [700, 5]]), 224) == (-0.5, -0.5, 224)
 
 
 def test_truth_and_prediction_are_drawn_on_their_own_pixels() -> None:
     points = faces_of(1)
     images = np.zeros((1, SIDE, SIDE), np.uint8)
-    faces = pictures.Faces(images, points, points + 2, np.array([0.1]), np.array([False]))
-    figure = pictures.faces_figure(faces, [("best", np.array([0]))], dataset="youtube-faces")
+    faces = grids.Faces(images, points, points + 2, np.array([0.1]), np.array([False]))
+    figure = grids.faces_figure(faces, [("best", np.array([0]))], dataset="youtube-faces")
     axes = figure.axes[0]
     by_color = {line.get_color(): line.get_xydata() for line in axes.lines if line.get_marker() == "."}
     assert np.array_equal(by_color[style.PALETTE["truth"]], points[0])
@@ -414,7 +417,7 @@ def test_truth_and_prediction_are_drawn_on_their_own_pixels() -> None:
 
 def test_first_layer_is_what_the_first_convolution_computes() -> None:
     network, image = FirstThenShape(), np.arange(SIDE * SIDE, dtype=np.uint32).reshape(SIDE, SIDE).astype(np.uint8)
-    layer = pictures.first_layer(network, image)
+    layer = grids.first_layer(network, image)
     assert layer.seen == pytest.approx(image / 255, abs=1e-6)
     assert np.array_equal(layer.kernels, network.first.weight.detach()[:, 0])
     channel = int(layer.responses[:, 10, 20].argmin())
@@ -427,8 +430,8 @@ def test_first_layer_is_what_the_first_convolution_computes() -> None:
 @pytest.mark.parametrize("name", ["coarse_to_fine", "udacity_5conv"])
 def test_first_layer_of_each_network_can_be_drawn(tmp_path: Path, name: str) -> None:
     section = {**config.load_params().model.model_dump(), "name": name}
-    network = checkpoint.build_network(section, side=224, mean_shape=torch.randn(POINTS, 2) * 30 + 112)
-    layer = pictures.first_layer(network.eval(), np.zeros((224, 224), np.uint8))
-    figure = pictures.first_layer_figure(layer, dataset="youtube-faces")
+    network = model_file.build_network(section, side=224, mean_shape=torch.randn(POINTS, 2) * 30 + 112)
+    layer = grids.first_layer(network.eval(), np.zeros((224, 224), np.uint8))
+    figure = grids.first_layer_figure(layer, dataset="youtube-faces")
     assert f"{len(layer.kernels)} kernels" in texts(figure)
     figure.savefig(tmp_path / "first_layer.png", dpi=20)

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import paths
+from facial_keypoints.core.errors import DataError
 from pipeline.cli import app
-from pipeline.compare import changed, most_different, paired_difference
-from pipeline.errors import DataError
-from pipeline.results import find_results
+from pipeline.core import paths
+from pipeline.experiments.comparison import changed, most_different, paired_difference
+from pipeline.experiments.runs import find_results
 from tests.test_yaml_files import aliases
 
 PEOPLE = 12
@@ -137,7 +137,7 @@ def test_the_command_tells_parameters_metrics_and_the_verdict(two_revisions):
 
 
 def test_an_unknown_name_is_one_line(two_revisions, monkeypatch):
-    monkeypatch.setattr("pipeline.results.find_run", lambda name: None)
+    monkeypatch.setattr("pipeline.experiments.runs.find_run", lambda name: None)
     done = CliRunner().invoke(app, ["compare", "first", "--", "--nobody"])
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "--nobody is neither workspace, a DVC experiment, a git revision nor an MLflow run" in done.stderr

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import git
+from facial_keypoints.core.errors import GitError
 from pipeline.cli import app
-from pipeline.dvc_queue import free_name
-from pipeline.errors import GitError
-from pipeline.results import commit_of
+from pipeline.experiments.dvc import git
+from pipeline.experiments.dvc.queue import free_name
+from pipeline.experiments.runs import commit_of
 from tests.checkout import IDENTITY
 from tests.test_tracking import run_track, runs, write_outputs
 
@@ -190,9 +190,9 @@ def test_what_names_no_commit_is_none(repository: Path, name: str):
 
 @pytest.mark.parametrize("command", [["compare", "HEAD"], ["compare", "workspace", "any"]])
 def test_compare_tells_what_git_refuses(foreign: Path, command: list[str], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pipeline.results.find_run", lambda name: None)
-    monkeypatch.setattr("pipeline.results._read_workspace", lambda path: b"{}")
-    monkeypatch.setattr("pipeline.results._from_files", lambda name, read: None)
+    monkeypatch.setattr("pipeline.experiments.runs.find_run", lambda name: None)
+    monkeypatch.setattr("pipeline.experiments.runs._read_workspace", lambda path: b"{}")
+    monkeypatch.setattr("pipeline.experiments.runs._from_files", lambda name, read: None)
     done = CliRunner().invoke(app, command)
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert shlex.join(["git", "config", "--global", "--add", "safe.directory", str(foreign)]) in done.stderr

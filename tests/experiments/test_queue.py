@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.dvc_queue import _reason, free_name, put, statuses
-from pipeline.errors import ConfigError, GitError, PipelineError
-from pipeline.results import find_results
+from facial_keypoints.core.errors import ConfigError, GitError, PipelineError
+from pipeline.experiments.dvc.queue import _reason, free_name, put, statuses
+from pipeline.experiments.runs import find_results
 from tests.test_repro import fresh, here, project
 
 __all__ = ["fresh", "here", "project"]  # fixtures
@@ -44,7 +44,9 @@ def test_a_user_without_a_name_is_told_how_to_give_one(here: Path, monkeypatch) 
         for what in ("NAME", "EMAIL"):
             monkeypatch.delenv(f"GIT_{role}_{what}")
     told = "ERROR: Git user name and email must be configured\n"
-    monkeypatch.setattr("pipeline.dvc_queue._dvc", lambda *_: subprocess.CompletedProcess([], 255, "", told))
+    monkeypatch.setattr(
+        "pipeline.experiments.dvc.queue._dvc", lambda *_: subprocess.CompletedProcess([], 255, "", told)
+    )
     with pytest.raises(ConfigError, match=r"must be configured; git config user\.name YOU && git config user\.email"):
         put("sweep1-01", {"train.lr": "0.1"})
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import flatten, load_params
-from pipeline.dvc_queue import put, work_off
-from pipeline.recipe import write_values
-from pipeline.results import commit_of
+from pipeline.core.config import flatten, load_params
+from pipeline.experiments.dvc.queue import put, work_off
+from pipeline.experiments.recipe import write_values
+from pipeline.experiments.runs import commit_of
 from tests.checkout import Checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]

@@ -2,10 +2,10 @@ import shutil
 
 import pytest
 
-from pipeline import config
-from pipeline.config import load_params
-from pipeline.errors import ConfigError
-from pipeline.recipe import (
+from facial_keypoints.core.errors import ConfigError
+from pipeline.core import config
+from pipeline.core.config import load_params
+from pipeline.experiments.recipe import (
     DEFAULT,
     changed_values,
     recipe_names,
@@ -14,7 +14,7 @@ from pipeline.recipe import (
     with_values,
     write_values,
 )
-from tests.imports import ROOT
+from tests.architecture import ROOT
 from tests.test_yaml_files import aliases
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from facial_keypoints.core.errors import ConfigError, DataError, PipelineError
 from pipeline.commands.sweep import queue, sweep
-from pipeline.errors import ConfigError, DataError, PipelineError
-from pipeline.style import style
-from pipeline.sweep import leaderboard, members
-from pipeline.sweep_figure import sweep_figure
-from pipeline.sweep_settings import check, parse_seeds, parse_settings
-from tests.imports import ROOT
+from pipeline.evaluation.style import style
+from pipeline.experiments.sweeps.figure import sweep_figure
+from pipeline.experiments.sweeps.settings import check, parse_seeds, parse_settings
+from pipeline.experiments.sweeps.summary import leaderboard, members
+from tests.architecture import ROOT
 
 
 def test_members_are_all_combinations_with_all_seeds():
@@ -121,8 +121,8 @@ def test_one_wrong_value_stops_all_before_anything_is_queued(params, name, value
 
 def test_a_sweep_that_cannot_be_queued_whole_is_not_queued(monkeypatch):
     put, take_back = Mock(side_effect=[None, None, ConfigError("DVC does not queue sweep1-03")]), Mock()
-    monkeypatch.setattr("pipeline.dvc_queue.put", put)
-    monkeypatch.setattr("pipeline.dvc_queue.take_back", take_back)
+    monkeypatch.setattr("pipeline.experiments.dvc.queue.put", put)
+    monkeypatch.setattr("pipeline.experiments.dvc.queue.take_back", take_back)
     with pytest.raises(ConfigError, match="does not queue"):
         queue({f"sweep1-{number:02d}": {"train.lr": "0.01"} for number in range(1, 5)})
     take_back.assert_called_once_with(["sweep1-01", "sweep1-02"])
@@ -199,8 +199,8 @@ def test_a_member_whose_reports_are_lost_leaves_the_others_alone(params, monkeyp
             on_done(name, "Failed" if name == "sweep1-02" else "Success")
 
     for name, stand_in in {"result_of": result_of, "work_off": work_off, "free_name": lambda stem: f"{stem}1"}.items():
-        monkeypatch.setattr(f"pipeline.dvc_queue.{name}", stand_in)
-    monkeypatch.setattr("pipeline.dvc_queue.put", Mock())
+        monkeypatch.setattr(f"pipeline.experiments.dvc.queue.{name}", stand_in)
+    monkeypatch.setattr("pipeline.experiments.dvc.queue.put", Mock())
     with pytest.raises(PipelineError, match="2 of 3 members failed: sweep1-01, sweep1-02"):
         sweep(["train.lr=0.001,0.002,0.003"])
     told = capsys.readouterr().out

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture import ROOT
 from tests.checkout import IDENTITY
-from tests.imports import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ def repository(tmp_path):
 
 
 TAKE_BACK = """
-from pipeline.dvc_queue import statuses, put, take_back
+from pipeline.experiments.dvc.queue import statuses, put, take_back
 for name in ("a", "b", "c"):
     put(name, {"train.lr": "0.002", "train.seed": str(ord(name))})
 take_back(["a", "c"])

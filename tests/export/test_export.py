@@ -14,18 +14,20 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from pipeline import KeypointDetector, export, paths
-from pipeline.checkpoint import load_model, save_model
+from facial_keypoints import KeypointDetector
+from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.finding.windows import to_gray
 from pipeline.cli import app
-from pipeline.config import Preprocess, Split
-from pipeline.errors import DataError
-from pipeline.files import file_sha256
-from pipeline.framing import to_gray
-from pipeline.quantize import quantize
-from pipeline.sample_frames import frames_to_compare, labelled_error, training_frames
+from pipeline.core import paths
+from pipeline.core.config import Preprocess, Split
+from pipeline.export.formats import formats
+from pipeline.export.quantization import quantize
+from pipeline.export.sample_frames import frames_to_compare, labelled_error, training_frames
+from pipeline.models.model_file import load_model, save_model
 from pipeline.stages import preprocess, split
+from tests.architecture import ROOT
 from tests.dataset import face_points
-from tests.imports import ROOT
 from tests.test_models import NAMES, description, network
 from tests.test_readme import PYTHON
 
@@ -48,14 +50,14 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def onnx_file(model):
     path = model.with_suffix(".onnx")
-    export.export_model(model, load_model(model), path, kind="onnx", frames=FRAMES)
+    formats.export_model(model, load_model(model), path, kind="onnx", frames=FRAMES)
     return path
 
 
 @pytest.fixture(scope="module")
 def pt2_file(model):
     path = model.with_suffix(".pt2")
-    export.export_model(model, load_model(model), path, kind="pt2", frames=FRAMES)
+    formats.export_model(model, load_model(model), path, kind="pt2", frames=FRAMES)
     return path
 
 
@@ -79,7 +81,7 @@ def test_every_network_exports_as_pt2(tmp_path, name):
     """As ONNX: test_logged_model.py."""
     path = tmp_path / "model.safetensors"
     save_model(path, network(name), description(name))
-    assert export.export_model(path, load_model(path), tmp_path / "file", kind="pt2", frames=FRAMES) < 0.05
+    assert formats.export_model(path, load_model(path), tmp_path / "file", kind="pt2", frames=FRAMES) < 0.05
 
 
 def test_a_file_says_what_it_takes_and_answers(model, onnx_file, pt2_file):
@@ -91,9 +93,9 @@ def test_a_file_says_what_it_takes_and_answers(model, onnx_file, pt2_file):
     assert set(inside) >= {"points", "input", "crop", "normalization", "output", "licence"}
     assert (inside["size_px"], inside["fit"]) == ("224", "pad")
     assert inside["model_digest"] == file_sha256(model)
-    files = {export.METADATA_FILE: ""}
+    files = {formats.METADATA_FILE: ""}
     torch.export.load(pt2_file, extra_files=files)
-    assert inside == json.loads(files[export.METADATA_FILE])
+    assert inside == json.loads(files[formats.METADATA_FILE])
 
 
 def test_a_file_holds_no_path_of_this_machine(onnx_file, pt2_file):
@@ -125,8 +127,8 @@ def test_a_point_too_far_off_is_an_error_and_leaves_no_file(workspace, model, mo
     def run(path, frames):
         return by_network(model, frames) + np.float32([0.06, 0])
 
-    monkeypatch.setattr(export, "trace", lambda *_: None)
-    monkeypatch.setitem(export.WRITE_AND_RUN, "onnx", (lambda path, *_: path.touch(), run))
+    monkeypatch.setattr(formats, "trace", lambda *_: None)
+    monkeypatch.setitem(formats.WRITE_AND_RUN, "onnx", (lambda path, *_: path.touch(), run))
     done = invoke("--output", "face.onnx", "--model", model)
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "0.06 px from where PyTorch does, and 0.05 px is the most" in done.stderr
@@ -142,7 +144,7 @@ def test_int8_leaves_the_first_and_last_convolutions_and_moves_points_little(onn
     convolutions = [node for node in before.graph.node if node.op_type == "Conv"]
     assert len(kept) == 3  # the first of each network, and the heatmaps
     assert len(convolutions) == len([node for node in after.graph.node if node.op_type == "Conv"]) > 10
-    difference = np.abs(export.run_onnx(onnx_file, FRAMES) - export.run_onnx(tmp_path / "int8.onnx", FRAMES))
+    difference = np.abs(formats.run_onnx(onnx_file, FRAMES) - formats.run_onnx(tmp_path / "int8.onnx", FRAMES))
     assert 0 < difference.max() < 3
 
 

@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipeline import held_frames
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.detector import Face, KeypointDetector, make_face
+from facial_keypoints.filters.lasting import lasting
+from facial_keypoints.video import held_frames
+from facial_keypoints.video.reading import Frame, FrameReader, open_video
 from pipeline.cli import app
-from pipeline.detector import Face, KeypointDetector, make_face
-from pipeline.errors import DataError
-from pipeline.filters.lasting import lasting
-from pipeline.video import Frame, FrameReader, open_video
 from tests.discs import disc_detector
 from tests.faces import SIDE, drawn_face
 from tests.films import break_off, discs_moving, evenly, forget_times, times, write_film

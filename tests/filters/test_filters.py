@@ -8,24 +8,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.commands import filter as filter_command
-from pipeline.errors import DataError
-from pipeline.filters import apply
-from pipeline.filters.crop import EYES_FRAC, EYES_Y, aligned_crop, crop_from_picture
-from pipeline.filters.glasses import sunglasses
-from pipeline.filters.hat import hat
-from pipeline.filters.head import fit_head
-from pipeline.filters.light import light_of
-from pipeline.filters.moustache import moustache
-from pipeline.filters.net import mesh, net_points, net_triangles
-from pipeline.filters.outline import cover, face_size
-from pipeline.filters.piecewise import carried, covering_triangle, grid_triangles
-from pipeline.filters.privacy import CELLS, blur, pixelate
-from pipeline.filters.sticker import Sticker, load_sticker, put_sticker
-from pipeline.filters.surfaces import Shadow, Sheet, lay_over
-from pipeline.filters.swap import swap_faces
-from pipeline.synthetic import Pose
-from pipeline.synthetic.shape import mean_points
+from facial_keypoints.commands import filter as filter_command
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.filters import apply
+from facial_keypoints.filters.crop import EYES_FRAC, EYES_Y, aligned_crop, crop_from_picture
+from facial_keypoints.filters.glasses import sunglasses
+from facial_keypoints.filters.hat import hat
+from facial_keypoints.filters.head import fit_head
+from facial_keypoints.filters.light import light_of
+from facial_keypoints.filters.moustache import moustache
+from facial_keypoints.filters.net import mesh, net_points, net_triangles
+from facial_keypoints.filters.outline import cover, face_size
+from facial_keypoints.filters.piecewise import carried, covering_triangle, grid_triangles
+from facial_keypoints.filters.privacy import CELLS, blur, pixelate
+from facial_keypoints.filters.sticker import Sticker, load_sticker, put_sticker
+from facial_keypoints.filters.surfaces import Shadow, Sheet, lay_over
+from facial_keypoints.filters.swap import swap_faces
+from facial_keypoints.mean_face.shape import mean_points
+from pipeline.datasets.synthetic import Pose
 from tests.discs import disc_face
 from tests.faces import SIDE, drawn_face
 from tests.test_yaml_files import aliases

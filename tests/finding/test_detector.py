@@ -5,15 +5,24 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import KeypointDetector
-from pipeline.boxes import distinct, overlaps
-from pipeline.doubt import doubts_of, scores_of
-from pipeline.errors import DataError, ModelError
-from pipeline.framing import FACE_CENTRE, FACE_FRAC, cut, to_gray, turn_matrix, windows_of_boxes, windows_of_points
-from pipeline.geometry import fit_square, transform_points
-from pipeline.head_turn import head_turn
-from pipeline.predict import predict_faces
-from pipeline.synthetic import Camera, Face, Pose, keypoints
+from facial_keypoints import KeypointDetector
+from facial_keypoints.core.boxes import distinct, overlaps
+from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.core.geometry import fit_square, transform_points
+from facial_keypoints.finding.head_rotation import head_turn
+from facial_keypoints.finding.scores import doubts_of, scores_of
+from facial_keypoints.finding.windows import (
+    FACE_CENTRE,
+    FACE_FRAC,
+    cut,
+    to_gray,
+    turn_matrix,
+    windows_of_boxes,
+    windows_of_points,
+)
+from pipeline.datasets.synthetic import Camera, Face, Pose, keypoints
+from pipeline.models.forward import predict_faces
+from pipeline.models.torch_network import TorchNetwork
 from tests.discs import SIDE, DiscFinder, DiscNetwork, disc_detector, disc_face, draw_discs
 
 WRONG_BOXES = [
@@ -117,15 +126,15 @@ def test_whole_looks_at_the_picture_as_evaluate_does():
 
 def test_a_network_that_answers_no_numbers_is_named():
     detector = disc_detector()
-    detector.network.shape.fill_(torch.nan)
+    detector.network.module.shape.fill_(torch.nan)
     with pytest.raises(ModelError, match="no numbers"):
         detector.whole(draw_discs(DISCS))
 
 
 def test_threads_share_a_detector():
-    from pipeline.detect import HaarDetector
+    from facial_keypoints.finding.box_detectors import HaarDetector
 
-    detector = KeypointDetector(DiscNetwork(), HaarDetector(), size_px=SIDE, fit="pad", min_score=0)
+    detector = KeypointDetector(TorchNetwork(DiscNetwork(), SIDE, "pad"), HaarDetector(), min_score=0)
     pictures = [np.random.default_rng(seed).integers(0, 255, (150, 150, 3), np.uint8) for seed in range(8)]
     alone = [detector(picture) for picture in pictures]
     with ThreadPoolExecutor(4) as pool:

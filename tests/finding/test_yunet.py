@@ -5,10 +5,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pipeline.detect import YuNetDetector
-from pipeline.detector import KeypointDetector
-from pipeline.errors import ModelError
-from pipeline.framing import to_gray
+from facial_keypoints.core.errors import ModelError
+from facial_keypoints.detector import KeypointDetector
+from facial_keypoints.finding.box_detectors import YuNetDetector
+from facial_keypoints.finding.windows import to_gray
+from pipeline.models.torch_network import TorchNetwork
 from tests.discs import SIDE, DiscNetwork, disc_face, draw_discs
 
 STRIDES = (8, 16, 32)
@@ -135,7 +136,7 @@ def test_keypoints_of_a_face_that_yunet_found(file):
     """A white disc is the face for the network of discs, a red cell in it for YuNet."""
     picture = draw_discs([(76, 52, 20)])
     picture[48:56, 72:80] = (SURE, 0, 0)
-    (face,) = KeypointDetector(DiscNetwork(), YuNetDetector(file), size_px=SIDE, fit="pad")(picture)
+    (face,) = KeypointDetector(TorchNetwork(DiscNetwork(), SIDE, "pad"), YuNetDetector(file))(picture)
     assert np.abs(face.keypoints - disc_face(76, 52, 20)).max() < 4
 
 

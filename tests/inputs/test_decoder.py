@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import decoder
-from pipeline.batch import each
-from pipeline.decoder import Decoder
-from pipeline.errors import DataError
-from pipeline.inputs import Source
-from pipeline.reading import MEMORY_LIMIT, read_picture
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.inputs import decoder
+from facial_keypoints.inputs.decoder import Decoder
+from facial_keypoints.inputs.pictures import MEMORY_LIMIT, read_picture
+from facial_keypoints.inputs.sources import Source
+from facial_keypoints.prediction.batch import each
 from tests.test_kinds import encoded
 
 STILL = encoded("PNG")
@@ -54,7 +54,8 @@ def test_what_is_wrong_is_told_as_here_and_the_next_is_read(reader, tmp_path):
 )
 def test_a_picture_that_ends_its_decoder_takes_no_other_along(reader, monkeypatch, end, told):
     ended = (
-        f"import os, pipeline.decoder as own; own.read_picture = lambda *_: os.kill(os.getpid(), {int(end)}); serve()"
+        "import os, facial_keypoints.inputs.decoder as own;"
+        f"own.read_picture = lambda *_: os.kill(os.getpid(), {int(end)}); serve()"
     )
     with monkeypatch.context() as patched:
         patched.setattr(decoder, "_CODE", decoder._CODE.replace("serve()", ended))
@@ -85,7 +86,8 @@ def test_a_picture_that_wants_more_memory_than_the_limit_is_told(monkeypatch, tm
 
     Image.new("L", (9000, 10_000)).save(tmp_path / "a.png", compress_level=9)
     script = decoder._CODE.replace(
-        "serve()", "import pipeline.decoder as own; own.MEMORY_LIMIT = 2**28; own._OWN_BYTES = 2**27; serve()"
+        "serve()",
+        "import facial_keypoints.inputs.decoder as own; own.MEMORY_LIMIT = 2**28; own._OWN_BYTES = 2**27; serve()",
     )
     monkeypatch.setattr(decoder, "_CODE", script)
     with Decoder() as reader, pytest.raises(DataError, match=r"a.png takes more than \d+ MB of memory to read"):
@@ -114,7 +116,7 @@ def test_no_process_is_started_where_nothing_is_read():
 def test_an_interruption_does_not_wait_for_what_is_read_ahead(monkeypatch, tmp_path):
     """The second picture would be read for ever."""
     patched = (
-        "import time, pipeline.decoder as own; read = own.read_picture; "
+        "import time, facial_keypoints.inputs.decoder as own; read = own.read_picture; "
         "own.read_picture = lambda source, page: time.sleep(10**6) if page else read(source); serve()"
     )
     monkeypatch.setattr(decoder, "_CODE", decoder._CODE.replace("serve()", patched))

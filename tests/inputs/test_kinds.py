@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.kinds import Kind, content_of, kind_of
-from pipeline.pages import page_numbers, pages_of
+from facial_keypoints.inputs.kinds import Kind, content_of, kind_of
+from facial_keypoints.inputs.pages import page_numbers, pages_of
 
 STILL = Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3))
 

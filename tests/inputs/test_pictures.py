@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import reading
-from pipeline.errors import DataError
-from pipeline.reading import read_picture
-from pipeline.rgb import rgb_of
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.inputs import pictures
+from facial_keypoints.inputs.pictures import read_picture
+from facial_keypoints.inputs.rgb import rgb_of
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
 
@@ -84,8 +84,8 @@ def test_fifty_million_pixels_are_read():
 
 def test_a_picture_bomb_is_refused_before_it_is_unpacked(monkeypatch):
     content = encoded(Image.new("L", (100, 100)))
-    monkeypatch.setattr(reading, "PIXEL_LIMIT", 9_999)
-    monkeypatch.setattr(reading, "rgb_of", lambda _: pytest.fail("decoded"))
+    monkeypatch.setattr(pictures, "PIXEL_LIMIT", 9_999)
+    monkeypatch.setattr(pictures, "rgb_of", lambda _: pytest.fail("decoded"))
     with pytest.raises(DataError, match="more than 0 million pixels"):
         read_picture(content)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.folders import Walk, matching
-from pipeline.inputs import Inputs, find_sources
-from pipeline.output_folder import OutputFolder
-from pipeline.standard_input import read_standard_input
+from facial_keypoints.inputs.folders import Walk, matching
+from facial_keypoints.inputs.sources import Inputs, find_sources
+from facial_keypoints.inputs.standard_input import read_standard_input
+from facial_keypoints.outputs.output_folder import OutputFolder
 from tests.test_kinds import encoded
 
 JPEG = encoded("JPEG")

@@ -7,10 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.core.geometry import resize_matrix
+from facial_keypoints.core.text import printable
+from facial_keypoints.inputs.first_picture import first_picture
+from facial_keypoints.mean_face.shape import mean_points
+from facial_keypoints.outputs.output_folder import OutputFolder
 from pipeline.commands import inspect as inspect_command
-from pipeline.errors import DataError, ModelError
-from pipeline.first_picture import first_picture
-from pipeline.geometry import resize_matrix
 from pipeline.inspection import drawing
 from pipeline.inspection.attention import PLACES, attention
 from pipeline.inspection.choice import DEFAULT, point_groups
@@ -19,9 +22,6 @@ from pipeline.inspection.page import Section, page
 from pipeline.inspection.report import Subject, write_report
 from pipeline.inspection.uncertainty import ellipse_axes, spread, spread_of
 from pipeline.models import NETWORKS, build_network
-from pipeline.output_folder import OutputFolder
-from pipeline.synthetic.shape import mean_points
-from pipeline.text import printable
 from tests.faces import drawn_face
 from tests.test_kinds import encoded
 

@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file, save, save_file
 from typer.testing import CliRunner
 
-from pipeline.checkpoint import load_model, read_description, save_model
+from facial_keypoints.core.errors import ModelError
 from pipeline.cli import app
-from pipeline.errors import ModelError
-from pipeline.model_location import open_model
+from pipeline.experiments.tracking.model_location import open_model
 from pipeline.models import NETWORKS, build_network
-from pipeline.resume import Checkpoint
-from pipeline.start import read_weights, take_over, weights_to_leave
+from pipeline.models.model_file import load_model, read_description, save_model
+from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.initial_weights import read_weights, take_over, weights_to_leave
 from tests.dataset import write_frame
 from tests.test_models import MEAN_SHAPE, description, network
 
@@ -119,8 +119,8 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 import torch
-from pipeline.errors import ModelError
-from pipeline.model_location import open_model
+from facial_keypoints.core.errors import ModelError
+from pipeline.experiments.tracking.model_location import open_model
 before = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (before + 400_000_000,) * 2)
 for path in sys.argv[1:]:
@@ -206,7 +206,7 @@ def test_to_open_a_model_loads_no_compiler(tmp_path):
     """It would take seconds; torchvision loads it by itself, for the networks that are its."""
     save_model(tmp_path / "m", network(), description())
     code = (
-        "import sys; from pathlib import Path; from pipeline.checkpoint import load_model;"
+        "import sys; from pathlib import Path; from pipeline.models.model_file import load_model;"
         "load_model(Path('m')); assert 'torch._dynamo' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

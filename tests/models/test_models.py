@@ -9,17 +9,17 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
-from pipeline.checkpoint import load_model, read_description, save_model
-from pipeline.config import Model, load_params
-from pipeline.errors import ConfigError, DataError, ModelError
-from pipeline.geometry import face_size
+from facial_keypoints.core.errors import ConfigError, DataError, ModelError
+from pipeline.core.config import Model, load_params
 from pipeline.models import build_network, coarse_to_fine, count_parameters
 from pipeline.models.coarse_to_fine import CoarseToFine, FineNetworks, soft_argmax, upright_shape
+from pipeline.models.forward import predict_crops, predict_faces
+from pipeline.models.model_file import load_model, read_description, save_model
+from pipeline.models.tensor_geometry import face_size
 from pipeline.models.window import Window
-from pipeline.predict import predict_crops, predict_faces
 from pipeline.stages.train import refuse_single_faces
+from tests.architecture import ROOT
 from tests.dataset import face_points
-from tests.imports import ROOT
 
 MEAN_SHAPE = torch.from_numpy(face_points(224, 224)).float()
 NAMES = get_args(Model.model_fields["name"].annotation)

@@ -10,15 +10,16 @@ import torch
 from torchvision.models import get_model_weights
 from typer.testing import CliRunner
 
-from pipeline import paths, tracking
-from pipeline.checkpoint import load_model
+from facial_keypoints.core.errors import DataError, ModelError
 from pipeline.cli import app
-from pipeline.data import load_arrays
-from pipeline.errors import DataError, ModelError
-from pipeline.model_location import open_model
+from pipeline.core import paths
+from pipeline.core.samples import load_arrays
+from pipeline.experiments.tracking import mlflow_store
+from pipeline.experiments.tracking.model_location import open_model
 from pipeline.models.backbone import Backbone
+from pipeline.models.model_file import load_model
+from tests.architecture import ROOT, imported_modules
 from tests.dataset import write_frame
-from tests.imports import ROOT, imported_modules
 from tests.payload import MARK, PLANTS, plant_torch_archive, plant_torch_legacy
 
 plants = pytest.mark.parametrize("plant", PLANTS)
@@ -91,7 +92,7 @@ def test_in_a_model_of_mlflow(workspace, empty_store, plant, name):
     (model / name).parent.mkdir(parents=True)
     plant(model / name)
     (model / "MLmodel").write_text(json.dumps({"flavors": {"pytorch": {"model_data": "data"}}}))
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     run = store.client.create_run(store.experiment_id)
     store.client.log_artifacts(run.info.run_id, str(model), "model")
     with pytest.raises(ModelError):

@@ -7,11 +7,22 @@ from benchmarks import hiding
 from benchmarks.found import FOUND, overlaps_with
 from benchmarks.turned import found_share, head
 from benchmarks.video import STILL, error_percent, follow, jitter, lag_frames, people_moving
-from pipeline import KeypointDetector, paths
-from pipeline.filters.lasting import COVERED_S, lasting
-from pipeline.follow import FaceFollower
-from pipeline.synthetic import Camera, Capture, Face, Light, Pose, draw_background, paint_onto, random_identity, take
-from tests.imports import ROOT
+from facial_keypoints import KeypointDetector
+from facial_keypoints.filters.lasting import COVERED_S, lasting
+from facial_keypoints.prediction.tracks import FaceFollower
+from pipeline.core import paths
+from pipeline.datasets.synthetic import (
+    Camera,
+    Capture,
+    Face,
+    Light,
+    Pose,
+    draw_background,
+    paint_onto,
+    random_identity,
+    take,
+)
+from tests.architecture import ROOT
 
 pytestmark = [
     pytest.mark.slow,

@@ -10,19 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.batch import Job, run
-from pipeline.checkpoint import save_model
-from pipeline.config import load_params
-from pipeline.detector import KeypointDetector
-from pipeline.errors import DataError, ModelError
-from pipeline.inputs import Source
+from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.detector import KeypointDetector
+from facial_keypoints.inputs.pictures import read_picture
+from facial_keypoints.inputs.sources import Source
+from facial_keypoints.outputs.output_folder import OutputFolder
+from facial_keypoints.prediction.batch import Job, run
+from pipeline.core.config import load_params
 from pipeline.models import build_network
-from pipeline.output_folder import OutputFolder
-from pipeline.reading import read_picture
+from pipeline.models.model_file import save_model
 from tests import odd_files
+from tests.architecture import ROOT
 from tests.dataset import face_points
 from tests.discs import disc_detector, draw_discs
-from tests.imports import ROOT
 
 MEMORY_MB = 1500
 """More than any example needs, far less than a picture bomb takes."""

@@ -17,16 +17,16 @@ from PIL import Image
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from pipeline import inputs
-from pipeline.checkpoint import save_model
+from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.text import printable
+from facial_keypoints.detector import MIN_SCORE
+from facial_keypoints.inputs import sources
 from pipeline.cli import app
-from pipeline.config import load_params
-from pipeline.detector import MIN_SCORE
-from pipeline.files import file_sha256
+from pipeline.core.config import load_params
 from pipeline.models import build_network
-from pipeline.text import printable
+from pipeline.models.model_file import save_model
+from tests.architecture import ROOT
 from tests.dataset import face_points, write_frame
-from tests.imports import ROOT
 from tests.written import written
 
 
@@ -219,7 +219,7 @@ def test_what_one_picture_leads_to_ends_no_batch_and_is_not_hidden(predict, phot
         return picture
 
     Image.new("RGB", (90, 50)).save(photos / "odd.png")
-    monkeypatch.setattr("pipeline.batch.draw_faces", draw)
+    monkeypatch.setattr("facial_keypoints.prediction.batch.draw_faces", draw)
     result = predict(photos, "--whole", status=1)
     assert "3 faces in 3 pictures; 1 skipped" in result.stdout
     told = f"{type(fault).__name__}: {fault}, in test_predict_command.py"
@@ -230,13 +230,13 @@ def test_what_all_would_meet_ends_the_batch_in_one_line(predict, photos, monkeyp
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", "predicted/one.jpg")
 
-    monkeypatch.setattr("pipeline.batch.write_picture", full)
+    monkeypatch.setattr("facial_keypoints.prediction.batch.write_picture", full)
     result = predict(photos / "one.jpg", photos / "two.png", "--whole", status=1)
     assert one_line(result).startswith("error: [Errno 28] No space left on device")
 
 
 def test_a_file_that_vanishes_or_changes_meanwhile_is_told(predict, photos, monkeypatch):
-    find = inputs.find_sources
+    find = sources.find_sources
 
     def find_and_lose(*given):
         found = find(*given)
@@ -244,7 +244,7 @@ def test_a_file_that_vanishes_or_changes_meanwhile_is_told(predict, photos, monk
         (photos / "two.png").write_bytes(b"hello")
         return found
 
-    monkeypatch.setattr("pipeline.inputs.find_sources", find_and_lose)
+    monkeypatch.setattr("facial_keypoints.inputs.sources.find_sources", find_and_lose)
     result = predict(photos, "--whole", status=1)
     assert "1 face in 1 picture; 2 skipped" in result.stdout
     assert f"skipped: {photos / 'one.jpg'} cannot be read (No such file or directory)" in result.stderr
@@ -252,7 +252,7 @@ def test_a_file_that_vanishes_or_changes_meanwhile_is_told(predict, photos, monk
 
 
 def test_a_closed_standard_input_is_one_line(predict, monkeypatch):
-    monkeypatch.setattr("pipeline.standard_input.sys", SimpleNamespace(stdin=None))
+    monkeypatch.setattr("facial_keypoints.inputs.standard_input.sys", SimpleNamespace(stdin=None))
     assert "skipped: standard input is empty or closed" in one_line(predict("-", status=1))
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pipeline.follow import FaceFollower, KnownFaces
-from pipeline.smoothing import OneEuro
+from facial_keypoints.prediction.smoothing import OneEuro
+from facial_keypoints.prediction.tracks import FaceFollower, KnownFaces
 from tests.discs import disc_detector, disc_face, draw_discs
 
 FPS = 30.0
@@ -100,7 +100,7 @@ def test_the_filter_acts_alike_on_small_and_large_faces(scale):
 
 def test_a_step_arrives_as_the_filters_equation_says():
     """By hand: at 30 Hz the speed's share is 1 / (1 + 30 / (2 pi f))."""
-    from pipeline import smoothing
+    from facial_keypoints.prediction import smoothing
 
     start = disc_face(50, 50, 20)
     smoother = OneEuro()

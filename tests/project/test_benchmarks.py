@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.imports import ROOT
+from tests.architecture import ROOT
 
 MODULES = sorted(path for folder in ("benchmarks", "examples") for path in (ROOT / folder).glob("*.py"))
 

@@ -16,7 +16,7 @@ from typer.main import get_command
 from benchmarks.frames import FOLDS
 from benchmarks.report import ablation_rows, readme_rows
 from pipeline.cli import app
-from tests.imports import ROOT
+from tests.architecture import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -168,7 +168,7 @@ def test_python_in_the_readme_runs(tmp_path, monkeypatch):
     import cv2
     import numpy as np
 
-    from pipeline.checkpoint import save_model
+    from pipeline.models.model_file import save_model
     from tests.test_models import description, network
 
     (code,) = (code for code in PYTHON if "onnxruntime" not in code)

@@ -10,12 +10,12 @@ from benchmarks.frames import FOLDS, Frames, divide
 from benchmarks.leaderboard_figure import apart, leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import TABLE, Job, committed_model, finish_as_asked, is_done
-from pipeline import paths
-from pipeline.config import load_params
+from pipeline.core import paths
+from pipeline.core.config import load_params
+from pipeline.experiments.recipe import with_values
 from pipeline.models import build_network
-from pipeline.recipe import with_values
-from pipeline.trainer import Faces
-from tests.imports import ROOT
+from pipeline.training.trainer import Faces
+from tests.architecture import ROOT
 
 SAMPLES = pd.DataFrame(
     {

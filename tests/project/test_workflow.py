@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from ruamel.yaml import YAML
 
-from tests.imports import ROOT
+from tests.architecture import ROOT
 
 JOBS = YAML(typ="safe").load(ROOT / ".github" / "workflows" / "test.yml")["jobs"]
 STEPS = [step for job in JOBS.values() for step in job["steps"]]

@@ -8,11 +8,11 @@ from unittest.mock import Mock
 import pytest
 from dvc.lock import LockError
 
-from pipeline.dvc_repair import mend
-from pipeline.dvc_repo import open_repo
+from pipeline.experiments.dvc.repair import mend
+from pipeline.experiments.dvc.repo import open_repo
 from pipeline.repro import main as repro_main
+from tests.architecture import ROOT
 from tests.checkout import IDENTITY
-from tests.imports import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what DVC uses, in this process
 
@@ -343,7 +343,9 @@ def test_faces_are_drawn_whatever_the_state_of_git(here: Path, left: str, capfd,
             (here / ".git/index.lock").touch()
         case "no git":
             monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}")
-            monkeypatch.setattr("pipeline.git.subprocess.run", Mock(side_effect=FileNotFoundError(2, "No such file")))
+            monkeypatch.setattr(
+                "pipeline.experiments.dvc.git.subprocess.run", Mock(side_effect=FileNotFoundError(2, "No such file"))
+            )
         case "a detached head":
             call(here, "git", "checkout", "-q", "--detach")
         case "GIT_DIR":

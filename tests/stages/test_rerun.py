@@ -1,21 +1,26 @@
 """What a change makes run again: DVC is asked for every parameter and every file of the code."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from dvc.repo import Repo
+from ruamel.yaml import YAML
 
 from pipeline.cli import STAGES, stage_sections
-from pipeline.config import flatten, load_params
-from pipeline.recipe import write_values
+from pipeline.core.config import flatten, load_params
+from pipeline.experiments.recipe import write_values
+from tests.architecture import PACKAGES, ROOT
 from tests.checkout import Checkout, stages_run
-from tests.imports import NETWORKS_FOLDER, ROOT, import_closure
 
 pytestmark = pytest.mark.slow
 
 PARAMS = flatten(load_params(ROOT / "params.yaml"))
-CODE = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("*.py"))
+CODE = {
+    stage: [dep for dep in defined["deps"] if dep.startswith(("pipeline/", "facial_keypoints/"))]
+    for stage, defined in YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].items()
+}
+"""Code that each stage depends on."""
+ROOMS = sorted({path.parent.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py")})
 WORDS = {
     "fetch.source": "youtube-faces",
     "preprocess.fit": "stretch",
@@ -72,21 +77,26 @@ def test_a_parameter_concerns_exactly_the_stages_that_take_its_section(checkout)
     assert changed_stages(checkout) == set()
 
 
-def test_a_file_of_the_code_concerns_exactly_the_stages_that_import_it(checkout):
-    closures = {stage: import_closure(ROOT / "pipeline" / "stages" / f"{stage}.py") for stage in STAGES}
-    closures["track"] |= import_closure(ROOT / "pipeline" / "pyfunc_model.py")
+def test_a_new_file_of_a_room_concerns_exactly_the_stages_that_depend_on_the_room(checkout):
     wrong = {}
-    for name in CODE:
-        path = checkout.folder / name
-        before = path.read_bytes()
-        path.write_bytes(before + b"\n# changed\n")
-        in_it = {name, NETWORKS_FOLDER} if Path(name).parent.as_posix() == NETWORKS_FOLDER else {name}
-        imports_it = {stage for stage in STAGES if in_it & closures[stage]}
-        if (found := changed_stages(checkout)) != imports_it:
-            wrong[name] = found
-        path.write_bytes(before)
+    for room in ROOMS:
+        new = checkout.folder / room / "new_file.py"
+        new.write_text("# new\n")
+        depend_on_it = {stage for stage in STAGES if any(f"{room}/".startswith(f"{dep}/") for dep in CODE[stage])}
+        if (found := changed_stages(checkout)) != depend_on_it:
+            wrong[room] = found
+        new.unlink()
     assert not wrong
     assert changed_stages(checkout) == set()
+
+
+def test_what_uses_a_model_trains_none():
+    used = ("detector.py", "finding", "inputs", "video", "outputs", "prediction", "filters", "commands", "cli.py")
+    places = [f"facial_keypoints/{name}" for name in used] + ["pipeline/commands", "pipeline/inspection"]
+    assert all((ROOT / place).exists() for place in places)
+    assert not [place for place in places for stage in STAGES if place in CODE[stage]]
+    for stage in ("fetch", "split", "preprocess", "pretrain", "train", "evaluate", "render"):
+        assert not [dep for dep in CODE[stage] if dep.startswith(("pipeline/experiments", "pipeline/export"))]
 
 
 def test_going_back_runs_nothing_again(checkout):

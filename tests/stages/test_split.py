@@ -2,10 +2,10 @@ import shutil
 
 import pytest
 
-from pipeline import paths
-from pipeline.config import Split
-from pipeline.data import SAMPLE_COLUMNS, read_json, read_samples
-from pipeline.errors import DataError
+from facial_keypoints.core.errors import DataError
+from pipeline.core import paths
+from pipeline.core.config import Split
+from pipeline.core.samples import SAMPLE_COLUMNS, read_json, read_samples
 from pipeline.stages import split
 from tests.dataset import write_frame, write_raw
 

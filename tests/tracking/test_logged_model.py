@@ -13,20 +13,22 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import export, paths, tracking
-from pipeline.checkpoint import load_model, read_description, save_model
-from pipeline.errors import ModelError
-from pipeline.files import file_sha256
-from pipeline.framing import to_gray
-from pipeline.logged_model import MODEL_NEEDS, model_files, save_pyfunc
-from pipeline.model_location import open_model
+from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.errors import ModelError
+from facial_keypoints.finding.windows import to_gray
+from pipeline.core import paths
+from pipeline.experiments.tracking import mlflow_store
+from pipeline.experiments.tracking.logged_model import MODEL_NEEDS, model_files, save_pyfunc
+from pipeline.experiments.tracking.model_location import open_model
+from pipeline.export.formats import formats
 from pipeline.models import build_network
-from pipeline.predict import predict_faces
-from tests.imports import ROOT, imported_modules
+from pipeline.models.forward import predict_faces
+from pipeline.models.model_file import load_model, read_description, save_model
+from tests.architecture import ROOT, imported_modules
 from tests.test_models import MEAN_SHAPE, NAMES, model_section
 from tests.test_tracking import EXPORT_MODEL, run_track, runs, train_live, workspace  # noqa: F401 (fixtures)
 
-with tracking.quiet():
+with mlflow_store.quiet():
     from mlflow import MlflowException, pyfunc
     from mlflow.models import Model
     from mlflow.models.utils import _load_model_code_path
@@ -70,7 +72,7 @@ def log(folder: Path, **options) -> Path:
 def by_network(logged: Path, pictures: np.ndarray) -> np.ndarray:
     """What PyTorch makes of the same pictures by the weights that were logged too."""
     model = open_model(logged / "artifacts" / "model.safetensors")
-    return predict_faces(model.network, [to_gray(p) for p in pictures], size_px=model.size_px, fit=model.fit)
+    return predict_faces(model.module, [to_gray(p) for p in pictures], size_px=model.size_px, fit=model.fit)
 
 
 def assert_agrees(logged: Path) -> None:
@@ -281,7 +283,7 @@ from pathlib import Path
 import numpy as np
 from pipeline import checkpoint, export
 model, path = map(Path, sys.argv[1:])
-export.export_model(model, checkpoint.load_model(model), path, kind="onnx", frames=np.zeros((2, 64, 64), np.uint8))
+formats.export_model(model, checkpoint.load_model(model), path, kind="onnx", frames=np.zeros((2, 64, 64), np.uint8))
 """
 
 
@@ -301,7 +303,7 @@ def test_a_run_keeps_it_for_mlflow_and_for_predict(workspace, tmp_path, uri):  #
     (model,) = run.outputs.model_outputs
     location = uri.format(model_id=model.model_id, run_id=run.info.run_id)
     direct = predict_faces(load_model(paths.MODEL), [to_gray(p) for p in PICTURES], size_px=64, fit="pad")
-    answer = answer_alone(location, tmp_path, MLFLOW_TRACKING_URI=tracking.store_uri())
+    answer = answer_alone(location, tmp_path, MLFLOW_TRACKING_URI=mlflow_store.store_uri())
     np.testing.assert_allclose(answer, direct, atol=0.05)
     assert open_model(location).digest == file_sha256(paths.MODEL)
 
@@ -320,7 +322,7 @@ def test_weights_that_an_older_version_logged_with_its_code_are_still_read(works
     (old / "artifacts").mkdir(parents=True)
     shutil.copyfile(paths.MODEL, old / "artifacts" / "model.safetensors")
     shutil.copytree(ROOT / "pipeline", old / "code" / "pipeline")
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     run = store.client.create_run(store.experiment_id)
     store.client.log_artifacts(run.info.run_id, str(old), "model")
     assert open_model(f"runs:/{run.info.run_id}/model").digest == file_sha256(paths.MODEL)
@@ -334,9 +336,9 @@ class AsItsValuesAre(torch.nn.Module):
 def test_a_network_that_cannot_be_exported_is_one_line_and_leaves_the_run_as_it_was(workspace, monkeypatch, capfd):  # noqa: F811
     train_live()
     before = [run.to_dictionary() for run in runs()]
-    monkeypatch.setattr(export, "export_model", EXPORT_MODEL)
+    monkeypatch.setattr(formats, "export_model", EXPORT_MODEL)
     described = read_description(paths.MODEL)
-    monkeypatch.setattr("pipeline.checkpoint.open_model_file", lambda path: (described, AsItsValuesAre()))
+    monkeypatch.setattr("pipeline.models.model_file.open_model_file", lambda path: (described, AsItsValuesAre()))
     capfd.readouterr()
     with pytest.raises(ModelError, match=r"^PyTorch cannot export this network as onnx \(GuardOn.*make install$"):
         run_track()

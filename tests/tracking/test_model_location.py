@@ -2,14 +2,14 @@ import os
 
 import pytest
 
-from pipeline import tracking
-from pipeline.errors import ModelError
-from pipeline.model_location import locate_model
+from facial_keypoints.core.errors import ModelError
+from pipeline.experiments.tracking import mlflow_store
+from pipeline.experiments.tracking.model_location import locate_model
 
 
 def test_a_model_of_a_run_is_brought_from_mlflow(workspace, tmp_path):
     (workspace / "model.safetensors").write_bytes(b"weights")
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     run = store.client.create_run(store.experiment_id)
     store.client.log_artifact(run.info.run_id, str(workspace / "model.safetensors"), "model/artifacts")
     brought = locate_model(f"runs:/{run.info.run_id}/model", tmp_path / "here")
@@ -19,7 +19,7 @@ def test_a_model_of_a_run_is_brought_from_mlflow(workspace, tmp_path):
 
 
 def test_a_run_that_is_not_there_is_one_line(workspace, tmp_path):
-    tracking.open_store()
+    mlflow_store.open_store()
     with pytest.raises(ModelError, match=r"cannot be had from MLflow .* keypoints ui"):
         locate_model("runs:/0123456789abcdef0123456789abcdef/model", tmp_path)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import registry, tracking
-from pipeline.files import file_sha256
-from pipeline.local_store import prepare
-from pipeline.model_location import locate_model
-from pipeline.paths import METRICS
-from pipeline.store_location import store_location
+from facial_keypoints.core.atomic_files import file_sha256
+from pipeline.core.paths import METRICS
+from pipeline.experiments.tracking import mlflow_store, registry
+from pipeline.experiments.tracking.local_store import prepare
+from pipeline.experiments.tracking.model_location import locate_model
+from pipeline.experiments.tracking.store_location import store_location
 
 Enter = Callable[[Path], Path]
 
@@ -43,7 +43,7 @@ def first(tmp_path: Path, enter: Enter, empty_store: Path) -> Path:
 
 def record() -> str:
     """Id of a new finished run with a report and a model."""
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     client = store.client
     run = client.create_run(store.experiment_id).info.run_id
     client.log_dict(run, {}, str(METRICS))
@@ -63,7 +63,7 @@ def is_complete(run: str, brought: Path) -> bool:
     version = registry.add_version(found)
     places = (f"runs:/{run}/model", f"models:/{registry.REGISTERED}/{version.number}")
     models = {locate_model(model, brought / run / str(n)).read_text() for n, model in enumerate(places)}
-    listed = [file.path for file in tracking.open_store().client.list_artifacts(run)]
+    listed = [file.path for file in mlflow_store.open_store().client.list_artifacts(run)]
     return registry.read_artifact(found, METRICS) == b"{}" and models == {run} and listed == ["reports"]
 
 
@@ -136,10 +136,10 @@ def test_a_temporary_experiment_mends_the_main_workspace(
 
 
 def test_a_training_without_files_yet_goes_on_in_the_copy(first: Path, tmp_path: Path, enter: Enter) -> None:
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     run = store.client.create_run(store.experiment_id).info.run_id
     copy = enter(Path(shutil.copytree(first, tmp_path / "copy")))
-    tracking.open_store().client.log_dict(run, {}, "late.json")
+    mlflow_store.open_store().client.log_dict(run, {}, "late.json")
     assert not (first / "mlartifacts").exists()
     assert (copy / "mlartifacts" / run / "artifacts/late.json").exists()
 
@@ -157,19 +157,19 @@ def test_a_store_that_was_moved_unopened_and_wrote_to_two_old_places_is_mended(
 
 def test_what_lies_where_the_user_put_it_stays_there(first: Path, tmp_path: Path, enter: Enter) -> None:
     record()
-    client = tracking.open_store().client
+    client = mlflow_store.open_store().client
     own = ["s3://bucket/mlartifacts", f"{(tmp_path / 'disk/mlartifacts').as_uri()}", "mlflow-artifacts:/mlartifacts"]
     for number, place in enumerate(own):
         client.create_run(client.create_experiment(f"mine {number}", place))
     kept = [location for location in locations(first) if location.startswith(tuple(own))]
     assert len(kept) == 6
     second = enter(first.rename(tmp_path / "second"))
-    tracking.open_store()
+    mlflow_store.open_store()
     assert [location for location in locations(second) if not location.startswith(second.as_uri())] == kept
 
 
 def test_an_experiment_that_the_user_keeps_elsewhere_stays_there(first: Path, tmp_path: Path, enter: Enter) -> None:
-    client = tracking.open_store().client
+    client = mlflow_store.open_store().client
     elsewhere = (tmp_path / "disk").as_uri()
     change(first, "UPDATE experiments SET artifact_location = ? WHERE experiment_id > 0", elsewhere)
     run = record()

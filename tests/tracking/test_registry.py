@@ -11,8 +11,10 @@ import pytest
 from mlflow.entities import LoggedModelOutput
 from typer.testing import CliRunner
 
-from pipeline import KeypointDetector, paths, registry, tracking
+from facial_keypoints import KeypointDetector
 from pipeline.cli import app
+from pipeline.core import paths
+from pipeline.experiments.tracking import mlflow_store, registry
 from tests.test_compare import nme
 from tests.test_tracking import run_track, workspace, write_outputs  # noqa: F401 (fixtures)
 
@@ -33,7 +35,7 @@ def register(*arguments: str) -> str:
 
 
 def newest() -> str:
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     return str(store.client.search_runs([store.experiment_id], max_results=1)[0].info.run_id)
 
 
@@ -56,7 +58,7 @@ def test_the_alias_goes_to_the_first_then_only_to_a_better_model(workspace: Path
 
 def test_a_model_that_was_broken_off_is_not_the_one_registered(workspace: Path) -> None:  # noqa: F811
     record(0.0)
-    store, run = tracking.open_store(), newest()
+    store, run = mlflow_store.open_store(), newest()
     for _ in range(5):  # MLflow lists them in no order
         begun = store.client.create_logged_model(store.experiment_id, "model", source_run_id=run)
         store.client.log_outputs(run, [LoggedModelOutput(begun.model_id, step=0)])
@@ -111,7 +113,7 @@ for path in sys.argv[1:]:
 def test_the_champion_answers_pictures_of_any_size_as_predict_whole(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     register()
-    environment = os.environ | {"MLFLOW_TRACKING_URI": tracking.store_uri(), "PYTHONWARNINGS": "ignore"}
+    environment = os.environ | {"MLFLOW_TRACKING_URI": mlflow_store.store_uri(), "PYTHONWARNINGS": "ignore"}
     files = [workspace / f"{index}.npy" for index, _ in enumerate(PICTURES)]
     for path, picture in zip(files, PICTURES, strict=True):
         np.save(path, picture)
@@ -135,7 +137,7 @@ def test_two_runs_of_mlflow_compare_by_name(workspace: Path) -> None:  # noqa: F
 def test_a_run_of_a_shared_store_may_be_called_anything(workspace: Path) -> None:  # noqa: F811
     """Its name comes from whoever made it; on a terminal it is text, never a command."""
     record(0.0)
-    store, first = tracking.open_store(), newest()
+    store, first = mlflow_store.open_store(), newest()
     store.client.update_run(first, name="\x1b[2J\nbest")
     told = register(first)
     assert r"version 1 (\x1b[2J\nbest) is the first champion" in told

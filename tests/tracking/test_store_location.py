@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from pipeline import tracking, ui
-from pipeline.errors import ModelError, TrackingError
-from pipeline.model_location import locate_model
-from pipeline.store_location import store_location
+from facial_keypoints.core.errors import ModelError, TrackingError
+from pipeline.experiments.tracking import mlflow_store, ui
+from pipeline.experiments.tracking.model_location import locate_model
+from pipeline.experiments.tracking.store_location import store_location
 
 NAMES = [
     "my work",
@@ -46,7 +46,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
 def test_a_workspace_of_any_name_keeps_and_gives_back_files(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     run = store.client.create_run(store.experiment_id).info.run_id
     model = store.client.create_logged_model(store.experiment_id, "model", source_run_id=run).model_id
     weights = tmp_path / "given" / "model.safetensors"
@@ -72,7 +72,7 @@ def test_a_store_is_made_in_a_folder_of_any_name(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DVC_ROOT", str(folder))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    client = tracking.open_store().client
+    client = mlflow_store.open_store().client
     assert {experiment.artifact_location for experiment in client.search_experiments()} == {
         (folder / "mlartifacts").as_uri(),
         (folder / "mlartifacts" / "0").as_uri(),
@@ -89,7 +89,7 @@ def test_a_folder_whose_name_mlflow_cannot_take_is_named_before_anything_is_made
     monkeypatch.setenv("DVC_ROOT", str(folder))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     with pytest.raises(TrackingError, match=r"caf.* is not UTF-8.*rename that folder.*MLFLOW_TRACKING_URI"):
-        tracking.open_store()
+        mlflow_store.open_store()
     assert list(folder.iterdir()) == []
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/elsewhere.db")
     assert store_location().database == tmp_path / "elsewhere.db"
@@ -134,12 +134,12 @@ def test_a_run_of_a_temporary_experiment_is_in_the_relative_database_of_the_work
     temporary.mkdir(parents=True)
     monkeypatch.chdir(temporary)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", named)
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     run = store.client.create_run(store.experiment_id)
     store.client.log_dict(run.info.run_id, {}, "kept.json")
     assert list(temporary.iterdir()) == []
     monkeypatch.chdir(workspace)
-    again = tracking.open_store()
+    again = mlflow_store.open_store()
     assert [found.info.run_id for found in again.client.search_runs([again.experiment_id])] == [run.info.run_id]
     assert (store_location().artifacts / run.info.run_id / "artifacts/kept.json").exists()
 
@@ -150,7 +150,7 @@ def test_a_folder_as_store_is_one_line_with_the_remedy(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", named)
     with pytest.raises(TrackingError, match=r"names the folder .*; name a database, e\.g\. sqlite:///mlflow\.db"):
-        tracking.open_store()
+        mlflow_store.open_store()
     assert list(workspace.iterdir()) == []
 
 
@@ -160,7 +160,7 @@ def test_a_folder_as_store_is_one_line_with_the_remedy(
 def test_an_address_without_a_file_loses_no_run(workspace: Path, monkeypatch: pytest.MonkeyPatch, named: str) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", named)
     with pytest.raises(TrackingError, match=r"names no file to keep runs in; write e\.g\. sqlite:///runs\.db"):
-        tracking.open_store()
+        mlflow_store.open_store()
 
 
 def test_asking_for_a_model_makes_no_store(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -15,11 +15,12 @@ from unittest.mock import Mock
 
 import pytest
 
-from pipeline import local_store, paths, registry, tracking
-from pipeline.errors import TrackingError
-from pipeline.files import file_sha256
-from pipeline.live_run import training_run
-from tests.imports import ROOT
+from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.errors import TrackingError
+from pipeline.core import paths
+from pipeline.experiments.tracking import local_store, mlflow_store, registry
+from pipeline.experiments.tracking.live_run import training_run
+from tests.architecture import ROOT
 from tests.test_full_disk import shell
 from tests.test_tracking import EPOCHS, KEY, TRAIN_PARAMS, curve, run_track, runs, workspace
 
@@ -160,7 +161,7 @@ READ = """
 import sys
 from pathlib import Path
 from pipeline import registry
-from pipeline.model_location import locate_model
+from pipeline.experiments.tracking.model_location import locate_model
 print(registry.find_run(sys.argv[1]).info.run_id)
 print(locate_model(f"runs:/{sys.argv[1]}/model", Path(sys.argv[2])))
 Path("mlflow.db").rename("other.db")
@@ -187,7 +188,7 @@ def test_a_store_that_cannot_be_written_is_read(workspace: Path, tmp_path: Path,
 def test_a_store_that_cannot_be_made_or_mended_is_one_line_at_once(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: ReadOnly
 ) -> None:
-    tracking.open_store()
+    mlflow_store.open_store()
     moved = tmp_path / "moved"
     (moved / "empty").mkdir(parents=True)
     shutil.copy(workspace / "mlflow.db", moved)
@@ -210,6 +211,6 @@ def test_a_store_whose_making_was_broken_off_is_not_there(workspace: Path, monke
     with monkeypatch.context() as broken:
         broken.setattr("mlflow.store.db.utils._upgrade_db", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            tracking.open_store()
+            mlflow_store.open_store()
     assert {path.name for path in workspace.iterdir()} == before
-    assert tracking.open_store().client.search_experiments()
+    assert mlflow_store.open_store().client.search_experiments()

@@ -18,16 +18,18 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from pipeline import config, export, paths, tracking, ui
-from pipeline.checkpoint import save_model
+from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.errors import DataError, TrackingError
 from pipeline.cli import app
-from pipeline.errors import DataError, TrackingError
-from pipeline.files import file_sha256
-from pipeline.live_run import training_run
+from pipeline.core import config, paths
+from pipeline.experiments.tracking import mlflow_store, ui
+from pipeline.experiments.tracking.live_run import training_run
+from pipeline.experiments.tracking.run_record import START_VIEW, describe_experiment, flatten_metrics
+from pipeline.export.formats import formats
 from pipeline.models import build_network
-from pipeline.run_record import START_VIEW, describe_experiment, flatten_metrics
+from pipeline.models.model_file import save_model
 from pipeline.stages import track
-from tests.imports import ROOT
+from tests.architecture import ROOT
 
 PARAMS = config.load_params()
 TRAIN_PARAMS = config.flatten(PARAMS.train, "train.") | config.flatten(PARAMS.model, "model.")
@@ -59,12 +61,12 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.delenv("DVC_EXP_NAME", raising=False)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
-    monkeypatch.setattr(export, "export_model", export_once)
+    monkeypatch.setattr(formats, "export_model", export_once)
     write_outputs()
     return folder
 
 
-EXPORT_MODEL, EXPORTED = export.export_model, dict[str, bytes]()
+EXPORT_MODEL, EXPORTED = formats.export_model, dict[str, bytes]()
 
 
 def export_once(model: Path, network: torch.nn.Module, path: Path, **options: Any) -> float:
@@ -120,17 +122,17 @@ def run_track() -> None:
 
 def runs() -> list[Any]:
     """All runs of the store, newest first."""
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     return list(store.client.search_runs([store.experiment_id]))
 
 
 def curve(run: Any, name: str) -> list[tuple[int, float]]:
-    history = tracking.open_store().client.get_metric_history(run.info.run_id, name)
+    history = mlflow_store.open_store().client.get_metric_history(run.info.run_id, name)
     return [(point.step, point.value) for point in history]
 
 
 def artifacts(run: Any, folder: str = "") -> list[str]:
-    return [file.path for file in tracking.open_store().client.list_artifacts(run.info.run_id, folder)]
+    return [file.path for file in mlflow_store.open_store().client.list_artifacts(run.info.run_id, folder)]
 
 
 def test_live_training_then_track_is_one_complete_run(workspace: Path) -> None:
@@ -235,7 +237,7 @@ def test_a_track_that_failed_midway_is_continued(workspace: Path, monkeypatch: p
     (run,) = runs()
     assert run.info.status == "FINISHED"
     assert curve(run, "test.nme") == [(0, 0.0371)]
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     assert [model.status for model in store.client.search_logged_models([store.experiment_id])] == ["READY"]
 
 
@@ -280,7 +282,7 @@ def test_outputs_that_are_links_out_of_their_folder_are_tracked_as_files(workspa
     ],
 )
 def test_the_gist_of_an_error_is_its_first_line_or_what_that_announces(said: str, told: str) -> None:
-    assert tracking.gist(ValueError(said)) == told
+    assert mlflow_store.gist(ValueError(said)) == told
 
 
 SECRETS = ("b0b", "s3cr/t", "s3cr%2Ft", "t0ken")
@@ -366,7 +368,7 @@ def test_the_pages_are_served_from_the_store_of_the_workspace(workspace: Path) -
             found = answer(server, f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/experiments/search?max_results=9")
         finally:
             server.send_signal(signal.SIGINT)
-        served = next(e for e in json.loads(found)["experiments"] if e["name"] == tracking.EXPERIMENT)
+        served = next(e for e in json.loads(found)["experiments"] if e["name"] == mlflow_store.EXPERIMENT)
         assert served["artifact_location"] == (workspace / "mlartifacts").as_uri()
         assert server.stdout.read() == ""  # neither warnings when it starts nor a traceback when it ends
     assert server.returncode == 0
@@ -393,7 +395,7 @@ def test_the_note_of_a_run_tells_whether_the_test_shows_people_never_seen(worksp
 
 
 def test_the_columns_that_the_pages_show_are_there(workspace: Path) -> None:
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     describe_experiment(store)
     view = store.client.get_experiment(store.experiment_id).tags[f"mlflow.sharedViewState.{START_VIEW}"]
     columns = [column.rstrip("`").split(".`") for column in json.loads(view)["selectedColumns"]]
@@ -515,9 +517,9 @@ def test_a_training_that_stops_closes_its_run(workspace: Path, error: type[BaseE
 def test_runs_of_dead_processes_are_closed_and_those_of_living_ones_are_not(workspace: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     for name, pid, host in [("dead", dead.pid, None), ("alive", os.getppid(), None), ("elsewhere", dead.pid, "other")]:
-        tags = tracking.process_tags() | {"pid": str(pid)} | ({"host": host} if host else {})
+        tags = mlflow_store.process_tags() | {"pid": str(pid)} | ({"host": host} if host else {})
         store.client.create_run(store.experiment_id, tags=tags, run_name=name)
     train_live()
     status = {run.info.run_name: run.info.status for run in runs()}
@@ -526,8 +528,8 @@ def test_runs_of_dead_processes_are_closed_and_those_of_living_ones_are_not(work
 
 def test_two_processes_may_open_a_fresh_store_at_once(workspace: Path) -> None:
     (workspace / "mlflow.db").unlink()
-    code = "from pipeline import tracking; tracking.open_store()"
-    environment = os.environ | {"PYTHONPATH": str(Path(tracking.__file__).parents[1])}
+    code = "from pipeline.experiments.tracking import mlflow_store; mlflow_store.open_store()"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     both = [subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE) for _ in range(2)]
     assert [process.communicate()[1] for process in both] == [b"", b""]
     assert [process.returncode for process in both] == [0, 0]
@@ -535,7 +537,7 @@ def test_two_processes_may_open_a_fresh_store_at_once(workspace: Path) -> None:
 
 
 def test_a_deleted_experiment_comes_back(workspace: Path) -> None:
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     store.client.delete_experiment(store.experiment_id)
     run_track()
     assert len(runs()) == 1

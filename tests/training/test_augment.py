@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.augment import Augmentation, augment
-from pipeline.scheme import FLIP_INDEX
+from facial_keypoints.core.scheme import FLIP_INDEX
+from pipeline.training.augment import Augmentation, augment
 
 NOTHING = Augmentation(
     rotation_deg=0,

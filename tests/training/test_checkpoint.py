@@ -13,14 +13,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from pipeline import config, paths, tracking
-from pipeline.errors import DataError
+from facial_keypoints.core.errors import DataError
+from pipeline.core import config, paths
+from pipeline.experiments.tracking import mlflow_store
 from pipeline.models import build_network
-from pipeline.resume import Checkpoint, resumable, training_key
 from pipeline.stages import preprocess, split, train
-from pipeline.start import write_weights
-from pipeline.trainer import Faces, fit
-from tests.imports import NETWORKS_FOLDER, ROOT, import_closure
+from pipeline.training.checkpoint import Checkpoint, resumable, training_key
+from pipeline.training.initial_weights import write_weights
+from pipeline.training.trainer import Faces, fit
+from tests.architecture import ROOT
 from tests.payload import PLANTS
 from tests.test_augment import NOTHING
 from tests.test_trainer import RECIPE, faces
@@ -145,7 +146,9 @@ def test_the_checkpoint_goes_when_all_is_well_and_stays_when_not(workspace):
 
 
 def test_two_processes_do_not_train_the_same_at_once(workspace):
-    code = f"from pipeline.resume import resumable\nwith resumable('{KEY}'): print('in', flush=True); input()"
+    code = (
+        f"from pipeline.training.checkpoint import resumable\nwith resumable('{KEY}'): print('in', flush=True); input()"
+    )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -178,7 +181,7 @@ def run_stage(size_px: int = 96) -> None:
 
 def logged_epochs() -> list[list[int]]:
     """Of each MLflow run, the epochs of one curve."""
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     found = store.client.search_runs([store.experiment_id])
     return [sorted(p.step for p in store.client.get_metric_history(run.info.run_id, "train_loss")) for run in found]
 
@@ -221,26 +224,11 @@ def test_the_key_changes_with_parameters_data_and_device(tmp_path):
     assert training_key({"train.lr": 0.1}, [tmp_path], CPU) == keys[-1]
 
 
-def test_the_key_covers_all_code_that_trains():
-    needed = import_closure(ROOT / "pipeline/stages/train.py") - {NETWORKS_FOLDER}
-    code = (
-        "from pipeline.stages import train; from pipeline import cli, resume, config, models; import torch;"
-        "models.build_network(config.load_params().model.model_dump(), side=96, mean_shape=torch.rand(68, 2));"
-        "print(*resume.loaded_code())"
-    )
-    printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    covered = {Path(path).relative_to(ROOT).as_posix() for path in printed.split()}
-    networks = {f"{NETWORKS_FOLDER}/{name}.py" for name in ("__init__", "coarse_to_fine", "layers")}
-    assert needed | networks <= covered
-    assert not {path for path in covered if "synthetic" in path or "run_record" in path or "cli.py" in path}
-    assert not {path for path in covered if path.startswith("pipeline/commands")}
-
-
 def test_workers_end_with_the_stage_that_is_killed(tmp_path):
     script = tmp_path / "draw.py"
     draw = f"write_synthetic(Path({str(tmp_path / 'raw')!r}), people=99, clips=9, frames=9, seed=0)"
     script.write_text(
-        "from pathlib import Path\nfrom pipeline.sources.synthetic import write_synthetic\n"
+        "from pathlib import Path\nfrom pipeline.datasets.synthetic_frames import write_synthetic\n"
         f"if __name__ == '__main__':\n    {draw}"
     )
     with subprocess.Popen([sys.executable, script], env=os.environ | {"PYTHONPATH": str(ROOT)}) as stage:

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from pipeline.losses import LOSSES, keypoint_loss, wing
+from pipeline.training.losses import LOSSES, keypoint_loss, wing
 
 
 def face(size: float) -> torch.Tensor:

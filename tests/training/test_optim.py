@@ -2,12 +2,12 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.config import load_params
+from facial_keypoints.core.scheme import POINTS
+from pipeline.core.config import load_params
 from pipeline.models import build_network
 from pipeline.models.layers import PointMaps
-from pipeline.optim import MuonAdamW, WeightAverage, inner_kernels, make_optimizer, orthogonal, rate_factor
-from pipeline.scheme import POINTS
-from tests.imports import ROOT
+from pipeline.training.optim import MuonAdamW, WeightAverage, inner_kernels, make_optimizer, orthogonal, rate_factor
+from tests.architecture import ROOT
 
 
 def test_one_cycle_by_hand():

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import config, paths, processes
-from pipeline.errors import ModelError
-from pipeline.geometry import fit_square, transform_points
+from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.geometry import fit_square, transform_points
+from facial_keypoints.core.scheme import POINTS
+from pipeline.core import config, parallel, paths
+from pipeline.datasets.synthetic import draw_face, random_identity
 from pipeline.models import build_network
-from pipeline.pretraining import drawn_faces
-from pipeline.resume import Checkpoint
-from pipeline.scheme import POINTS
 from pipeline.stages import preprocess, pretrain, split, train
-from pipeline.start import read_weights, take_over, weights_to_leave, write_weights
-from pipeline.synthetic import draw_face, random_identity
-from tests.imports import ROOT
+from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.initial_weights import read_weights, take_over, weights_to_leave, write_weights
+from pipeline.training.pretraining import drawn_faces
+from tests.architecture import ROOT
 from tests.payload import PLANTS
 
 CPU = torch.device("cpu")
@@ -54,7 +54,7 @@ def test_drawn_faces_are_those_of_the_people_prepared_as_frames_are():
 def test_drawn_faces_are_the_same_from_one_process_and_from_many(monkeypatch):
     drawn = []
     for inline in (0, 10**6):
-        monkeypatch.setattr(processes, "_INLINE_TASKS", inline)
+        monkeypatch.setattr(parallel, "_INLINE_TASKS", inline)
         drawn.append(drawn_faces(crowd(), SQUARES, CPU))
     assert torch.equal(drawn[0].images, drawn[1].images)
     assert torch.equal(drawn[0].keypoints_crop, drawn[1].keypoints_crop)

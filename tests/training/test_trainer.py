@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.errors import ModelError
-from pipeline.geometry import mirror_keypoints
-from pipeline.optim import rate_factor
-from pipeline.progress import EpochLines
-from pipeline.trainer import Faces, Recipe, fit
+from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.progress import EpochLines
+from pipeline.models.tensor_geometry import mirror_keypoints
+from pipeline.training.optim import rate_factor
+from pipeline.training.trainer import Faces, Recipe, fit
 from tests.test_augment import NOTHING
 
 RECIPE = Recipe(

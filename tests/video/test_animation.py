@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import DataError
-from pipeline.filters.files import Job, filter_files
-from pipeline.inputs import Source
-from pipeline.output_folder import OutputFolder
-from pipeline.video import FrameReader, open_video
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.filters.files import Job, filter_files
+from facial_keypoints.inputs.sources import Source
+from facial_keypoints.outputs.output_folder import OutputFolder
+from facial_keypoints.video.reading import FrameReader, open_video
 from tests.discs import disc_detector, draw_discs
 from tests.films import copy, discs_moving, times
 

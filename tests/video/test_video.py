@@ -13,13 +13,13 @@ import av
 import numpy as np
 import pytest
 
-from pipeline import video_encoding
-from pipeline.batch import Job, run
-from pipeline.errors import DataError
-from pipeline.inputs import Source
-from pipeline.output_folder import OutputFolder
-from pipeline.video import FrameReader, open_video
-from pipeline.video_times import Clock
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.inputs.sources import Source
+from facial_keypoints.outputs.output_folder import OutputFolder
+from facial_keypoints.prediction.batch import Job, run
+from facial_keypoints.video import encoding
+from facial_keypoints.video.reading import FrameReader, open_video
+from facial_keypoints.video.times import Clock
 from tests.discs import disc_detector, disc_face
 from tests.films import (
     FPS,
@@ -662,11 +662,9 @@ def test_a_disk_that_fills_leaves_no_video_and_says_so(tmp_path, monkeypatch, co
     write_film(tmp_path / "film.mp4", list(rng.integers(0, 256, (12, 96, 96, 3), np.uint8)), sound=tone(0.5))
     video = open_video(tmp_path / "film.mp4")
     whole = copy(tmp_path / "film.mp4", video, container)
-    room, sink = int(share * whole.stat().st_size), video_encoding.Sink.__init__
+    room, sink = int(share * whole.stat().st_size), encoding.Sink.__init__
     whole.unlink()
-    monkeypatch.setattr(
-        video_encoding.Sink, "__init__", lambda self, file, path: sink(self, FullFile(file, room), path)
-    )
+    monkeypatch.setattr(encoding.Sink, "__init__", lambda self, file, path: sink(self, FullFile(file, room), path))
     with pytest.raises(OSError, match="No space left on device") as caught:
         copy(tmp_path / "film.mp4", video, container)
     assert caught.value.filename == str(whole)
@@ -676,8 +674,8 @@ def test_a_disk_that_fills_leaves_no_video_and_says_so(tmp_path, monkeypatch, co
 def test_a_video_that_does_not_arrive_whole_is_told(tmp_path, monkeypatch):
     """A disk that takes bytes and loses them."""
     write_film(tmp_path / "film.mp4")
-    write = video_encoding.Sink.write
-    monkeypatch.setattr(video_encoding.Sink, "write", lambda self, data: write(self, bytes(len(data))) and len(data))
+    write = encoding.Sink.write
+    monkeypatch.setattr(encoding.Sink, "write", lambda self, data: write(self, bytes(len(data))) and len(data))
     with pytest.raises(OSError, match="of 20 frames that were written 0 can be read again"):
         copy(tmp_path / "film.mp4", open_video(tmp_path / "film.mp4"), "webm")
     assert written(tmp_path / "copy") == []

@@ -8,16 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.synthetic.background import draw_background
-from pipeline.synthetic.body import Clothes
-from pipeline.synthetic.camera import Camera, Pose
-from pipeline.synthetic.capture import Capture, develop, take
-from pipeline.synthetic.expression import Expression
-from pipeline.synthetic.face import Face, keypoints, paint_face
-from pipeline.synthetic.front import put_in_front
-from pipeline.synthetic.light import Light
-from pipeline.synthetic.people import Identity, between, random_identity
-from pipeline.synthetic.scene import Clip, random_clip, random_expression, random_moment
+from facial_keypoints.mean_face.expression import Expression
+from pipeline.datasets.synthetic.background import draw_background
+from pipeline.datasets.synthetic.body import Clothes
+from pipeline.datasets.synthetic.camera import Camera, Pose
+from pipeline.datasets.synthetic.capture import Capture, develop, take
+from pipeline.datasets.synthetic.face import Face, keypoints, paint_face
+from pipeline.datasets.synthetic.front import put_in_front
+from pipeline.datasets.synthetic.light import Light
+from pipeline.datasets.synthetic.people import Identity, between, random_identity
+from pipeline.datasets.synthetic.scene import Clip, random_clip, random_expression, random_moment
 
 __all__ = [
     "Camera",

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from pipeline.synthetic.people import random_colour
+from pipeline.datasets.synthetic.people import random_colour
 
 Size = tuple[int, int]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.synthetic.part import Part, plain
-from pipeline.synthetic.people import Identity, Rgb
-from pipeline.synthetic.skin import linear, mix, noise, skin_colour
+from pipeline.datasets.synthetic.part import Part, plain
+from pipeline.datasets.synthetic.people import Identity, Rgb
+from pipeline.datasets.synthetic.skin import linear, mix, noise, skin_colour
 
 
 @dataclass(frozen=True)

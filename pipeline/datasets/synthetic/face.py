@@ -4,20 +4,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.synthetic.body import Clothes, ears, neck, shoulders
-from pipeline.synthetic.camera import Camera, Pose
-from pipeline.synthetic.expression import Expression, face_points
-from pipeline.synthetic.features import paint_eyes, paint_mouth
-from pipeline.synthetic.glasses import spectacles
-from pipeline.synthetic.hair import COVERS_EARS, curtain, headwear, scalp_hair, tint_scalp
-from pipeline.synthetic.layout import layout
-from pipeline.synthetic.light import Light
-from pipeline.synthetic.part import Part
-from pipeline.synthetic.people import Identity
-from pipeline.synthetic.render import SAMPLES, render
-from pipeline.synthetic.shape import MODES
-from pipeline.synthetic.skin import noise, paint_skin
-from pipeline.synthetic.surface import face_motion, face_surface, normals, point_units, sample
+from facial_keypoints.mean_face.expression import Expression, face_points
+from facial_keypoints.mean_face.shape import MODES
+from facial_keypoints.mean_face.surface import face_motion, face_surface, normals, point_units, sample
+from pipeline.datasets.synthetic.body import Clothes, ears, neck, shoulders
+from pipeline.datasets.synthetic.camera import Camera, Pose
+from pipeline.datasets.synthetic.features import paint_eyes, paint_mouth
+from pipeline.datasets.synthetic.glasses import spectacles
+from pipeline.datasets.synthetic.hair import COVERS_EARS, curtain, headwear, scalp_hair, tint_scalp
+from pipeline.datasets.synthetic.layout import layout
+from pipeline.datasets.synthetic.light import Light
+from pipeline.datasets.synthetic.part import Part
+from pipeline.datasets.synthetic.people import Identity
+from pipeline.datasets.synthetic.render import SAMPLES, render
+from pipeline.datasets.synthetic.skin import noise, paint_skin
 
 _SIDES = (96, 128, 160, 192, 224, 256, 304, 352, 416, 480, 576, 704, 864, 1024)
 """Few sizes of grids, because what is laid out on them is kept."""

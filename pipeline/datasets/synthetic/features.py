@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from pipeline.synthetic.expression import Expression
-from pipeline.synthetic.layout import Layout, blur, px
-from pipeline.synthetic.people import Identity
-from pipeline.synthetic.skin import Paint, linear, mix
+from facial_keypoints.mean_face.expression import Expression
+from pipeline.datasets.synthetic.layout import Layout, blur, px
+from pipeline.datasets.synthetic.people import Identity
+from pipeline.datasets.synthetic.skin import Paint, linear, mix
 
 IRIS_MM, PUPIL_MM, EYEBALL_MM = 6.2, 2.5, 12.5
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from pipeline.synthetic.people import random_colour
+from pipeline.datasets.synthetic.people import random_colour
 
 
 def put_in_front(picture: np.ndarray, what: str, keypoints: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from pipeline.synthetic.part import Part, plain
-from pipeline.synthetic.people import Identity
-from pipeline.synthetic.skin import linear
+from pipeline.datasets.synthetic.part import Part, plain
+from pipeline.datasets.synthetic.people import Identity
+from pipeline.datasets.synthetic.skin import linear
 
 STYLES = ("none", "full", "thin", "sun")
 

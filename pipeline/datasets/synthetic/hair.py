@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from pipeline.synthetic.layout import Layout
-from pipeline.synthetic.part import Part, plain
-from pipeline.synthetic.people import Identity
-from pipeline.synthetic.skin import Paint, linear, mix, noise, streaks
-from pipeline.synthetic.surface import grid_directions, normals
+from facial_keypoints.mean_face.surface import grid_directions, normals
+from pipeline.datasets.synthetic.layout import Layout
+from pipeline.datasets.synthetic.part import Part, plain
+from pipeline.datasets.synthetic.people import Identity
+from pipeline.datasets.synthetic.skin import Paint, linear, mix, noise, streaks
 
 STYLES = ("bald", "buzz", "short", "parted", "fringe", "curly", "tied", "bob", "long")
 HEADWEAR = ("none", "beanie", "cap", "scarf")

@@ -6,7 +6,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from pipeline.synthetic.surface import grid_pixels, grid_units, point_units, template, units_of
+from facial_keypoints.mean_face.surface import grid_pixels, grid_units, point_units, template, units_of
 
 FRONT_MM = 200.0
 """Millimetres of skin that a whole side of the grid would cover at the density in the middle of the face."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.synthetic.people import Rgb
+from pipeline.datasets.synthetic.people import Rgb
 
 _WRAP = np.array([0.34, 0.2, 0.14], np.float32)
 """How far red, green and blue light bleeds round the edge of light on skin."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.synthetic.skin import Paint
-from pipeline.synthetic.surface import normals
+from facial_keypoints.mean_face.surface import normals
+from pipeline.datasets.synthetic.skin import Paint
 
 
 @dataclass

@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pipeline.synthetic.camera import Pose
-from pipeline.synthetic.expression import Expression
-from pipeline.synthetic.shape import MODES
+from facial_keypoints.mean_face.expression import Expression
+from facial_keypoints.mean_face.shape import MODES
+from pipeline.datasets.synthetic.camera import Pose
 
 Rgb = tuple[float, float, float]
 """sRGB, 0..1."""

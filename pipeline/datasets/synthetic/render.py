@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from pipeline.synthetic.camera import Camera
-from pipeline.synthetic.light import Light, Points, lit_share, shade, shadow_map
-from pipeline.synthetic.part import Part
-from pipeline.synthetic.splat import EMPTY, visible
+from pipeline.datasets.synthetic.camera import Camera
+from pipeline.datasets.synthetic.light import Light, Points, lit_share, shade, shadow_map
+from pipeline.datasets.synthetic.part import Part
+from pipeline.datasets.synthetic.splat import EMPTY, visible
 
 SAMPLES = 2
 """Pixels drawn along each side of a pixel of the picture."""

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.synthetic.body import Clothes
-from pipeline.synthetic.camera import Camera, Pose
-from pipeline.synthetic.capture import Capture
-from pipeline.synthetic.expression import Expression
-from pipeline.synthetic.face import Face
-from pipeline.synthetic.light import Light
-from pipeline.synthetic.people import Identity, random_colour
+from facial_keypoints.mean_face.expression import Expression
+from pipeline.datasets.synthetic.body import Clothes
+from pipeline.datasets.synthetic.camera import Camera, Pose
+from pipeline.datasets.synthetic.capture import Capture
+from pipeline.datasets.synthetic.face import Face
+from pipeline.datasets.synthetic.light import Light
+from pipeline.datasets.synthetic.people import Identity, random_colour
 
 _FACE_MM = 138.0
 """From brows to chin."""

@@ -6,9 +6,9 @@ from functools import cache
 import cv2
 import numpy as np
 
-from pipeline.synthetic.expression import Expression
-from pipeline.synthetic.layout import Layout, blur, px
-from pipeline.synthetic.people import Identity
+from facial_keypoints.mean_face.expression import Expression
+from pipeline.datasets.synthetic.layout import Layout, blur, px
+from pipeline.datasets.synthetic.people import Identity
 
 _TONES = (
     np.array(

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from pipeline.errors import GitError
+from facial_keypoints.core.errors import GitError
 
 _OTHER_REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"}
 """Set by hooks and by habit. DVC goes by the folder alone, and both shall mean the same repository."""

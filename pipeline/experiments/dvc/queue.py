@@ -5,10 +5,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from pipeline import git
-from pipeline.dvc_repo import locked, open_repo
-from pipeline.errors import ConfigError, PipelineError
-from pipeline.results import commit_of, find_results
+from facial_keypoints.core.errors import ConfigError, PipelineError
+from pipeline.experiments.dvc import git
+from pipeline.experiments.dvc.repo import locked, open_repo
+from pipeline.experiments.runs import commit_of, find_results
 
 _POLL_S = 2.0
 _IDLE_POLLS = 5

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline.terminal import tell
+from facial_keypoints.core.terminal import tell
 
 
 def mend(repo: Any) -> None:

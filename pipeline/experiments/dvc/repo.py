@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline import git
-from pipeline.errors import PipelineError
+from facial_keypoints.core.errors import PipelineError
+from pipeline.experiments.dvc import git
 
 
 @contextmanager

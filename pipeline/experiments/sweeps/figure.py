@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
-from pipeline.style import PALETTE, label, new_figure, percent
+from pipeline.evaluation.style import PALETTE, label, new_figure, percent
 
 _MOST_ROWS = 60
 """The best of so many settings, as many as can be looked at."""
@@ -17,7 +17,7 @@ _LABEL_MOST, _TITLE_MOST = 40, 64
 def sweep_figure(table: pd.DataFrame, results: pd.DataFrame, settings: Sequence[str]) -> Figure:
     """Validation NME of every member, a line for each of the best settings, the best on top.
 
-    `table` and `results` are the leaderboard and its members, as in pipeline.sweep.leaderboard.
+    `table` and `results` are the leaderboard and its members, as in pipeline.experiments.sweeps.summary.leaderboard.
     """
     members, whole = len(results), len(table)
     table = table.head(_MOST_ROWS)

@@ -3,12 +3,12 @@
 import copy
 from typing import Any
 
-from pipeline import paths
-from pipeline.config import Params, load_params, validate_params
-from pipeline.errors import ConfigError
-from pipeline.sweep import SEED
-from pipeline.text import brief, shown
-from pipeline.yaml_files import load_yaml
+from facial_keypoints.core.errors import ConfigError
+from facial_keypoints.core.text import brief, shown
+from facial_keypoints.core.yaml_files import load_yaml
+from pipeline.core import paths
+from pipeline.core.config import Params, load_params, validate_params
+from pipeline.experiments.sweeps.summary import SEED
 
 
 def parse_settings(settings: list[str]) -> dict[str, list[str]]:

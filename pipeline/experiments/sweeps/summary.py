@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from pipeline.errors import ConfigError
+from facial_keypoints.core.errors import ConfigError
 
 SEED = "train.seed"
 _LEVEL = 0.05

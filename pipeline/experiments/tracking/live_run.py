@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from pipeline import tracking
-from pipeline.terminal import tell
-from pipeline.tracking import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value
+from facial_keypoints.core.terminal import tell
+from pipeline.experiments.tracking import mlflow_store
+from pipeline.experiments.tracking.mlflow_store import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value
 
 TRAINING_KEY = "training_key"
 """Tag of a run: digest of all that decides what a training computes, by which a training finds the run it began."""
@@ -29,25 +29,25 @@ class LiveRun:
         """Go on with the run in which the same training was broken off, or begin one."""
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # no training waits longer for a curve
         name = os.environ.get("DVC_EXP_NAME") or f"{params.get('model.name', 'model')} in training"
-        tags = tracking.process_tags() | {TRAINING_KEY: key}
+        tags = mlflow_store.process_tags() | {TRAINING_KEY: key}
         with self._outliving_failures():
-            store = tracking.open_store()
-            tracking.close_dead_runs(store)
+            store = mlflow_store.open_store()
+            mlflow_store.close_dead_runs(store)
             if run_id := _broken_off(store, key):
-                tracking.set_tags(store, run_id, tags)
+                mlflow_store.set_tags(store, run_id, tags)
                 store.client.update_run(run_id, status="RUNNING", name=name)
-                self._logged = tracking.logged_points(store, run_id)
+                self._logged = mlflow_store.logged_points(store, run_id)
             else:
                 run_id = store.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
             self._store, self._run_id = store, run_id
-            tracking.log_params(store, run_id, params)
+            mlflow_store.log_params(store, run_id, params)
 
     def log(self, epochs: Curves) -> None:
         """Add points to the curves, e.g. {1: {"train_loss": 0.1, "val_nme": None}}; None adds none, nor does a point
         that the run has already."""
         if self._store and not self._failed:
             with self._outliving_failures():
-                tracking.log_epochs(self._store, self._run_id, tracking.lacking(epochs, self._logged))
+                mlflow_store.log_epochs(self._store, self._run_id, mlflow_store.lacking(epochs, self._logged))
 
     def finish(self, model_digest: str) -> None:
         """Tag the run with the digest of the weights it made, so that `track` finds it.
@@ -57,7 +57,7 @@ class LiveRun:
         """
         if self._store:
             with self._outliving_failures():
-                same_model = tracking.find_runs(self._store, MODEL_DIGEST, model_digest)
+                same_model = mlflow_store.find_runs(self._store, MODEL_DIGEST, model_digest)
                 if any(TRACK_DIGEST in run.data.tags for run in same_model):
                     self._store.client.delete_run(self._run_id)
                     self._store = None
@@ -72,11 +72,11 @@ class LiveRun:
     @contextmanager
     def _outliving_failures(self) -> Iterator[None]:
         try:
-            with tracking.quiet():
+            with mlflow_store.quiet():
                 yield
         except Exception as error:  # of a type that depends on the store; no training may die of it
             if not self._failed:
-                tell(f"warning: {tracking.failure(error)}; training goes on without live curves")
+                tell(f"warning: {mlflow_store.failure(error)}; training goes on without live curves")
             self._failed = True
 
 
@@ -85,8 +85,8 @@ def _broken_off(store: Store, key: str) -> str | None:
 
     One that is RUNNING belongs to a living process, one that FINISHED waits for `track`.
     """
-    host = tracking.process_tags()["host"]
-    for run in tracking.find_runs(store, TRAINING_KEY, key):
+    host = mlflow_store.process_tags()["host"]
+    for run in mlflow_store.find_runs(store, TRAINING_KEY, key):
         ended_early = run.info.status in {"KILLED", "FAILED"} and TRACK_DIGEST not in run.data.tags
         if ended_early and run.data.tags.get("host") == host:
             return str(run.info.run_id)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from pipeline.errors import TrackingError
-from pipeline.files import whole
-from pipeline.moved_store import change, moved_locations
-from pipeline.store_location import ARTIFACTS, StoreLocation, sqlite_uri
+from facial_keypoints.core.atomic_files import whole
+from facial_keypoints.core.errors import TrackingError
+from pipeline.experiments.tracking.moved_store import change, moved_locations
+from pipeline.experiments.tracking.store_location import ARTIFACTS, StoreLocation, sqlite_uri
 
 _BUSY_S = 10
 """Longest wait for another process that is writing."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.tracking import MODEL_DIGEST, Store
+from pipeline.experiments.tracking.mlflow_store import MODEL_DIGEST, Store
 
 MODEL_NAME = "model"
 """The same for every network, so that `runs:/<run id>/model` loads the model of any run."""
@@ -29,8 +29,8 @@ def model_files(model: Path) -> Iterator[dict[str, Path]]:
 
     Raises ModelError where the network cannot be exported or the exported one answers otherwise.
     """
-    from pipeline.checkpoint import open_model_file
-    from pipeline.export import export_model
+    from pipeline.export.formats import export_model
+    from pipeline.models.model_file import open_model_file
 
     with tempfile.TemporaryDirectory() as folder:
         files = {"onnx": Path(folder) / "model.onnx", "weights": Path(folder) / "model.safetensors"}

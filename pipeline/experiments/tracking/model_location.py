@@ -2,40 +2,28 @@
 
 import re
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
-
-from pipeline import paths
-from pipeline.checkpoint import open_model_file
-from pipeline.errors import ModelError, TrackingError
-from pipeline.files import file_sha256
-from pipeline.local_store import prepare
-from pipeline.redaction import without_credentials
-from pipeline.store_location import shown_store, store_location
-from pipeline.tracking import gist, process_store, quiet
+from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.errors import ModelError, TrackingError
+from pipeline.core import paths
+from pipeline.core.redaction import without_credentials
+from pipeline.experiments.tracking.local_store import prepare
+from pipeline.experiments.tracking.mlflow_store import gist, process_store, quiet
+from pipeline.experiments.tracking.store_location import shown_store, store_location
+from pipeline.models.model_file import open_model_file
+from pipeline.models.torch_network import TorchNetwork
 
 _URI = re.compile(r"(models|runs|mlflow-artifacts|s3|gs|https?):/+\S+")
 _OF_THE_STORE = ("models:", "runs:", "mlflow-artifacts:")
 
 
-@dataclass(frozen=True)
-class OpenedModel:
-    network: nn.Module
-    """In eval mode, on the CPU."""
-    size_px: int
-    fit: str
-    digest: str
-    """SHA-256 of the file."""
-
-
-def open_model(model: Path | str | None) -> OpenedModel:
+def open_model(model: Path | str | None) -> TorchNetwork:
     """Load what `locate_model` finds. Raises ModelError, TrackingError."""
     with tempfile.TemporaryDirectory() as folder:
         path = locate_model(model, Path(folder))
-        description, network = open_model_file(path)
-        return OpenedModel(network, **description["preprocess"], digest=file_sha256(path))
+        description, module = open_model_file(path)
+        return TorchNetwork(module, **description["preprocess"], digest=file_sha256(path))
 
 
 def locate_model(model: Path | str | None, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from pipeline.store_location import ARTIFACTS, EXPERIMENT
+from pipeline.experiments.tracking.store_location import ARTIFACTS, EXPERIMENT
 
 _COLUMNS = (
     ("experiments", "artifact_location"),

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import tracking
-from pipeline.errors import DataError, TrackingError
-from pipeline.text import printable
+from facial_keypoints.core.errors import DataError, TrackingError
+from facial_keypoints.core.text import printable
+from pipeline.experiments.tracking import mlflow_store
 
 REGISTERED = "facial-keypoints"
 CHAMPION = "champion"
@@ -15,8 +15,8 @@ CHAMPION = "champion"
 
 def find_run(name: str) -> Any | None:
     """The newest finished run with this id, name or DVC experiment; None if there is none."""
-    with tracking.mlflow_errors():
-        store = tracking.open_store()
+    with mlflow_store.mlflow_errors():
+        store = mlflow_store.open_store()
         quoted = printable(name).replace("'", "")
         for condition in (
             f"attributes.run_id = '{quoted}'",
@@ -33,20 +33,20 @@ def find_run(name: str) -> Any | None:
 
 def run_of_model(model_digest: str) -> Any | None:
     """The newest finished run whose model has this digest."""
-    with tracking.mlflow_errors():
-        runs = tracking.find_runs(tracking.open_store(), tracking.MODEL_DIGEST, model_digest)
+    with mlflow_store.mlflow_errors():
+        runs = mlflow_store.find_runs(mlflow_store.open_store(), mlflow_store.MODEL_DIGEST, model_digest)
     return next((run for run in runs if run.info.status == "FINISHED"), None)
 
 
 def read_artifact(run: Any, path: Path) -> bytes:
     """A report of a run, by its path in the workspace. Raises DataError if the run does not keep it."""
-    with tracking.quiet(), tempfile.TemporaryDirectory() as folder:
+    with mlflow_store.quiet(), tempfile.TemporaryDirectory() as folder:
         try:
-            client = tracking.open_store().client
+            client = mlflow_store.open_store().client
             return Path(client.download_artifacts(run.info.run_id, str(path), folder)).read_bytes()
         except Exception as error:  # in the types of whatever store it uses
             raise DataError(
-                f"run {run.info.run_name} of MLflow keeps no {path} ({tracking.gist(error)}); choose another run"
+                f"run {run.info.run_name} of MLflow keeps no {path} ({mlflow_store.gist(error)}); choose another run"
             ) from None
 
 
@@ -58,8 +58,8 @@ class Version:
 
 def champion() -> Version | None:
     """The version that carries the alias, if any."""
-    with tracking.mlflow_errors():
-        client = tracking.open_store().client
+    with mlflow_store.mlflow_errors():
+        client = mlflow_store.open_store().client
         for model in client.search_registered_models(f"name = '{REGISTERED}'"):
             if number := model.aliases.get(CHAMPION):
                 return _version(client.get_model_version(REGISTERED, number))
@@ -68,8 +68,8 @@ def champion() -> Version | None:
 
 def add_version(run: Any) -> Version:
     """The version of this run's model; made if the registry has none."""
-    with tracking.mlflow_errors():
-        store = tracking.open_store()
+    with mlflow_store.mlflow_errors():
+        store = mlflow_store.open_store()
         client = store.client
         # A run also lists the models that were begun for it, broken off and deleted.
         begun = client.search_logged_models([store.experiment_id], f"source_run_id = '{run.info.run_id}'")
@@ -78,7 +78,7 @@ def add_version(run: Any) -> Version:
         raise TrackingError(
             f"run {run.info.run_name} keeps no model; choose another, or complete the workspace's: dvc repro -fs track"
         )
-    with tracking.mlflow_errors(), tracking.process_store():
+    with mlflow_store.mlflow_errors(), mlflow_store.process_store():
         if not client.search_registered_models(f"name = '{REGISTERED}'"):
             client.create_registered_model(
                 REGISTERED, description="68 facial keypoints of a picture of one face; see keypoints register"
@@ -96,8 +96,8 @@ def add_version(run: Any) -> Version:
 
 def crown(version: Version) -> None:
     """Give the version the alias; whichever had it loses it."""
-    with tracking.mlflow_errors():
-        tracking.open_store().client.set_registered_model_alias(REGISTERED, CHAMPION, version.number)
+    with mlflow_store.mlflow_errors():
+        mlflow_store.open_store().client.set_registered_model_alias(REGISTERED, CHAMPION, version.number)
 
 
 def _version(entity: Any) -> Version:

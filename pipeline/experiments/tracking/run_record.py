@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import git, tracking
-from pipeline.errors import GitError
-from pipeline.files import file_sha256
-from pipeline.logged_model import log_model, model_files
-from pipeline.terminal import tell
-from pipeline.tracking import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value, find_runs
+from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.errors import GitError
+from facial_keypoints.core.terminal import tell
+from pipeline.experiments.dvc import git
+from pipeline.experiments.tracking import mlflow_store
+from pipeline.experiments.tracking.logged_model import log_model, model_files
+from pipeline.experiments.tracking.mlflow_store import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value, find_runs
 
 START_VIEW = "start"
 """Key under which MLflow's pages find the columns of the runs table that a newcomer needs."""
@@ -109,20 +110,20 @@ def keep(record: RunRecord) -> bool:
     A run that was completed with other results stays as it is: another evaluation is another run.
     """
     digest = record.digest()
-    with tracking.mlflow_errors():
-        store = tracking.open_store()
-        tracking.close_dead_runs(store)
+    with mlflow_store.mlflow_errors():
+        store = mlflow_store.open_store()
+        mlflow_store.close_dead_runs(store)
         describe_experiment(store)
         begun = find_runs(store, TRACK_DIGEST, digest)
         if any(run.info.status == "FINISHED" for run in begun):
             return False
     # First, as a network that cannot be exported shall leave no run half logged.
-    with model_files(record.model) as files, tracking.mlflow_errors():
+    with model_files(record.model) as files, mlflow_store.mlflow_errors():
         same_model = find_runs(store, MODEL_DIGEST, record.model_digest)
         live = [run for run in same_model if TRACK_DIGEST not in run.data.tags]
         run_id = _begin(store, record, begun or live)
         try:
-            tracking.set_tags(store, run_id, {TRACK_DIGEST: digest, **_tags(record)})
+            mlflow_store.set_tags(store, run_id, {TRACK_DIGEST: digest, **_tags(record)})
             _fill(store, run_id, record, files)
         except BaseException:
             store.client.set_terminated(run_id, "FAILED")
@@ -137,7 +138,7 @@ def _begin(store: Store, record: RunRecord, runs: list[Any]) -> str:
         if surplus.info.status == "FINISHED":
             store.client.delete_run(surplus.info.run_id)
     if not runs:
-        tags = tracking.process_tags()
+        tags = mlflow_store.process_tags()
         return str(store.client.create_run(store.experiment_id, tags=tags, run_name=record.name).info.run_id)
     run_id = str(runs[0].info.run_id)
     store.client.update_run(run_id, status="RUNNING", name=record.name)
@@ -147,7 +148,11 @@ def _begin(store: Store, record: RunRecord, runs: list[Any]) -> str:
 def _tags(record: RunRecord) -> dict[str, str]:
     dataset = record.dataset
     tags = {"dataset": dataset["dataset"], "dataset_revision": dataset["revision"], "dataset_digest": dataset["sha256"]}
-    tags |= {**tracking.process_tags(), MODEL_DIGEST: record.model_digest, "mlflow.note.content": record.description}
+    tags |= {
+        **mlflow_store.process_tags(),
+        MODEL_DIGEST: record.model_digest,
+        "mlflow.note.content": record.description,
+    }
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["dvc_experiment"] = name
     try:
@@ -168,8 +173,10 @@ def _git_tags() -> dict[str, str]:
 
 def _fill(store: Store, run_id: str, record: RunRecord, model_files: Mapping[str, Path]) -> None:
     client = store.client
-    tracking.log_params(store, run_id, record.params)
-    tracking.log_epochs(store, run_id, tracking.lacking(record.curves, tracking.logged_points(store, run_id)))
+    mlflow_store.log_params(store, run_id, record.params)
+    mlflow_store.log_epochs(
+        store, run_id, mlflow_store.lacking(record.curves, mlflow_store.logged_points(store, run_id))
+    )
     _log_dataset(store, run_id, record.dataset)
     for path, folder in record.artifacts.items():
         client.log_artifact(run_id, str(path), folder or None)
@@ -177,7 +184,7 @@ def _fill(store: Store, run_id: str, record: RunRecord, model_files: Mapping[str
         client.log_artifact(run_id, str(record.lock))
     model_id = log_model(store, run_id, model_files, record.model_digest)
     # Epochs count from 1; what has only a step 0, MLflow draws as a bar.
-    tracking.log_epochs(store, run_id, {0: record.metrics}, model_id)
+    mlflow_store.log_epochs(store, run_id, {0: record.metrics}, model_id)
 
 
 def _log_dataset(store: Store, run_id: str, dataset: Mapping[str, Any]) -> None:

@@ -3,11 +3,11 @@
 import os
 import socket
 
-from pipeline import tracking
-from pipeline.errors import TrackingError
-from pipeline.run_record import START_VIEW, describe_experiment
-from pipeline.store_location import VARIABLE, store_location
-from pipeline.terminal import say
+from facial_keypoints.core.errors import TrackingError
+from facial_keypoints.core.terminal import say
+from pipeline.experiments.tracking import mlflow_store
+from pipeline.experiments.tracking.run_record import START_VIEW, describe_experiment
+from pipeline.experiments.tracking.store_location import VARIABLE, store_location
 
 HOST = "127.0.0.1"
 
@@ -22,8 +22,8 @@ def serve(port: int) -> None:
         say(f"The runs are kept by the server at {location.shown}: open that address in a browser.")
         return
     _refuse_taken(port)
-    with tracking.mlflow_errors():
-        store = tracking.open_store()
+    with mlflow_store.mlflow_errors():
+        store = mlflow_store.open_store()
         describe_experiment(store)
     # Without the workflow, MLflow shows its pages for language models.
     view = f"workflowType=machine_learning&viewStateShareKey={START_VIEW}"
@@ -47,7 +47,7 @@ def _run_server(uri: str, files: str, port: int) -> None:
     }
     import uvicorn
 
-    with tracking.quiet():
+    with mlflow_store.quiet():
         uvicorn.run("mlflow.server.fastapi_app:app", host=HOST, port=port, log_level="warning")
 
 

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.scheme import FLIP_INDEX, POINTS, REGIONS
+from facial_keypoints.core.scheme import FLIP_INDEX, POINTS, REGIONS
 
 _RIGHT_HALF = {
     **dict(enumerate([(-70, 3, 8), (-70, 21, 10), (-68, 39, 13), (-64, 57, 18), (-57, 75, 27), (-46, 91, 42)])),

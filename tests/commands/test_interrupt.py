@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import tracking
-from pipeline.recipe import write_values
-from tests.imports import ROOT
+from pipeline.experiments.recipe import write_values
+from pipeline.experiments.tracking import mlflow_store
+from tests.architecture import ROOT
 from tests.signals import as_in_a_terminal
 from tests.test_resume import prepared
 
@@ -50,7 +50,7 @@ def test_ctrl_c_while_training_closes_the_run_and_keeps_the_checkpoint(prepared:
     assert errors.splitlines()[-1] == "error: interrupted"
     assert "Traceback" not in errors
     assert list(checkpoints.glob("*.safetensors"))
-    store = tracking.open_store()
+    store = mlflow_store.open_store()
     assert [run.info.status for run in store.client.search_runs([store.experiment_id])] == ["KILLED"]
 
 

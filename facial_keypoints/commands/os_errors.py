@@ -5,7 +5,8 @@ import os
 import traceback
 from pathlib import Path
 
-_PACKAGE = Path(__file__).parent
+_CODE = Path(__file__).parents[2]
+"""The folder of both packages."""
 _REMEDIES = {
     errno.EMFILE: "allow more open files: ulimit -n 4096",
     errno.ENFILE: "end other programs, which hold too many files open",
@@ -55,6 +56,6 @@ def _lost_folder() -> bool:
 
 def _place(error: BaseException) -> str:
     """The innermost function of this package that the error came through."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(frame.filename).parents]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _CODE in Path(frame.filename).parents]
     inner = [frame for frame in frames if Path(frame.filename).name != "cli.py"]
-    return f" (in {Path(inner[-1].filename).relative_to(_PACKAGE)}, {inner[-1].name})" if inner else ""
+    return f" (in {Path(inner[-1].filename).relative_to(_CODE)}, {inner[-1].name})" if inner else ""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.scheme import POINTS
-from pipeline.synthetic.shape import mean_points, modes
+from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.mean_face.shape import mean_points, modes
 
 
 @dataclass(frozen=True)

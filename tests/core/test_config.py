@@ -6,9 +6,9 @@ import pytest
 import yaml as pyyaml
 from ruamel.yaml import YAML
 
-from pipeline.config import Params, describe, flatten, load_params
-from pipeline.errors import ConfigError
-from tests.imports import ROOT
+from facial_keypoints.core.errors import ConfigError
+from pipeline.core.config import Params, describe, flatten, load_params
+from tests.architecture import ROOT
 
 
 def with_change(tmp_path: Path, old: str, new: str) -> Path:

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from pipeline import config, paths, tracking
-from pipeline.cli import errors_as_one_line
-from pipeline.errors import TrackingError
-from pipeline.files import file_sha256
-from pipeline.live_run import training_run
+from facial_keypoints.cli import errors_as_one_line
+from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.errors import TrackingError
+from pipeline.core import config, paths
+from pipeline.experiments.tracking import mlflow_store
+from pipeline.experiments.tracking.live_run import training_run
 from pipeline.stages import preprocess, split
 from tests.test_resume import prepared, run_stage
 from tests.test_tracking import EPOCHS, KEY, TRAIN_PARAMS, curve, run_track, runs, write_outputs
@@ -148,4 +149,4 @@ def test_a_full_store_does_not_end_a_training_and_is_filled_in_later(
     run_track()
     (complete,) = [run for run in runs() if run.info.status == "FINISHED"]
     assert sorted(curve(complete, "train_loss")) == [(1, 9.5), (2, 4.25)]
-    assert tracking.open_store().client.get_run(complete.info.run_id).data.metrics["test.nme"] == 0.0371
+    assert mlflow_store.open_store().client.get_run(complete.info.run_id).data.metrics["test.nme"] == 0.0371

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import DataError
-from pipeline.output_folder import LEDGER, OutputFolder
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.outputs.output_folder import LEDGER, OutputFolder
 from tests.signals import as_in_a_terminal
 from tests.written import written
 
@@ -198,7 +198,7 @@ def test_names_take_time_in_proportion_to_the_files(tmp_path):
 RACE = """
 import sys
 from pathlib import Path
-from pipeline.output_folder import OutputFolder
+from facial_keypoints.outputs.output_folder import OutputFolder
 folder = OutputFolder(Path(sys.argv[1]))
 for number in range(300):
     with folder.writing(f"{number % 30}.json", "photos") as partial:
@@ -220,8 +220,9 @@ def test_programs_that_write_the_same_names_at_once_lose_nothing(tmp_path):
 WAIT = """
 import sys, time
 from pathlib import Path
-from pipeline.cli import app, errors_as_one_line, main
-from pipeline.output_folder import OutputFolder
+from facial_keypoints.cli import errors_as_one_line
+from pipeline.cli import app, main
+from facial_keypoints.outputs.output_folder import OutputFolder
 
 @app.command()
 def wait(folder: Path):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.errors import ConfigError
+from facial_keypoints.core.errors import ConfigError
+from facial_keypoints.core.text import brief, shown
+from facial_keypoints.core.yaml_files import read_yaml
+from pipeline.core.paths import PARAMS, way_to
 from pipeline.models import NETWORKS
-from pipeline.paths import PARAMS, way_to
-from pipeline.text import brief, shown
-from pipeline.yaml_files import read_yaml
 
 Seed = Annotated[int, Ge(0), Lt(2**32)]
 Fraction = Annotated[float, Ge(0), Le(1)]

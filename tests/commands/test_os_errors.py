@@ -11,9 +11,9 @@ from unittest.mock import Mock
 import pytest
 import typer
 
-from pipeline.cli import errors_as_one_line
-from pipeline.results import predicted
-from pipeline.sweep_settings import check
+from facial_keypoints.cli import errors_as_one_line
+from pipeline.experiments.runs import predicted
+from pipeline.experiments.sweeps.settings import check
 
 
 def line(capsys: pytest.CaptureFixture[str], error: BaseException, command: str = "fetch") -> str:
@@ -66,7 +66,7 @@ def test_where_no_file_is_named_the_place_in_the_code_is(
     def full(*_args: object, **_options: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("pipeline.sweep_settings.load_params", full)
+    monkeypatch.setattr("pipeline.experiments.sweeps.settings.load_params", full)
     monkeypatch.chdir(tmp_path)
     told = line_of(capsys, lambda: check([]), "sweep")
     assert told.startswith("sweep: [Errno 5] Input/output error (in sweep_settings.py, check); ")

@@ -15,10 +15,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.errors import TrackingError
-from pipeline.local_store import lock, prepare
-from pipeline.redaction import without_secrets
-from pipeline.store_location import EXPERIMENT, VARIABLE, StoreLocation, remedy, shown_store, store_location, store_uri
+from facial_keypoints.core.errors import TrackingError
+from pipeline.core.redaction import without_secrets
+from pipeline.experiments.tracking.local_store import lock, prepare
+from pipeline.experiments.tracking.store_location import (
+    EXPERIMENT,
+    VARIABLE,
+    StoreLocation,
+    remedy,
+    shown_store,
+    store_location,
+    store_uri,
+)
 
 MODEL_DIGEST = "model_digest"
 """Tag of a run: SHA-256 of its model.safetensors, by which `track` finds the run that `train` logged."""

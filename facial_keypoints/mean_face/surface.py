@@ -10,10 +10,10 @@ from functools import cache
 import cv2
 import numpy as np
 
-from pipeline.scheme import POINTS
-from pipeline.synthetic.anchors import ANCHORS, BUMPS, FIXED
-from pipeline.synthetic.expression import Expression, face_points
-from pipeline.synthetic.shape import MODES, global_modes
+from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.mean_face.anchors import ANCHORS, BUMPS, FIXED
+from facial_keypoints.mean_face.expression import Expression, face_points
+from facial_keypoints.mean_face.shape import MODES, global_modes
 
 CENTRE = np.array([0.0, 25.0, 0.0])
 """Head millimetres; every direction is taken from here."""

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from facial_keypoints.core.progress import progress
+from facial_keypoints.core.terminal import say, say_table, tell
+from facial_keypoints.core.text import one_line, printable, shortened
 from pipeline.cli import app
-from pipeline.progress import progress
-from pipeline.terminal import say, say_table, tell
-from pipeline.text import one_line, printable, shortened
-from tests.imports import ROOT
+from tests.architecture import ROOT
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 FULL = Path("/dev/full")
@@ -28,7 +28,7 @@ WORK = """
 import sys
 from pathlib import Path
 from pipeline import progress
-from pipeline.terminal import say, standard_streams, tell
+from facial_keypoints.core.terminal import say, standard_streams, tell
 progress.FIRST_LINE_S = progress.LINE_EVERY_S = 0
 with standard_streams():
     for item in progress.progress(range(3), label="work", total=3, unit="files"):
@@ -100,7 +100,7 @@ def test_a_closed_stream_gets_no_warning_into_a_file(tmp_path, closed):
 
 
 def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything():
-    script = "from pipeline.terminal import say, standard_streams\nwith standard_streams():\n"
+    script = "from facial_keypoints.core.terminal import say, standard_streams\nwith standard_streams():\n"
     script += "    for number in range(3000):\n        say(f'{number:>100}')"
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -137,7 +137,7 @@ def test_a_terminal_one_column_wide_still_shows_progress(monkeypatch):
     ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 1, 1, 0, 0))
     with os.fdopen(writing, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
-        monkeypatch.setattr("pipeline.progress.SILENT_S", 0)
+        monkeypatch.setattr("facial_keypoints.core.progress.SILENT_S", 0)
         assert list(progress(range(3), label="a\x1b[2J漢" * 50, total=3, unit="files")) == [0, 1, 2]
         terminal.flush()
     shown = os.read(reading, 10_000)
@@ -188,8 +188,8 @@ def test_a_flood_is_cut_in_the_middle():
 
 
 def test_errors_and_skipped_files_are_shown_so_too(tmp_path, monkeypatch, capsys):
-    from pipeline.batch import skipped
-    from pipeline.errors import DataError
+    from facial_keypoints.core.errors import DataError
+    from facial_keypoints.prediction.batch import skipped
 
     skipped(DataError("\x1b[2Jgone.jpg is\nnot here"))
     assert capsys.readouterr().err == "skipped: \\x1b[2Jgone.jpg is not here\n"

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import DataError
-from pipeline.files import file_sha256, is_partial, remove_abandoned, whole
+from facial_keypoints.core.atomic_files import file_sha256, is_partial, remove_abandoned, whole
+from facial_keypoints.core.errors import DataError
 
 LEDGER = ".keypoints-outputs"
 

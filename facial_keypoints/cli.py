@@ -1,0 +1,105 @@
+"""The command `keypoints`. Heavy imports wait for a command; whoever installs more commands adds them here."""
+
+import functools
+import importlib.metadata
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
+
+import typer
+
+from facial_keypoints.commands.filter import filter_faces
+from facial_keypoints.commands.os_errors import is_of_the_system, one_line
+from facial_keypoints.commands.predict import predict
+from facial_keypoints.core.errors import PipelineError
+from facial_keypoints.core.terminal import say, standard_streams, tell
+
+_GROUP = "facial_keypoints.commands"
+"""Entry points: functions that take the app and add their commands to it."""
+
+HELP = "Find the 68 keypoints of faces in your own pictures and videos; in a checkout, train and measure the model."
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        say(f"facial-keypoints {importlib.metadata.version('facial-keypoints')}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Options of no command; `version` is dealt with by its callback."""
+
+
+def new_app() -> typer.Typer:
+    """The app with the commands of the library."""
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+    app.callback(help=HELP)(_options)
+    add_command(app, predict)
+    add_command(app, filter_faces, "filter")
+    return app
+
+
+def add_command(app: typer.Typer, command: Callable[..., None], name: str | None = None) -> None:
+    """Add `command`, what the user can mend ending it as one line."""
+
+    @functools.wraps(command)
+    def guarded(*args: object, **options: object) -> None:
+        with errors_as_one_line(name or command.__name__):
+            command(*args, **options)
+
+    app.command(name)(guarded)
+
+
+class Terminated(KeyboardInterrupt):
+    """What SIGTERM and a closed terminal end a command with: as by Ctrl+C, nothing is left half written."""
+
+
+@contextmanager
+def errors_as_one_line(command: str = "keypoints") -> Iterator[None]:
+    """End whatever the user can mend as one line on stderr and a status other than 0, without a traceback.
+
+    `command` is named where nothing else tells what was being done.
+    """
+    try:
+        yield
+    except PipelineError as error:
+        _fail(str(error), 1)
+    except (OSError, MemoryError, RuntimeError) as error:
+        if not is_of_the_system(error):
+            raise
+        _fail(one_line(error, command), 1)
+    except Terminated:
+        _fail("terminated", 128 + signal.SIGTERM)
+    except KeyboardInterrupt:
+        _fail("interrupted", 128 + signal.SIGINT)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    tell(f"error: {message}")
+    raise typer.Exit(status) from None
+
+
+def main() -> None:
+    """Run `keypoints` with every command that is installed."""
+    app = new_app()
+    for entry in importlib.metadata.entry_points(group=_GROUP):
+        entry.load()(app)
+    run(app)
+
+
+def run(app: typer.Typer) -> None:
+    """Run the command of `sys.argv`, ended by signals and closed pipes without a traceback."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup leaves SIGHUP ignored
+            signal.signal(number, _terminate)
+    with standard_streams():
+        app()
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise Terminated

@@ -1,0 +1,34 @@
+"""A PyTorch network as the library's detector asks for it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from facial_keypoints.core.scheme import POINTS
+from pipeline.models.device import best_device
+from pipeline.models.forward import BATCH, to_unit
+
+
+@dataclass
+class TorchNetwork:
+    """See `facial_keypoints.network.Network`; brings `module` to the best device of this machine, in eval mode."""
+
+    module: nn.Module
+    """Takes (B, 1, S, S) float32 in 0..1, gives (B, E, K, 2)."""
+    size_px: int
+    fit: str
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        self.device = best_device()
+        self.module = self.module.to(self.device).eval()
+
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        """Successive estimates (N, E, K, 2) float64 in crop pixels of (N, S, S) uint8 crops."""
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(crops), BATCH):
+                parts.append(self.module(to_unit(crops[start : start + BATCH], self.device)).double().cpu().numpy())
+        return np.concatenate(parts) if parts else np.zeros((0, 1, POINTS, 2))

@@ -1,0 +1,65 @@
+"""Imports run one way, room by room, and a stage of dvc.yaml depends on the rooms that it imports."""
+
+import subprocess
+import sys
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.cli import STAGES
+from pipeline.training.checkpoint import CODE
+from tests.architecture import MAY_IMPORT, ONLY_IN, ROOT, graph, lies_in, modules, needed_by, room
+
+DEFINED = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+
+
+def rooms_of(stage: str) -> tuple[str, ...]:
+    """The code dependencies of a stage as names of packages and modules."""
+    code = [dep for dep in DEFINED[stage]["deps"] if dep.startswith(("pipeline/", "facial_keypoints/"))]
+    return tuple(dep.removesuffix(".py").replace("/", ".") for dep in code)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_imports_only_what_its_room_may(module):
+    here = room(module)
+    assert here in MAY_IMPORT, f"name the room {here} in tests/architecture.py"
+    for imported in graph().find_modules_directly_imported_by(module):
+        if imported.split(".")[0] in ONLY_IN:
+            assert lies_in(module, ONLY_IN[imported.split(".")[0]]), f"{module} imports {imported}"
+        elif lies_in(imported, ("facial_keypoints", "pipeline")) and room(imported) != here:
+            assert lies_in(imported, MAY_IMPORT[here]), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_the_rooms_it_imports(stage):
+    rooms = rooms_of(stage)
+    left = {module for module in needed_by(stage) if not lies_in(module, rooms)}
+    assert not {module for module in left if has_code(module)}, "name their room in dvc.yaml, or why not in NOT_NEEDED"
+    assert not [place for place in rooms if not any(lies_in(module, (place,)) for module in needed_by(stage))]
+
+
+def has_code(module: str) -> bool:
+    """Whether a module is more than the docstring of a package."""
+    package = ROOT.joinpath(*module.split("."), "__init__.py")
+    return not package.exists() or "import" in package.read_text(encoding="utf-8")
+
+
+def test_stages_know_nothing_of_each_other():
+    stages = [module for module in modules() if lies_in(module, ("pipeline.stages",))]
+    assert not [(a, b) for a in stages for b in graph().find_modules_directly_imported_by(a) if b in stages]
+
+
+def test_the_checkpoint_of_a_training_follows_the_code_that_train_depends_on():
+    rooms = {dep for dep in DEFINED["train"]["deps"] if dep.startswith(("pipeline/", "facial_keypoints/"))}
+    assert set(CODE) == rooms - {"pipeline/stages/train.py"}
+
+
+@pytest.mark.parametrize("code", ["import facial_keypoints, facial_keypoints.detector", "predict", "filter"])
+def test_the_library_loads_nothing_that_trains(code):
+    if code in ("predict", "filter"):
+        code = (
+            "from typer.testing import CliRunner; from facial_keypoints.cli import new_app;"
+            f"assert CliRunner().invoke(new_app(), ['{code}', '--help']).exit_code == 0"
+        )
+    check = "import sys; assert not {'torch', 'pandas', 'mlflow', 'dvc', 'pydantic'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", f"{code}; {check}"], cwd=ROOT, check=True)
