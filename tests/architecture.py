@@ -1,5 +1,6 @@
 """The rooms of both packages: who may import whom, and which of them each stage of dvc.yaml depends on."""
 
+import ast
 from functools import cache
 from pathlib import Path
 
@@ -124,3 +125,14 @@ def needed_by(stage: str) -> set[str]:
 @cache
 def modules_as_set() -> frozenset[str]:
     return frozenset(modules())
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Full names of everything that a file imports, found without running it, also inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names

@@ -18,8 +18,8 @@ from pipeline.core import config, paths
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.live_run import training_run
 from pipeline.stages import preprocess, split
-from tests.test_resume import prepared, run_stage
-from tests.test_tracking import EPOCHS, KEY, TRAIN_PARAMS, curve, run_track, runs, write_outputs
+from tests.tracking.test_tracking import EPOCHS, KEY, TRAIN_PARAMS, curve, run_track, runs, write_outputs
+from tests.training.test_checkpoint import prepared, run_stage
 
 __all__ = ["prepared"]  # the fixture
 

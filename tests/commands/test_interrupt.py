@@ -15,7 +15,7 @@ from pipeline.experiments.recipe import write_values
 from pipeline.experiments.tracking import mlflow_store
 from tests.architecture import ROOT
 from tests.signals import as_in_a_terminal
-from tests.test_resume import prepared
+from tests.training.test_checkpoint import prepared
 
 __all__ = ["prepared"]  # the fixture
 

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.datasets import bounds
-from tests.flood import FLOOD_BYTES, flood, ok, until_enough  # noqa: F401
-from tests.test_fetch import (  # noqa: F401
+from tests.datasets.test_fetch import (  # noqa: F401
     FILES,
     choose,
     failure,
@@ -26,6 +25,7 @@ from tests.test_fetch import (  # noqa: F401
     write_folder,
     zipped,
 )
+from tests.flood import FLOOD_BYTES, flood, ok, until_enough  # noqa: F401
 
 
 def header(name: str = "x", kind: bytes = tarfile.REGTYPE, size: int = 0) -> bytes:

@@ -5,7 +5,7 @@ import fsspec
 import pytest
 
 from pipeline.datasets import bounds
-from tests.test_fetch import FILES, choose, failure, fetched, run, tar_gz, workspace, zipped  # noqa: F401 (fixtures)
+from tests.datasets.test_fetch import FILES, choose, failure, fetched, run, tar_gz, workspace, zipped  # noqa: F401 (fixtures)
 
 # botocore and its companions warn of their own code's future.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -12,8 +12,8 @@ import fsspec
 import pytest
 
 from pipeline.datasets import bounds, mirror
+from tests.datasets.test_fetch import FILES, choose, failure, fetched, run, tar_gz, workspace, zipped  # noqa: F401
 from tests.flood import flood, ok, until_enough  # noqa: F401
-from tests.test_fetch import FILES, choose, failure, fetched, run, tar_gz, workspace, zipped  # noqa: F401
 
 
 def dribble(send: Callable, block: bytes = b"x") -> None:

@@ -14,7 +14,7 @@ from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.experiments.comparison import changed, most_different, paired_difference
 from pipeline.experiments.runs import find_results
-from tests.test_yaml_files import aliases
+from tests.core.test_yaml_files import aliases
 
 PEOPLE = 12
 FACES = [f"test/Person_{chr(65 + person)}_0{frame}" for person in range(PEOPLE) for frame in range(3)]

@@ -16,7 +16,7 @@ from pipeline.experiments.dvc import git
 from pipeline.experiments.dvc.queue import free_name
 from pipeline.experiments.runs import commit_of
 from tests.checkout import IDENTITY
-from tests.test_tracking import run_track, runs, write_outputs
+from tests.tracking.test_tracking import run_track, runs, write_outputs
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pipeline.experiments.recipe import (
     write_values,
 )
 from tests.architecture import ROOT
-from tests.test_yaml_files import aliases
+from tests.core.test_yaml_files import aliases
 
 
 @pytest.fixture

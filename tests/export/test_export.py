@@ -21,15 +21,15 @@ from facial_keypoints.finding.windows import to_gray
 from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.core.config import Preprocess, Split
-from pipeline.export.formats import formats
+from pipeline.export import formats
 from pipeline.export.quantization import quantize
 from pipeline.export.sample_frames import frames_to_compare, labelled_error, training_frames
 from pipeline.models.model_file import load_model, save_model
 from pipeline.stages import preprocess, split
 from tests.architecture import ROOT
 from tests.dataset import face_points
-from tests.test_models import NAMES, description, network
-from tests.test_readme import PYTHON
+from tests.models.test_models import NAMES, description, network
+from tests.project.test_readme import PYTHON
 
 (EXAMPLE,) = (code for code in PYTHON if "onnxruntime" in code)
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 224, 224), np.uint8)

@@ -26,9 +26,9 @@ from facial_keypoints.filters.surfaces import Shadow, Sheet, lay_over
 from facial_keypoints.filters.swap import swap_faces
 from facial_keypoints.mean_face.shape import mean_points
 from pipeline.datasets.synthetic import Pose
+from tests.core.test_yaml_files import aliases
 from tests.discs import disc_face
 from tests.faces import SIDE, drawn_face
-from tests.test_yaml_files import aliases
 
 ON_ONE_FACE = [sunglasses, hat, moustache, blur, pixelate, mesh]
 BESIDE = np.array([SIDE, 0])

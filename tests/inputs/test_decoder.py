@@ -13,7 +13,7 @@ from facial_keypoints.inputs.decoder import Decoder
 from facial_keypoints.inputs.pictures import MEMORY_LIMIT, read_picture
 from facial_keypoints.inputs.sources import Source
 from facial_keypoints.prediction.batch import each
-from tests.test_kinds import encoded
+from tests.inputs.test_kinds import encoded
 
 STILL = encoded("PNG")
 

@@ -11,7 +11,7 @@ from facial_keypoints.inputs.folders import Walk, matching
 from facial_keypoints.inputs.sources import Inputs, find_sources
 from facial_keypoints.inputs.standard_input import read_standard_input
 from facial_keypoints.outputs.output_folder import OutputFolder
-from tests.test_kinds import encoded
+from tests.inputs.test_kinds import encoded
 
 JPEG = encoded("JPEG")
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)

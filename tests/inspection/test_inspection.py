@@ -23,7 +23,7 @@ from pipeline.inspection.report import Subject, write_report
 from pipeline.inspection.uncertainty import ellipse_axes, spread, spread_of
 from pipeline.models import NETWORKS, build_network
 from tests.faces import drawn_face
-from tests.test_kinds import encoded
+from tests.inputs.test_kinds import encoded
 
 SIDE = 96
 MEAN_SHAPE = torch.from_numpy(mean_points()[:, :2] * 0.25 + (48, 42)).float()

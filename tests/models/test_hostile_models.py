@@ -20,7 +20,7 @@ from pipeline.models.model_file import load_model, read_description, save_model
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.initial_weights import read_weights, take_over, weights_to_leave
 from tests.dataset import write_frame
-from tests.test_models import MEAN_SHAPE, description, network
+from tests.models.test_models import MEAN_SHAPE, description, network
 
 KEY = "facial_keypoints"
 

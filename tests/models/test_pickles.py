@@ -18,7 +18,7 @@ from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.model_location import open_model
 from pipeline.models.backbone import Backbone
 from pipeline.models.model_file import load_model
-from tests.architecture import ROOT, imported_modules
+from tests.architecture import PACKAGES, ROOT, imported_modules
 from tests.dataset import write_frame
 from tests.payload import MARK, PLANTS, plant_torch_archive, plant_torch_legacy
 
@@ -102,7 +102,7 @@ def test_in_a_model_of_mlflow(workspace, empty_store, plant, name):
 
 def test_the_code_has_no_reader_of_pickles():
     readers = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
-    for path in (ROOT / "pipeline").rglob("*.py"):
+    for path in [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]:
         found = {name for name in imported_modules(path) if name.split(".")[0] in readers}
         assert found <= {"pickle", "pickle.UnpicklingError"}, path  # the error that refusing one raises
         source = path.read_text(encoding="utf-8")

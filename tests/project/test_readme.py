@@ -169,7 +169,7 @@ def test_python_in_the_readme_runs(tmp_path, monkeypatch):
     import numpy as np
 
     from pipeline.models.model_file import save_model
-    from tests.test_models import description, network
+    from tests.models.test_models import description, network
 
     (code,) = (code for code in PYTHON if "onnxruntime" not in code)
     monkeypatch.chdir(tmp_path)

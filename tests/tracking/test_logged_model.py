@@ -20,13 +20,13 @@ from pipeline.core import paths
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.logged_model import MODEL_NEEDS, model_files, save_pyfunc
 from pipeline.experiments.tracking.model_location import open_model
-from pipeline.export.formats import formats
+from pipeline.export import formats
 from pipeline.models import build_network
 from pipeline.models.forward import predict_faces
 from pipeline.models.model_file import load_model, read_description, save_model
 from tests.architecture import ROOT, imported_modules
-from tests.test_models import MEAN_SHAPE, NAMES, model_section
-from tests.test_tracking import EXPORT_MODEL, run_track, runs, train_live, workspace  # noqa: F401 (fixtures)
+from tests.models.test_models import MEAN_SHAPE, NAMES, model_section
+from tests.tracking.test_tracking import EXPORT_MODEL, run_track, runs, train_live, workspace  # noqa: F401 (fixtures)
 
 with mlflow_store.quiet():
     from mlflow import MlflowException, pyfunc

@@ -15,8 +15,8 @@ from facial_keypoints import KeypointDetector
 from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.experiments.tracking import mlflow_store, registry
-from tests.test_compare import nme
-from tests.test_tracking import run_track, workspace, write_outputs  # noqa: F401 (fixtures)
+from tests.experiments.test_comparison import nme
+from tests.tracking.test_tracking import run_track, workspace, write_outputs  # noqa: F401 (fixtures)
 
 
 def record(shift: float, rows: slice = slice(None), split: str = "val") -> None:

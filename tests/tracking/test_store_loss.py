@@ -21,8 +21,8 @@ from pipeline.core import paths
 from pipeline.experiments.tracking import local_store, mlflow_store, registry
 from pipeline.experiments.tracking.live_run import training_run
 from tests.architecture import ROOT
-from tests.test_full_disk import shell
-from tests.test_tracking import EPOCHS, KEY, TRAIN_PARAMS, curve, run_track, runs, workspace
+from tests.commands.test_full_disk import shell
+from tests.tracking.test_tracking import EPOCHS, KEY, TRAIN_PARAMS, curve, run_track, runs, workspace
 
 __all__ = ["workspace"]  # the fixture
 

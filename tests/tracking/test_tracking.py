@@ -25,7 +25,7 @@ from pipeline.core import config, paths
 from pipeline.experiments.tracking import mlflow_store, ui
 from pipeline.experiments.tracking.live_run import training_run
 from pipeline.experiments.tracking.run_record import START_VIEW, describe_experiment, flatten_metrics
-from pipeline.export.formats import formats
+from pipeline.export import formats
 from pipeline.models import build_network
 from pipeline.models.model_file import save_model
 from pipeline.stages import track

@@ -23,8 +23,8 @@ from pipeline.training.initial_weights import write_weights
 from pipeline.training.trainer import Faces, fit
 from tests.architecture import ROOT
 from tests.payload import PLANTS
-from tests.test_augment import NOTHING
-from tests.test_trainer import RECIPE, faces
+from tests.training.test_augment import NOTHING
+from tests.training.test_trainer import RECIPE, faces
 
 THREE_EPOCHS = replace(RECIPE, epochs=3)
 PARAMS = config.load_params(ROOT / "params.yaml")

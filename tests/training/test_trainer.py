@@ -10,7 +10,7 @@ from facial_keypoints.core.progress import EpochLines
 from pipeline.models.tensor_geometry import mirror_keypoints
 from pipeline.training.optim import rate_factor
 from pipeline.training.trainer import Faces, Recipe, fit
-from tests.test_augment import NOTHING
+from tests.training.test_augment import NOTHING
 
 RECIPE = Recipe(
     epochs=2,
