@@ -7,17 +7,13 @@ import pytest
 
 from facial_keypoints.core.errors import DataError
 from pipeline.core import paths
-from pipeline.core.samples import (
-    load_arrays,
-    read_gray,
-    read_json,
-    read_keypoints_csv,
-    read_numbers,
-    read_samples,
-    write_json,
-    write_keypoints_csv,
-)
+from pipeline.core.arrays import load_arrays
+from pipeline.core.frames import read_gray
+from pipeline.core.json_files import read_json, write_json
+from pipeline.core.labels import read_keypoints_csv, write_keypoints_csv
+from pipeline.core.samples import read_samples
 from pipeline.core.settings import Preprocess, Split
+from pipeline.core.tables import read_numbers
 from pipeline.evaluation.reports import read_dataset, read_metrics
 from pipeline.stages import preprocess, split
 from pipeline.stages.track import read_history

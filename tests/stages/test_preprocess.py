@@ -4,7 +4,10 @@ import pytest
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
 from pipeline.core import paths
-from pipeline.core.samples import LABELS, load_arrays, read_gray, read_keypoints_csv, read_samples, write_keypoints_csv
+from pipeline.core.arrays import load_arrays
+from pipeline.core.frames import read_gray
+from pipeline.core.labels import LABELS, read_keypoints_csv, write_keypoints_csv
+from pipeline.core.samples import read_samples
 from pipeline.core.settings import Preprocess, Split
 from pipeline.stages import preprocess, split
 from tests.dataset import face_points, write_frame
