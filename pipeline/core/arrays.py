@@ -26,12 +26,15 @@ class Arrays:
     """Rows of samples.csv."""
 
 
-def load_arrays(folder: Path) -> Arrays:
-    """Open what preprocess wrote to `folder`; images stay on disk until used. Raises DataError."""
+def load_arrays(folder: Path, points: int = -1) -> Arrays:
+    """Open what preprocess wrote to `folder`; images stay on disk until used.
+
+    `points` is the K that is expected, -1 for any. Raises DataError.
+    """
     try:
         arrays = Arrays(
             images=load_array(folder / "images.npy", np.uint8, (-1, -1, -1)),
-            keypoints_crop=np.array(load_array(folder / "keypoints.npy", np.float32, (-1, -1, 2))),
+            keypoints_crop=np.array(load_array(folder / "keypoints.npy", np.float32, (-1, points, 2))),
             crop_from_source=np.array(load_array(folder / "crop_from_source.npy", np.float32, (-1, 3, 3))),
             samples=read_samples(folder / "samples.csv"),
         )

@@ -32,7 +32,7 @@ def test_nme_does_not_depend_on_scale():
 
 
 def test_a_single_face_without_its_batch_axis_is_refused():
-    with pytest.raises(ValueError, match=r"\(N, 68, 2\)"):
+    with pytest.raises(ValueError, match=r"\(N, K, 2\)"):
         metrics.point_distances(np.zeros((IBUG_68.count, 2)), np.zeros((IBUG_68.count, 2)))
 
 

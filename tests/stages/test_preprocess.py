@@ -86,7 +86,7 @@ def test_a_label_without_a_size_is_named(samples, raw, folder, points):
     keypoints[0] = points
     keypoints[0, 45] = keypoints[0, 36]  # the outer eye corners
     write_keypoints_csv(raw / LABELS[folder], names, keypoints)
-    with pytest.raises(DataError, match=rf"{LABELS[folder]}: the outer eye corners of {names[0]}, or all its points"):
+    with pytest.raises(DataError, match=rf"{LABELS[folder]}: the points of {names[0]} that its error is divided by"):
         run()
 
 
