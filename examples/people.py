@@ -32,7 +32,7 @@ def people() -> np.ndarray:
         face = Face(person, Expression(smile=0.45, close_right=0.16, close_left=0.16), pose, clothes)
         camera = Camera(WIDTH * (index + 0.5) / len(PEOPLE), 205, 1.45)
         picture, _ = paint_onto(picture, face, camera, LIGHT)
-    return np.rint(255 * picture.clip(0, 1)).astype(np.uint8)
+    return np.asarray(np.rint(255 * picture.clip(0, 1)), np.uint8)
 
 
 if __name__ == "__main__":

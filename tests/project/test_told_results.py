@@ -1,36 +1,18 @@
-"""What the README says of results, commands and files is so.
-
-Results are compared as committed: an experiment in the working tree may change them.
-"""
+"""What the pages say of results is what reports/ holds, as committed: an experiment may change the working tree."""
 
 import io
 import json
 import re
-import subprocess
 
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
-from typer.main import get_command
 
 from benchmarks.frames import FOLDS
-from benchmarks.report import ablation_rows, readme_rows
-from pipeline.cli import app
-from tests.architecture import ROOT
+from benchmarks.report import ablation_rows, leaderboard_rows
+from tests.project.pages import committed, on_one_line, pages, python_examples
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-"""Its examples: of the package, and of an exported file, which test_export.py runs."""
-
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-COMMANDS = [line for language, lines in FENCE.findall(README) if not language for line in lines.splitlines()]
-COMMANDS += re.findall(r"`([^`]+)`", " ".join(FENCE.sub("", README).split()))
-KEYPOINTS = [found for line in COMMANDS for found in re.findall(r"\bkeypoints ([a-z]+)(.*)", line)]
-OPTIONS = sorted({(name, option) for name, rest in KEYPOINTS for option in re.findall(r" (--?[A-Za-z][\w-]*)", rest)})
-
-
-def committed(path: str) -> str:
-    return subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+RESULTS = "docs/results.md"
 
 
 def table(path: str) -> pd.DataFrame:
@@ -61,14 +43,31 @@ def test_the_headline_is_that_of_the_report(metrics):
     test, unseen = metrics["test"], metrics["test_unseen_people"]
     measured = f"{percent(test['nme'])} % of the eye distance on the official test (NME)"
     headline = f"**Points are off by {measured}, by {percent(unseen['nme'])} % on people it never saw"
-    assert headline in " ".join(README.split())
+    assert headline in on_one_line("README.md")
+
+
+def table_below(heading: str, path: str) -> list[str]:
+    """Rows of the table on a page whose first row begins with `heading`."""
+    _, _, body = pages()[path].partition(f"\n{heading}")
+    return body.partition("\n\n")[0].splitlines()[2:]
 
 
 def test_the_leaderboard_is_that_of_the_study():
-    rows = readme_rows(table("reports/leaderboard.csv"))
-    start = README.index(rows[0])
-    told = [line for line in README[start:].split("\n\n")[0].splitlines() if "¹" not in line]
-    assert told == rows
+    told = table_below("| on the 770 labelled test frames |", RESULTS)
+    assert [line for line in told if "¹" not in line] == leaderboard_rows(table("reports/leaderboard.csv"))
+
+
+def test_the_short_table_is_that_of_the_long_one():
+    long = {row.split("|")[1].strip(" `*"): row.split("|") for row in table_below("| on the 770", RESULTS)}
+    names = {"ours, the default": "coarse_to_fine", "the mean face, whatever the picture": "mean_shape"}
+    names["MediaPipe face mesh, mapped to 68 points ¹"] = "MediaPipe face mesh mapped to 68 points ¹"
+    rows = [row.split("|") for row in table_below("| on the 770", "README.md") if "4 epochs" not in row]
+    assert len(rows) >= 9
+    for _, name, nme, failures, minutes, _ in rows:
+        name = name.strip(" *")
+        found = re.search(r"`(.+)`", name)
+        cells = long[names.get(name, found[1] if found else name)]
+        assert [nme, failures, minutes] == [cells[2], cells[4], cells[7]]
 
 
 def test_the_study_holds_the_committed_model_and_baseline(metrics):
@@ -87,32 +86,39 @@ def test_the_errors_after_fewer_epochs_are_those_of_the_study(metrics, params):
     costs = table("reports/costs.csv").set_index("entry")
     minutes = [*shorter["training_minutes"], costs["training_minutes"]["coarse_to_fine"]]
     rows = {
-        "epochs (`-S train.epochs=…`)": map(str, [*shorter["epochs"], params["train"]["epochs"]]),
         "minutes of training": [f"{value:.1f}" for value in minutes],
         "test NME %": [percent(nme) for nme in [*shorter["nme"], metrics["test"]["nme"]]],
     }
-    for name, values in rows.items():
-        assert f"| {name} | {' | '.join(values)} |" in README
+    epochs = " | ".join(map(str, [*shorter["epochs"], params["train"]["epochs"]]))
+    assert table_below(f"| epochs (`-S train.epochs=…`) | {epochs} |", RESULTS) == [
+        f"| {name} | {' | '.join(values)} |" for name, values in rows.items()
+    ]
+
+
+def test_the_first_training_ends_as_the_study_did():
+    quick = table("reports/shorter.csv").set_index("epochs").loc[4]
+    assert f"| ours, 4 epochs | {percent(quick['nme'])} | - | {quick['training_minutes']:.1f} |" in pages()["README.md"]
+    assert f"test error is about {percent(quick['nme'], 1)} %" in on_one_line("README.md")
+    assert "-S train.epochs=4" in pages()["README.md"]
 
 
 def test_the_seeds_are_those_of_the_study():
     trainings = table("reports/trainings.csv").query("study == 'leaderboard' and entry == 'coarse_to_fine'")
     first, second, third = (percent(nme) for nme in trainings.sort_values("seed")["nme"])
-    assert f"Three seeds of the default come to {first}, {second} and {third} %." in README
+    assert f"Three seeds of the default come to {first}, {second} and {third} %" in on_one_line(RESULTS)
 
 
 def test_the_ablation_in_the_docs_is_that_of_the_study():
-    docs = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
-    _, _, body = docs.partition("| the default with | seeds | NME % on `val` | change |\n|---|---|---|---|\n")
-    assert body.partition("\n\n")[0].splitlines() == ablation_rows(table("reports/ablation.csv"))
+    rows = table_below("| the default with | seeds |", "benchmarks/README.md")
+    assert rows == ablation_rows(table("reports/ablation.csv"))
 
 
 def test_the_error_on_unseen_people_is_that_of_the_folds():
     pooled = json.loads(committed("reports/unseen_people.json"))
     low, high = map(percent, pooled["nme_ci95"])
     told = f"{percent(pooled['nme'])} % (95 % interval over people: {low} to {high} %)"
-    assert f"all {pooled['faces']:,} labelled faces is measured by a network" in " ".join(README.split())
-    assert told in " ".join(README.split())
+    assert f"all {pooled['faces']:,} labelled faces is measured by a network" in on_one_line(RESULTS)
+    assert told in on_one_line(RESULTS)
     assert pooled["folds"] == FOLDS
 
 
@@ -123,44 +129,8 @@ def test_the_lock_file_is_of_the_committed_parameters(params):
             assert values == params[section]
 
 
-@pytest.mark.parametrize("path", re.findall(r"`((?:pipeline|reports|data|benchmarks)/[\w./]*)`", README))
-def test_a_file_that_is_named_exists(path):
-    ignored = path.startswith("data/") or path in ("reports/figures/", "reports/model_card.md")
-    definition = (ROOT / "dvc.yaml").read_text()
-    assert (ROOT / path).exists() or (ignored and path in definition)
-
-
-@pytest.mark.parametrize("target", re.findall(r"make ([a-z]+)", README))
-def test_a_make_target_that_is_named_exists(target):
-    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-
-
-def test_every_command_that_is_named_exists():
-    named = {name for name, _ in KEYPOINTS}
-    assert {"predict", "filter", "sweep"} <= named
-    assert named <= set(get_command(app).commands)
-
-
-@pytest.mark.parametrize(("command", "option"), OPTIONS)
-def test_an_option_that_is_named_exists(command, option):
-    assert option in [text for taken in get_command(app).commands[command].params for text in taken.opts]
-
-
-@pytest.mark.parametrize("module", sorted({name for line in COMMANDS for name in re.findall(r"python -m (\S+)", line)}))
-def test_a_module_that_is_named_exists(module):
-    path = ROOT.joinpath(*module.split("."))
-    assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
-
-
-@pytest.mark.parametrize("name", re.findall(r"-S ([\w.]+)=", README))
-def test_a_parameter_that_is_named_exists(name):
-    node = YAML(typ="safe").load(ROOT / "params.yaml")
-    for part in name.split("."):
-        node = node[part]
-
-
 def test_the_readme_is_short():
-    assert len(README.splitlines()) < 240
+    assert len(pages()["README.md"].splitlines()) < 150
 
 
 def test_python_in_the_readme_runs(tmp_path, monkeypatch):
@@ -171,7 +141,7 @@ def test_python_in_the_readme_runs(tmp_path, monkeypatch):
     from pipeline.models.model_file import save_model
     from tests.models.test_models import description, network
 
-    (code,) = (code for code in PYTHON if "onnxruntime" not in code)
+    (code,) = python_examples("README.md")
     monkeypatch.chdir(tmp_path)
     save_model(tmp_path / "data/model/model.safetensors", network(), description())
     cv2.imwrite("me.jpg", np.zeros((120, 90, 3), np.uint8))
