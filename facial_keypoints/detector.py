@@ -18,9 +18,8 @@ from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.box_detectors import (
+    BoxDetector,
     DetectorName,
-    HaarDetector,
-    YuNetDetector,
     box_detector,
     check_boxes,
     tilted_windows,
@@ -55,7 +54,7 @@ class KeypointDetector:
     def __init__(
         self,
         network: Network,
-        find_boxes: HaarDetector | YuNetDetector,
+        find_boxes: BoxDetector,
         *,
         min_score: float = MIN_SCORE,
     ) -> None:

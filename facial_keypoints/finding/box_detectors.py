@@ -102,7 +102,10 @@ class YuNetDetector:
         return network
 
 
-def box_detector(name: str, file: Path | str | None) -> HaarDetector | YuNetDetector:
+BoxDetector = HaarDetector | YuNetDetector
+
+
+def box_detector(name: str, file: Path | str | None) -> BoxDetector:
     """The detector of a name; `file` is the model that "yunet" needs."""
     if name == "haar" and file is None:
         return HaarDetector()
@@ -115,7 +118,7 @@ def box_detector(name: str, file: Path | str | None) -> HaarDetector | YuNetDete
     return YuNetDetector(Path(file))
 
 
-def tilted_windows(find_boxes: HaarDetector | YuNetDetector, image: np.ndarray) -> np.ndarray:
+def tilted_windows(find_boxes: BoxDetector, image: np.ndarray) -> np.ndarray:
     """(K, 4) windows that may hold a tilted face, found in an (H, W, 3) RGB or (H, W) gray picture that is turned."""
     small, scale = _shrunk(image, _TILTED_LONGEST_PX)
     found = [np.zeros((0, 4))]
