@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from typer.main import get_command
 
 from pipeline.cli import STAGES, app
-from tests.architecture import ROOT
+from tests.architecture import MAY_IMPORT, PACKAGES, ROOT
 from tests.project.pages import import_table, named, packages_table, pages
 
 KEYPOINTS = named(r"\bkeypoints ([a-z]+[^|;&]*)")
@@ -96,6 +96,12 @@ def test_the_architecture_page_shows_the_table_of_imports():
         assert lines[start : start + len(rows) + 1] == [*rows, ""]
     start = lines.index("| package | only in |") + 2
     assert lines[start : start + len(packages_table()) + 1] == [*packages_table(), ""]
+
+
+def test_the_architecture_page_tells_what_every_room_holds():
+    told = re.findall(r"^\| `([\w/]+)` \| \w", pages()["docs/architecture.md"], re.MULTILINE)
+    rooms = [room for room in MAY_IMPORT if ROOT.joinpath(*room.split(".")).is_dir() and room not in PACKAGES]
+    assert {room.replace(".", "/") for room in rooms} <= set(told)
 
 
 def test_the_hooks_are_the_commands_of_make_lint():
