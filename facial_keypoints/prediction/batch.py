@@ -21,7 +21,7 @@ from facial_keypoints.inputs.decoder import Decoder
 from facial_keypoints.inputs.sources import Inputs, Source
 from facial_keypoints.inputs.standard_input import read_standard_input
 from facial_keypoints.outputs.output_folder import OutputFolder
-from facial_keypoints.prediction.overlay import draw_faces
+from facial_keypoints.prediction.overlay import draw_faces, picture_overlay
 from facial_keypoints.prediction.result_files import About, Format, face_writer, write_picture
 from facial_keypoints.prediction.tracks import FaceFollower, KnownFaces
 from facial_keypoints.video.reading import Frame, FrameReader, open_video
@@ -178,7 +178,7 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     with face_writer(target, job.form, about) as write:
         write(0, 0.0, dict(enumerate(faces, start=1)))
     if job.overlay:
-        write_picture(target, draw_faces(picture, faces, range(1, len(faces) + 1) if len(faces) > 1 else ()))
+        write_picture(target, picture_overlay(picture, faces, range(1, len(faces) + 1) if len(faces) > 1 else ()))
     return len(faces)
 
 
