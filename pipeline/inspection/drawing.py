@@ -1,4 +1,6 @@
-"""Figures of what was found in a network: data in, Matplotlib figure out; never saves."""
+"""Figures of what was found in a network: data in, Matplotlib figures out; nothing is saved here."""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,6 +16,27 @@ from pipeline.inspection.attention import Attention
 from pipeline.inspection.layers import Layer
 from pipeline.inspection.uncertainty import Spread, ellipse_axes
 
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure, and its heading for where that stands outside it."""
+
+    figure: Figure
+    title: str
+    detail: str
+
+    @property
+    def heading_frac(self) -> float:
+        """Share of the height of the figure that its heading takes; to be asked before the figure is saved."""
+        engine = self.figure.get_layout_engine()
+        _, low, _, height = engine.get()["rect"] if engine else (0.0, 0.0, 1.0, 1.0)
+        return 1 - low - height
+
+
+def _empty(height_in: float, title: str, detail: str, picture: str) -> Drawing:
+    return Drawing(new_figure(height_in, title=title, detail=detail, dataset=picture), title, detail)
+
+
 _HEAT = "inferno"
 _COLUMNS = 3
 _MOST_MAPS = 72
@@ -22,20 +45,20 @@ _ENLARGED = (1, 2, 5, 10, 20)
 """By how much ellipses may be drawn larger than they are."""
 
 
-def uncertainty_figure(crop: np.ndarray, spread: Spread, *, picture: str) -> Figure:
+def uncertainty_figure(crop: np.ndarray, spread: Spread, *, picture: str) -> Drawing:
     """The points of one (S, S) uint8 face with ellipses that hold 95 % of the answers, and the mean of each region."""
     angles, axes_px = ellipse_axes(spread.covariance)
     eyes = float(interocular(spread.mean[None])[0])
     room = 0.035 * eyes / max(float(np.median(axes_px)), 1e-6)
     enlarged = max([factor for factor in _ENLARGED if factor <= room], default=1)
     shown = "drawn to scale" if enlarged == 1 else f"drawn {enlarged} times as large"
-    figure = new_figure(
+    drawing = _empty(
         5.4,
-        title="How sure is it of each point?",
-        detail=f"{spread.views} views, a little turned, scaled, shifted; ellipses hold 95 % of the answers, {shown}",
-        dataset=picture,
+        "How certain is the network of each point?",
+        f"{spread.views} views, a little rotated, scaled, shifted; ellipses hold 95 % of the predictions, {shown}",
+        picture,
     )
-    face, bars = figure.subplots(1, 2, width_ratios=[1.25, 1])
+    face, bars = drawing.figure.subplots(1, 2, width_ratios=[1.25, 1])
     _show(face, crop, spread.mean)
     long, short = 2 * enlarged * axes_px.T
     ellipses = EllipseCollection(
@@ -52,7 +75,7 @@ def uncertainty_figure(crop: np.ndarray, spread: Spread, *, picture: str) -> Fig
     face.add_collection(ellipses)
     face.plot(*spread.mean.T, ".", color=PALETTE["prediction"], ms=2.5, mew=0)
     _region_bars(bars, spread.sigma_px / eyes)
-    return figure
+    return drawing
 
 
 def _region_bars(axes: Axes, sigma: np.ndarray) -> None:
@@ -74,17 +97,17 @@ def _region_bars(axes: Axes, sigma: np.ndarray) -> None:
 
 def attention_figure(
     crop: np.ndarray, keypoints_crop: np.ndarray, seen: Attention, groups: dict[str, list[int]], *, picture: str
-) -> Figure:
+) -> Drawing:
     """For each group of points, how far they move on average when a place of the (S, S) face is covered."""
     rows = -(-len(groups) // _COLUMNS)
-    figure = new_figure(
+    drawing = _empty(
         0.75 + 3.2 * rows,
-        title="Where does it look?",
-        detail="the brighter a place, the farther the marked points move when it is covered, in % of the eye distance",
-        dataset=picture,
+        "Where does the network look?",
+        "the brighter a place, the farther the marked points move when it is covered, in % of the eye distance",
+        picture,
     )
     eyes = float(interocular(keypoints_crop[None])[0])
-    grid = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
+    grid = drawing.figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axes in grid[len(groups) :]:
         axes.axis("off")
     for axes, (label, points) in zip(grid, groups.items(), strict=False):
@@ -96,35 +119,35 @@ def attention_figure(
             label.replace("_", " ") if label in REGIONS else f"point {label}" if len(points) == 1 else f"points {label}"
         )
         axes.set_title(f"{kind}: up to {percent(float(moved.max() / eyes))}")
-    return figure
+    return drawing
 
 
-def layer_figure(layer: Layer, crop: np.ndarray, keypoints_crop: np.ndarray, *, picture: str) -> Figure:
+def layer_figure(layer: Layer, crop: np.ndarray, keypoints_crop: np.ndarray, *, picture: str) -> Drawing:
     """The maps of a layer, what its part of the network was shown, and where on the face it answers."""
     count = len(layer.maps)
     of = f"{count} maps" if count <= _MOST_MAPS else f"the {_MOST_MAPS} strongest of {count} maps"
-    figure = new_figure(
+    drawing = _empty(
         5.6,
-        title=f"Maps of {layer.name}",
-        detail=f"{of} of {layer.maps.shape[2]} x {layer.maps.shape[1]}, each from its least (black) to its most",
-        dataset=picture,
+        f"Maps of {layer.name}",
+        f"{of} of {layer.maps.shape[2]} x {layer.maps.shape[1]}, each from its smallest value (black) to its largest",
+        picture,
     )
-    left, right = np.asarray(figure.subfigures(1, 2, width_ratios=[0.36, 1])).tolist()
+    left, right = np.asarray(drawing.figure.subfigures(1, 2, width_ratios=[0.36, 1])).tolist()
     seen, back = left.subplots(2, 1)
     seen.imshow(layer.seen, cmap="gray", interpolation="bicubic")
-    seen.set_title("What this part is shown")
+    seen.set_title("What this part sees")
     seen.axis("off")
     _show(back, crop, keypoints_crop)
     _heat(back, activity(layer.maps), layer.crop_from_maps, crop.shape)
-    back.set_title("Where it answers")
+    back.set_title("Where it responds")
     axes = right.subplots()
     axes.imshow(_tiles(strongest(layer.maps, _MOST_MAPS)), cmap=_HEAT, interpolation="nearest", vmin=0, vmax=1)
     axes.axis("off")
     axes.set_anchor("N")
-    return figure
+    return drawing
 
 
-def kernels_figure(name: str, kernels: np.ndarray, *, picture: str) -> Figure:
+def kernels_figure(name: str, kernels: np.ndarray, *, picture: str) -> Drawing:
     """(O, I, k, k) kernels: one square each where there is one input, else rows of outputs and columns of inputs."""
     outputs, inputs, side = kernels.shape[:3]
     rows = np.sort(np.argsort(-np.abs(kernels).mean((1, 2, 3)), kind="stable")[:_MOST_SLICES])
@@ -132,19 +155,19 @@ def kernels_figure(name: str, kernels: np.ndarray, *, picture: str) -> Figure:
     sliced = kernels[rows][:, columns].reshape(-1, *kernels.shape[2:]) if inputs > 1 else kernels[:, 0]
     of = f"rows: {len(rows)} of {outputs} outputs, columns: {len(columns)} of {inputs} inputs, the strongest"
     across = len(columns) if inputs > 1 else int(np.ceil(np.sqrt(2 * outputs)))
-    figure = new_figure(
+    drawing = _empty(
         0.9 + 8.0 * -(-len(sliced) // across) / across,
-        title=f"Kernels of {name}",
-        detail=f"{side} x {side} weights; " + (of if inputs > 1 else f"{outputs} kernels, each on the gray picture"),
-        dataset=picture,
+        f"Kernels of {name}",
+        f"{side} x {side} weights; " + (of if inputs > 1 else f"{outputs} kernels, each on the gray picture"),
+        picture,
     )
-    axes = figure.subplots()
+    axes = drawing.figure.subplots()
     limit = float(np.quantile(np.abs(sliced), 0.995)) or 1.0
     shown = axes.imshow(_grid(sliced, across), cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
     axes.axis("off")
-    bar = figure.colorbar(shown, ax=axes, location="right", shrink=0.7, aspect=25, pad=0.02, extend="both")
+    bar = drawing.figure.colorbar(shown, ax=axes, location="right", shrink=0.7, aspect=25, pad=0.02, extend="both")
     bar.set_label("weight", size=8.5)
-    return figure
+    return drawing
 
 
 def activity(maps: np.ndarray) -> np.ndarray:

@@ -1,3 +1,4 @@
+import base64
 import re
 from html import escape
 
@@ -18,7 +19,7 @@ from pipeline.inspection import drawing
 from pipeline.inspection.attention import PLACES, attention
 from pipeline.inspection.choice import DEFAULT, point_groups
 from pipeline.inspection.layers import answers, choose, convolutions
-from pipeline.inspection.page import Section, page
+from pipeline.inspection.page import Picture, Section, page
 from pipeline.inspection.report import Subject, write_report
 from pipeline.inspection.uncertainty import ellipse_axes, spread, spread_of
 from pipeline.models import NETWORKS, build_network
@@ -247,7 +248,11 @@ def test_the_command_has_the_same_default():
 
 
 def test_a_page_needs_nothing_else():
-    html = page("<Face> & co", {"picture": '"x"<b>'}, [Section("One & two", "Text <i>", {"a.png": b"\x89PNG"})])
+    html = page(
+        "<Face> & co",
+        {"picture": '"x"<b>'},
+        [Section("One & two", "Text <i>", [Picture("A <b>", "& more", b"\x89PNG")])],
+    )
     assert "&lt;Face&gt; &amp; co" in html
     assert "<b>" not in html
     assert "<i>" not in html
@@ -271,6 +276,35 @@ def test_a_report_holds_a_figure_for_each_layer_and_question(tmp_path, crop):
     html = written.read_text()
     assert html.count("data:image/png;base64,") == 4
     assert "me.png" in html
+
+
+def test_captions_of_the_page_are_text_that_wraps_and_the_pictures_there_have_no_heading(tmp_path, crop):
+    written = write_report(
+        network_called("coarse_to_fine"),
+        Subject("me.png", crop),
+        OutputFolder(tmp_path),
+        layers=["fine.0.stem"],
+        groups=point_groups("30"),
+        facts={},
+    )
+    html = written.read_text()
+    captions = re.findall("<figcaption><strong>(.*?)</strong>(.*?)</figcaption>", html)
+    assert [title for title, _ in captions] == [
+        "How certain is the network of each point?",
+        "Where does the network look?",
+        "Maps of fine.0.stem",
+        "Kernels of fine.0.stem.0",
+    ]
+    assert all(detail for _, detail in captions)
+    shown = [
+        cv2.imdecode(np.frombuffer(base64.b64decode(png), np.uint8), 1) for png in re.findall('base64,(.*?)"', html)
+    ]
+    files = [cv2.imread(str(tmp_path / f"{name}.png")) for name in ("certainty", "attention", "maps_fine_0_stem")]
+    for picture, file in zip(shown, files, strict=False):
+        heading = len(file) - len(picture)
+        assert 60 < heading < 120  # title and one line, at 150 dots per inch
+        assert np.array_equal(picture, file[heading:])
+        assert (file[heading - 8 : heading] == 255).all()  # nothing of the heading is left in the page
 
 
 def test_a_picture_of_any_name_is_reported_on(tmp_path, crop):
