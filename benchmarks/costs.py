@@ -10,6 +10,7 @@ multiply-adds of one face.
 
 import statistics
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -19,12 +20,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.frames import divide, load_frames
 from benchmarks.studies import entries
 from benchmarks.timing import seconds
-from pipeline.core.config import Params
+from pipeline.experiments.params import Params
 from pipeline.models import build_network, count_parameters
 from pipeline.models.device import best_device, mixed_precision
-from pipeline.training.augment import Augmentation
 from pipeline.training.pretraining import drawn_faces
-from pipeline.training.trainer import Faces, Recipe, Training
+from pipeline.training.trainer import Faces, Training
 
 TABLE = Path("reports/costs.csv")
 _STEPS = 4
@@ -55,8 +55,7 @@ def mega_macs(network: torch.nn.Module, side: int) -> float:
 
 def step_seconds(network: torch.nn.Module, params: Params, faces: Faces) -> float:
     """Seconds of a training step, its data and augmentation included: the median of _STEPS after as many others."""
-    recipe, amounts = Recipe(**params.train.model_dump()), Augmentation(**params.augment.model_dump())
-    training = Training(network.to(faces.images.device), recipe, amounts, faces)
+    training = Training(network.to(faces.images.device), params.train, params.augment, faces)
     _, batches = next(training.epochs())
     times = [seconds(lambda: training.step(*next(batches)).item()) for _ in range(2 * _STEPS)]
     return statistics.median(times[_STEPS:])
@@ -84,7 +83,7 @@ def pretraining_seconds(params: Params, step: float) -> float:
     pretrain = params.pretrain
     if not pretrain.epochs:
         return 0.0
-    part = pretrain.model_copy(update={"people": min(_DRAWN_PEOPLE, pretrain.people)})
+    part = replace(pretrain, people=min(_DRAWN_PEOPLE, pretrain.people))
     drawing = seconds(lambda: drawn_faces(part, params.preprocess, torch.device("cpu"))) / part.people
     steps = pretrain.epochs * (pretrain.people * pretrain.frames // params.train.batch_size)
     return drawing * pretrain.people + step * steps
@@ -92,7 +91,7 @@ def pretraining_seconds(params: Params, step: float) -> float:
 
 def measure(name: str, params: Params, faces: Faces, peak: float) -> dict[str, object]:
     side, threads = params.preprocess.size_px, torch.get_num_threads()
-    network = build_network(params.model.model_dump(), side=side, mean_shape=faces.keypoints_crop.mean(0).cpu()).eval()
+    network = build_network(asdict(params.model), side=side, mean_shape=faces.keypoints_crop.mean(0).cpu()).eval()
     macs = mega_macs(network, side)
     forwards = {
         f"forward_{batch}_threads_{used}_ms": round(forward_ms(network, side, batch=batch, threads=used), 2)

@@ -8,8 +8,8 @@ import torch
 
 from facial_keypoints.core.geometry import transform_points
 from pipeline.core import metrics, paths
-from pipeline.core.config import Split
 from pipeline.core.samples import load_arrays
+from pipeline.core.settings import Split
 from pipeline.training.trainer import Faces
 
 FOLDS = 5

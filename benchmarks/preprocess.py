@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.timing import compare, show
 from pipeline.core import paths
-from pipeline.core.config import load_params
+from pipeline.experiments.params import load_params
 from pipeline.stages import preprocess
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.frames import FOLDS
 from benchmarks.trainings import Job
-from pipeline.core.config import Params, load_params
+from pipeline.experiments.params import Params, load_params
 from pipeline.experiments.recipe import DEFAULT, recipe_names, recipe_values, with_values
 
 OURS = "coarse_to_fine"

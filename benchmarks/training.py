@@ -4,18 +4,19 @@ python -m benchmarks.training
 """
 
 import itertools
+from dataclasses import asdict
 
 import torch
 
 from benchmarks.timing import compare
 from pipeline.core import paths
-from pipeline.core.config import load_params
+from pipeline.experiments.params import load_params
 from pipeline.models import build_network
 from pipeline.models.device import best_device, mixed_precision
 from pipeline.stages.train import labelled_faces
-from pipeline.training.augment import Augmentation, augment
+from pipeline.training.augment import augment
 from pipeline.training.losses import keypoint_loss
-from pipeline.training.trainer import Recipe, Training
+from pipeline.training.trainer import Training
 
 STEPS, ROUNDS = 20, 5
 
@@ -26,11 +27,11 @@ def main() -> None:
     device = best_device()
     faces = labelled_faces(paths.PROCESSED / "train", params.preprocess.size_px, device)
     mean_shape = faces.keypoints_crop.mean(0).cpu()
-    network = build_network(params.model.model_dump(), side=params.preprocess.size_px, mean_shape=mean_shape).to(device)
-    recipe, amounts = Recipe(**params.train.model_dump()), Augmentation(**params.augment.model_dump())
-    training = Training(network, recipe, amounts, faces)
+    network = build_network(asdict(params.model), side=params.preprocess.size_px, mean_shape=mean_shape).to(device)
+    settings, amounts = params.train, params.augment
+    training = Training(network, settings, amounts, faces)
     batches = itertools.chain.from_iterable(batches for _, batches in training.epochs())
-    resident = faces.batch(torch.arange(recipe.batch_size))
+    resident = faces.batch(torch.arange(settings.batch_size))
 
     def steps() -> None:
         for batch in itertools.islice(batches, STEPS):
@@ -39,19 +40,19 @@ def main() -> None:
     def frames() -> None:
         generator = torch.Generator().manual_seed(0)
         for _ in range(STEPS):
-            augment(*faces.batch(torch.randperm(len(faces))[: recipe.batch_size]), amounts, generator)
+            augment(*faces.batch(torch.randperm(len(faces))[: settings.batch_size]), amounts, generator)
 
     def bare() -> None:
         network.train()
         for _ in range(STEPS):
-            with mixed_precision(device, recipe.precision):
+            with mixed_precision(device, settings.precision):
                 estimates = network(resident[0])
-            torch.autograd.backward(keypoint_loss(recipe.loss, recipe.loss_unit, estimates.float(), resident[1]))
+            torch.autograd.backward(keypoint_loss(settings.loss, settings.loss_unit, estimates.float(), resident[1]))
             network.zero_grad()
 
     whole, alone = compare(steps, bare, rounds=ROUNDS)
     prepared, _ = compare(frames, bare, rounds=ROUNDS)
-    size = recipe.batch_size
+    size = settings.batch_size
     print(f"{STEPS * size / whole:.0f} frames/s in training, on {device.type}; a step of {size} frames:")
     for name, seconds in (
         ("all of it", whole),

@@ -11,9 +11,10 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -23,15 +24,14 @@ from ruamel.yaml import YAML
 
 from benchmarks.frames import Frames, divide, load_frames
 from pipeline.core import metrics, paths
-from pipeline.core.config import Params
+from pipeline.experiments.params import Params
 from pipeline.models import count_parameters
 from pipeline.models.device import best_device
 from pipeline.models.forward import predict_crops
 from pipeline.models.model_file import load_model
-from pipeline.training.augment import Augmentation
 from pipeline.training.initial_weights import Weights, new_network, take_over, weights_to_leave
 from pipeline.training.pretraining import pretraining
-from pipeline.training.trainer import Faces, Recipe, finish, fit, validate
+from pipeline.training.trainer import Faces, finish, fit, validate
 
 TABLE = Path("reports/trainings.csv")
 FOLD_ERRORS = Path("reports/unseen_people.csv")
@@ -53,9 +53,9 @@ class Job:
 
     def key(self) -> dict[str, str]:
         """What makes it the same training as one in the table."""
-        sections = self.params.model_dump(include={"split", "preprocess", "model", "augment", "train"})
-        if self.params.pretrain.epochs:
-            sections["pretrain"] = self.params.pretrain.model_dump()
+        names = {"split", "preprocess", "model", "augment", "train"}
+        names |= {"pretrain"} if self.params.pretrain.epochs else set()
+        sections = {name: values for name, values in asdict(self.params).items() if name in names}
         digest = hashlib.sha256(json.dumps(sections, sort_keys=True).encode()).hexdigest()[:12]
         values = (self.study, self.entry, self.params.train.seed, self.fold, digest)
         return dict(zip(KEY, map(str, values), strict=True))
@@ -93,7 +93,7 @@ def train_and_measure(job: Job, frames: Frames) -> None:
     network = committed_model(job) or _last_trained(_without_last_options(job.params), job.fold, frames)
     finish_as_asked(network, job.params, train)
     errors = frames.errors(predict_crops(network, frames.images[test_rows]), test_rows)
-    val_nme = validate(network, frames.faces(val_rows, device), _recipe(job.params))[1]
+    val_nme = validate(network, frames.faces(val_rows, device), job.params.train)[1]
     tested = frames.samples[test_rows]
     row = {
         "epochs": job.params.train.epochs,
@@ -120,7 +120,7 @@ def committed_model(job: Job) -> torch.nn.Module | None:
         return None
     of_stages = [stages[name]["params"][paths.PARAMS.as_posix()] for name in _STAGES]
     locked = {section: values for sections in of_stages for section, values in sections.items()}
-    asked = job.params.model_dump(include=set(locked))
+    asked = {section: values for section, values in asdict(job.params).items() if section in locked}
     for option in _LAST_OPTIONS:
         asked["model"]["coarse_to_fine"][option] = locked["model"]["coarse_to_fine"][option]
     return load_model(paths.MODEL).to(best_device()) if asked == locked else None
@@ -134,8 +134,8 @@ def _last_trained(params: Params, fold: int, frames: Frames) -> torch.nn.Module:
 
 
 def _without_last_options(params: Params) -> Params:
-    coarse_to_fine = params.model.coarse_to_fine.model_copy(update=_LAST_OPTIONS)
-    return params.model_copy(update={"model": params.model.model_copy(update={"coarse_to_fine": coarse_to_fine})})
+    coarse_to_fine = replace(params.model.coarse_to_fine, **cast(dict[str, Any], _LAST_OPTIONS))
+    return replace(params, model=replace(params.model, coarse_to_fine=coarse_to_fine))
 
 
 def finish_as_asked(network: torch.nn.Module, params: Params, train: Faces) -> None:
@@ -149,15 +149,14 @@ def finish_as_asked(network: torch.nn.Module, params: Params, train: Faces) -> N
 
 def train_network(params: Params, train: Faces) -> torch.nn.Module:
     """A network trained by params.yaml's sections as the train stage does it, without validation on the way."""
-    device, recipe = train.images.device, _recipe(params)
+    device = train.images.device
     weights = pretrained_weights(params, device) if params.pretrain.epochs else {}
-    torch.manual_seed(recipe.seed)
+    torch.manual_seed(params.train.seed)
     network = new_network(params.model, params.preprocess, train.keypoints_crop.mean(0).cpu()).to(device)
     if weights:
         take_over(network, weights)
     none = Faces(train.images[:0], train.keypoints_crop[:0])
-    amounts = Augmentation(**params.augment.model_dump())
-    return fit(network, train, none, recipe=recipe, amounts=amounts, on_epoch=lambda *_: None)
+    return fit(network, train, none, settings=params.train, amounts=params.augment, on_epoch=lambda *_: None)
 
 
 def pretrained_weights(params: Params, device: torch.device) -> Weights:
@@ -165,10 +164,6 @@ def pretrained_weights(params: Params, device: torch.device) -> Weights:
     sections = ("preprocess", "model", "augment", "train", "pretrain")
     training = pretraining(**{name: getattr(params, name) for name in sections}, device=device)
     return weights_to_leave(training(on_epoch=lambda *_: None))
-
-
-def _recipe(params: Params) -> Recipe:
-    return Recipe(**params.train.model_dump())
 
 
 def _by_people(known: np.ndarray, errors: np.ndarray) -> dict[str, float | None]:

@@ -16,11 +16,11 @@ import sys
 import torch
 
 from pipeline.core import paths
-from pipeline.core.config import load_params
+from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import with_values
 from pipeline.models import device
 from pipeline.models.model_file import load_model
-from pipeline.training.trainer import Recipe, validate
+from pipeline.training.trainer import validate
 
 ALL = str(os.cpu_count())
 MACHINES: dict[str, dict[str, str]] = {
@@ -41,7 +41,7 @@ def measure(epochs: int) -> dict[str, float]:
         device.cpu_has_bfloat16 = lambda: False
     frames, params, here = load_frames(), with_values({"train.epochs": epochs}), torch.device("cpu")
     train, val, test = (frames.faces(rows, here) for rows in divide(frames.samples, 0, params.split))
-    recipe = Recipe(**params.train.model_dump())
+    recipe = params.train
     trained = train_network(params, train)
     measured = {
         "committed_test_nme": (load_model(paths.MODEL), test),

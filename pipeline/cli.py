@@ -6,7 +6,7 @@ The same commands come with `keypoints`, beside those of the library. Heavy impo
 import ast
 import importlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import typer
 
@@ -15,11 +15,12 @@ from facial_keypoints.core.atomic_files import remove_abandoned
 from pipeline.commands.compare import compare
 from pipeline.commands.export import export
 from pipeline.commands.inspect import inspect
+from pipeline.commands.parameter_help import parameter_lines
 from pipeline.commands.recipe import recipe
 from pipeline.commands.register import register
 from pipeline.commands.sweep import sweep
 from pipeline.core import paths
-from pipeline.core.config import describe, load_params
+from pipeline.core.params import load_sections
 
 STAGES = {
     "fetch": "Bring the frames and their labels to data/raw, each file checked.",
@@ -55,8 +56,7 @@ def _add_stage_command(app: typer.Typer, name: str, summary: str) -> None:
     def command() -> None:
         _run_stage(name)
 
-    parameters = [line for section in stage_sections(name) for line in describe(section)]
-    listed = "\n\n".join(["Parameters in params.yaml:", *parameters])
+    listed = "\n\n".join(["Parameters in params.yaml:", *parameter_lines(stage_sections(name))])
     app.command(name, help=summary, epilog=listed, rich_help_panel=_PANEL)(command)
 
 
@@ -64,9 +64,9 @@ def _run_stage(name: str) -> None:
     with errors_as_one_line(name):
         for folder in paths.WRITTEN_TO:
             remove_abandoned(folder)
-        params = load_params()
         stage = importlib.import_module(f"pipeline.stages.{name}").run
-        stage(**{section: getattr(params, section) for section in stage_sections(name)})
+        kinds = get_type_hints(stage)
+        stage(**load_sections({section: kinds[section] for section in stage_sections(name)}))
 
 
 def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000) -> None:

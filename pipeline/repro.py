@@ -11,11 +11,11 @@ from facial_keypoints.cli import errors_as_one_line
 from facial_keypoints.core.errors import GitError
 from facial_keypoints.core.terminal import standard_streams, tell
 from facial_keypoints.core.text import printable
-from pipeline.core.config import load_params
 from pipeline.core.paths import workspace_root
 from pipeline.experiments.dvc import git
 from pipeline.experiments.dvc.repair import mend
 from pipeline.experiments.dvc.repo import locked, open_repo, refuse_what_stops_dvc
+from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import write_values
 
 WIDTH = 100

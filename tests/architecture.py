@@ -62,7 +62,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "pipeline.repro": PACKAGES,
     "pipeline": (),
 }
-"""Of each room, and each module that stands beside them, what else of ours it may import."""
+"""Of each room, and each module that stands beside them, what else of ours it may import.
+
+Any module of the pipeline may import the `settings` of another room.
+"""
 
 ONLY_IN = {
     "mlflow": ("pipeline.experiments.tracking",),
@@ -85,7 +88,10 @@ NOT_NEEDED = {
     "pretrain": ("pipeline.experiments",),
     "train": ("pipeline.experiments",),
 }
-"""What a stage imports though a change of it need not run the stage again, with the reason."""
+"""What a stage imports though a change of it need not run the stage again, with the reason.
+
+Nor need one of another room's `settings`: the values count, and those DVC follows by `params`.
+"""
 
 
 @cache
@@ -111,12 +117,17 @@ def lies_in(module: str, places: tuple[str, ...]) -> bool:
     return any(module == place or module.startswith(f"{place}.") for place in places)
 
 
+def is_settings(module: str) -> bool:
+    """Whether a module holds the settings of a room of the pipeline."""
+    return module.startswith("pipeline.") and module.endswith(".settings")
+
+
 def needed_by(stage: str) -> set[str]:
-    """Modules that a stage imports, directly or not, without what NOT_NEEDED names."""
+    """Modules that a stage imports, directly or not, without settings and what NOT_NEEDED names."""
     found, waiting = set(), [f"pipeline.stages.{stage}"]
     while waiting:
         module = waiting.pop()
-        if module not in found and not lies_in(module, NOT_NEEDED.get(stage, ())):
+        if module not in found and not is_settings(module) and not lies_in(module, NOT_NEEDED.get(stage, ())):
             found.add(module)
             waiting += [name for name in graph().find_modules_directly_imported_by(module) if name in modules_as_set()]
     return found

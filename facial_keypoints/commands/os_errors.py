@@ -5,8 +5,8 @@ import os
 import traceback
 from pathlib import Path
 
-_CODE = Path(__file__).parents[2]
-"""The folder of both packages."""
+_ROOT = Path(__file__).parents[2]
+_CODE = (_ROOT / "facial_keypoints", _ROOT / "pipeline")
 _REMEDIES = {
     errno.EMFILE: "allow more open files: ulimit -n 4096",
     errno.ENFILE: "end other programs, which hold too many files open",
@@ -55,7 +55,8 @@ def _lost_folder() -> bool:
 
 
 def _place(error: BaseException) -> str:
-    """The innermost function of this package that the error came through."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _CODE in Path(frame.filename).parents]
+    """The innermost function of this project that the error came through."""
+    called = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in called if any(folder in Path(frame.filename).parents for folder in _CODE)]
     inner = [frame for frame in frames if Path(frame.filename).name != "cli.py"]
-    return f" (in {Path(inner[-1].filename).relative_to(_CODE)}, {inner[-1].name})" if inner else ""
+    return f" (in {Path(inner[-1].filename).relative_to(_ROOT)}, {inner[-1].name})" if inner else ""

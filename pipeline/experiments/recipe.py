@@ -4,6 +4,7 @@ Each holds what differs from the default, whose recipe names everything but the 
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import ConfigError
 from facial_keypoints.core.text import shown
 from facial_keypoints.core.yaml_files import edited_yaml, load_yaml, read_yaml
-from pipeline.core.config import Params, load_params, validate_params
 from pipeline.core.paths import PARAMS
+from pipeline.experiments.params import Params, load_params, validate_params
 
 _FOLDER = Path(__file__).with_name("recipes")
 DEFAULT = "default"
@@ -33,7 +34,7 @@ def recipe_values(name: str) -> dict[str, Any]:
 
 def with_values(values: Mapping[str, Any], path: Path = PARAMS) -> Params:
     """The parameters of `path` with other values for dotted names. Raises ConfigError."""
-    sections = load_params(path).model_dump()
+    sections = asdict(load_params(path))
     _overlay(sections, values)
     return validate_params(sections, path)
 

@@ -20,7 +20,7 @@ from pipeline.core import paths
 from pipeline.core.samples import load_json, read_keypoints_csv
 from pipeline.experiments.comparison import Difference, paired_difference
 from pipeline.experiments.dvc import git
-from pipeline.experiments.dvc.repo import lend_a_user_name
+from pipeline.experiments.dvc.repo import read_cached
 from pipeline.experiments.tracking.logged_model import MODEL_NAME
 from pipeline.experiments.tracking.registry import find_run, read_artifact
 from pipeline.experiments.tracking.run_record import flatten_metrics
@@ -114,17 +114,13 @@ def _read_git(commit: str, path: Path) -> bytes:
     kept = git.ask("show", f"{commit}:./{path}")
     if kept is not None:
         return kept
-    import dvc.api
-    from dvc.exceptions import DvcException
-
-    lend_a_user_name()
-    try:
-        return bytes(dvc.api.read(str(path), rev=commit, mode="rb"))
-    except (DvcException, OSError):
+    cached = read_cached(commit, path)
+    if cached is None:
         raise DataError(
             f"{path} of {commit[:7]} is neither in git nor in DVC's cache; choose another revision, or bring what was "
             f"pushed: {paths.in_root('dvc fetch --all-commits')}"
-        ) from None
+        )
+    return cached
 
 
 def _from_files(name: str, read: Read) -> Results:

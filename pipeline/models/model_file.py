@@ -7,11 +7,11 @@ with that plan before one is read, and only then is memory taken, as much as the
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
-from pydantic import ValidationError
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -20,8 +20,10 @@ from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.scheme import POINTS
 from facial_keypoints.core.text import brief, shown
-from pipeline.core import config
+from pipeline.core.params import WrongValuesError, checked
+from pipeline.core.settings import Preprocess
 from pipeline.models import build_network
+from pipeline.models.settings import Model
 from pipeline.models.tensor_files import open_tensors
 
 # One key only: safetensors writes several in an order that changes between processes.
@@ -30,11 +32,12 @@ _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
 """Of all tensors in networks, as safetensors calls them."""
 
 
-class Description(config.Section):
-    """What `save_model` was told, with the types and bounds of params.yaml."""
+@dataclass(frozen=True)
+class Description:
+    """What a model file says of itself: settings with the types and bounds of params.yaml."""
 
-    model: config.Model
-    preprocess: config.Preprocess
+    model: Model
+    preprocess: Preprocess
 
 
 def save_model(path: Path, network: nn.Module, description: Mapping[str, Any]) -> None:
@@ -47,7 +50,7 @@ def save_model(path: Path, network: nn.Module, description: Mapping[str, Any]) -
 def read_description(path: Path) -> dict[str, Any]:
     """What `save_model` was told, its types and bounds checked. Raises ModelError as `open_model_file`."""
     with _in_one_line(path), open_tensors(path) as file:
-        return _description(file).model_dump()
+        return asdict(_description(file))
 
 
 def load_model(path: Path) -> nn.Module:
@@ -64,7 +67,7 @@ def open_model_file(path: Path) -> tuple[dict[str, Any], nn.Module]:
         description = _description(file)
         network = _planned(description)
         network.load_state_dict(_tensors_for(network, file), assign=True)
-    return description.model_dump(), network.eval()
+    return asdict(description), network.eval()
 
 
 @contextmanager
@@ -82,13 +85,13 @@ def _in_one_line(path: Path) -> Iterator[None]:
 
 def _description(file: Any) -> Description:
     try:
-        return Description.model_validate(json.loads((file.metadata() or {})[_KEY]))
+        return Description(**checked(json.loads((file.metadata() or {})[_KEY]), get_type_hints(Description)))
     except KeyError:
         raise ValueError("it holds no description") from None
     except RecursionError:
         raise ValueError("its description is nested too deeply") from None
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
+    except WrongValuesError as error:
+        wrong = error.first
         name = ".".join(map(str, wrong["loc"])) or "the whole"
         value = "missing" if wrong["type"] == "missing" else f"{shown(wrong['input'])}: {brief(wrong['msg'], 200)}"
         raise ValueError(f"in its description {brief(name)} is {value}") from None
@@ -105,7 +108,7 @@ def _planned(description: Description) -> nn.Module:
     """The network without memory for its tensors."""
     mean_shape = torch.zeros(POINTS, 2)
     with torch.device("meta"), _NotDrawn():
-        return build_network(description.model.model_dump(), side=description.preprocess.size_px, mean_shape=mean_shape)
+        return build_network(asdict(description.model), side=description.preprocess.size_px, mean_shape=mean_shape)
 
 
 def _tensors_for(network: nn.Module, file: Any) -> dict[str, Tensor]:

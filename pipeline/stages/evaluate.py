@@ -12,7 +12,7 @@ from torch import nn
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.scheme import POINTS
-from pipeline.core import config, metrics, paths
+from pipeline.core import metrics, paths
 from pipeline.core.samples import (
     LABELS,
     Arrays,
@@ -24,6 +24,7 @@ from pipeline.core.samples import (
     write_table,
 )
 from pipeline.evaluation.reports import read_dataset
+from pipeline.evaluation.settings import Evaluate
 from pipeline.models import count_parameters
 from pipeline.models.forward import predict_crops
 from pipeline.models.model_file import load_model, read_description
@@ -32,7 +33,7 @@ THRESHOLDS = np.round(np.arange(0, 0.2001, 0.0005), 4)
 """NME at which the CED is tabulated."""
 
 
-def run(*, evaluate: config.Evaluate) -> None:
+def run(*, evaluate: Evaluate) -> None:
     network = load_model(paths.MODEL)
     val, test = (_measured(network, split) for split in ("val", "test"))
     if not len(test.truth):
@@ -102,7 +103,7 @@ class LabelledFaces:
             }
         )
 
-    def measure(self, evaluate: config.Evaluate, chosen: np.ndarray | None = None) -> dict[str, Any]:
+    def measure(self, evaluate: Evaluate, chosen: np.ndarray | None = None) -> dict[str, Any]:
         """Metrics of the faces, or of the (N,) chosen ones; null where there is none."""
         chosen = np.ones(len(self.nme), bool) if chosen is None else chosen
         names = ("nme", "nme_median", "nme_ci95", "auc_08", "failure_rate_08", "nme_box", "smooth_l1", "mse")

@@ -3,12 +3,12 @@
 import shutil
 from pathlib import Path
 
-from pipeline.core.config import Fetch, SyntheticFaces
 from pipeline.core.paths import DATASET, RAW, workspace_root
 from pipeline.core.samples import write_json
 from pipeline.datasets import upstream
 from pipeline.datasets.manifest import Manifest, manifest_digest, manifest_of, read_manifest
 from pipeline.datasets.mirror import bring, choose_source
+from pipeline.datasets.settings import Fetch, SyntheticFaces
 from pipeline.datasets.staging import Staging, only_one, publish
 
 

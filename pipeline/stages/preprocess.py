@@ -12,13 +12,14 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.scheme import POINTS
-from pipeline.core import config, metrics, paths
+from pipeline.core import metrics, paths
 from pipeline.core.samples import LABELS, read_gray, read_keypoints_csv, read_samples, write_table
+from pipeline.core.settings import Preprocess
 
 SPLITS = ("train", "val", "test")
 
 
-def run(*, preprocess: config.Preprocess) -> None:
+def run(*, preprocess: Preprocess) -> None:
     samples = read_samples(paths.SAMPLES)
     parts = [samples[samples["split"] == split] for split in SPLITS]
     samples = pd.concat(parts)
@@ -49,7 +50,7 @@ def _refuse_flat(samples: pd.DataFrame, keypoints: np.ndarray) -> None:
         )
 
 
-def _squares(samples: pd.DataFrame, preprocess: config.Preprocess) -> tuple[np.ndarray, np.ndarray]:
+def _squares(samples: pd.DataFrame, preprocess: Preprocess) -> tuple[np.ndarray, np.ndarray]:
     """(N, S, S) uint8 images and their (N, 3, 3) float32 `crop_from_source`, read on all cores."""
     images = np.empty((len(samples), preprocess.size_px, preprocess.size_px), np.uint8)
     crop_from_source = np.empty((len(samples), 3, 3), np.float32)

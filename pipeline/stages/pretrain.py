@@ -1,19 +1,23 @@
 """Train a network of the same kind on drawn faces; train starts from its weights."""
 
-from pipeline.core import config, paths
+from pipeline.core import paths
+from pipeline.core.params import flatten
+from pipeline.core.settings import Preprocess
 from pipeline.models.device import best_device
+from pipeline.models.settings import Model
 from pipeline.training.checkpoint import go_on, resumable, training_key
 from pipeline.training.initial_weights import weights_to_leave, write_weights
 from pipeline.training.pretraining import pretraining
+from pipeline.training.settings import Augment, Pretrain, Train
 
 
 def run(
     *,
-    preprocess: config.Preprocess,
-    model: config.Model,
-    augment: config.Augment,
-    train: config.Train,
-    pretrain: config.Pretrain,
+    preprocess: Preprocess,
+    model: Model,
+    augment: Augment,
+    train: Train,
+    pretrain: Pretrain,
 ) -> None:
     if not pretrain.epochs:
         print("pretrain.epochs is 0: train starts from new weights")
@@ -21,7 +25,7 @@ def run(
         return
     device = best_device()
     sections = {"preprocess": preprocess, "model": model, "augment": augment, "train": train, "pretrain": pretrain}
-    with resumable(training_key(config.flatten_all(sections), [], device)) as checkpoint:
+    with resumable(training_key(flatten(sections), [], device)) as checkpoint:
         training = pretraining(
             preprocess=preprocess, model=model, augment=augment, train=train, pretrain=pretrain, device=device
         )

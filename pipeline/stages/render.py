@@ -11,13 +11,17 @@ from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.progress import progress
-from pipeline.core import config, metrics, paths
+from pipeline.core import metrics, paths
+from pipeline.core.params import flatten
 from pipeline.core.samples import Arrays, load_arrays, read_keypoints_csv, read_numbers, read_samples
+from pipeline.core.settings import Preprocess
 from pipeline.evaluation import breakdowns, curves, grids
 from pipeline.evaluation.model_card import model_card
 from pipeline.evaluation.reports import read_dataset, read_metrics
+from pipeline.evaluation.settings import Render
 from pipeline.evaluation.style import CHART_DPI, DPI, save, style
 from pipeline.models.model_file import load_model
+from pipeline.training.settings import Pretrain, Train
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,7 @@ class Measured:
         return np.asarray(self.errors.mean(1).round(9))
 
 
-def run(
-    *, preprocess: config.Preprocess, pretrain: config.Pretrain, train: config.Train, render: config.Render
-) -> None:
+def run(*, preprocess: Preprocess, pretrain: Pretrain, train: Train, render: Render) -> None:
     measured = _read_measured()
     with style():
         drawn = progress(_figures(measured, render), label="render", total=len(paths.FIGURES), unit="figures")
@@ -51,7 +53,7 @@ def run(
             path.parent.mkdir(parents=True, exist_ok=True)
             save(figure, path, CHART_DPI if path in paths.CHARTS else DPI)
     first = {"pretrain": pretrain} if pretrain.epochs else {}
-    settings = config.flatten_all({"preprocess": preprocess, **first, "train": train})
+    settings = flatten({"preprocess": preprocess, **first, "train": train})
     sizes = breakdowns.by_size(measured.nme, measured.interocular_px)
     card = model_card(measured.report, read_dataset(), read_samples(paths.SAMPLES), settings, sizes)
     with whole(paths.MODEL_CARD) as partial:
@@ -68,7 +70,7 @@ def _read_measured() -> Measured:
     return Measured(report, test, truth, predicted, interocular_px, errors)
 
 
-def _figures(measured: Measured, render: config.Render) -> Iterator[Figure]:
+def _figures(measured: Measured, render: Render) -> Iterator[Figure]:
     """The figures of paths.FIGURES, in that order."""
     report, test, nme = measured.report, measured.test, measured.nme
     dataset = report["dataset"]

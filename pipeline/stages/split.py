@@ -8,13 +8,14 @@ import pandas as pd
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import DataError
-from pipeline.core import config, paths
+from pipeline.core import paths
 from pipeline.core.samples import LABELS, SAMPLE_COLUMNS, read_keypoints_csv, write_json, write_table
+from pipeline.core.settings import Split
 
 _NAME = re.compile(r"(?P<person>.+)_(?P<clip>\d)(?P<frame>\d+)\.jpg")
 
 
-def run(*, split: config.Split) -> None:
+def run(*, split: Split) -> None:
     samples = pd.concat([_list_folder(paths.RAW, folder) for folder in LABELS], ignore_index=True)
     people = samples.loc[samples["folder"] == "training", "person"]
     val_people = choose_people(people, split.val_people_frac, split.seed)

@@ -12,12 +12,18 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.plain_files import read_plain
 from facial_keypoints.core.terminal import say
 from facial_keypoints.core.text import brief
-from pipeline.core import config, paths
+from pipeline.core import paths
+from pipeline.core.params import flatten
 from pipeline.core.samples import write_json
+from pipeline.core.settings import Preprocess, Split
+from pipeline.datasets.settings import Fetch
 from pipeline.evaluation.reports import read_dataset, read_metrics
+from pipeline.evaluation.settings import Evaluate, Render
 from pipeline.experiments.tracking.mlflow_store import Value
 from pipeline.experiments.tracking.run_record import RunRecord, flatten_metrics, keep
 from pipeline.experiments.tracking.store_location import shown_store
+from pipeline.models.settings import Model
+from pipeline.training.settings import Augment, Pretrain, Train
 
 _HISTORY_BYTES = 10_000_000
 """Ten times what 10,000 epochs take."""
@@ -25,28 +31,28 @@ _HISTORY_BYTES = 10_000_000
 
 def run(
     *,
-    fetch: config.Fetch,
-    split: config.Split,
-    preprocess: config.Preprocess,
-    model: config.Model,
-    augment: config.Augment,
-    pretrain: config.Pretrain,
-    train: config.Train,
-    evaluate: config.Evaluate,
-    render: config.Render,
+    fetch: Fetch,
+    split: Split,
+    preprocess: Preprocess,
+    model: Model,
+    augment: Augment,
+    pretrain: Pretrain,
+    train: Train,
+    evaluate: Evaluate,
+    render: Render,
 ) -> None:
-    params = config.Params(
-        fetch=fetch,
-        split=split,
-        preprocess=preprocess,
-        model=model,
-        augment=augment,
-        pretrain=pretrain,
-        train=train,
-        evaluate=evaluate,
-        render=render,
-    )
-    record = read_record(config.flatten(params))
+    sections = {
+        "fetch": fetch,
+        "split": split,
+        "preprocess": preprocess,
+        "model": model,
+        "augment": augment,
+        "pretrain": pretrain,
+        "train": train,
+        "evaluate": evaluate,
+        "render": render,
+    }
+    record = read_record(flatten(sections))
     news = keep(record)
     # The same for every run, so that who goes back to another one finds nothing changed.
     write_json(paths.TRACKED, {"recorded": True})

@@ -10,19 +10,22 @@ import torch
 
 from facial_keypoints.core.atomic_files import file_sha256, whole
 from facial_keypoints.core.errors import DataError
-from pipeline.core import config, paths
+from pipeline.core import paths
+from pipeline.core.params import flatten
 from pipeline.core.samples import load_arrays
+from pipeline.core.settings import Preprocess
 from pipeline.experiments.tracking.live_run import training_run
 from pipeline.models import count_parameters
 from pipeline.models.device import best_device
 from pipeline.models.model_file import save_model
-from pipeline.training.augment import Augmentation
+from pipeline.models.settings import Model
 from pipeline.training.checkpoint import go_on, resumable, training_key
 from pipeline.training.initial_weights import new_network, read_weights, refuse_single_faces, take_over
-from pipeline.training.trainer import Epoch, Faces, Recipe, fit
+from pipeline.training.settings import Augment, Train
+from pipeline.training.trainer import Epoch, Faces, fit
 
 
-def run(*, preprocess: config.Preprocess, model: config.Model, augment: config.Augment, train: config.Train) -> None:
+def run(*, preprocess: Preprocess, model: Model, augment: Augment, train: Train) -> None:
     device = best_device()
     torch.manual_seed(train.seed)  # initial weights, dropout and jitter inside networks
     folders = [paths.PROCESSED / split for split in ("train", "val")]
@@ -34,14 +37,14 @@ def run(*, preprocess: config.Preprocess, model: config.Model, augment: config.A
         take_over(network, weights)
     refuse_single_faces(network, min(train.batch_size, len(faces)), model.name)
     print(f"{model.name}, {count_parameters(network)} parameters, {len(faces)} frames, on {device.type}", flush=True)
-    params = config.flatten_all({"preprocess": preprocess, "model": model, "augment": augment, "train": train})
+    params = flatten({"preprocess": preprocess, "model": model, "augment": augment, "train": train})
     key = training_key(params, [*folders, paths.PRETRAINED.parent], device)
-    recipe, amounts = Recipe(**train.model_dump()), Augmentation(**augment.model_dump())
+    settings, amounts = train, augment
     with resumable(key) as checkpoint, training_run(params, key) as live:
-        undisturbed = partial(fit, network, faces, val_faces, recipe=recipe, amounts=amounts)
+        undisturbed = partial(fit, network, faces, val_faces, settings=settings, amounts=amounts)
         averaged, history = go_on(undisturbed, checkpoint, lambda epochs: live.log(dict(map(curves, epochs))))
         write_history(paths.HISTORY, history)
-        save_model(paths.MODEL, averaged, {"model": model.model_dump(), "preprocess": preprocess.model_dump()})
+        save_model(paths.MODEL, averaged, {"model": asdict(model), "preprocess": asdict(preprocess)})
         live.finish(file_sha256(paths.MODEL))
 
 

@@ -1,33 +1,19 @@
 """Random changes of whole batches by tensor operations; whatever moves pixels moves the keypoints with them."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from facial_keypoints.core.geometry import mirror_matrix
 from pipeline.models.tensor_geometry import apply_affine, mirror_keypoints, similarity_about_centre, warp
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far a frame may be changed; each amount is the largest, drawn evenly for every frame."""
-
-    rotation_deg: float
-    scale_max: float
-    shift_frac: float
-    mirror_prob: float
-    brightness: float
-    contrast: float
-    occlusion_prob: float
-    occlusion_max_frac: float
+from pipeline.training.settings import Augment
 
 
 def augment(
     images: Tensor,
     keypoints_crop: Tensor,
-    amounts: Augmentation,
+    amounts: Augment,
     generator: torch.Generator,
     mirror_shift: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -45,7 +31,7 @@ def augment(
     return occlude(changed, amounts, generator), apply_affine(moved_from_mirrored, keypoints)
 
 
-def random_similarity(count: int, side: int, amounts: Augmentation, generator: torch.Generator) -> Tensor:
+def random_similarity(count: int, side: int, amounts: Augment, generator: torch.Generator) -> Tensor:
     """(B, 3, 3) turn and scale about the centre, then shift."""
     return similarity_about_centre(
         side,
@@ -55,7 +41,7 @@ def random_similarity(count: int, side: int, amounts: Augmentation, generator: t
     )
 
 
-def change_tone(images: Tensor, amounts: Augmentation, generator: torch.Generator) -> Tensor:
+def change_tone(images: Tensor, amounts: Augment, generator: torch.Generator) -> Tensor:
     """Contrast about each image's mean, then brightness; gray levels stay in 0..1."""
     contrast = 1 + amounts.contrast * _uniform((len(images), 1, 1, 1), generator).to(images)
     brightness = amounts.brightness * _uniform((len(images), 1, 1, 1), generator).to(images)
@@ -63,7 +49,7 @@ def change_tone(images: Tensor, amounts: Augmentation, generator: torch.Generato
     return ((images - mean) * contrast + (mean + brightness)).clamp_(0, 1)
 
 
-def occlude(images: Tensor, amounts: Augmentation, generator: torch.Generator) -> Tensor:
+def occlude(images: Tensor, amounts: Augment, generator: torch.Generator) -> Tensor:
     """Cover a rectangle of one gray level in a share `occlusion_prob` of the images."""
     count, side = len(images), images.shape[-1]
     covered = torch.rand(count, generator=generator) < amounts.occlusion_prob

@@ -1,5 +1,6 @@
 """The network that a training starts with, and the weights that a training on drawn faces leaves to it."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -8,8 +9,9 @@ from torch import Tensor, nn
 
 from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import ConfigError, ModelError
-from pipeline.core import config
+from pipeline.core.settings import Preprocess
 from pipeline.models import build_network
+from pipeline.models.settings import Model
 from pipeline.models.tensor_files import open_tensors
 
 Weights = dict[str, Tensor]
@@ -17,11 +19,10 @@ _OF_THE_LABELS = {"mean_shape", "mirror_shift", "correction"}
 """Tensors of networks that tell of the faces and labels they were trained on, not of how faces look."""
 
 
-def new_network(model: config.Model, preprocess: config.Preprocess, mean_shape: Tensor) -> nn.Module:
+def new_network(model: Model, preprocess: Preprocess, mean_shape: Tensor) -> nn.Module:
     """By the parameters; `mean_shape` (68, 2) of the training faces. Raises ConfigError."""
     try:
-        values = model.model_dump()
-        return build_network(values, side=preprocess.size_px, mean_shape=mean_shape, load_pretrained=True)
+        return build_network(asdict(model), side=preprocess.size_px, mean_shape=mean_shape, load_pretrained=True)
     except ValueError as error:
         raise ConfigError(f"model.name {model.name} cannot be built as params.yaml says: {error}") from None
 

@@ -1,42 +1,66 @@
-"""Training losses of keypoints."""
+"""Training losses of keypoints. To add one: a function of residuals here and a line in LOSSES, which params.yaml names.
+
+PyTorch is imported where it is needed, as the names alone must not load it.
+"""
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-from torch.nn import functional
-
-from pipeline.models.tensor_geometry import face_size
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-def wing(residuals: Tensor, width: float = 10.0, curvature: float = 2.0) -> Tensor:
+def absolute(residuals: "Tensor") -> "Tensor":
+    """Absolute value of each residual (L1)."""
+    return residuals.abs()
+
+
+def smooth_l1(residuals: "Tensor") -> "Tensor":
+    """Half the square within 1, linear beyond (Girshick, "Fast R-CNN", ICCV 2015, equation 3)."""
+    from torch.nn import functional
+
+    return functional.smooth_l1_loss(residuals, residuals.new_zeros(residuals.shape), reduction="none")
+
+
+def squared(residuals: "Tensor") -> "Tensor":
+    """Square of each residual."""
+    return residuals.square()
+
+
+def wing(residuals: "Tensor", width: float = 10.0, curvature: float = 2.0) -> "Tensor":
     """Wing loss of each residual: logarithmic within `width`, linear beyond (Feng et al., CVPR 2018, equation 5)."""
     size = residuals.abs()
     offset = width - width * math.log1p(width / curvature)
-    return torch.where(size < width, width * torch.log1p(size / curvature), size - offset)
+    return (width * (size / curvature).log1p()).where(size < width, size - offset)
 
 
-LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
-    "l1": torch.abs,
-    "smooth_l1": lambda r: functional.smooth_l1_loss(r, torch.zeros_like(r), reduction="none"),
-    "mse": torch.square,
+LOSSES: "dict[str, Callable[[Tensor], Tensor]]" = {
+    "l1": absolute,
+    "smooth_l1": smooth_l1,
+    "mse": squared,
     "wing": wing,
 }
-"""Name -> losses of residuals."""
-
-UNITS: dict[str, Callable[[Tensor], Tensor]] = {
-    "face_size": lambda truth: face_size(truth) / 100,
-    "50_px": lambda truth: truth.new_full(truth.shape[:-2], 50.0),
-}
-"""Name -> pixels of one unit of the residuals for (B, 68, 2) true keypoints: (B,)."""
+"""Name in params.yaml -> losses of residuals, each of their shape."""
 
 
-def keypoint_loss(name: str, unit: str, estimates: Tensor, truth: Tensor) -> Tensor:
-    """Scalar mean loss of (B, E, 68, 2) successive estimates of (B, 68, 2) true keypoints, both in pixels.
+def hundredth_of_the_face(truth: "Tensor") -> "Tensor":
+    """Percent of each face's size in pixels, (B,), so that big and small faces count alike."""
+    from pipeline.models.tensor_geometry import face_size
 
-    `unit` face_size: residuals in percent of the true face's size, so that big and small faces count alike. 50_px: as
-    the course has it, where labels are (p - 100) / 50; SmoothL1 is nearly half a squared error then.
-    """
+    return face_size(truth) / 100
+
+
+def fifty_pixels(truth: "Tensor") -> "Tensor":
+    """The unit of labels (p - 100) / 50, as the course has it, (B,); SmoothL1 is nearly half a squared error then."""
+    return truth.new_full(truth.shape[:-2], 50.0)
+
+
+UNITS: "dict[str, Callable[[Tensor], Tensor]]" = {"face_size": hundredth_of_the_face, "50_px": fifty_pixels}
+"""Name in params.yaml -> pixels of one unit of the residuals, (B,), for (B, K, 2) true keypoints."""
+
+
+def keypoint_loss(name: str, unit: str, estimates: "Tensor", truth: "Tensor") -> "Tensor":
+    """Scalar mean loss `name` of (B, E, K, 2) successive estimates of (B, K, 2) true keypoints, both in pixels."""
     pixels = UNITS[unit](truth.detach())[:, None, None, None]  # a learned truth must not pay by growing
     return LOSSES[name]((estimates - truth[:, None]) / pixels).mean()

@@ -1,7 +1,6 @@
-"""How weights move: parameter groups, the one-cycle schedule and the running average."""
+"""How weights move: parameter groups, Muon and the running average."""
 
 import copy
-import math
 from typing import Any
 
 import torch
@@ -79,20 +78,6 @@ def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
     found: Tensor = x if wide is matrix else x.T
     return found.to(matrix.dtype, memory_format=torch.contiguous_format)
-
-
-def rate_factor(schedule: str, step: int, *, steps: int, warmup_frac: float) -> float:
-    """Factor of the learning rate at `step` of `steps`.
-
-    `one_cycle`: a cosine from 1/25 up to 1, then one down to 0 (Smith and Topin, "Super-convergence", 2019, with
-    cosines for lines). `constant`: 1.
-    """
-    if schedule == "constant":
-        return 1.0
-    warmup = warmup_frac * steps
-    if step < warmup:
-        return 0.04 + 0.96 * (1 - math.cos(math.pi * step / warmup)) / 2
-    return (1 + math.cos(math.pi * (step - warmup) / max(1.0, steps - warmup))) / 2
 
 
 class WeightAverage:

@@ -1,7 +1,7 @@
 """A training on drawn faces, before the one on the frames: they show the network more people than those do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import cv2
@@ -11,21 +11,22 @@ from torch import nn
 
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.progress import progress
-from pipeline.core import config
 from pipeline.core.parallel import map_on_cores
+from pipeline.core.settings import Preprocess
 from pipeline.datasets.synthetic import Identity, draw_face, random_identity
-from pipeline.training.augment import Augmentation
+from pipeline.models.settings import Model
 from pipeline.training.initial_weights import new_network, refuse_single_faces
-from pipeline.training.trainer import Faces, Recipe, fit
+from pipeline.training.settings import Augment, Pretrain, Train
+from pipeline.training.trainer import Faces, fit
 
 
 def pretraining(
     *,
-    preprocess: config.Preprocess,
-    model: config.Model,
-    augment: config.Augment,
-    train: config.Train,
-    pretrain: config.Pretrain,
+    preprocess: Preprocess,
+    model: Model,
+    augment: Augment,
+    train: Train,
+    pretrain: Pretrain,
     device: torch.device,
 ) -> Callable[..., nn.Module]:
     """`fit` of a new network on drawn faces, as train trains but for the epochs; lacks `on_epoch` and `resume`."""
@@ -33,9 +34,9 @@ def pretraining(
     torch.manual_seed(train.seed)
     network = new_network(model, preprocess, faces.keypoints_crop.mean(0).cpu()).to(device)
     refuse_single_faces(network, min(train.batch_size, len(faces)), model.name)
-    recipe = Recipe(**train.model_dump() | {"epochs": pretrain.epochs})
+    settings = replace(train, epochs=pretrain.epochs)
     none = Faces(faces.images[:0], faces.keypoints_crop[:0])
-    return partial(fit, network, faces, none, recipe=recipe, amounts=Augmentation(**augment.model_dump()))
+    return partial(fit, network, faces, none, settings=settings, amounts=augment)
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,13 @@ class _Person:
     fit: str
 
 
-def drawn_faces(pretrain: config.Pretrain, preprocess: config.Preprocess, device: torch.device) -> Faces:
+def drawn_faces(pretrain: Pretrain, preprocess: Preprocess, device: torch.device) -> Faces:
     """pretrain.people x pretrain.frames faces, each frame as of a video of its own, drawn on all cores.
 
     Prepared as the frames of the dataset are. The same parameters give the same bytes.
     """
-    shape = preprocess.model_dump()
-    people = [_Person(number, pretrain.frames, pretrain.seed, **shape) for number in range(pretrain.people)]
+    size_px, fit = preprocess.size_px, preprocess.fit
+    people = [_Person(number, pretrain.frames, pretrain.seed, size_px, fit) for number in range(pretrain.people)]
     drawn = progress(map_on_cores(_draw_person, people), label="drawing faces", total=len(people), unit="people")
     images, keypoints_crop = (np.concatenate(part) for part in zip(*drawn, strict=True))
     return Faces(torch.from_numpy(images).to(device), torch.from_numpy(keypoints_crop).to(device))

@@ -13,9 +13,11 @@ from facial_keypoints.core.progress import EpochLines, progress
 from facial_keypoints.core.scheme import POINTS
 from pipeline.core.metrics import nme
 from pipeline.models.device import mixed_precision
-from pipeline.training.augment import Augmentation, augment
+from pipeline.training.augment import augment
 from pipeline.training.losses import keypoint_loss
-from pipeline.training.optim import WeightAverage, make_optimizer, rate_factor
+from pipeline.training.optim import WeightAverage, make_optimizer
+from pipeline.training.schedules import SCHEDULES
+from pipeline.training.settings import Augment, Train
 from pipeline.training.training_state import (
     State,
     load_optimizer_state,
@@ -27,24 +29,6 @@ from pipeline.training.training_state import (
 )
 
 _EVALUATED_AT_ONCE = 64
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train; names and units as in the `train` section of params.yaml."""
-
-    epochs: int
-    batch_size: int
-    precision: str
-    loss: str
-    loss_unit: str
-    optimizer: str
-    schedule: str
-    lr: float
-    weight_decay: float
-    warmup_frac: float
-    ema_decay: float
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -79,8 +63,8 @@ def fit(
     train: Faces,
     val: Faces,
     *,
-    recipe: Recipe,
-    amounts: Augmentation,
+    settings: Train,
+    amounts: Augment,
     on_epoch: Callable[[Epoch, State], None],
     resume: State | None = None,
 ) -> nn.Module:
@@ -90,18 +74,18 @@ def fit(
     until it returns; given as `resume`, a training goes on from there, bit for bit as if it had never stopped. Raises
     ModelError when the loss is no longer finite.
     """
-    training = Training(network, recipe, amounts, train)
+    training = Training(network, settings, amounts, train)
     if resume is not None:
         training.load_state(resume)
-    lines = EpochLines(recipe.epochs)
+    lines = EpochLines(settings.epochs)
     for epoch, batches in training.epochs():
         lr = training.set_rate()
         train_loss = torch.stack([training.step(*batch) for batch in batches]).mean().item()
         if not np.isfinite(train_loss):
             raise ModelError(f"the loss became {train_loss} in epoch {epoch}; lower train.lr and run again")
-        if epoch == recipe.epochs:
+        if epoch == settings.epochs:
             finish(training.average.network, train)
-        val_loss, val_nme = validate(training.average.network, val, recipe)
+        val_loss, val_nme = validate(training.average.network, val, settings)
         on_epoch(Epoch(epoch, lr, train_loss, val_loss, val_nme), training.state())
         lines.tell(epoch, train_loss, val_nme)
     return training.average.network
@@ -110,44 +94,42 @@ def fit(
 class Training:
     """A network on its way: its optimizer, the average of its weights, and the random draws."""
 
-    def __init__(self, network: nn.Module, recipe: Recipe, amounts: Augmentation, faces: Faces) -> None:
+    def __init__(self, network: nn.Module, settings: Train, amounts: Augment, faces: Faces) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # convolutions take half the time on the CPU
-        self.recipe, self.amounts, self.faces = recipe, amounts, faces
+        self.settings, self.amounts, self.faces = settings, amounts, faces
         self.device = faces.images.device
-        self.generator = torch.Generator().manual_seed(recipe.seed)
+        self.generator = torch.Generator().manual_seed(settings.seed)
         own_shift = getattr(network, "mirror_shift", None)
         self.mirror_shift = nn.Parameter(torch.zeros(POINTS, 2, device=self.device)) if own_shift is None else own_shift
         self.optimizer = make_optimizer(
-            recipe.optimizer, network, self.mirror_shift, lr=recipe.lr, weight_decay=recipe.weight_decay
+            settings.optimizer, network, self.mirror_shift, lr=settings.lr, weight_decay=settings.weight_decay
         )
         self.peak_rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.average = WeightAverage(network, recipe.ema_decay)
+        self.average = WeightAverage(network, settings.ema_decay)
         set_draft(self.average.network, True)
         # Whole batches only, so that every step sees as many frames; a set smaller than a batch is one batch.
-        self.epoch_steps = max(1, len(faces) // recipe.batch_size)
+        self.epoch_steps = max(1, len(faces) // settings.batch_size)
 
     def epochs(self) -> Iterator[tuple[int, Iterator[tuple[Tensor, Tensor]]]]:
         """Number and batches of each epoch that is still to come."""
-        done, total = self.average.updates, self.recipe.epochs * self.epoch_steps
+        done, total = self.average.updates, self.settings.epochs * self.epoch_steps
         batches = progress(self._batches(), label="train", total=total, done=done, unit="steps")
-        for epoch in range(done // self.epoch_steps + 1, self.recipe.epochs + 1):
+        for epoch in range(done // self.epoch_steps + 1, self.settings.epochs + 1):
             yield epoch, itertools.islice(batches, self.epoch_steps)
         next(batches, None)  # there is none: it ends the progress
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Every epoch all faces in a new order."""
-        size = self.recipe.batch_size
-        for _ in range(self.average.updates // self.epoch_steps, self.recipe.epochs):
+        size = self.settings.batch_size
+        for _ in range(self.average.updates // self.epoch_steps, self.settings.epochs):
             order = torch.randperm(len(self.faces), generator=self.generator)
             for index in range(self.epoch_steps):
                 yield self.faces.batch(order[index * size : (index + 1) * size])
 
     def set_rate(self) -> float:
         """Set the learning rate of the next step; returns that of the weights."""
-        steps = self.recipe.epochs * self.epoch_steps
-        factor = rate_factor(
-            self.recipe.schedule, self.average.updates, steps=steps, warmup_frac=self.recipe.warmup_frac
-        )
+        steps = self.settings.epochs * self.epoch_steps
+        factor = SCHEDULES[self.settings.schedule](self.average.updates, steps, self.settings.warmup_frac)
         for group, peak in zip(self.optimizer.param_groups, self.peak_rates, strict=True):
             group["lr"] = factor * peak
         return float(self.optimizer.param_groups[0]["lr"])
@@ -171,16 +153,16 @@ class Training:
         load_random_state(part("random", state), self.generator, self.device)
         self.mirror_shift.data.copy_(state["mirror_shift"])
         self.average.updates = int(state["updates"])
-        set_draft(self.average.network, self.average.updates < self.recipe.epochs * self.epoch_steps)
+        set_draft(self.average.network, self.average.updates < self.settings.epochs * self.epoch_steps)
 
     def step(self, images: Tensor, keypoints: Tensor) -> Tensor:
         """One step on a batch; returns its loss."""
         self.set_rate()
         images, keypoints = augment(images, keypoints, self.amounts, self.generator, self._learned_shift())
         self.network.train()
-        with mixed_precision(images.device, self.recipe.precision):
+        with mixed_precision(images.device, self.settings.precision):
             estimates = self.network(images)
-        loss = keypoint_loss(self.recipe.loss, self.recipe.loss_unit, estimates.float(), keypoints)
+        loss = keypoint_loss(self.settings.loss, self.settings.loss_unit, estimates.float(), keypoints)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.optimizer.step()
@@ -206,7 +188,7 @@ def finish(network: nn.Module, faces: Faces) -> None:
         fit_own(faces.batch(rows) for rows in torch.split(torch.arange(len(faces)), _EVALUATED_AT_ONCE))
 
 
-def validate(network: nn.Module, faces: Faces, recipe: Recipe) -> tuple[float, float] | tuple[None, None]:
+def validate(network: nn.Module, faces: Faces, settings: Train) -> tuple[float, float] | tuple[None, None]:
     """Mean loss and NME of a network in eval mode; None without faces."""
     if not len(faces):
         return None, None
@@ -215,6 +197,6 @@ def validate(network: nn.Module, faces: Faces, recipe: Recipe) -> tuple[float, f
         for rows in torch.split(torch.arange(len(faces)), _EVALUATED_AT_ONCE):
             images, keypoints = faces.batch(rows)
             estimates = network(images)
-            losses.append(keypoint_loss(recipe.loss, recipe.loss_unit, estimates, keypoints).item() * len(rows))
+            losses.append(keypoint_loss(settings.loss, settings.loss_unit, estimates, keypoints).item() * len(rows))
             errors.append(nme(estimates[:, -1].cpu().numpy(), keypoints.cpu().numpy()))
     return sum(losses) / len(faces), float(np.concatenate(errors).mean())

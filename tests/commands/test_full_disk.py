@@ -14,7 +14,8 @@ import typer
 from facial_keypoints.cli import errors_as_one_line
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import TrackingError
-from pipeline.core import config, paths
+from pipeline.core import paths
+from pipeline.core.settings import Preprocess, Split
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.live_run import training_run
 from pipeline.stages import preprocess, split
@@ -67,11 +68,11 @@ def error_line(capsys: pytest.CaptureFixture[str], work: Callable[[], None]) -> 
 
 
 def run_split() -> None:
-    split.run(split=config.Split(val_people_frac=0.25, drop_test_copies=False, seed=0))
+    split.run(split=Split(val_people_frac=0.25, drop_test_copies=False, seed=0))
 
 
 def run_preprocess() -> None:
-    preprocess.run(preprocess=config.Preprocess(size_px=96, fit="pad"))
+    preprocess.run(preprocess=Preprocess(size_px=96, fit="pad"))
 
 
 @pytest.mark.parametrize(

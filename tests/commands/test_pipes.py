@@ -27,7 +27,7 @@ needs_full = pytest.mark.skipif(not FULL.exists(), reason="this system has no /d
 WORK = """
 import sys
 from pathlib import Path
-from pipeline import progress
+from facial_keypoints.core import progress
 from facial_keypoints.core.terminal import say, standard_streams, tell
 progress.FIRST_LINE_S = progress.LINE_EVERY_S = 0
 with standard_streams():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torchvision.transforms.v2 import functional as vision
 
 from facial_keypoints.core import geometry
+from pipeline.models import tensor_geometry
 
 
 def blob(height: int, width: int, x: float, y: float, spread: float = 6.0) -> np.ndarray:
@@ -53,7 +54,7 @@ def test_padding_keeps_the_aspect_ratio_and_stretching_does_not():
 
 
 def test_a_mirrored_image_shows_the_spot_at_the_mirrored_point():
-    mirrored = geometry.warp(
+    mirrored = tensor_geometry.warp(
         torch.from_numpy(blob(64, 64, 20, 30))[None, None].float(),
         torch.from_numpy(geometry.mirror_matrix(64))[None],
         64,
@@ -66,7 +67,7 @@ def test_a_mirrored_image_shows_the_spot_at_the_mirrored_point():
 def test_warp_agrees_with_opencv():
     image = np.random.default_rng(0).random((40, 50)).astype(np.float32)
     matrix = np.array([[0.9, -0.2, 4.0], [0.3, 1.1, -3.0], [0, 0, 1]], np.float32)
-    ours = geometry.warp(torch.from_numpy(image)[None, None], torch.from_numpy(matrix)[None], 32)[0, 0].numpy()
+    ours = tensor_geometry.warp(torch.from_numpy(image)[None, None], torch.from_numpy(matrix)[None], 32)[0, 0].numpy()
     opencv = cv2.warpAffine(image, matrix[:2], (32, 32), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     assert np.abs(ours - opencv).max() < 0.03  # OpenCV rounds positions to 1/32 of a pixel
 
@@ -76,26 +77,26 @@ def test_a_similarity_is_found_again(turn, scale, x, y):
     source = torch.from_numpy(np.random.default_rng(1).normal(size=(1, 68, 2)) * 30).double()
     linear = scale * torch.tensor([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]).double()
     target = source @ linear.T + torch.tensor([x, y]).double()
-    found = geometry.similarity_between(source, target)
-    assert torch.allclose(geometry.apply_affine(found, source), target, atol=1e-6)
+    found = tensor_geometry.similarity_between(source, target)
+    assert torch.allclose(tensor_geometry.apply_affine(found, source), target, atol=1e-6)
 
 
 def test_a_similarity_never_mirrors():
     source = torch.randn(1, 68, 2, generator=torch.Generator().manual_seed(0))
-    found = geometry.similarity_between(source, source * torch.tensor([-1.0, 1.0]))
+    found = tensor_geometry.similarity_between(source, source * torch.tensor([-1.0, 1.0]))
     assert torch.linalg.det(found[0, :2, :2]) >= 0
 
 
 def test_inverse_undoes():
     matrix = torch.eye(3).repeat(4, 1, 1) + 0.2 * torch.randn(4, 3, 3, generator=torch.Generator().manual_seed(0))
     matrix[:, 2] = torch.tensor([0.0, 0.0, 1.0])
-    assert torch.allclose(geometry.invert_affine(matrix) @ matrix, torch.eye(3).expand(4, 3, 3), atol=1e-5)
+    assert torch.allclose(tensor_geometry.invert_affine(matrix) @ matrix, torch.eye(3).expand(4, 3, 3), atol=1e-5)
 
 
 def test_a_quarter_turn_about_the_centre():
-    matrix = geometry.similarity_about_centre(
+    matrix = tensor_geometry.similarity_about_centre(
         11, turn_rad=torch.tensor([torch.pi / 2]), scale=torch.ones(1), shift_px=torch.zeros(1, 2)
     )
     # The right end of the middle row goes to the bottom of the middle column.
-    turned = geometry.apply_affine(matrix, torch.tensor([[[10.0, 5.0]]]))
+    turned = tensor_geometry.apply_affine(matrix, torch.tensor([[[10.0, 5.0]]]))
     assert torch.allclose(turned, torch.tensor([[[5.0, 10.0]]]), atol=1e-5)

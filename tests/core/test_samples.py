@@ -7,7 +7,6 @@ import pytest
 
 from facial_keypoints.core.errors import DataError
 from pipeline.core import paths
-from pipeline.core.config import Preprocess, Split
 from pipeline.core.samples import (
     load_arrays,
     read_gray,
@@ -18,6 +17,7 @@ from pipeline.core.samples import (
     write_json,
     write_keypoints_csv,
 )
+from pipeline.core.settings import Preprocess, Split
 from pipeline.evaluation.reports import read_dataset, read_metrics
 from pipeline.stages import preprocess, split
 from pipeline.stages.track import read_history

@@ -22,10 +22,10 @@ import pytest
 from filelock import FileLock
 
 from facial_keypoints.core.errors import SourceError
-from pipeline.core.config import Fetch
 from pipeline.core.paths import DATASET, RAW
 from pipeline.datasets import bounds, mirror, upstream
 from pipeline.datasets.manifest import manifest_digest, manifest_of, read_manifest
+from pipeline.datasets.settings import Fetch
 from pipeline.stages import fetch
 
 FILES = {

@@ -1,3 +1,4 @@
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,23 +12,25 @@ from torch import nn
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.scheme import POINTS
-from pipeline.core import config, paths
+from pipeline.core import paths
 from pipeline.core.samples import SAMPLE_COLUMNS, read_json, read_samples, write_json, write_keypoints_csv
 from pipeline.evaluation import breakdowns, curves, grids, style
 from pipeline.evaluation.model_card import model_card
+from pipeline.evaluation.settings import Render
 from pipeline.experiments import comparison_figures
+from pipeline.experiments.params import load_params
 from pipeline.experiments.sweeps.figure import sweep_figure
 from pipeline.models import model_file
 from pipeline.stages import render
 from tests.architecture import ROOT
 
 SIDE = 64
-RENDER = config.Render(faces_per_row=3, random_rows=2, seed=0)
+RENDER = Render(faces_per_row=3, random_rows=2, seed=0)
 
 
 def run(pretrained: int = 0) -> None:
-    params = config.load_params(ROOT / "params.yaml")
-    pretrain = params.pretrain.model_copy(update={"epochs": pretrained})
+    params = load_params(ROOT / "params.yaml")
+    pretrain = replace(params.pretrain, epochs=pretrained)
     render.run(preprocess=params.preprocess, pretrain=pretrain, train=params.train, render=RENDER)
 
 
@@ -443,7 +446,7 @@ def test_first_layer_is_what_the_first_convolution_computes() -> None:
 
 @pytest.mark.parametrize("name", ["coarse_to_fine", "udacity_5conv"])
 def test_first_layer_of_each_network_can_be_drawn(tmp_path: Path, name: str) -> None:
-    section = {**config.load_params().model.model_dump(), "name": name}
+    section = {**asdict(load_params().model), "name": name}
     network = model_file.build_network(section, side=224, mean_shape=torch.randn(POINTS, 2) * 30 + 112)
     layer = grids.first_layer(network.eval(), np.zeros((224, 224), np.uint8))
     figure = grids.first_layer_figure(layer, dataset="youtube-faces")

@@ -3,8 +3,8 @@ import shutil
 import pytest
 
 from facial_keypoints.core.errors import ConfigError
-from pipeline.core import config
-from pipeline.core.config import load_params
+from pipeline.core.params import flatten
+from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import (
     DEFAULT,
     changed_values,
@@ -45,7 +45,7 @@ def test_the_default_recipe_is_params_yaml_as_it_comes(params):
 
 def test_the_default_recipe_names_all_of_its_sections_but_the_seed(params):
     sections = ("model", "augment", "pretrain", "train")
-    named = {key for key in config.flatten(load_params(params)) if key.split(".")[0] in sections}
+    named = {key for key in flatten(load_params(params)) if key.split(".")[0] in sections}
     assert set(recipe_values(DEFAULT)) == named - {"pretrain.seed", "train.seed"} | {"split.val_people_frac"}
 
 

@@ -20,7 +20,7 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.finding.windows import to_gray
 from pipeline.cli import app
 from pipeline.core import paths
-from pipeline.core.config import Preprocess, Split
+from pipeline.core.settings import Preprocess, Split
 from pipeline.export import formats
 from pipeline.export.quantization import quantize
 from pipeline.export.sample_frames import frames_to_compare, labelled_error, training_frames

@@ -245,5 +245,7 @@ def test_importing_the_package_loads_no_torch():
     import subprocess
     import sys
 
-    code = "import pipeline, sys; assert 'torch' not in sys.modules; assert pipeline.KeypointDetector.load"
+    code = (
+        "import facial_keypoints, sys; assert 'torch' not in sys.modules; assert facial_keypoints.KeypointDetector.load"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,6 +1,6 @@
 import json
+from dataclasses import asdict
 from itertools import pairwise
-from typing import get_args
 from urllib.error import URLError
 
 import numpy as np
@@ -10,8 +10,8 @@ import torchvision
 from safetensors.torch import save_file
 
 from facial_keypoints.core.errors import ConfigError, DataError, ModelError
-from pipeline.core.config import Model, load_params
-from pipeline.models import build_network, coarse_to_fine, count_parameters
+from pipeline.experiments.params import load_params
+from pipeline.models import NETWORKS, build_network, coarse_to_fine, count_parameters
 from pipeline.models.coarse_to_fine import CoarseToFine, FineNetworks, soft_argmax, upright_shape
 from pipeline.models.forward import predict_crops, predict_faces
 from pipeline.models.model_file import load_model, read_description, save_model
@@ -22,11 +22,11 @@ from tests.architecture import ROOT
 from tests.dataset import face_points
 
 MEAN_SHAPE = torch.from_numpy(face_points(224, 224)).float()
-NAMES = get_args(Model.model_fields["name"].annotation)
+NAMES = list(NETWORKS)
 
 
 def model_section(name: str = "coarse_to_fine") -> dict:
-    section = load_params(ROOT / "params.yaml").model.model_dump() | {"name": name}
+    section = asdict(load_params(ROOT / "params.yaml").model) | {"name": name}
     section["coarse_to_fine"] |= {"fine_width": 8}
     return section
 

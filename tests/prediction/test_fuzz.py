@@ -1,6 +1,7 @@
 """Damaged pictures, videos and model files thrown at predict: an answer or one line, bounded memory, no hang."""
 
 import io
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from facial_keypoints.inputs.pictures import read_picture
 from facial_keypoints.inputs.sources import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
 from facial_keypoints.prediction.batch import Job, run
-from pipeline.core.config import load_params
+from pipeline.experiments.params import load_params
 from pipeline.models import build_network
 from pipeline.models.model_file import save_model
 from tests import odd_files
@@ -91,12 +92,12 @@ def try_model(path, content: bytes) -> None:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     sections = load_params(ROOT / "params.yaml")
-    options = sections.model.model_dump()
+    options = asdict(sections.model)
     options["coarse_to_fine"] |= {"fine_width": 8, "fine_px": 64, "fine_pyramid": 8, "coarse_px": 32}
     torch.manual_seed(0)
     network = build_network(options, side=64, mean_shape=torch.from_numpy(face_points(64, 64)).float())
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    preparation = sections.preprocess.model_dump() | {"size_px": 64}
+    preparation = asdict(sections.preprocess) | {"size_px": 64}
     save_model(path, network, {"model": options, "preprocess": preparation})
     return path.read_bytes()
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import struct
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +23,7 @@ from facial_keypoints.core.text import printable
 from facial_keypoints.detector import MIN_SCORE
 from facial_keypoints.inputs import sources
 from pipeline.cli import app
-from pipeline.core.config import load_params
+from pipeline.experiments.params import load_params
 from pipeline.models import build_network
 from pipeline.models.model_file import save_model
 from tests.architecture import ROOT
@@ -34,12 +35,12 @@ from tests.written import written
 def model(tmp_path_factory):
     """An untrained network, which answers the mean face in every crop."""
     sections = load_params(ROOT / "params.yaml")
-    options = sections.model.model_dump()
+    options = asdict(sections.model)
     options["coarse_to_fine"] |= {"fine_width": 8, "fine_px": 64, "fine_pyramid": 8}
     torch.manual_seed(0)
     network = build_network(options, side=224, mean_shape=torch.from_numpy(face_points(224, 224)).float())
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    save_model(path, network, {"model": options, "preprocess": sections.preprocess.model_dump()})
+    save_model(path, network, {"model": options, "preprocess": asdict(sections.preprocess)})
     return path
 
 

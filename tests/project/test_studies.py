@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from benchmarks.leaderboard_figure import apart, leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import TABLE, Job, committed_model, finish_as_asked, is_done
 from pipeline.core import paths
-from pipeline.core.config import load_params
+from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import with_values
 from pipeline.models import build_network
 from pipeline.training.trainer import Faces
@@ -44,7 +45,7 @@ def test_fold_0_is_the_pipelines_own_split():
 
 
 def test_with_nobody_held_out_the_validation_frames_train_too():
-    train, val, test = divide(SAMPLES, 0, SPLIT.model_copy(update={"val_people_frac": 0.0}))
+    train, val, test = divide(SAMPLES, 0, replace(SPLIT, val_people_frac=0.0))
     assert set(SAMPLES["split"][train]) == {"train", "val"}
     assert not val.any()
     assert set(SAMPLES["split"][test]) == {"test"}
@@ -65,7 +66,7 @@ def test_a_training_is_done_only_with_the_same_parameters_and_seed(tmp_path, mon
     TABLE.parent.mkdir()
     pd.DataFrame([job.key() | {"nme": 0.1}]).to_csv(TABLE, index=False)
     assert is_done(job)
-    other = params.model_copy(update={"train": params.train.model_copy(update={"lr": params.train.lr / 2})})
+    other = replace(params, train=replace(params.train, lr=params.train.lr / 2))
     assert not is_done(Job("a", "b", other))
     assert not is_done(Job("a", "b", params, fold=1))
 
@@ -183,7 +184,7 @@ def test_a_training_becomes_a_row_also_in_a_fold(fold, tmp_path, monkeypatch):
 def committed(tmp_path, monkeypatch):
     """The parameters of a working copy whose dvc.lock has the training of its params.yaml."""
     params = load_params(ROOT / "params.yaml")
-    asked = params.model_dump()
+    asked = asdict(params)
     of_train = ["preprocess", "model", "augment", "train"]
     stages = {"split": ["split"], "pretrain": [*of_train, "pretrain"], "train": of_train}
     lock = {name: {"params": {"params.yaml": {key: asked[key] for key in keys}}} for name, keys in stages.items()}
@@ -209,7 +210,7 @@ def test_the_pipelines_own_model_is_not_trained_again(committed, monkeypatch):
 
 
 def test_a_trained_network_is_finished_anew_for_other_options_of_that(committed):
-    network = build_network(committed.model.model_dump(), side=64, mean_shape=torch.rand(68, 2) * 64).eval()
+    network = build_network(asdict(committed.model), side=64, mean_shape=torch.rand(68, 2) * 64).eval()
     network.correction.fill_(7)
     faces = Faces(torch.zeros(2, 64, 64, dtype=torch.uint8), torch.rand(2, 68, 2) * 64)
     finish_as_asked(network, committed, faces)

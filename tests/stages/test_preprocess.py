@@ -4,8 +4,8 @@ import pytest
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
 from pipeline.core import paths
-from pipeline.core.config import Preprocess, Split
 from pipeline.core.samples import LABELS, load_arrays, read_gray, read_keypoints_csv, read_samples, write_keypoints_csv
+from pipeline.core.settings import Preprocess, Split
 from pipeline.stages import preprocess, split
 from tests.dataset import face_points, write_frame
 

@@ -7,7 +7,8 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from pipeline.cli import STAGES, stage_sections
-from pipeline.core.config import flatten, load_params
+from pipeline.core.params import flatten
+from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import write_values
 from tests.architecture import PACKAGES, ROOT
 from tests.checkout import Checkout, stages_run

@@ -35,7 +35,7 @@ with mlflow_store.quiet():
     from mlflow.pyfunc.model import PythonModelContext
     from mlflow.pyfunc.scoring_server import invocations
 
-SCRIPT = ROOT / "pipeline" / "pyfunc_model.py"
+SCRIPT = ROOT / "pipeline/experiments/tracking/pyfunc_model.py"
 SIZES = [(1, 1), (1, 300), (300, 1), (2, 3), (37, 911), (1200, 7), (64, 64), (225, 223), (480, 641)]
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own
 

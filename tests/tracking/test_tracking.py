@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -21,7 +22,9 @@ from typer.testing import CliRunner
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import DataError, TrackingError
 from pipeline.cli import app
-from pipeline.core import config, paths
+from pipeline.core import paths
+from pipeline.core.params import flatten
+from pipeline.experiments.params import load_params
 from pipeline.experiments.tracking import mlflow_store, ui
 from pipeline.experiments.tracking.live_run import training_run
 from pipeline.experiments.tracking.run_record import START_VIEW, describe_experiment, flatten_metrics
@@ -31,8 +34,8 @@ from pipeline.models.model_file import save_model
 from pipeline.stages import track
 from tests.architecture import ROOT
 
-PARAMS = config.load_params()
-TRAIN_PARAMS = config.flatten(PARAMS.train, "train.") | config.flatten(PARAMS.model, "model.")
+PARAMS = load_params()
+TRAIN_PARAMS = flatten(PARAMS.train, "train.") | flatten(PARAMS.model, "model.")
 EPOCHS = {
     1: {"lr": 0.002, "train_loss": 9.5, "val_loss": 8.5, "val_nme": 0.2},
     2: {"lr": 0.001, "train_loss": 4.25, "val_loss": 4.5, "val_nme": 0.125},
@@ -81,7 +84,7 @@ def export_once(model: Path, network: torch.nn.Module, path: Path, **options: An
 
 def write_outputs(nme: float = 0.0371) -> None:
     torch.manual_seed(0)
-    section = PARAMS.model.model_dump()
+    section = asdict(PARAMS.model)
     section["coarse_to_fine"] |= {"coarse_px": 32, "fine_px": 64, "fine_width": 8}
     network = build_network(section, side=64, mean_shape=torch.rand(68, 2) * 40 + 12)
     save_model(paths.MODEL, network, {"model": section, "preprocess": {"size_px": 64, "fit": "pad"}})
@@ -117,7 +120,7 @@ def train_live() -> None:
 
 
 def run_track() -> None:
-    track.run(**dict(PARAMS))
+    track.run(**vars(PARAMS))
 
 
 def runs() -> list[Any]:
@@ -143,7 +146,7 @@ def test_live_training_then_track_is_one_complete_run(workspace: Path) -> None:
     assert run.info.run_name == "coarse_to_fine val 3.71 %"
     assert run.data.params["train.lr"] == str(PARAMS.train.lr)
     assert run.data.params["split.drop_test_copies"] == "true"
-    assert set(run.data.params) == set(config.flatten(PARAMS))
+    assert set(run.data.params) == set(flatten(PARAMS))
     assert curve(run, "train_loss") == [(1, 9.5), (2, 4.25)]
     assert curve(run, "test.nme") == [(0, 0.0371)]
     assert run.data.metrics["test.nme_ci95_low"] == 0.0362
@@ -399,7 +402,7 @@ def test_the_columns_that_the_pages_show_are_there(workspace: Path) -> None:
     describe_experiment(store)
     view = store.client.get_experiment(store.experiment_id).tags[f"mlflow.sharedViewState.{START_VIEW}"]
     columns = [column.rstrip("`").split(".`") for column in json.loads(view)["selectedColumns"]]
-    params = config.flatten(config.load_params(ROOT / "params.yaml"))
+    params = flatten(load_params(ROOT / "params.yaml"))
     measured = flatten_metrics(json.loads((ROOT / "reports/metrics.json").read_text())) | {"val_nme": 0.0}
     assert {name for kind, name in columns if kind == "params"} <= set(params)
     assert {name for kind, name in columns if kind == "metrics"} <= set(measured)

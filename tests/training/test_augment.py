@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facial_keypoints.core.scheme import FLIP_INDEX
-from pipeline.training.augment import Augmentation, augment
+from pipeline.training.augment import augment
+from pipeline.training.settings import Augment
 
-NOTHING = Augmentation(
+NOTHING = Augment(
     rotation_deg=0,
     scale_max=1,
     shift_frac=0,
@@ -136,6 +137,6 @@ def test_a_patch_covers_a_bounded_rectangle_of_one_gray_level():
 
 def test_one_seed_gives_one_result():
     images, points = batch()
-    amounts = Augmentation(30, 1.25, 0.1, 0.5, 0.2, 0.3, 0.5, 0.3)
+    amounts = Augment(30, 1.25, 0.1, 0.5, 0.2, 0.3, 0.5, 0.3)
     first, second = (augment(images, points, amounts, seeded(7)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
@@ -14,9 +14,12 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from facial_keypoints.core.errors import DataError
-from pipeline.core import config, paths
+from pipeline.core import paths
+from pipeline.core.settings import Preprocess, Split
+from pipeline.experiments.params import load_params
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.models import build_network
+from pipeline.models.settings import Model
 from pipeline.stages import preprocess, split, train
 from pipeline.training.checkpoint import Checkpoint, resumable, training_key
 from pipeline.training.initial_weights import write_weights
@@ -24,10 +27,10 @@ from pipeline.training.trainer import Faces, fit
 from tests.architecture import ROOT
 from tests.payload import PLANTS
 from tests.training.test_augment import NOTHING
-from tests.training.test_trainer import RECIPE, faces
+from tests.training.test_trainer import SETTINGS, faces
 
-THREE_EPOCHS = replace(RECIPE, epochs=3)
-PARAMS = config.load_params(ROOT / "params.yaml")
+THREE_EPOCHS = replace(SETTINGS, epochs=3)
+PARAMS = load_params(ROOT / "params.yaml")
 KEY = "ab" * 32
 CPU = torch.device("cpu")
 
@@ -37,7 +40,7 @@ class Killed(BaseException):
 
 
 def network_section(name: str) -> dict:
-    section = PARAMS.model.model_dump() | {"name": name}
+    section = asdict(PARAMS.model) | {"name": name}
     section["coarse_to_fine"] |= {"coarse_px": 32, "fine_px": 64, "fine_width": 8, "fine_pyramid": 8}
     return section
 
@@ -59,7 +62,7 @@ def train_with_checkpoints(name: str, path: Path, *, die_after: int | None = Non
         if epoch.epoch == die_after:
             raise Killed
 
-    fit(network, large, large, recipe=THREE_EPOCHS, amounts=NOTHING, on_epoch=on_epoch, resume=start)
+    fit(network, large, large, settings=THREE_EPOCHS, amounts=NOTHING, on_epoch=on_epoch, resume=start)
     return final, history
 
 
@@ -164,18 +167,18 @@ def test_two_processes_do_not_train_the_same_at_once(workspace):
 def prepared(raw, empty_store) -> Path:
     """A workspace with arrays to train on and an MLflow store."""
     shutil.copy(empty_store, "mlflow.db")
-    split.run(split=config.Split(val_people_frac=0.25, drop_test_copies=False, seed=0))
-    preprocess.run(preprocess=config.Preprocess(size_px=96, fit="pad"))
+    split.run(split=Split(val_people_frac=0.25, drop_test_copies=False, seed=0))
+    preprocess.run(preprocess=Preprocess(size_px=96, fit="pad"))
     write_weights(paths.PRETRAINED, {})
     return Path.cwd()
 
 
 def run_stage(size_px: int = 96) -> None:
     train.run(
-        preprocess=config.Preprocess(size_px=size_px, fit="pad"),
-        model=config.Model(**network_section("coarse_to_fine")),
+        preprocess=Preprocess(size_px=size_px, fit="pad"),
+        model=Model(**network_section("coarse_to_fine")),
         augment=PARAMS.augment,
-        train=PARAMS.train.model_copy(update={"epochs": 3, "batch_size": 4}),
+        train=replace(PARAMS.train, epochs=3, batch_size=4),
     )
 
 

@@ -1,22 +1,25 @@
+from dataclasses import asdict
+
 import pytest
 import torch
 from torch import nn
 
 from facial_keypoints.core.scheme import POINTS
-from pipeline.core.config import load_params
+from pipeline.experiments.params import load_params
 from pipeline.models import build_network
 from pipeline.models.layers import PointMaps
-from pipeline.training.optim import MuonAdamW, WeightAverage, inner_kernels, make_optimizer, orthogonal, rate_factor
+from pipeline.training.optim import MuonAdamW, WeightAverage, inner_kernels, make_optimizer, orthogonal
+from pipeline.training.schedules import constant, one_cycle
 from tests.architecture import ROOT
 
 
 def test_one_cycle_by_hand():
-    factors = [rate_factor("one_cycle", step, steps=100, warmup_frac=0.1) for step in (0, 10, 55, 100)]
+    factors = [one_cycle(step, 100, 0.1) for step in (0, 10, 55, 100)]
     assert factors == pytest.approx([0.04, 1.0, 0.5, 0.0], abs=1e-9)
 
 
 def test_a_constant_rate_stays():
-    assert {rate_factor("constant", step, steps=9, warmup_frac=0.5) for step in range(9)} == {1.0}
+    assert {constant(step, 9, 0.5) for step in range(9)} == {1.0}
 
 
 @pytest.mark.parametrize("shape", [(8, 30), (30, 8), (16, 16)])
@@ -49,7 +52,7 @@ def test_a_layer_that_happens_to_have_as_many_channels_as_points_is_inner(option
 
 
 def coarse_to_fine(options: dict) -> nn.Module:
-    section = load_params(ROOT / "params.yaml").model.model_dump()
+    section = asdict(load_params(ROOT / "params.yaml").model)
     section["coarse_to_fine"] |= options
     return build_network(section, side=224, mean_shape=torch.rand(POINTS, 2) * 100 + 50)
 

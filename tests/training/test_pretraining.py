@@ -1,6 +1,7 @@
 """A training on drawn faces, and one that starts from its weights."""
 
 import shutil
+from dataclasses import asdict, replace
 
 import cv2
 import numpy as np
@@ -10,35 +11,38 @@ import torch
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.scheme import POINTS
-from pipeline.core import config, parallel, paths
+from pipeline.core import parallel, paths
+from pipeline.core.settings import Preprocess
 from pipeline.datasets.synthetic import draw_face, random_identity
+from pipeline.experiments.params import load_params
 from pipeline.models import build_network
 from pipeline.stages import preprocess, pretrain, split, train
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.initial_weights import read_weights, take_over, weights_to_leave, write_weights
 from pipeline.training.pretraining import drawn_faces
+from pipeline.training.settings import Pretrain
 from tests.architecture import ROOT
 from tests.payload import PLANTS
 
 CPU = torch.device("cpu")
-PARAMS = config.load_params(ROOT / "params.yaml")
-SQUARES = config.Preprocess(size_px=96, fit="pad")
+PARAMS = load_params(ROOT / "params.yaml")
+SQUARES = Preprocess(size_px=96, fit="pad")
 SMALL = {"coarse_px": 32, "fine_px": 64, "fine_width": 8, "fine_pyramid": 8}
-MODEL = PARAMS.model.model_copy(update={"coarse_to_fine": PARAMS.model.coarse_to_fine.model_copy(update=SMALL)})
+MODEL = replace(PARAMS.model, coarse_to_fine=replace(PARAMS.model.coarse_to_fine, **SMALL))
 OF_THE_LABELS = {"mean_shape", "mirror_shift", "correction"}
 
 
-def crowd(**values: int) -> config.Pretrain:
-    return PARAMS.pretrain.model_copy(update={"people": 3, "frames": 2, "epochs": 2} | values)
+def crowd(**values: int) -> Pretrain:
+    return replace(PARAMS.pretrain, **{"people": 3, "frames": 2, "epochs": 2} | values)
 
 
 def sections(**training: float) -> dict:
-    settings = PARAMS.train.model_copy(update={"batch_size": 2, "precision": "float32", "epochs": 1} | training)
+    settings = replace(PARAMS.train, **{"batch_size": 2, "precision": "float32", "epochs": 1} | training)
     return {"preprocess": SQUARES, "model": MODEL, "augment": PARAMS.augment, "train": settings}
 
 
 def network(side: int = 96) -> torch.nn.Module:
-    return build_network(MODEL.model_dump(), side=side, mean_shape=torch.rand(POINTS, 2) * side)
+    return build_network(asdict(MODEL), side=side, mean_shape=torch.rand(POINTS, 2) * side)
 
 
 def test_drawn_faces_are_those_of_the_people_prepared_as_frames_are():
@@ -73,8 +77,8 @@ def test_a_network_takes_over_all_but_what_is_of_the_labels():
 
 
 def test_weights_of_another_network_are_refused_and_nothing_is_taken():
-    other = MODEL.model_copy(update={"coarse_to_fine": MODEL.coarse_to_fine.model_copy(update={"fine_networks": 2})})
-    large = build_network(other.model_dump(), side=96, mean_shape=torch.rand(POINTS, 2))
+    other = replace(MODEL, coarse_to_fine=replace(MODEL.coarse_to_fine, fine_networks=2))
+    large = build_network(asdict(other), side=96, mean_shape=torch.rand(POINTS, 2))
     taker = network()
     before = {name: tensor.clone() for name, tensor in taker.state_dict().items()}
     with pytest.raises(ModelError, match="make them again with: dvc repro pretrain"):
@@ -107,7 +111,7 @@ def test_without_epochs_nothing_is_drawn_and_nothing_handed_on(workspace, capsys
 
 def test_train_starts_from_what_pretrain_left(raw, empty_store):
     shutil.copy(empty_store, "mlflow.db")
-    split.run(split=PARAMS.split.model_copy(update={"val_people_frac": 0.25}))
+    split.run(split=replace(PARAMS.split, val_people_frac=0.25))
     preprocess.run(preprocess=SQUARES)
     pretrain.run(**sections(), pretrain=crowd())
     left = read_weights(paths.PRETRAINED)

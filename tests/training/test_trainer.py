@@ -8,11 +8,12 @@ from torch import nn
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.progress import EpochLines
 from pipeline.models.tensor_geometry import mirror_keypoints
-from pipeline.training.optim import rate_factor
-from pipeline.training.trainer import Faces, Recipe, fit
+from pipeline.training.schedules import one_cycle
+from pipeline.training.settings import Train
+from pipeline.training.trainer import Faces, fit
 from tests.training.test_augment import NOTHING
 
-RECIPE = Recipe(
+SETTINGS = Train(
     epochs=2,
     batch_size=4,
     precision="mixed",
@@ -47,13 +48,13 @@ def faces(count: int, *, shift: float = 0.0) -> Faces:
     return Faces(images, shape.repeat(count, 1, 1))
 
 
-def train(recipe: Recipe = RECIPE, *, train_faces=None, val=None, amounts=NOTHING):
+def train(settings: Train = SETTINGS, *, train_faces=None, val=None, amounts=NOTHING):
     history = []
     net = fit(
         Offset(),
         faces(10) if train_faces is None else train_faces,
         faces(3) if val is None else val,
-        recipe=recipe,
+        settings=settings,
         amounts=amounts,
         on_epoch=lambda epoch, state: history.append(epoch),
     )
@@ -61,13 +62,13 @@ def train(recipe: Recipe = RECIPE, *, train_faces=None, val=None, amounts=NOTHIN
 
 
 def test_training_lowers_the_error():
-    _, history = train(dataclasses.replace(RECIPE, epochs=150, lr=0.5))
+    _, history = train(dataclasses.replace(SETTINGS, epochs=150, lr=0.5))
     assert history[-1].val_nme < 0.1 * history[0].val_nme
     assert [row.epoch for row in history] == list(range(1, 151))
 
 
 def test_the_rate_rises_to_its_peak_and_falls():
-    _, history = train(dataclasses.replace(RECIPE, epochs=50, lr=0.01, warmup_frac=0.2))
+    _, history = train(dataclasses.replace(SETTINGS, epochs=50, lr=0.01, warmup_frac=0.2))
     rates = [row.lr for row in history]
     peak = rates.index(max(rates))
     assert peak == 10
@@ -82,7 +83,7 @@ def test_without_validation_frames_its_columns_are_empty():
 
 
 def test_a_set_smaller_than_a_batch_trains():
-    _, history = train(dataclasses.replace(RECIPE, batch_size=64))
+    _, history = train(dataclasses.replace(SETTINGS, batch_size=64))
     assert len(history) == 2
 
 
@@ -94,7 +95,7 @@ def test_one_seed_gives_one_model():
 def test_labels_that_lie_to_one_side_are_learned_in_spite_of_mirroring():
     amounts = dataclasses.replace(NOTHING, mirror_prob=0.5)
     shifted = faces(16, shift=1.0)
-    recipe = dataclasses.replace(RECIPE, epochs=200, lr=1.0, batch_size=8)
+    recipe = dataclasses.replace(SETTINGS, epochs=200, lr=1.0, batch_size=8)
     net, _ = train(recipe, train_faces=shifted, val=faces(0), amounts=amounts)
     error = (net.shape - shifted.keypoints_crop[0]).mean(0)
     assert error[0].abs().item() < 0.2  # pulled to the middle it would be 1
@@ -113,7 +114,7 @@ def test_without_decay_the_average_is_the_last():
         net,
         faces(8),
         faces(0),
-        recipe=dataclasses.replace(RECIPE, ema_decay=0.0),
+        settings=dataclasses.replace(SETTINGS, ema_decay=0.0),
         amounts=NOTHING,
         on_epoch=lambda epoch, state: None,
     )
@@ -123,7 +124,7 @@ def test_without_decay_the_average_is_the_last():
 @pytest.mark.parametrize("warmup_frac", [0.0, 0.05, 0.1, 0.2, 1.0])
 @pytest.mark.parametrize("steps", [1, 2, 5, 10, 20, 1000])
 def test_the_rate_stays_within_bounds(steps, warmup_frac):
-    factors = [rate_factor("one_cycle", step, steps=steps, warmup_frac=warmup_frac) for step in range(steps)]
+    factors = [one_cycle(step, steps, warmup_frac) for step in range(steps)]
     assert all(0 <= factor <= 1 for factor in factors)
     assert max(factors) > 0
 

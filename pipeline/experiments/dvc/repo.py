@@ -129,3 +129,15 @@ def _other_place(error: OSError) -> str | None:
     place = Path(error.filename or "")
     related = (name for name in remedies if place.is_relative_to(name) or Path(name).is_relative_to(place))
     return next((remedies[name] for name in related), None)
+
+
+def read_cached(commit: str, path: Path) -> bytes | None:
+    """A file of a commit from DVC's cache; None where the cache does not have it."""
+    import dvc.api
+    from dvc.exceptions import DvcException
+
+    lend_a_user_name()
+    try:
+        return bytes(dvc.api.read(str(path), rev=commit, mode="rb"))
+    except (DvcException, OSError):
+        return None

@@ -1,13 +1,14 @@
 """What the user asks a sweep to try, checked against the types and bounds of params.yaml before anything runs."""
 
 import copy
+from dataclasses import asdict
 from typing import Any
 
 from facial_keypoints.core.errors import ConfigError
 from facial_keypoints.core.text import brief, shown
 from facial_keypoints.core.yaml_files import load_yaml
 from pipeline.core import paths
-from pipeline.core.config import Params, load_params, validate_params
+from pipeline.experiments.params import Params, load_params, validate_params
 from pipeline.experiments.sweeps.summary import SEED
 
 
@@ -46,7 +47,7 @@ def parse_seeds(text: str) -> list[int]:
 
 def check(members: list[dict[str, str]]) -> None:
     """Raise ConfigError for the first member whose params.yaml would be wrong, or would leave nothing to rank by."""
-    sections = load_params().model_dump()
+    sections = asdict(load_params())
     for member in members:
         params = _with(copy.deepcopy(sections), member)
         if params.split.val_people_frac == 0:

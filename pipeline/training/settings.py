@@ -1,0 +1,59 @@
+"""Settings of pretrain and train; see `pipeline.core.settings`. Names of choices are those of the tables of choices."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from pipeline.core.settings import Fraction, Seed
+from pipeline.training.losses import LOSSES, UNITS
+from pipeline.training.schedules import SCHEDULES
+
+if TYPE_CHECKING:
+    LossName = str
+    LossUnit = str
+    ScheduleName = str
+else:
+    LossName, LossUnit, ScheduleName = Literal[tuple(LOSSES)], Literal[tuple(UNITS)], Literal[tuple(SCHEDULES)]
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Section `augment` of params.yaml: the largest amount of each change; every frame draws its own evenly."""
+
+    rotation_deg: Annotated[float, Ge(0), Le(180)]
+    scale_max: Annotated[float, Ge(1), Le(4)]
+    shift_frac: Annotated[float, Ge(0), Le(0.5)]
+    mirror_prob: Fraction
+    brightness: Fraction
+    contrast: Annotated[float, Ge(0), Lt(1)]
+    occlusion_prob: Fraction
+    occlusion_max_frac: Fraction
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """Section `pretrain` of params.yaml: how long, and on how many synthetic faces."""
+
+    epochs: Annotated[int, Ge(0), Le(10_000)]
+    people: Annotated[int, Ge(1), Le(10_000)]
+    frames: Annotated[int, Ge(1), Le(100)]
+    seed: Seed
+
+
+@dataclass(frozen=True)
+class Train:
+    """Section `train` of params.yaml."""
+
+    epochs: Annotated[int, Ge(1), Le(10_000)]
+    batch_size: Annotated[int, Ge(1), Le(4096)]
+    precision: Literal["mixed", "float32"]
+    loss: LossName
+    loss_unit: LossUnit
+    optimizer: Literal["muon", "adamw"]
+    schedule: ScheduleName
+    lr: Annotated[float, Gt(0), Le(1)]
+    weight_decay: Annotated[float, Ge(0), Le(1)]
+    warmup_frac: Fraction
+    ema_decay: Annotated[float, Ge(0), Lt(1)]
+    seed: Seed
