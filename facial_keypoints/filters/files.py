@@ -1,6 +1,7 @@
 """Filters on pictures and videos: faces found, filtered, and what comes of it written beside the others."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +12,7 @@ from facial_keypoints.filters.apply import PictureFilter
 from facial_keypoints.filters.lasting import COVERED_S, lasting
 from facial_keypoints.inputs.sources import Source
 from facial_keypoints.outputs.output_folder import OutputFolder, Target
-from facial_keypoints.prediction.batch import Tally, each, tell_faults, warn, watched
+from facial_keypoints.prediction.batch import Tally, each, tell_faults, telling_removed, warn, watched
 from facial_keypoints.prediction.result_files import write_picture
 from facial_keypoints.prediction.tracks import FaceFollower
 from facial_keypoints.video.reading import Frame, FrameReader, open_video
@@ -43,12 +44,13 @@ def filter_files(job: Job, sources: Sequence[Source]) -> Tally:
 
     Nothing but pixels goes over: no place, camera or small preview that an original may carry.
     """
-    tally = each(
-        sources,
-        label=job.name,
-        on_picture=lambda source, picture: _picture(job, source, picture),
-        on_video=lambda source: _video(job, source),
-    )
+    with telling_removed(job.output):
+        tally = each(
+            sources,
+            label=job.name,
+            on_picture=lambda source, picture: _picture(job, source, picture),
+            on_video=lambda source: _video(job, source),
+        )
     tally.unhidden = len(job.bare)
     return tally
 
@@ -58,15 +60,18 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     made = job.apply(picture, [_points(face) for face in faces.values()])
     # A crop has the number that its face has for `predict`, too.
     counts = [f"_{number}" for number in faces] if job.name == "crop" else [""]
-    for count, part in zip(counts, made, strict=True):
-        write_picture(_target(job, source), part, count)
+    with _target(job, source) as target:
+        for count, part in zip(counts, made, strict=True):
+            write_picture(target, part, count)
+        if job.name == "crop":
+            target.remove_outdated(r"_\d+\.(jpg|png)")
     if job.name in _HIDING and not faces:
         _warn_of_none(job, source)
     return len(faces)
 
 
-def _target(job: Job, source: Source) -> Target:
-    return job.output.target(f"{source.name}_{job.name}", source.path)
+def _target(job: Job, source: Source) -> AbstractContextManager[Target]:
+    return job.output.claimed_target(source.name, source.path, f"_{job.name}")
 
 
 def _warn_of_none(job: Job, source: Source) -> None:
@@ -93,7 +98,7 @@ def _video(job: Job, source: Source) -> int:
     if job.name in _HIDING:
         shown = lasting(followed, COVERED_S, job.detector, job.output.path)
     done = bare = 0
-    with frame_writer(_target(job, source), video, job.container) as write:
+    with _target(job, source) as target, frame_writer(target, video, job.container) as write:
         for frame, faces in shown:
             write(frame._replace(image=_filtered(job, frame.image, faces)))
             done, bare = done + 1, bare + (not faces)

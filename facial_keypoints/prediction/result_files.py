@@ -40,9 +40,13 @@ class FaceWriter(Protocol):
 
 @contextmanager
 def face_writer(target: Target, form: Format, about: About) -> Iterator[FaceWriter]:
-    """Open the .json or .csv file of a target, whole at the end or not there, or its .pts files one by one."""
+    """Open the .json or .csv file of a target, whole at the end or not there, or its .pts files one by one.
+
+    At the end, .pts files of faces that only an earlier run found are removed.
+    """
     if form == "pts":
         yield _pts_writer(target, about)
+        target.remove_outdated(r"/\d+\.face\d+\.pts" if about.is_video else r"(\.face\d+)?\.pts")
         return
     with (
         target.writing(f".{form}") as partial,

@@ -119,10 +119,13 @@ def test_the_faces_of_one_picture_do_not_overwrite_another(predict, tmp_path, na
     for seed, name in enumerate(names):
         write_frame(tmp_path / name, seed=seed)
     predict(*names, "--box", "10,10,60,60", "--box", "30,30,50,50", "--format", "pts", "--no-overlay")
-    predict(*names, "--whole", "--format", "pts", "--no-overlay")
     first, second = (name.removesuffix(".png") for name in names)
-    names = [f"{base}{face}.pts" for base in (first, f"{second}-2") for face in ("", ".face1", ".face2")]
-    assert written(tmp_path / "predicted") == sorted(names)
+    made = [f"{base}.face{face}.pts" for base in (first, f"{second}-2") for face in (1, 2)]
+    assert written(tmp_path / "predicted") == sorted(made)
+    told = predict(*names, "--whole", "--format", "pts", "--no-overlay").stderr
+    assert written(tmp_path / "predicted") == sorted([f"{first}.pts", f"{second}-2.pts"])
+    assert f"removed, as of faces that only an earlier run found: 4 ({first}.face1.pts, {first}.face2.pts, " in told
+    assert told.count("removed") == 1
 
 
 def test_a_name_too_long_for_what_is_written_is_told_and_skipped(predict, photos, tmp_path):
