@@ -10,7 +10,7 @@ import numpy as np
 
 from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.geometry import resize_matrix, transform_points
-from facial_keypoints.core.scheme import CONTOURS
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import Face
 from facial_keypoints.prediction.face_numbers import draw_numbers
 
@@ -147,8 +147,8 @@ def _draw_features(
     width, fixed = max(1, round(line)), _fixed(points)
     low, high = _fixed(box).tolist()
     cv2.rectangle(drawn, low, high, of_box, width, cv2.LINE_AA, _SHIFT)
-    for indices, closed in CONTOURS:
-        cv2.polylines(drawn, [fixed[indices]], closed, of_line, width, cv2.LINE_AA, _SHIFT)
+    for contour in IBUG_68.contours:
+        cv2.polylines(drawn, [fixed[list(contour.points)]], contour.closed, of_line, width, cv2.LINE_AA, _SHIFT)
     for centre in fixed.tolist():
         cv2.circle(drawn, centre, round(radius * 2**_SHIFT), of_point, cv2.FILLED, cv2.LINE_AA, _SHIFT)
 
