@@ -14,7 +14,7 @@ from facial_keypoints.filters.art import softened
 from facial_keypoints.filters.crop import aligned_crop
 from facial_keypoints.filters.privacy import blur, pixelate
 from facial_keypoints.filters.sticker import Sticker
-from facial_keypoints.finding.head_rotation import Turn
+from facial_keypoints.finding.head_rotation import HeadRotation
 from facial_keypoints.prediction.overlay import draw_faces, picture_overlay
 from tests.discs import disc_face
 from tests.faces import drawn_face
@@ -58,7 +58,7 @@ def face_at(keypoints: np.ndarray) -> Face:
     low, high = keypoints.min(0), keypoints.max(0)
     with np.errstate(over="ignore"):
         points = keypoints.astype(np.float32)
-    return Face((*low.tolist(), *(high - low).tolist()), 0.9, points, Turn(0, 0, 0))
+    return Face((*low.tolist(), *(high - low).tolist()), 0.9, points, HeadRotation(0, 0, 0))
 
 
 def apply(name: str, image: np.ndarray, keypoints: np.ndarray) -> list[np.ndarray]:

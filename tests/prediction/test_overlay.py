@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from facial_keypoints.detector import Face, make_face
-from facial_keypoints.finding.head_rotation import Turn
+from facial_keypoints.finding.head_rotation import HeadRotation
 from facial_keypoints.prediction.face_numbers import draw_numbers
 from facial_keypoints.prediction.overlay import draw_faces, picture_overlay
 from tests.discs import disc_face
@@ -133,6 +133,6 @@ def test_the_number_of_a_face_that_fills_the_picture_covers_none_of_its_points()
 
 
 def test_a_face_that_cannot_be_drawn_takes_its_number_along():
-    broken = Face((0, 0, float("nan"), 1), 1.0, np.full((68, 2), np.nan, np.float32), Turn(0, 0, 0))
+    broken = Face((0, 0, float("nan"), 1), 1.0, np.full((68, 2), np.nan, np.float32), HeadRotation(0, 0, 0))
     ground, there = np.full((200, 200, 3), GROUND, np.uint8), face(100, 100, 60)
     assert np.array_equal(draw_faces(ground, [broken, there], [1, 2]), draw_faces(ground, [there], [2]))
