@@ -1,4 +1,4 @@
-"""One page of HTML that holds its pictures and needs nothing else."""
+"""A page of HTML that holds its pictures itself and loads nothing."""
 
 import base64
 from dataclasses import dataclass
@@ -18,6 +18,8 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
+    """A part of the page, with a link in the bar on top."""
+
     title: str
     text: str
     pictures: list[Picture]
@@ -58,7 +60,7 @@ section:last-child { margin-bottom: 48px; }
 
 
 def page(title: str, facts: dict[str, str], sections: list[Section]) -> str:
-    """The page; `facts` stand in a small table below the title."""
+    """The HTML of a page; `facts` (name -> value) stand in a small table below the title."""
     rows = "".join(f"<tr><td>{_shown(name)}</td><td>{_shown(value)}</td></tr>" for name, value in facts.items())
     links = "".join(f'<a href="#part{n}">{_shown(part.title)}</a>' for n, part in enumerate(sections))
     body = "".join(_section(number, part) for number, part in enumerate(sections))
@@ -83,5 +85,5 @@ def _figure(picture: Picture) -> str:
 
 
 def _shown(text: str) -> str:
-    """Text from outside as HTML; what is no Unicode, such as bytes of a file name, could not be written."""
+    """Text from outside as HTML; bytes of a file name that are no Unicode could not be encoded, and become escapes."""
     return escape(printable(text))

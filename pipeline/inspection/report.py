@@ -12,10 +12,12 @@ from torch import nn
 
 from facial_keypoints.outputs.output_folder import OutputFolder
 from pipeline.evaluation.style import png, style
-from pipeline.inspection import drawing
 from pipeline.inspection.attention import attention
-from pipeline.inspection.layers import answers, choose, convolutions
+from pipeline.inspection.drawing import Drawing
+from pipeline.inspection.layer_figures import kernels_figure, layer_figure
+from pipeline.inspection.layers import choose, convolutions, layer_outputs
 from pipeline.inspection.page import Picture, Section, page
+from pipeline.inspection.point_figures import attention_figure, uncertainty_figure
 from pipeline.inspection.uncertainty import spread
 from pipeline.models.forward import to_unit
 
@@ -23,7 +25,7 @@ VIEWS = 48
 DPI = 150
 PAGE = "index.html"
 _SOURCE = "inspect"
-"""A report takes the place of an earlier one, whatever the picture."""
+"""What the ledger of the folder says a report is made of: it replaces an earlier one, also of another picture."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,22 @@ def write_report(
     groups: dict[str, list[int]],
     facts: dict[str, str],
 ) -> Path:
-    """Fill `folder` with a PNG for each figure and a page of them all; answers the page.
+    """Write a PNG for each figure and a page that shows them all.
 
-    Raises ModelError, and DataError where a file of the folder is in the way; then nothing is written.
+    Args:
+        network: (B, 1, S, S) -> (B, E, 68, 2), on the CPU.
+        subject: the face that is looked at.
+        folder: where the files go.
+        layers: names of the layers whose maps and kernels are shown, or none for the last of each size.
+        groups: label -> points of a panel of the attention figure.
+        facts: name -> value of the table on top of the page.
+
+    Returns:
+        The file of the page.
+
+    Raises:
+        ModelError: no layer has one of the names.
+        DataError: a file of the folder is in the way; then nothing is written.
     """
     files: dict[str, bytes] = {}
     sections = []
@@ -77,7 +92,8 @@ def _file_name(figure: str) -> str:
     return f"{re.sub(r'[^a-z0-9]+', '_', figure.lower())}.png"
 
 
-Named = Iterator[tuple[str, drawing.Drawing]]
+Named = Iterator[tuple[str, Drawing]]
+"""Drawings, each with the name of its file without a suffix."""
 
 
 def _parts(
@@ -85,18 +101,18 @@ def _parts(
 ) -> Iterator[tuple[str, str, Named]]:
     """Title, text and named figures of each section of the page."""
     crop, picture = subject.crop, subject.picture
-    chosen = choose(answers(network, crop), names)  # first, so that a wrong name is told at once
+    chosen = choose(layer_outputs(network, crop), names)  # first, so that a wrong name is told at once
     with torch.inference_mode():
         points = network(to_unit(crop[None], torch.device("cpu")))[0, -1].double().numpy()
     sure = spread(network, crop, views=VIEWS, seed=0)
-    yield "Certainty", _CERTAINTY, iter([("certainty", drawing.uncertainty_figure(crop, sure, picture=picture))])
+    yield "Certainty", _CERTAINTY, iter([("certainty", uncertainty_figure(crop, sure, picture=picture))])
     seen = attention(network, crop, points)
-    looks = drawing.attention_figure(crop, points, seen, groups, picture=picture)
+    looks = attention_figure(crop, points, seen, groups, picture=picture)
     yield "Attention", _ATTENTION, iter([("attention", looks)])
-    maps = ((f"maps {layer.name}", drawing.layer_figure(layer, crop, points, picture=picture)) for layer in chosen)
+    maps = ((f"maps {layer.name}", layer_figure(layer, crop, points, picture=picture)) for layer in chosen)
     yield "Feature maps", _MAPS, maps
     found = convolutions(network, names).items()
-    kernels = ((f"kernels {name}", drawing.kernels_figure(name, weights, picture=picture)) for name, weights in found)
+    kernels = ((f"kernels {name}", kernels_figure(name, weights, picture=picture)) for name, weights in found)
     yield "Kernels", _KERNELS, kernels
 
 
