@@ -1,4 +1,4 @@
-"""Filters on pictures and videos: faces found, filtered, and what comes of it written beside the others."""
+"""Filters on files: find the faces of pictures and videos, filter them, and write the results."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -28,21 +28,22 @@ class Job:
 
     detector: KeypointDetector
     name: str
-    """Of the filter, in the names of what is written."""
+    """Name of the filter, which also stands in the names of what is written."""
     apply: PictureFilter
     output: OutputFolder
     every: bool
-    """All faces, or the largest of a picture or frame."""
+    """Whether all faces are filtered, or only the largest of each picture or frame."""
     container: Container | None = None
-    """Of videos; None is .mp4."""
+    """Container of videos that are written; None is .mp4."""
     bare: list[Source] = field(default_factory=list)
-    """Filled with those in which faces should be hidden and none was found."""
+    """Sources in which faces should be hidden and none was found; filled as they are met."""
 
 
 def filter_files(job: Job, sources: Sequence[Source]) -> Tally:
-    """Write <name>_<filter>.jpg, .mp4 or .webm for each source, crops with a number; OSError where that cannot be.
+    """Write <name>_<filter>.jpg, .mp4 or .webm for each source, or a numbered crop for each of its faces.
 
-    Nothing but pixels goes over: no place, camera or small preview that an original may carry.
+    Nothing but pixels is carried over: no location, camera or preview image of the original. Crops of faces that only
+    an earlier run found are removed. Raises OSError where nothing can be written.
     """
     with telling_removed(job.output):
         tally = each(
@@ -80,7 +81,7 @@ def _warn_of_none(job: Job, source: Source) -> None:
 
 
 def _video(job: Job, source: Source) -> int:
-    """Returns how many different faces were seen."""
+    """Filter a video; returns how many different faces were seen. Raises DataError for crops and damaged videos."""
     assert source.path is not None
     if job.name == "crop":
         raise DataError(f"{source.shown} is a video, of which crop makes nothing; give pictures")
@@ -116,7 +117,7 @@ def _filtered(job: Job, image: np.ndarray, faces: Iterable[Face]) -> np.ndarray:
 
 
 def _wanted(job: Job, faces: Mapping[int, Face]) -> Mapping[int, Face]:
-    """All of the numbered faces, or the largest."""
+    """The numbered faces that the job asks for: all of them or the largest."""
     if job.every or not faces:
         return faces
     number = max(faces, key=lambda number: faces[number].box[2] * faces[number].box[3])
