@@ -89,7 +89,7 @@ def telling_removed(output: OutputFolder) -> Iterator[None]:
         yield
     finally:
         if output.removed:
-            tell(f"removed, as of faces that only an earlier run found: {counted(output.removed)}")
+            tell(f"removed files of an earlier run that this one no longer makes: {counted(output.removed)}")
 
 
 def each(

@@ -73,7 +73,7 @@ def test_points_of_frames_that_an_earlier_run_saw_and_this_one_does_not_are_remo
     write_film(tmp_path / "film.mp4", discs_moving(12))
     predict_video(tmp_path, "pts", overlay=False)
     assert len(list((tmp_path / "out/film").iterdir())) == 12
-    assert "only an earlier run found: 8 (film/000012.face1.pts, " in capfd.readouterr().err
+    assert "that this one no longer makes: 8 (film/000012.face1.pts, " in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("container", "codec"), [(None, "h264"), ("mp4", "h264"), ("webm", "vp9")])
