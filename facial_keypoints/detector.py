@@ -16,7 +16,7 @@ import numpy as np
 from facial_keypoints.core.boxes import boxes_of_points, distinct
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.geometry import fit_square, transform_points
-from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.scheme import IBUG_68, Scheme
 from facial_keypoints.finding.box_detector import BoxDetector, DetectorName, box_detector, check_boxes
 from facial_keypoints.finding.head_rotation import HeadRotation, head_rotation
 from facial_keypoints.finding.scores import disagreement, scores_of
@@ -39,9 +39,11 @@ class Face:
     score: float
     """Confidence 0..1 that this is a face: how well successive estimates of the network agree, in the mirror too."""
     keypoints: np.ndarray
-    """(68, 2) float32, x then y."""
-    turn_deg: HeadRotation
-    """Rotation of the head in degrees, yaw, pitch and roll: an estimate."""
+    """(K, 2) float32, x then y."""
+    turn_deg: HeadRotation | None
+    """Rotation of the head in degrees, yaw, pitch and roll: an estimate. None for points of another scheme than 68."""
+    scheme: Scheme = IBUG_68
+    """What the K points are."""
 
 
 class KeypointDetector:
@@ -108,6 +110,7 @@ class KeypointDetector:
 
         Where the upright search finds no face, tilted ones are searched for.
         """
+        self.check_search()
         grays = [to_gray(_checked(image)) for image in images]
         if boxes is not None:
             checked = [check_boxes(given, gray.shape) for given, gray in zip(boxes, grays, strict=True)]
@@ -120,6 +123,14 @@ class KeypointDetector:
             faces_of[index] = faces
         return faces_of
 
+    def check_search(self) -> None:
+        """Raise ModelError for a network of other points: where faces lie in its frames was not measured."""
+        if self.network.scheme != IBUG_68:
+            raise ModelError(
+                f"faces are searched for models of {IBUG_68.title}, and this one has {self.network.scheme.title}; give "
+                "pictures of one face each and look at them whole: --whole, or detector.whole(picture)"
+            )
+
     def whole(self, image: np.ndarray) -> Face:
         """The face of a picture that shows one face as the frames of the dataset do; nothing is searched.
 
@@ -127,7 +138,8 @@ class KeypointDetector:
         """
         square, crop_from_picture = fit_square(to_gray(_checked(image)), self.network.size_px, self.network.fit)
         points, scores = self._predict(square[None])
-        return make_face(transform_points(np.linalg.inv(crop_from_picture), points[0]), float(scores[0]))
+        in_picture = transform_points(np.linalg.inv(crop_from_picture), points[0])
+        return make_face(in_picture, float(scores[0]), self.network.scheme)
 
     def _found(self, grays: Sequence[np.ndarray], windows: Sequence[np.ndarray]) -> list[list[Face]]:
         """The faces in (K, 4) windows of each picture that score enough, each only once, from left to right."""
@@ -184,14 +196,14 @@ class KeypointDetector:
         return crops, np.linalg.inv(crop_from_picture)
 
     def _predict(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(K, 68, 2) keypoints in crop pixels of (K, S, S) uint8 crops, and (K,) scores 0..1."""
+        """(N, K, 2) keypoints in crop pixels of (N, S, S) uint8 crops, and (N,) scores 0..1."""
         estimates = self._estimates(crops)
-        mirrored = self._estimates(np.ascontiguousarray(crops[:, :, ::-1]))[:, -1, IBUG_68.flip_index]
+        mirrored = self._estimates(np.ascontiguousarray(crops[:, :, ::-1]))[:, -1, self.network.scheme.flip_index]
         mirrored[..., 0] = self.network.size_px - 1 - mirrored[..., 0]
         return estimates[:, -1], scores_of(disagreement(estimates, mirrored))
 
     def _estimates(self, crops: np.ndarray) -> np.ndarray:
-        """(K, E, 68, 2) float64 successive estimates in crop pixels of (K, S, S) uint8 crops; the last one counts."""
+        """(N, E, K, 2) float64 successive estimates in crop pixels of (N, S, S) uint8 crops; the last one counts."""
         estimates = self.network(crops)
         if not np.isfinite(estimates).all():
             raise ModelError("the model predicts points that are no numbers; train again: dvc repro -fs train")
@@ -204,10 +216,11 @@ class KeypointDetector:
         return sorted((faces[row] for row in kept), key=lambda face: face.box[:2])
 
 
-def make_face(keypoints: np.ndarray, score: float) -> Face:
-    """The face with (68, 2) keypoints, x then y in pixels of the picture, and a score 0..1."""
+def make_face(keypoints: np.ndarray, score: float, scheme: Scheme = IBUG_68) -> Face:
+    """The face with (K, 2) keypoints of a scheme, x then y in pixels of the picture, and a score 0..1."""
     x, y, width, height = (float(value) for value in boxes_of_points(keypoints[None])[0])
-    return Face((x, y, width, height), float(score), keypoints.astype(np.float32), head_rotation(keypoints))
+    rotation = head_rotation(keypoints) if scheme == IBUG_68 else None
+    return Face((x, y, width, height), float(score), keypoints.astype(np.float32), rotation, scheme)
 
 
 def _checked(image: np.ndarray) -> np.ndarray:

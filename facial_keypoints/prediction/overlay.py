@@ -1,16 +1,17 @@
-"""Draw faces on a picture: lines along the features, the 68 points, the box, all in proportion to the face."""
+"""Draw faces on a picture: lines along the features, the points, the box, all in proportion to the face."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import compress
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.geometry import resize_matrix, transform_points
-from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.scheme import Contour
 from facial_keypoints.detector import Face
 from facial_keypoints.prediction.face_numbers import draw_numbers
 
@@ -126,28 +127,37 @@ def _draw_face(picture: np.ndarray, face: Face) -> None:
     if part.size:
         samples = max(1, math.ceil(_SAMPLED_PX / line))
         points = (points - low + 0.5) * samples - 0.5
-        part[:] = _drawn(part, points[:-2], points[-2:], line * samples, samples)
+        shape = _Shape(points[:-2], points[-2:], face.scheme.contours)
+        part[:] = _drawn(part, shape, line * samples, samples)
 
 
-def _drawn(part: np.ndarray, points: np.ndarray, box: np.ndarray, line: float, samples: int) -> np.ndarray:
-    """The part of a picture with a face on it; points, corners of the box and line in samples, so many to a side."""
+class _Shape(NamedTuple):
+    """What is drawn of a face."""
+
+    points: np.ndarray
+    """(K, 2)."""
+    box: np.ndarray
+    """(2, 2) corners."""
+    contours: tuple[Contour, ...]
+
+
+def _drawn(part: np.ndarray, shape: _Shape, line: float, samples: int) -> np.ndarray:
+    """The part of a picture with a face on it; shape and thickness of a line in samples, so many to a pixel's side."""
     large = part.repeat(samples, 0).repeat(samples, 1)
     rims = large.copy()
-    _draw_features(rims, points, box, (1 + 2 * _RIM_WIDTH) * line, (_RADIUS + _RIM_WIDTH) * line, (_RIM, _RIM, _RIM))
+    _draw_features(rims, shape, (1 + 2 * _RIM_WIDTH) * line, (_RADIUS + _RIM_WIDTH) * line, (_RIM, _RIM, _RIM))
     cv2.addWeighted(rims, _RIM_COVER, large, 1 - _RIM_COVER, 0, dst=large)
-    _draw_features(large, points, box, line, _RADIUS * line, (_BOX, _LINE, _POINT))
+    _draw_features(large, shape, line, _RADIUS * line, (_BOX, _LINE, _POINT))
     return np.asarray(cv2.resize(large, part.shape[1::-1], interpolation=cv2.INTER_AREA))
 
 
-def _draw_features(
-    drawn: np.ndarray, points: np.ndarray, box: np.ndarray, line: float, radius: float, colours: tuple[Colour, ...]
-) -> None:
+def _draw_features(drawn: np.ndarray, shape: _Shape, line: float, radius: float, colours: tuple[Colour, ...]) -> None:
     """Box, lines and points in three colours; `line` is their thickness, `radius` that of the points, px."""
     of_box, of_line, of_point = colours
-    width, fixed = max(1, round(line)), _fixed(points)
-    low, high = _fixed(box).tolist()
+    width, fixed = max(1, round(line)), _fixed(shape.points)
+    low, high = _fixed(shape.box).tolist()
     cv2.rectangle(drawn, low, high, of_box, width, cv2.LINE_AA, _SHIFT)
-    for contour in IBUG_68.contours:
+    for contour in shape.contours:
         cv2.polylines(drawn, [fixed[list(contour.points)]], contour.closed, of_line, width, cv2.LINE_AA, _SHIFT)
     for centre in fixed.tolist():
         cv2.circle(drawn, centre, round(radius * 2**_SHIFT), of_point, cv2.FILLED, cv2.LINE_AA, _SHIFT)

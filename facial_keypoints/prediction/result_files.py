@@ -104,7 +104,7 @@ def _record(number: int, face: Face) -> dict[str, Any]:
         "face": number,
         "box": [round(value, 2) for value in face.box],
         "score": round(face.score, 3),
-        "turn_deg": face.turn_deg._asdict(),
+        "turn_deg": face.turn_deg._asdict() if face.turn_deg else None,
         "keypoints": np.round(face.keypoints.astype(np.float64), 3).tolist(),
     }
 
@@ -123,7 +123,7 @@ def _csv_writer(file: TextIO, about: About) -> FaceWriter:
             points = np.round(face.keypoints.ravel().astype(np.float64), 3).tolist()
             place = [round(value, 2) for value in face.box]
             head = [about.source, about.model_sha256, frame, _rounded(time_s), number, round(face.score, 3)]
-            rows.writerow([*head, *place, *face.turn_deg, *points])
+            rows.writerow([*head, *place, *(face.turn_deg or ("", "", "")), *points])
 
     return write
 

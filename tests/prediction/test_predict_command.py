@@ -124,7 +124,10 @@ def test_the_faces_of_one_picture_do_not_overwrite_another(predict, tmp_path, na
     assert written(tmp_path / "predicted") == sorted(made)
     told = predict(*names, "--whole", "--format", "pts", "--no-overlay").stderr
     assert written(tmp_path / "predicted") == sorted([f"{first}.pts", f"{second}-2.pts"])
-    assert f"removed files of an earlier run that this one no longer makes: 4 ({first}.face1.pts, {first}.face2.pts, " in told
+    assert (
+        f"removed files of an earlier run that this one no longer makes: 4 ({first}.face1.pts, {first}.face2.pts, "
+        in told
+    )
     assert told.count("removed") == 1
 
 
