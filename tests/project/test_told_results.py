@@ -113,6 +113,36 @@ def test_the_ablation_in_the_docs_is_that_of_the_study():
     assert rows == ablation_rows(table("reports/ablation.csv"))
 
 
+def test_the_gain_of_pretraining_is_that_of_the_study(metrics):
+    pretrained = table("reports/ablation.csv").set_index("entry")["val_nme"]["pretraining on synthetic faces"]
+    told = f"It brings {percent(pretrained)} % on val for {percent(metrics['val']['nme'])}"
+    assert told in on_one_line("docs/how-it-works.md")
+
+
+def test_what_training_costs_is_that_of_the_study():
+    costs, board = (table(f"reports/{name}.csv").set_index("entry") for name in ("costs", "leaderboard"))
+    course = [name for name in costs.index if name.startswith(("udacity", "naimishnet"))]
+    share, seconds = costs["step_share_of_peak"], 60 * costs["training_minutes"] / board["epochs"]
+    told = on_one_line("benchmarks/README.md")
+    assert f"It reaches {share['coarse_to_fine']:.2f} of the arithmetic" in told
+    shares = f"{share[course].min():.2f} to {share[course].max():.2f}"
+    assert f"a resnet18 {share['resnet18']:.2f}, course networks {shares})" in told
+    assert f"take {seconds[course].min():.0f} to {seconds[course].max():.0f} s an epoch" in told
+    quick = table("reports/shorter.csv").set_index("epochs")
+    errors = f"{percent(quick['nme'][2])} % after 2 epochs and {percent(quick['nme'][4])} % after 4"
+    assert f"{errors}, which take {quick['training_minutes'][4]:.1f} minutes" in told
+
+
+def test_the_faces_are_those_of_the_split():
+    split, told = json.loads(committed("reports/split.json")), on_one_line(RESULTS)
+    unlabelled = split["test"] - split["test_labelled"]
+    assert f"all {split['test']:,} test frames, the {unlabelled:,} unlabelled ones included" in told
+    assert split["dropped_test_copies"] == 7
+    assert "Seven training frames are byte for byte test frames" in told
+    for page in (RESULTS, "README.md"):
+        assert f"on the {split['test_labelled']} labelled test frames" in pages()[page]
+
+
 def test_the_error_on_unseen_people_is_that_of_the_folds():
     pooled = json.loads(committed("reports/unseen_people.json"))
     low, high = map(percent, pooled["nme_ci95"])
