@@ -294,6 +294,20 @@ def test_a_long_name_leaves_room_for_what_is_said_beside_it() -> None:
         assert figure.texts[-1].get_window_extent().x1 <= figure.bbox.x1
 
 
+@pytest.mark.parametrize("length", [30, 120, 255])
+@pytest.mark.parametrize("detail", ["7 faces", "a sentence on what is seen below, " * 5])
+def test_a_heading_wraps_and_nothing_of_it_is_cut(length: int, detail: str) -> None:
+    name = "IMG_2026 of me "[: length % 15] + "IMG_2026 of me " * (length // 15)
+    with style.style():
+        figure = style.new_figure(3, title="A title", detail=detail, dataset=name.strip())
+    text = " ".join(" ".join(part.get_text() for part in figure.texts).replace("·", "").split())
+    assert text == f"A title {name.strip()} {detail.strip()}"
+    extents = [part.get_window_extent() for part in figure.texts]
+    assert max(extent.x1 for extent in extents) <= figure.bbox.x1
+    assert extents[0].y0 > extents[1].y1
+    assert len(figure.texts[2].get_text().splitlines()) == 1 or extents[1].y0 >= extents[2].y1
+
+
 def test_of_a_large_sweep_the_best_settings_are_drawn(tmp_path: Path) -> None:
     """A row for each of thousands would be a picture that cannot be written."""
     rates = [f"{number / 1000:.3f}" for number in range(2000)]
