@@ -262,7 +262,7 @@ def test_any_name_is_drawn_as_it_is(tmp_path: Path, name: str) -> None:
     points = faces_of(2)
     faces = grids.Faces(np.zeros((2, SIDE, SIDE), np.uint8), points, points, np.ones(2), np.ones(2, bool))
     names = (f"A: {text}", f"B: {text}")
-    table = pd.DataFrame({"model.name": ["a", "b"], "val_nme": [0.03, 0.04], "clear": "no"})
+    table = pd.DataFrame({"model.name": ["a", "b"], "val_nme_percent": [3, 4], "seeds": 1, "significant": "no"})
     table["model.name"] = pd.Series([text, f"{text}2"], dtype=object)
     with style.style():
         drawn = [
@@ -311,11 +311,12 @@ def test_a_heading_wraps_and_nothing_of_it_is_cut(length: int, detail: str) -> N
 def test_of_a_large_sweep_the_best_settings_are_drawn(tmp_path: Path) -> None:
     """A row for each of thousands would be a picture that cannot be written."""
     rates = [f"{number / 1000:.3f}" for number in range(2000)]
-    table = pd.DataFrame({"train.lr": rates, "val_nme": np.linspace(0.03, 0.05, 2000), "clear": "no"})
+    table = pd.DataFrame({"train.lr": rates, "val_nme_percent": np.linspace(3, 5, 2000)})
+    table = table.assign(seeds=1, significant="no")
     with style.style():
         figure = sweep_figure(table, table, ["train.lr"])
         style.save(figure, tmp_path / "sweep.png")
-    assert "the best 60 of 2000 settings, 2000 members" in texts(figure)
+    assert "the best 60 of 2000 settings, 2000 trainings" in texts(figure)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()][:2] == ["lr 0.000", "lr 0.001"]
 
 
