@@ -450,7 +450,9 @@ def test_first_layer_is_what_the_first_convolution_computes() -> None:
 @pytest.mark.parametrize("name", ["coarse_to_fine", "udacity_5conv"])
 def test_first_layer_of_each_network_can_be_drawn(tmp_path: Path, name: str) -> None:
     section = {**asdict(load_params().model), "name": name}
-    network = model_file.build_network(section, side=224, mean_shape=torch.randn(IBUG_68.count, 2) * 30 + 112)
+    network = model_file.build_network(
+        section, side=224, mean_shape=torch.randn(IBUG_68.count, 2) * 30 + 112, flip_index=IBUG_68.flip_index
+    )
     layer = grids.first_layer(network.eval(), np.zeros((224, 224), np.uint8))
     figure = grids.first_layer_figure(layer, dataset="youtube-faces")
     assert f"{len(layer.kernels)} kernels" in texts(figure)

@@ -19,6 +19,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import printable
 from facial_keypoints.detector import MIN_SCORE
 from facial_keypoints.inputs import sources
@@ -38,7 +39,9 @@ def model(tmp_path_factory):
     options = asdict(sections.model)
     options["coarse_to_fine"] |= {"fine_width": 8, "fine_px": 64, "fine_pyramid": 8}
     torch.manual_seed(0)
-    network = build_network(options, side=224, mean_shape=torch.from_numpy(face_points(224, 224)).float())
+    network = build_network(
+        options, side=224, mean_shape=torch.from_numpy(face_points(224, 224)).float(), flip_index=IBUG_68.flip_index
+    )
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
     save_model(path, network, {"model": options, "preprocess": asdict(sections.preprocess)})
     return path

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import DataError, TrackingError
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.core.params import flatten
@@ -86,7 +87,7 @@ def write_outputs(nme: float = 0.0371) -> None:
     torch.manual_seed(0)
     section = asdict(PARAMS.model)
     section["coarse_to_fine"] |= {"coarse_px": 32, "fine_px": 64, "fine_width": 8}
-    network = build_network(section, side=64, mean_shape=torch.rand(68, 2) * 40 + 12)
+    network = build_network(section, side=64, mean_shape=torch.rand(68, 2) * 40 + 12, flip_index=IBUG_68.flip_index)
     save_model(paths.MODEL, network, {"model": section, "preprocess": {"size_px": 64, "fit": "pad"}})
     dataset = {"dataset": "synthetic", "revision": "synthetic", "files": 12, "sha256": "ab" * 32}
     test = MEASURED | {"nme": nme}
