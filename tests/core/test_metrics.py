@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import POINTS, REGIONS
 from pipeline.core import metrics
 
 
@@ -40,7 +40,7 @@ def test_regions_average_to_the_whole():
     generator = np.random.default_rng(0)
     truth, predicted = generator.random((2, 5, POINTS, 2)) * 100
     regions = metrics.region_nme(predicted, truth)
-    sizes = {name: len(points) for name, points in metrics.REGIONS.items()}
+    sizes = {name: len(points) for name, points in REGIONS.items()}
     weighted = sum(regions[name] * sizes[name] for name in regions) / POINTS
     assert weighted == pytest.approx(metrics.nme(predicted, truth).mean())
 

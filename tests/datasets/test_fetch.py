@@ -171,11 +171,11 @@ class Server:
         body = body or b""
         if self.ranges and "Range" in request.headers:
             first, last = request.headers["Range"].removeprefix("bytes=").split("-")
-            part = f"bytes {first}-{min(int(last), len(body) - 1)}/{len(body)}"
+            sent_part = f"bytes {first}-{min(int(last), len(body) - 1)}/{len(body)}"
             body, status = body[int(first) : int(last) + 1], 206
         request.send_response(status)
         if status == 206:
-            request.send_header("Content-Range", part)
+            request.send_header("Content-Range", sent_part)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         if request.command == "GET":

@@ -183,7 +183,7 @@ def test_the_plot_shows_every_member_and_marks_what_is_clearly_behind():
     with style():
         axes = sweep_figure(leaderboard(members_of, ["train.lr"]), members_of, ["train.lr"]).axes[0]
     dots = [line for line in axes.lines if line.get_marker() == "o"]
-    assert [len(line.get_xdata()) for line in dots] == [2, 3]
+    assert [np.size(line.get_xdata()) for line in dots] == [2, 3]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["lr best", "lr far"]
     assert dots[0].get_color() != dots[1].get_color()
 

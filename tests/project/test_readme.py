@@ -11,12 +11,12 @@ import subprocess
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
-from typer.main import get_command
 
 from benchmarks.frames import FOLDS
 from benchmarks.report import ablation_rows, readme_rows
 from pipeline.cli import app
 from tests.architecture import ROOT
+from tests.commands_of import commands_of
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -138,12 +138,12 @@ def test_a_make_target_that_is_named_exists(target):
 def test_every_command_that_is_named_exists():
     named = {name for name, _ in KEYPOINTS}
     assert {"predict", "filter", "sweep"} <= named
-    assert named <= set(get_command(app).commands)
+    assert named <= set(commands_of(app))
 
 
 @pytest.mark.parametrize(("command", "option"), OPTIONS)
 def test_an_option_that_is_named_exists(command, option):
-    assert option in [text for taken in get_command(app).commands[command].params for text in taken.opts]
+    assert option in [text for taken in commands_of(app)[command].params for text in taken.opts]
 
 
 @pytest.mark.parametrize("module", sorted({name for line in COMMANDS for name in re.findall(r"python -m (\S+)", line)}))

@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -23,7 +24,7 @@ from pipeline.models.settings import Model
 from pipeline.stages import preprocess, split, train
 from pipeline.training.checkpoint import Checkpoint, resumable, training_key
 from pipeline.training.initial_weights import write_weights
-from pipeline.training.trainer import Faces, fit
+from pipeline.training.trainer import Epoch, Faces, fit
 from tests.architecture import ROOT
 from tests.payload import PLANTS
 from tests.training.test_augment import NOTHING
@@ -85,7 +86,7 @@ STATE = {"weight": torch.arange(12.0).reshape(3, 4), "random.torch": torch.get_r
 def test_what_was_written_is_read(tmp_path):
     checkpoint = Checkpoint(tmp_path / "state", KEY)
     assert checkpoint.read() == (None, [])
-    rows = [train.Epoch(1, 0.1 / 3, 1 / 7, None, None), train.Epoch(2, 1e-9, 2 / 7, 0.1, 0.2)]
+    rows = [Epoch(1, 0.1 / 3, 1 / 7, None, None), Epoch(2, 1e-9, 2 / 7, 0.1, 0.2)]
     checkpoint.write(STATE, rows)
     state, history = checkpoint.read()
     assert history == rows
@@ -154,7 +155,12 @@ def test_two_processes_do_not_train_the_same_at_once(workspace):
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes: dict[str, Any] = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+    }
     with subprocess.Popen(command, env=environment, **pipes) as first:
         assert first.stdout.readline() == "in\n"
         with subprocess.Popen(command, env=environment, **pipes) as second:

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import asdict, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,7 +28,7 @@ from tests.payload import PLANTS
 CPU = torch.device("cpu")
 PARAMS = load_params(ROOT / "params.yaml")
 SQUARES = Preprocess(size_px=96, fit="pad")
-SMALL = {"coarse_px": 32, "fine_px": 64, "fine_width": 8, "fine_pyramid": 8}
+SMALL: dict[str, Any] = {"coarse_px": 32, "fine_px": 64, "fine_width": 8, "fine_pyramid": 8}
 MODEL = replace(PARAMS.model, coarse_to_fine=replace(PARAMS.model.coarse_to_fine, **SMALL))
 OF_THE_LABELS = {"mean_shape", "mirror_shift", "correction"}
 
@@ -37,7 +38,8 @@ def crowd(**values: int) -> Pretrain:
 
 
 def sections(**training: float) -> dict:
-    settings = replace(PARAMS.train, **{"batch_size": 2, "precision": "float32", "epochs": 1} | training)
+    changed: dict[str, Any] = {"batch_size": 2, "precision": "float32", "epochs": 1} | training
+    settings = replace(PARAMS.train, **changed)
     return {"preprocess": SQUARES, "model": MODEL, "augment": PARAMS.augment, "train": settings}
 
 
