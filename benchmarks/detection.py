@@ -14,12 +14,14 @@ import torch
 from benchmarks.found import FOUND, overlaps_with
 from benchmarks.timing import compare, seconds
 from facial_keypoints.core.boxes import boxes_of_points
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import Face, KeypointDetector
 from facial_keypoints.finding.windows import to_gray, windows_of_boxes
 from facial_keypoints.inputs.pictures import read_picture
 from pipeline.core import paths
+from pipeline.core.arrays import load_arrays
+from pipeline.core.labels import read_keypoints_csv
 from pipeline.core.metrics import nme
-from pipeline.core.samples import load_arrays, read_keypoints_csv
 
 SPEED_PICTURES = 64
 
@@ -54,7 +56,8 @@ def accuracy(frames: SplitFrames, whole: np.ndarray, answers: list[list[Face]]) 
         if len(hits):
             found[row] = faces[int(shares.argmax())].keypoints
     rows = list(found)
-    mine, theirs = nme(np.stack(list(found.values())), frames.truth[rows]), nme(whole[rows], frames.truth[rows])
+    truth = frames.truth[rows]
+    mine, theirs = (nme(points, truth, IBUG_68) for points in (np.stack(list(found.values())), whole[rows]))
     print(f"{len(frames.files) - len(rows)} of {len(frames.files)} labelled faces missed; {others} answers besides")
     print(f"NME of the found ones {100 * mine.mean():.2f} %, of the same with --whole {100 * theirs.mean():.2f} %")
 

@@ -7,8 +7,9 @@ import pandas as pd
 import torch
 
 from facial_keypoints.core.geometry import transform_points
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import metrics, paths
-from pipeline.core.samples import load_arrays
+from pipeline.core.arrays import load_arrays
 from pipeline.core.settings import Split
 from pipeline.training.trainer import Faces
 
@@ -35,7 +36,7 @@ class Frames:
         """NME in source pixels of keypoints predicted for the (N,) chosen frames."""
         source_from_crop = self.source_from_crop[chosen]
         truth = transform_points(source_from_crop, self.keypoints_crop[chosen])
-        return metrics.nme(transform_points(source_from_crop, predicted_crop), truth)
+        return metrics.nme(transform_points(source_from_crop, predicted_crop), truth, IBUG_68)
 
 
 def load_frames() -> Frames:

@@ -16,7 +16,7 @@ from benchmarks.leaderboard_figure import leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import FOLD_ERRORS
 from pipeline.core import metrics, paths
-from pipeline.core.samples import read_json, write_json
+from pipeline.core.json_files import read_json, write_json
 from pipeline.evaluation.style import save, style
 from pipeline.experiments.params import load_params
 

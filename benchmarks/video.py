@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from facial_keypoints import KeypointDetector
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import Face as FoundFace
 from facial_keypoints.prediction.tracks import FaceFollower
-from pipeline.core.metrics import interocular
+from pipeline.core.metrics import normalizing_length
 from pipeline.datasets.synthetic import (
     Camera,
     Capture,
@@ -68,7 +69,7 @@ def follow(look: FaceFollower, frames: list[np.ndarray]) -> list[dict[int, Found
 def jitter(found: np.ndarray, truth: np.ndarray) -> float:
     """Root mean square step, from frame to frame, of (T, K, 68, 2) points that lie still, over the eye distance."""
     change = np.diff((found - truth)[:STILL, :, BROWS_EYES_NOSE], axis=0)
-    return float(np.sqrt((change**2).sum(-1).mean()) / interocular(truth[0]).mean())
+    return float(np.sqrt((change**2).sum(-1).mean()) / normalizing_length(truth[0], IBUG_68).mean())
 
 
 def lag_frames(found: np.ndarray, truth: np.ndarray) -> float:
@@ -80,7 +81,7 @@ def lag_frames(found: np.ndarray, truth: np.ndarray) -> float:
 
 
 def error_percent(found: np.ndarray, truth: np.ndarray) -> float:
-    return float(100 * (np.linalg.norm(found - truth, axis=-1).mean(-1) / interocular(truth[0])).mean())
+    return float(100 * (np.linalg.norm(found - truth, axis=-1).mean(-1) / normalizing_length(truth[0], IBUG_68)).mean())
 
 
 def main() -> None:

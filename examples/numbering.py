@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
-from facial_keypoints.core.scheme import REGIONS
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.datasets.synthetic import Camera, Clothes, Expression, Face, Light, Pose, paint_onto, random_identity
 from pipeline.evaluation.style import PALETTE, new_figure, save, style
 
@@ -34,7 +34,7 @@ def drawn_face() -> tuple[np.ndarray, np.ndarray]:
 def number_points(axes: Axes, points: np.ndarray) -> None:
     """Every number beside its point, away from the middle of its region; those of the inner lips towards it."""
     colors = mpl.colormaps["tab10"]
-    for order, (region, members) in enumerate(REGIONS.items()):
+    for order, (region, members) in enumerate(IBUG_68.regions.items()):
         middle = points[list(members)].mean(0)
         color = colors(order)
         axes.plot(*points[list(members)].T, "o", ms=4.5, color=color, mec="white", mew=0.7, label=_named(region))
@@ -53,7 +53,7 @@ def number_points(axes: Axes, points: np.ndarray) -> None:
 
 
 def _named(region: str) -> str:
-    members = list(REGIONS[region])
+    members = list(IBUG_68.regions[region])
     return f"{region}: {members[0]} to {members[-1]}"
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from facial_keypoints.core.boxes import boxes_of_points, distinct
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.geometry import fit_square, transform_points
-from facial_keypoints.core.scheme import FLIP_INDEX
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.box_detectors import (
     DetectorName,
     HaarDetector,
@@ -145,7 +145,7 @@ class KeypointDetector:
     def _points_and_doubts(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(K, 68, 2) keypoints in crop pixels of (K, S, S) uint8, and (K,) doubts that there are faces."""
         estimates = self._estimates(crops)
-        mirrored = self._estimates(np.ascontiguousarray(crops[:, :, ::-1]))[:, -1, FLIP_INDEX]
+        mirrored = self._estimates(np.ascontiguousarray(crops[:, :, ::-1]))[:, -1, IBUG_68.flip_index]
         mirrored[..., 0] = self.network.size_px - 1 - mirrored[..., 0]
         return estimates[:, -1], doubts_of(estimates, mirrored)
 

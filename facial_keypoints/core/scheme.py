@@ -1,56 +1,177 @@
-"""The 68 points of the iBUG 300-W scheme as data. Indices count from 0; left and right are the subject's.
+"""What the points of a dataset are, as data: how many, which mirror which, what they outline, what an error is over.
 
-Source: C. Sagonas et al., "300 Faces in-the-Wild Challenge: The first facial landmark localization challenge",
-ICCVW 2013, whose figure counts the points from 1.
+Indices count from 0; left and right are the subject's.
 """
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-POINTS = 68
+MOST_POINTS = 1000
+"""More than any annotation of faces, hands or bodies has; bounds what a model file can ask for."""
 
-REGIONS: dict[str, range] = {
-    "jaw": range(17),
-    "right_brow": range(17, 22),
-    "left_brow": range(22, 27),
-    "nose": range(27, 36),
-    "right_eye": range(36, 42),
-    "left_eye": range(42, 48),
-    "mouth": range(48, 68),
-}
-"""The seven regions; they partition 0..67."""
 
-OUTER_EYE_CORNERS = (36, 45)
-"""Their distance is `interocular`, the unit of NME."""
+@dataclass(frozen=True)
+class Contour:
+    """A line that outlines a part of the face."""
 
-CONTOURS: list[tuple[list[int], bool]] = [
-    (list(range(17)), False),
-    (list(range(17, 22)), False),
-    (list(range(22, 27)), False),
-    (list(range(27, 31)), False),
-    (list(range(31, 36)), False),
-    (list(range(36, 42)), True),
-    (list(range(42, 48)), True),
-    (list(range(48, 60)), True),
-    (list(range(60, 68)), True),
-]
-"""Lines that draw a face: (indices in order, whether the line closes)."""
+    points: tuple[int, ...]
+    """Indices in the order in which the line runs."""
+    closed: bool
+    """Whether it runs back to its first point."""
 
-_MIRROR_PAIRS = (
-    [(i, 16 - i) for i in range(8)]
-    + [(17 + i, 26 - i) for i in range(5)]
-    + [(31, 35), (32, 34)]
-    + [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)]
-    + [(48, 54), (49, 53), (50, 52), (59, 55), (58, 56)]
-    + [(60, 64), (61, 63), (67, 65)]
+    @property
+    def path(self) -> list[int]:
+        """The points from end to end; the first again at the end of a closed line."""
+        return [*self.points, *self.points[:1]] if self.closed else list(self.points)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """Facts about K keypoints. Raises ValueError where they do not fit together."""
+
+    name: str
+    title: str
+    """As a reader knows the scheme; stands in reports and in exported models."""
+    count: int
+    """K, the number of points."""
+    mirror_pairs: tuple[tuple[int, int], ...]
+    """Points that change places in a mirrored picture; the others lie on the midline."""
+    regions: Mapping[str, tuple[int, ...]]
+    """Parts of the face by name; each point lies in exactly one."""
+    contours: tuple[Contour, ...]
+    """Lines that draw a face."""
+    normalizer: tuple[int, int] | None
+    """The two points whose distance in the truth is the unit of NME; None: the root of the area of the box."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= MOST_POINTS:
+            raise ValueError(f"a scheme has 1 to {MOST_POINTS:,} points, not {self.count}")
+        paired = [point for pair in self.mirror_pairs for point in pair]
+        if len(set(paired)) < len(paired):
+            raise ValueError("a point stands in two mirror pairs")
+        if sorted(point for part in self.regions.values() for point in part) != list(range(self.count)):
+            raise ValueError(f"the regions do not hold each of the points 0 to {self.count - 1} exactly once")
+        drawn = [point for contour in self.contours for point in contour.points]
+        for point in (*paired, *drawn, *(self.normalizer or ())):
+            if not 0 <= point < self.count:
+                raise ValueError(f"there is no point {point}; they are 0 to {self.count - 1}")
+        if self.normalizer and self.normalizer[0] == self.normalizer[1]:
+            raise ValueError("the two points of the normalizer are the same one")
+
+    @cached_property
+    def flip_index(self) -> np.ndarray:
+        """(K,) permutation that gives each point of a mirrored picture its own number again; its own inverse."""
+        index = np.arange(self.count)
+        for one, other in self.mirror_pairs:
+            index[one], index[other] = other, one
+        return index
+
+    def as_data(self) -> dict[str, Any]:
+        """The scheme as plain lists and texts, as `scheme_from` reads it."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "points": self.count,
+            "mirror_pairs": [list(pair) for pair in self.mirror_pairs],
+            "regions": {name: list(points) for name, points in self.regions.items()},
+            "contours": [{"points": list(line.points), "closed": line.closed} for line in self.contours],
+            "normalizer": list(self.normalizer) if self.normalizer else "box",
+        }
+
+
+def scheme_from(data: Any) -> Scheme:
+    """The scheme that `as_data` gave, or that somebody wrote by hand. Raises ValueError saying what is wrong."""
+    if not isinstance(data, Mapping):
+        raise ValueError("a scheme holds name, title, points, mirror_pairs, regions, contours and normalizer")
+    wanted = {"name", "title", "points", "mirror_pairs", "regions", "contours", "normalizer"}
+    if odd := sorted(map(str, wanted ^ set(data))):
+        raise ValueError(f"a scheme holds {', '.join(sorted(wanted))} and nothing else; look at {odd[0][:40]}")
+    if not isinstance(data["regions"], Mapping) or not all(isinstance(name, str) for name in data["regions"]):
+        raise ValueError("regions are lists of points by name")
+    return Scheme(
+        name=_text(data["name"], "name"),
+        title=_text(data["title"], "title"),
+        count=_number(data["points"], "points"),
+        mirror_pairs=tuple(_pair(pair, "mirror_pairs") for pair in _list(data["mirror_pairs"], "mirror_pairs")),
+        regions={name: _points(part, "regions") for name, part in data["regions"].items()},
+        contours=tuple(_contour(line) for line in _list(data["contours"], "contours")),
+        normalizer=None if data["normalizer"] == "box" else _pair(data["normalizer"], "normalizer"),
+    )
+
+
+def _contour(line: Any) -> Contour:
+    if not isinstance(line, Mapping) or set(line) != {"points", "closed"} or not isinstance(line["closed"], bool):
+        raise ValueError("a contour holds points, a list, and closed, true or false")
+    return Contour(_points(line["points"], "contours"), line["closed"])
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= 100:
+        raise ValueError(f"{name} is a text of 1 to 100 characters")
+    return value
+
+
+def _number(value: Any, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{name} holds whole numbers")
+    return value
+
+
+def _list(value: Any, name: str) -> Sequence[Any]:
+    if not isinstance(value, list | tuple) or len(value) > MOST_POINTS:
+        raise ValueError(f"{name} is a list of at most {MOST_POINTS:,}")
+    return value
+
+
+def _points(value: Any, name: str) -> tuple[int, ...]:
+    return tuple(_number(point, name) for point in _list(value, name))
+
+
+def _pair(value: Any, name: str) -> tuple[int, int]:
+    points = _points(value, name)
+    if len(points) != 2:
+        raise ValueError(f"{name} names two points, not {len(points)}")
+    return points[0], points[1]
+
+
+def _open(first: int, end: int) -> Contour:
+    return Contour(tuple(range(first, end)), closed=False)
+
+
+def _closed(first: int, end: int) -> Contour:
+    return Contour(tuple(range(first, end)), closed=True)
+
+
+IBUG_68 = Scheme(
+    name="ibug-68",
+    title="68 points of the iBUG 300-W scheme",
+    count=68,
+    mirror_pairs=(
+        *((i, 16 - i) for i in range(8)),
+        *((17 + i, 26 - i) for i in range(5)),
+        *((31, 35), (32, 34)),
+        *((36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)),
+        *((48, 54), (49, 53), (50, 52), (59, 55), (58, 56)),
+        *((60, 64), (61, 63), (67, 65)),
+    ),
+    regions={
+        "jaw": tuple(range(17)),
+        "right_brow": tuple(range(17, 22)),
+        "left_brow": tuple(range(22, 27)),
+        "nose": tuple(range(27, 36)),
+        "right_eye": tuple(range(36, 42)),
+        "left_eye": tuple(range(42, 48)),
+        "mouth": tuple(range(48, 68)),
+    },
+    contours=(
+        *(_open(0, 17), _open(17, 22), _open(22, 27), _open(27, 31), _open(31, 36)),
+        *(_closed(36, 42), _closed(42, 48), _closed(48, 60), _closed(60, 68)),
+    ),
+    normalizer=(36, 45),
 )
-
-
-def _flip_index() -> np.ndarray:
-    index = np.arange(POINTS)
-    for right, left in _MIRROR_PAIRS:
-        index[right], index[left] = left, right
-    return index
-
-
-FLIP_INDEX = _flip_index()
-"""(68,) permutation to apply after mirroring x, so that point 36 is again the subject's right outer eye corner."""
+"""C. Sagonas et al., "300 Faces in-the-Wild Challenge: The first facial landmark localization challenge", ICCVW 2013,
+whose figure counts the points from 1. NME is over the distance of the outer eye corners."""

@@ -11,7 +11,7 @@ from functools import cache, cached_property
 import numpy as np
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.mean_face.expression import Expression, face_points
 from facial_keypoints.mean_face.shape import MODES, mean_points, modes
 from facial_keypoints.mean_face.surface import face_motion, face_surface
@@ -87,8 +87,10 @@ def _basis() -> np.ndarray:
 def fit_head(keypoints: np.ndarray) -> Head:
     """The head whose points come nearest to (68, 2) keypoints. Raises DataError for points that make no face."""
     points = np.asarray(keypoints, np.float64)
-    if points.shape != (POINTS, 2) or not np.isfinite(points).all() or points.std(0).min() < 1e-3:
-        raise DataError(f"points of shape {points.shape} make no face; give {POINTS} finite points (x, y) in pixels")
+    if points.shape != (IBUG_68.count, 2) or not np.isfinite(points).all() or points.std(0).min() < 1e-3:
+        raise DataError(
+            f"points of shape {points.shape} make no face; give {IBUG_68.count} finite points (x, y) in pixels"
+        )
     size = float(points.std(0).mean())
     rotation, scale, origin = _first_guess(points)
     form = np.zeros(len(_basis()))
@@ -99,7 +101,7 @@ def fit_head(keypoints: np.ndarray) -> Head:
 
 def _first_guess(points: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
     """Turn, scale and origin of the mean face seen from far off: the nearest affine map, its rows made square."""
-    design = np.column_stack([mean_points()[17:], np.ones(POINTS - 17)])
+    design = np.column_stack([mean_points()[17:], np.ones(IBUG_68.count - 17)])
     affine = np.linalg.lstsq(design, points[17:], rcond=None)[0]
     left, stretch, right = np.linalg.svd(affine[:3].T, full_matrices=False)
     rows = left @ right
@@ -122,7 +124,7 @@ def _step(
         )
 
     turns = in_picture(np.cross(np.eye(3)[:, None], seen))
-    shifts = np.broadcast_to(np.eye(2)[:, None], (2, POINTS, 2))
+    shifts = np.broadcast_to(np.eye(2)[:, None], (2, IBUG_68.count, 2))
     columns = np.concatenate([turns, (scale * flat)[None], shifts, in_picture(basis @ rotation.T)])
     weights = _weights(rotation)[:, None] / size
     spread = np.r_[np.ones(len(MODES)), np.full(len(_MOVES), _MOVE_SPREAD)]
@@ -136,7 +138,7 @@ def _step(
 
 def _weights(rotation: np.ndarray) -> np.ndarray:
     """(68,) trust in the points: of the jaw, the far side runs along the visible edge, not along the same skin."""
-    weights = np.ones(POINTS)
+    weights = np.ones(IBUG_68.count)
     aside = np.sign(mean_points()[:17, 0]) * rotation[0, 2]
     weights[:17] = _JAW_WEIGHT * np.clip(1 - 6 * np.maximum(aside, 0), 0, 1)
     weights[_CHIN] = _JAW_WEIGHT

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import shown
 from facial_keypoints.core.yaml_files import read_yaml
 from facial_keypoints.filters.head import Head, fit_head
@@ -125,8 +125,8 @@ def _read_anchors(path: Path, width: int, height: int) -> tuple[np.ndarray, np.n
 def _anchor(path: Path, key: Any, place: Any, width: int, height: int) -> tuple[int, tuple[float, float]]:
     """A keypoint and its place, checked."""
     text = str(key) if isinstance(key, int | str) else ""
-    if text not in map(str, range(POINTS)):
-        raise DataError(f"{path}: anchor {shown(key)} is no keypoint; number them 0..{POINTS - 1}, like {_FORM}")
+    if text not in map(str, range(IBUG_68.count)):
+        raise DataError(f"{path}: anchor {shown(key)} is no keypoint; number them 0..{IBUG_68.count - 1}, like {_FORM}")
     sound = isinstance(place, list) and len(place) == 2 and all(type(value) in (int, float) for value in place)
     # Some way beyond the picture is sensible: a hat may end above the eyes it is pinned to.
     if not sound or not all(-4 * s <= value <= 5 * s for value, s in zip(place, (width, height), strict=True)):

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from facial_keypoints.core.scheme import FLIP_INDEX
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.filters.art import filled, softened
 from facial_keypoints.filters.head import fit_head
 from facial_keypoints.filters.net import net_points, net_triangles
@@ -50,7 +50,7 @@ def _look_apart(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 def _mirrored(image: np.ndarray, keypoints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mirrored = keypoints[FLIP_INDEX] * (-1, 1) + (image.shape[1] - 1, 0)
+    mirrored = keypoints[IBUG_68.flip_index] * (-1, 1) + (image.shape[1] - 1, 0)
     return np.ascontiguousarray(image[:, ::-1]), mirrored
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.geometry import resize_matrix, transform_points
-from facial_keypoints.core.scheme import REGIONS
+from facial_keypoints.core.scheme import IBUG_68
 
 FACE_FRAC = 0.37
 """Size of the face (root of the area of the box round its 68 points) over the side of a training frame, on average."""
@@ -58,7 +58,7 @@ def turn_matrix(turn_deg: np.ndarray | float) -> np.ndarray:
 def _tilts(points: np.ndarray) -> np.ndarray:
     """(K,) degrees clockwise by which heads are tilted: the lines from eye to eye and from the eyes to the mouth."""
     right, left, mouth = (
-        points[:, list(REGIONS[name])].mean(1) @ (1, 1j) for name in ("right_eye", "left_eye", "mouth")
+        points[:, list(IBUG_68.regions[name])].mean(1) @ (1, 1j) for name in ("right_eye", "left_eye", "mouth")
     )
     return np.asarray(np.degrees(np.angle((left - right) - 1j * (mouth - (left + right) / 2))))
 

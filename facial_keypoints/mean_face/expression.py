@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.mean_face.shape import mean_points, modes
 
 
@@ -81,7 +81,7 @@ _JAW_SHARE = np.array([0, 0.03, 0.12, 0.3, 0.55, 0.8, 0.95, 1, 1])
 
 
 def _open_jaw(points: np.ndarray, expression: Expression) -> np.ndarray:
-    share = np.zeros(POINTS)
+    share = np.zeros(IBUG_68.count)
     share[:17] = [*_JAW_SHARE, *_JAW_SHARE[7::-1]]
     share[[48, 54, 60, 64]] = 0.4
     share[[59, 55]] = 0.8

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from facial_keypoints.core.scheme import FLIP_INDEX, POINTS, REGIONS
+from facial_keypoints.core.scheme import IBUG_68
 
 _RIGHT_HALF = {
     **dict(enumerate([(-70, 3, 8), (-70, 21, 10), (-68, 39, 13), (-64, 57, 18), (-57, 75, 27), (-46, 91, 42)])),
@@ -62,19 +62,19 @@ MODES = (
 @cache
 def mean_points() -> np.ndarray:
     """(68, 3) mean face at rest, exactly symmetric."""
-    points = np.zeros((POINTS, 3))
+    points = np.zeros((IBUG_68.count, 3))
     for index, position in _RIGHT_HALF.items():
         points[index] = position
-        points[FLIP_INDEX[index]] = np.array(position) * (-1, 1, 1)
+        points[IBUG_68.flip_index[index]] = np.array(position) * (-1, 1, 1)
     points.setflags(write=False)
     return points
 
 
 def _only(*regions: str) -> np.ndarray:
     """(68, 1) mask of regions."""
-    mask = np.zeros((POINTS, 1))
+    mask = np.zeros((IBUG_68.count, 1))
     for region in regions:
-        mask[list(REGIONS[region])] = 1
+        mask[list(IBUG_68.regions[region])] = 1
     return mask
 
 
@@ -86,7 +86,7 @@ def _move(
     mask: np.ndarray, x: np.ndarray | float = 0.0, y: np.ndarray | float = 0.0, z: np.ndarray | float = 0.0
 ) -> np.ndarray:
     """(68, 3) displacement of the masked points."""
-    return np.asarray(np.stack(np.broadcast_arrays(x, y, z, np.zeros(POINTS))[:3], -1) * mask)
+    return np.asarray(np.stack(np.broadcast_arrays(x, y, z, np.zeros(IBUG_68.count))[:3], -1) * mask)
 
 
 def global_modes(points: np.ndarray) -> dict[str, np.ndarray]:

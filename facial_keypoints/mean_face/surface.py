@@ -10,7 +10,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.mean_face.anchors import ANCHORS, BUMPS, FIXED
 from facial_keypoints.mean_face.expression import Expression, face_points
 from facial_keypoints.mean_face.shape import MODES, global_modes
@@ -129,7 +129,7 @@ def template() -> np.ndarray:
     aim = _toward(controls)
     surface = egg(place) + np.einsum("pk,kc->pc", _interpolation(aim, place, 0.06), controls - egg(aim))
     pinned = _relief(controls)
-    pinned[POINTS:] = 0  # the bumps may lift anchors, never one of the 68 points
+    pinned[IBUG_68.count :] = 0  # the bumps may lift anchors, never one of the 68 points
     surface[:, 2] += _relief(surface) - np.einsum("pk,k->p", _interpolation(aim, place, 0.02), pinned)
     return np.asarray(surface.reshape(_TEMPLATE_SIDE, _TEMPLATE_SIDE, 3), np.float32)
 

@@ -7,7 +7,7 @@ from itertools import compress
 import cv2
 import numpy as np
 
-from facial_keypoints.core.scheme import CONTOURS
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import Face
 
 Colour = tuple[int, int, int]
@@ -54,8 +54,9 @@ def _pass(drawn: np.ndarray, face: Face, line: float, radius: float, colours: tu
     box, along, point = colours
     width = max(1, round(line))
     cv2.rectangle(drawn, *_corners(face), box, width, cv2.LINE_AA, _SHIFT)
-    for indices, closed in CONTOURS:
-        cv2.polylines(drawn, [_fixed(face.keypoints[indices])], closed, along, width, cv2.LINE_AA, _SHIFT)
+    for contour in IBUG_68.contours:
+        points = face.keypoints[list(contour.points)]
+        cv2.polylines(drawn, [_fixed(points)], contour.closed, along, width, cv2.LINE_AA, _SHIFT)
     for centre in _fixed(face.keypoints).tolist():
         cv2.circle(drawn, centre, round(radius * 2**_SHIFT), point, cv2.FILLED, cv2.LINE_AA, _SHIFT)
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import Face
 from facial_keypoints.outputs.output_folder import Target
 
@@ -107,7 +107,7 @@ def _record(number: int, face: Face) -> dict[str, Any]:
 
 _CSV_HEAD = ["source", "model_sha256", "frame", "time_s", "face", "score"]
 _CSV_HEAD += ["box_x", "box_y", "box_width", "box_height", "yaw_deg", "pitch_deg", "roll_deg"]
-_CSV_HEAD += [*(f"{axis}{index}" for index in range(POINTS) for axis in "xy")]
+_CSV_HEAD += [*(f"{axis}{index}" for index in range(IBUG_68.count) for axis in "xy")]
 
 
 def _csv_writer(file: TextIO, about: About) -> FaceWriter:
@@ -138,7 +138,7 @@ def _pts_writer(target: Target, about: About) -> FaceWriter:
             # iBUG counts pixels from 1.
             lines = [f"{x:.3f} {y:.3f}" for x, y in face.keypoints.astype(np.float64) + 1]
             with target.writing(f"{count}.pts" if not about.is_video else f"/{frame:06d}.face{number}.pts") as partial:
-                partial.write_text("\n".join(["version: 1", f"n_points: {POINTS}", "{", *lines, "}", ""]))
+                partial.write_text("\n".join(["version: 1", f"n_points: {IBUG_68.count}", "{", *lines, "}", ""]))
 
     return write
 

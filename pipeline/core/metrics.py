@@ -1,44 +1,50 @@
-"""Keypoint errors, per face first. Every error is a fraction of the distance between the outer eye corners."""
+"""Keypoint errors, per face first, as fractions of each face's normalizing length (see `normalizing_length`)."""
 
 import numpy as np
 
-from facial_keypoints.core.scheme import OUTER_EYE_CORNERS, REGIONS
+from facial_keypoints.core.scheme import Scheme
 
 FAILURE_THRESHOLD = 0.08
 
 
 def point_distances(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(N, 68) Euclidean distances in pixels between (N, 68, 2) predicted and true keypoints of one frame."""
+    """(N, K) Euclidean distances in pixels between (N, K, 2) predicted and true keypoints of one frame."""
     if predicted.shape != truth.shape or truth.ndim != 3:
-        raise ValueError(f"predicted {predicted.shape} and truth {truth.shape} should both be (N, 68, 2)")
+        raise ValueError(f"predicted {predicted.shape} and truth {truth.shape} should both be (N, K, 2)")
     return np.asarray(np.linalg.norm(predicted.astype(np.float64) - truth.astype(np.float64), axis=-1))
 
 
-def interocular(truth: np.ndarray) -> np.ndarray:
-    """(N,) distance of the outer eye corners of (N, 68, 2) true keypoints, in pixels."""
-    right, left = OUTER_EYE_CORNERS
-    return np.asarray(np.linalg.norm(truth[:, right].astype(np.float64) - truth[:, left].astype(np.float64), axis=-1))
+def normalizing_length(truth: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """(N,) pixels that an error of (N, K, 2) true keypoints is divided by.
+
+    The distance of the scheme's two points (of iBUG 300-W the outer eye corners: the interocular distance), or where
+    it names none, `box_size`.
+    """
+    if scheme.normalizer is None:
+        return box_size(truth)
+    one, other = (truth[:, point].astype(np.float64) for point in scheme.normalizer)
+    return np.asarray(np.linalg.norm(one - other, axis=-1))
 
 
 def box_size(truth: np.ndarray) -> np.ndarray:
-    """(N,) square root of the area of the tight box round (N, 68, 2) true keypoints, in pixels."""
+    """(N,) square root of the area of the tight box round (N, K, 2) true keypoints, in pixels."""
     return np.asarray(np.sqrt(np.prod(np.ptp(truth.astype(np.float64), axis=1), axis=-1)))
 
 
-def nme(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(N,) normalized mean error of each face: mean point distance over `interocular`."""
-    return np.asarray(point_distances(predicted, truth).mean(1) / interocular(truth))
+def nme(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """(N,) normalized mean error of each face: mean point distance over `normalizing_length`."""
+    return np.asarray(point_distances(predicted, truth).mean(1) / normalizing_length(truth, scheme))
 
 
 def nme_box(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(N,) mean point distance over `box_size`, which a turned head shrinks less than it shrinks `interocular`."""
+    """(N,) mean point distance over `box_size`, which a rotated head shrinks less than the distance of its eyes."""
     return np.asarray(point_distances(predicted, truth).mean(1) / box_size(truth))
 
 
-def region_nme(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+def region_nme(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) -> dict[str, float]:
     """Mean over faces of the NME of each region's points alone."""
-    relative = point_distances(predicted, truth) / interocular(truth)[:, None]
-    return {region: float(relative[:, points].mean()) for region, points in REGIONS.items()}
+    relative = point_distances(predicted, truth) / normalizing_length(truth, scheme)[:, None]
+    return {region: float(relative[:, list(points)].mean()) for region, points in scheme.regions.items()}
 
 
 def ced(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

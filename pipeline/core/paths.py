@@ -9,6 +9,8 @@ LOCK = Path("dvc.lock")
 
 RAW = Path("data/raw")
 DATASET = Path("data/dataset.json")
+SCHEME = Path("data/scheme.json")
+"""What the points of the dataset are; see `facial_keypoints.core.scheme`."""
 SAMPLES = Path("data/split/samples.csv")
 SPLIT_SUMMARY = Path("reports/split.json")
 PROCESSED = Path("data/processed")

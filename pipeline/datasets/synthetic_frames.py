@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from facial_keypoints.core.progress import progress
+from pipeline.core.labels import LABELS, write_keypoints_csv
 from pipeline.core.parallel import map_on_cores
-from pipeline.core.samples import LABELS, write_keypoints_csv
 from pipeline.datasets.synthetic import draw_face, random_clip, random_identity
 from pipeline.datasets.synthetic.names import person_names
 

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from facial_keypoints.core.scheme import CONTOURS, REGIONS
-from pipeline.core.metrics import interocular
+from facial_keypoints.core.scheme import IBUG_68
+from pipeline.core.metrics import normalizing_length
 from pipeline.evaluation.style import PALETTE, SEQUENTIAL, new_figure, percent
 
 NUMBERED_POINTS = 5
@@ -27,13 +27,13 @@ _GROUPS = {"test": "all", "test_known_people": "known people", "test_unseen_peop
 def mean_face(keypoints: np.ndarray) -> np.ndarray:
     """(68, 2) mean of (N, 68, 2) faces of any frame, each centred and measured in its interocular; not turned."""
     centred = keypoints - keypoints.mean(1, keepdims=True)
-    return np.asarray((centred / interocular(keypoints)[:, None, None]).mean(0))
+    return np.asarray((centred / normalizing_length(keypoints, IBUG_68)[:, None, None]).mean(0))
 
 
 def error_by_point_figure(mean_face: np.ndarray, errors: np.ndarray, *, dataset: str) -> Figure:
     """Mean error of each point on the (68, 2) mean face, and by region; `errors`: (N, 68) fractions of interocular."""
     by_point = errors.mean(0)
-    by_region = pd.Series({_words(name): by_point[points].mean() for name, points in REGIONS.items()})
+    by_region = pd.Series({_words(name): by_point[list(points)].mean() for name, points in IBUG_68.regions.items()})
     by_region = by_region.sort_values(ascending=False, kind="stable")
     figure = new_figure(
         4.9,
@@ -58,8 +58,8 @@ def _words(region: str) -> str:
 
 
 def _draw_mean_face(axes: Axes, points: np.ndarray, errors: np.ndarray, shades: cm.ScalarMappable) -> None:
-    for indices, closes in CONTOURS:
-        line = points[[*indices, indices[0]] if closes else indices]
+    for contour in IBUG_68.contours:
+        line = points[contour.path]
         axes.plot(line[:, 0], line[:, 1], color=PALETTE["line"], lw=1, zorder=1)
     x, y = points[:, 0], points[:, 1]
     sizes = 20 + 80 * errors / (errors.max() or 1)
@@ -69,8 +69,8 @@ def _draw_mean_face(axes: Axes, points: np.ndarray, errors: np.ndarray, shades: 
         outward = (points[index] - centre) / np.linalg.norm(points[index] - centre)
         offset = 13 * outward * (1, -1)  # y of a label counts upwards
         _write(axes, str(index), points[index], offset, weight="bold")
-    for region, of_region in REGIONS.items():
-        _label_region(axes, region, points[of_region])
+    for region, of_region in IBUG_68.regions.items():
+        _label_region(axes, region, points[list(of_region)])
     axes.set_aspect("equal")
     axes.set_anchor("N")
     axes.invert_yaxis()

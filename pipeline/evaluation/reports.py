@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.text import brief, shown
 from pipeline.core import paths
-from pipeline.core.samples import read_json
+from pipeline.core.json_files import read_json
 
 
 class _Report(BaseModel):

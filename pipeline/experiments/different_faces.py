@@ -5,7 +5,7 @@ import numpy as np
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
 from pipeline.core import paths
-from pipeline.core.samples import load_arrays
+from pipeline.core.arrays import load_arrays
 from pipeline.evaluation.grids import Faces
 from pipeline.experiments.comparison import most_different
 from pipeline.experiments.runs import Results, predicted

@@ -17,7 +17,8 @@ from facial_keypoints.core.plain_files import read_plain
 from facial_keypoints.core.text import brief
 from facial_keypoints.core.yaml_files import load_yaml
 from pipeline.core import paths
-from pipeline.core.samples import load_json, read_keypoints_csv
+from pipeline.core.json_files import load_json
+from pipeline.core.labels import read_keypoints_csv
 from pipeline.experiments.comparison import Difference, paired_difference
 from pipeline.experiments.dvc import git
 from pipeline.experiments.dvc.repo import read_cached

@@ -20,7 +20,7 @@ from torch.fx import GraphModule
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError, PipelineError
-from facial_keypoints.core.scheme import POINTS, REGIONS
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import printable
 from pipeline.models.forward import BATCH, to_unit
 from pipeline.models.model_file import read_description
@@ -53,17 +53,16 @@ def describe_export(model: Path) -> dict[str, str]:
     """What a user of the exported file has to know, by name; all of it goes into the file."""
     description = read_description(model)
     side, fit = description["preprocess"]["size_px"], description["preprocess"]["fit"]
-    spans = ", ".join(f"{region} {points[0]}-{points[-1]}" for region, points in REGIONS.items())
+    spans = ", ".join(f"{region} {points[0]}-{points[-1]}" for region, points in IBUG_68.regions.items())
     return {
-        "points": f"{POINTS} points of the iBUG 300-W scheme, counted from 0, left and right as the subject has them: "
-        f"{spans}",
+        "points": f"{IBUG_68.title}, counted from 0, left and right as the subject has them: {spans}",
         "input": f"frames: uint8 (batch, {side}, {side}), gray, one face each",
         "size_px": str(side),
         "fit": fit,
         "crop": f"the crop of a face goes to the square so: {_FITS[fit]}",
         "normalization": "none: gray levels 0..255 as they are",
-        "output": f"keypoints: float32 (batch, {POINTS}, 2), x then y in pixels of the {side}x{side} frame; the centre "
-        "of the top left pixel is (0, 0)",
+        "output": f"keypoints: float32 (batch, {IBUG_68.count}, 2), x then y in pixels of the {side}x{side} frame; "
+        "the centre of the top left pixel is (0, 0)",
         "network": description["model"]["name"],
         "licence": "MIT",
         "model_digest": file_sha256(model),
@@ -75,7 +74,7 @@ def trace(network: nn.Module, side: int) -> ExportedProgram:
     # A batch of one would be taken for the only size there is.
     example = torch.zeros(2, side, side, dtype=torch.uint8)
     shapes = {"frames": {0: Dim("batch", min=1)}}
-    # Not strict: that takes arrays of NumPy on the way, as FLIP_INDEX, for zeros (PyTorch 2.14).
+    # Not strict: that takes arrays of NumPy on the way, as IBUG_68.flip_index, for zeros (PyTorch 2.14).
     program = torch.export.export(BytesToPixels(network).eval(), (example,), dynamic_shapes=shapes, strict=False)
     for graph in program.graph_module.modules():
         for node in graph.graph.nodes if isinstance(graph, GraphModule) else []:

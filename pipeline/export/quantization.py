@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 
 _BATCH = 16
 
@@ -40,7 +40,7 @@ def _float_convolutions(graph: Any) -> list[str]:
     """Names of the convolutions with a one-channel input or the channels of points as output."""
     shapes = {weights.name: tuple(weights.dims) for weights in graph.initializer}
     convolutions = [(node.name, shapes[node.input[1]]) for node in graph.node if node.op_type == "Conv"]
-    return [name for name, (outputs, inputs, *_) in convolutions if inputs == 1 or outputs % POINTS == 0]
+    return [name for name, (outputs, inputs, *_) in convolutions if inputs == 1 or outputs % IBUG_68.count == 0]
 
 
 class _Calibration:

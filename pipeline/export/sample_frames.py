@@ -7,8 +7,9 @@ import numpy as np
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import fit_square, transform_points
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import metrics, paths
-from pipeline.core.samples import load_arrays
+from pipeline.core.arrays import load_arrays
 from pipeline.datasets.synthetic import draw_face, random_identity
 
 COMPARED = 128
@@ -47,7 +48,7 @@ def labelled_error(split: str, predict: Callable[[np.ndarray], np.ndarray]) -> t
         return None
     source_from_crop = np.linalg.inv(arrays.crop_from_source[rows].astype(np.float64))
     predicted = transform_points(source_from_crop, predict(arrays.images[rows]))
-    errors = metrics.nme(predicted, transform_points(source_from_crop, arrays.keypoints_crop[rows]))
+    errors = metrics.nme(predicted, transform_points(source_from_crop, arrays.keypoints_crop[rows]), IBUG_68)
     return float(errors.mean()), len(rows)
 
 

@@ -3,7 +3,7 @@
 import re
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.scheme import POINTS, REGIONS
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import shortened
 
 DEFAULT = "8,19,30,36,48,jaw"
@@ -19,12 +19,12 @@ def point_groups(text: str) -> dict[str, list[int]]:
 
 
 def _points(part: str) -> list[int]:
-    if part in REGIONS:
-        return list(REGIONS[part])
+    if part in IBUG_68.regions:
+        return list(IBUG_68.regions[part])
     if written := re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", part):
         first, last = int(written[1]), int(written[2] or written[1])
-        if first <= last < POINTS:
+        if first <= last < IBUG_68.count:
             return list(range(first, last + 1))
-    regions = ", ".join(REGIONS)
+    regions = ", ".join(IBUG_68.regions)
     shown = repr(shortened(part, 40))
-    raise DataError(f"{shown} names no points; give numbers 0..{POINTS - 1}, ranges like 36-41, or {regions}")
+    raise DataError(f"{shown} names no points; give numbers 0..{IBUG_68.count - 1}, ranges like 36-41, or {regions}")

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 
-from facial_keypoints.core.scheme import CONTOURS, POINTS, REGIONS
-from pipeline.core.metrics import interocular
+from facial_keypoints.core.scheme import IBUG_68
+from pipeline.core.metrics import normalizing_length
 from pipeline.evaluation.grids import face_window
 from pipeline.evaluation.style import DIVERGING, PALETTE, new_figure, percent
 from pipeline.inspection.attention import Attention
@@ -25,7 +25,7 @@ _ENLARGED = (1, 2, 5, 10, 20)
 def uncertainty_figure(crop: np.ndarray, spread: Spread, *, picture: str) -> Figure:
     """The points of one (S, S) uint8 face with ellipses that hold 95 % of the answers, and the mean of each region."""
     angles, axes_px = ellipse_axes(spread.covariance)
-    eyes = float(interocular(spread.mean[None])[0])
+    eyes = float(normalizing_length(spread.mean[None], IBUG_68)[0])
     room = 0.035 * eyes / max(float(np.median(axes_px)), 1e-6)
     enlarged = max([factor for factor in _ENLARGED if factor <= room], default=1)
     shown = "drawn to scale" if enlarged == 1 else f"drawn {enlarged} times as large"
@@ -57,7 +57,7 @@ def uncertainty_figure(crop: np.ndarray, spread: Spread, *, picture: str) -> Fig
 
 def _region_bars(axes: Axes, sigma: np.ndarray) -> None:
     """Mean of each region of (68,) fractions of the distance of the outer eye corners, each point a dot."""
-    means = {name.replace("_", " "): sigma[list(points)] for name, points in REGIONS.items()}
+    means = {name.replace("_", " "): sigma[list(points)] for name, points in IBUG_68.regions.items()}
     for row, values in enumerate(means.values()):
         axes.barh(row, 100 * values.mean(), height=0.6, color=PALETTE["model"], alpha=0.85)
         axes.plot(100 * values, np.full(len(values), row), ".", color=PALETTE["ink"], ms=3, mew=0, alpha=0.6)
@@ -83,7 +83,7 @@ def attention_figure(
         detail="the brighter a place, the farther the marked points move when it is covered, in % of the eye distance",
         dataset=picture,
     )
-    eyes = float(interocular(keypoints_crop[None])[0])
+    eyes = float(normalizing_length(keypoints_crop[None], IBUG_68)[0])
     grid = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axes in grid[len(groups) :]:
         axes.axis("off")
@@ -93,7 +93,11 @@ def attention_figure(
         _heat(axes, moved, seen.crop_from_places, crop.shape)
         axes.plot(*keypoints_crop[points].T, "o", color=PALETTE["truth"], ms=4, mec="white", mew=0.7)
         kind = (
-            label.replace("_", " ") if label in REGIONS else f"point {label}" if len(points) == 1 else f"points {label}"
+            label.replace("_", " ")
+            if label in IBUG_68.regions
+            else f"point {label}"
+            if len(points) == 1
+            else f"points {label}"
         )
         axes.set_title(f"{kind}: up to {percent(float(moved.max() / eyes))}")
     return figure
@@ -152,7 +156,7 @@ def activity(maps: np.ndarray) -> np.ndarray:
 
     Maps of the 68 points are scores, of which the network takes the softmax: of these, the sum of the beliefs.
     """
-    if len(maps) == POINTS:
+    if len(maps) == IBUG_68.count:
         scores = np.exp(maps - maps.max((1, 2), keepdims=True))
         return np.asarray((scores / scores.sum((1, 2), keepdims=True)).sum(0))
     return np.asarray(np.abs(maps).mean(0))
@@ -182,8 +186,8 @@ def _grid(maps: np.ndarray, columns: int) -> np.ndarray:
 def _show(axes: Axes, crop: np.ndarray, points: np.ndarray) -> None:
     """The face of an (S, S) frame, its lines lightly drawn."""
     axes.imshow(crop, cmap="gray", vmin=0, vmax=255, interpolation="bicubic")
-    for indices, closed in CONTOURS:
-        axes.plot(*points[[*indices, *indices[:1]] if closed else indices].T, color="white", lw=0.5, alpha=0.5)
+    for contour in IBUG_68.contours:
+        axes.plot(*points[contour.path].T, color="white", lw=0.5, alpha=0.5)
     left, top, size = face_window(points, crop.shape[-1])
     margin = min(0.1 * size, left + 0.5, top + 0.5, crop.shape[-1] - 0.5 - max(left, top) - size)
     left, top, size = left - max(margin, 0), top - max(margin, 0), size + 2 * max(margin, 0)

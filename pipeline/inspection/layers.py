@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.geometry import resize_matrix
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.models.coarse_to_fine import CoarseToFine, upright_shape
 from pipeline.models.tensor_geometry import invert_affine, similarity_between
 from pipeline.models.window import Window
@@ -62,7 +62,7 @@ def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: 
         if "." not in name:
             shown[name] = inputs[0].clone()
         maps = isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1
-        if maps and output.shape[-2:] != (POINTS, 2):
+        if maps and output.shape[-2:] != (IBUG_68.count, 2):
             kept.append((name, output.clone()))
 
     def hook(name: str, part: nn.Module) -> torch.utils.hooks.RemovableHandle:
@@ -116,7 +116,7 @@ def _by_size(layers: list[Layer]) -> list[Layer]:
     for group in groups:
         active = [layer for layer in group if layer.maps.min() >= 0]
         chosen.append((active or group)[-1])
-        chosen += [layer for layer in group if len(layer.maps) == POINTS and layer is not chosen[-1]][-1:]
+        chosen += [layer for layer in group if len(layer.maps) == IBUG_68.count and layer is not chosen[-1]][-1:]
     return chosen
 
 

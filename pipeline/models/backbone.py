@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.hub import load_state_dict_from_url
 from torchvision.models import get_model, get_model_weights
 
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.models.layers import standardize
 from pipeline.models.tensor_geometry import face_size
 
@@ -26,7 +26,7 @@ class Backbone(nn.Module):
         super().__init__()
         self.name = name
         self.register_buffer("mean_shape", mean_shape)
-        self.network = get_model(name, weights=None, num_classes=2 * POINTS)
+        self.network = get_model(name, weights=None, num_classes=2 * IBUG_68.count)
         place, colour = next((n, m) for n, m in self.network.named_modules() if isinstance(m, nn.Conv2d))
         side, stride, margin = colour.kernel_size[0], colour.stride[0], colour.kernel_size[0] // 2
         self.first = place
@@ -35,7 +35,7 @@ class Backbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, S, S) images in 0..1 -> (B, 1, 68, 2) keypoints in crop pixels."""
-        offsets = self.network(standardize(images)).float().view(-1, 1, POINTS, 2)
+        offsets = self.network(standardize(images)).float().view(-1, 1, IBUG_68.count, 2)
         return torch.add(self.mean_shape, face_size(self.mean_shape) * offsets)
 
     def load_pretrained(self) -> None:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.models.layers import PointMaps, Residual, conv_norm_relu, standardize
 from pipeline.models.tensor_geometry import (
     apply_affine,
@@ -35,7 +35,7 @@ _JITTER_TURN_RAD = 0.1
 _JITTER_LOG_SCALE = 0.1
 _JITTER_SHIFT_FRAC = 0.04
 _FINE_BLOCKS = (1, 2, 1)
-_SHAPE_FEATURES = 2 * POINTS + 4
+_SHAPE_FEATURES = 2 * IBUG_68.count + 4
 
 
 def build(name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tensor) -> nn.Module:
@@ -65,8 +65,8 @@ class CoarseToFine(nn.Module):
         self.coarse_px, self.fine_px, self.fine_margin_frac = coarse_px, fine_px, fine_margin_frac
         self.mirrored_view, self.correction_ridge = mirrored_view, correction_ridge
         self.register_buffer("mean_shape", mean_shape)
-        self.register_buffer("correction", torch.zeros(_SHAPE_FEATURES, 2 * POINTS))
-        self.mirror_shift = nn.Parameter(torch.zeros(POINTS, 2))
+        self.register_buffer("correction", torch.zeros(_SHAPE_FEATURES, 2 * IBUG_68.count))
+        self.mirror_shift = nn.Parameter(torch.zeros(IBUG_68.count, 2))
         self.coarse = CoarseNetwork(coarse_px)
         self.fine = FineNetworks(FineNetwork(fine_width, fine_pyramid) for _ in range(fine_networks))
 
@@ -138,7 +138,7 @@ class CoarseToFine(nn.Module):
         Ridge regression of what is left of the error, in pixels of the cut-out, on the shape placed there.
         """
         gram = torch.eye(_SHAPE_FEATURES, dtype=torch.float64) * self.correction_ridge
-        moment = torch.zeros(_SHAPE_FEATURES, 2 * POINTS, dtype=torch.float64)
+        moment = torch.zeros(_SHAPE_FEATURES, 2 * IBUG_68.count, dtype=torch.float64)
         for images, keypoints in batches:
             _, upright_from_crop = self._find(images)
             placed = self._placed(self._cut_out(images, upright_from_crop))
@@ -180,7 +180,7 @@ class CoarseNetwork(nn.Module):
         channels = (1, 16, 32, 64, 96)
         self.trunk = nn.Sequential(*(conv_norm_relu(i, o, stride=2) for i, o in pairwise(channels)))
         self.hidden = nn.Linear(channels[-1] * math.ceil(side / 16) ** 2, 256)
-        self.offsets = nn.Linear(256, 2 * POINTS)
+        self.offsets = nn.Linear(256, 2 * IBUG_68.count)
         nn.init.zeros_(self.offsets.weight)
         nn.init.zeros_(self.offsets.bias)
 
@@ -188,7 +188,7 @@ class CoarseNetwork(nn.Module):
         hidden = functional.relu(self.hidden(self.trunk(images).flatten(1)))
         with torch.autocast(images.device.type, enabled=False):
             offsets: Tensor = self.offsets(hidden.float())
-            return offsets.view(-1, POINTS, 2)
+            return offsets.view(-1, IBUG_68.count, 2)
 
 
 class FineNetwork(nn.Module):
@@ -204,7 +204,7 @@ class FineNetwork(nn.Module):
         )
         self.laterals = nn.ModuleList(nn.Conv2d(c, pyramid, 1) for c in channels[1:])
         self.smooth = conv_norm_relu(pyramid, pyramid)
-        self.heatmaps = PointMaps(pyramid, POINTS, 1)
+        self.heatmaps = PointMaps(pyramid, IBUG_68.count, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.stem(images)

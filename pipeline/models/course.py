@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class CourseNetwork(nn.Module):
             raise ValueError("its convolutions with pooling leave nothing of frames this small")
         flat = layers.convolutions[-1][0] * side * side
         self.head = nn.Sequential(nn.Flatten(), *_hidden_layers(layers, flat))
-        self.coordinates = nn.Linear(layers.hidden[-1], 2 * POINTS)
+        self.coordinates = nn.Linear(layers.hidden[-1], 2 * IBUG_68.count)
         if layers.elu:
             self.apply(_glorot)
 
@@ -79,7 +79,7 @@ class CourseNetwork(nn.Module):
         hidden = self.head(self.trunk(images))
         with torch.autocast(images.device.type, enabled=False):
             normalized: Tensor = self.coordinates(hidden.float())
-            return 50 * normalized.view(-1, 1, POINTS, 2) + 100
+            return 50 * normalized.view(-1, 1, IBUG_68.count, 2) + 100
 
 
 def _convolutions(layers: Layers) -> list[nn.Module]:

@@ -9,7 +9,7 @@ from torch import nn
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.progress import progress
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.models.device import best_device
 
 BATCH = 64
@@ -20,7 +20,7 @@ def predict_crops(network: nn.Module, images: np.ndarray) -> np.ndarray:
     device = best_device()
     network = network.to(device)
     batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-    parts = [np.zeros((0, POINTS, 2), np.float32)]
+    parts = [np.zeros((0, IBUG_68.count, 2), np.float32)]
     with torch.inference_mode():
         for batch in progress(batches, label="predict", total=len(batches), unit="batches"):
             parts.append(network(to_unit(batch, device))[:, -1].float().cpu().numpy())

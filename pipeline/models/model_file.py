@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import ModelError
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import brief, shown
 from pipeline.core.params import WrongValuesError, checked
 from pipeline.core.settings import Preprocess
@@ -106,7 +106,7 @@ class _NotDrawn(TorchFunctionMode):
 
 def _planned(description: Description) -> nn.Module:
     """The network without memory for its tensors."""
-    mean_shape = torch.zeros(POINTS, 2)
+    mean_shape = torch.zeros(IBUG_68.count, 2)
     with torch.device("meta"), _NotDrawn():
         return build_network(asdict(description.model), side=description.preprocess.size_px, mean_shape=mean_shape)
 

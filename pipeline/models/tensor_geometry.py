@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facial_keypoints.core.geometry import mirror_matrix
-from facial_keypoints.core.scheme import FLIP_INDEX
+from facial_keypoints.core.scheme import IBUG_68
 
 
 def apply_affine(matrix: Tensor, points: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ def mirror_keypoints(keypoints: Tensor, side: int, shift: Tensor | None = None) 
     labels lie to one side of what they name, as those made on a coarse grid do.
     """
     mirror = torch.from_numpy(mirror_matrix(side)).to(keypoints)
-    mirrored = apply_affine(mirror[None], keypoints)[:, torch.from_numpy(FLIP_INDEX)]
+    mirrored = apply_affine(mirror[None], keypoints)[:, torch.from_numpy(IBUG_68.flip_index)]
     return mirrored if shift is None else mirrored + shift * face_size(keypoints)[:, None, None]
 
 

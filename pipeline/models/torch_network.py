@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.models.device import best_device
 from pipeline.models.forward import BATCH, to_unit
 
@@ -31,4 +31,4 @@ class TorchNetwork:
         with torch.inference_mode():
             for start in range(0, len(crops), BATCH):
                 parts.append(self.module(to_unit(crops[start : start + BATCH], self.device)).double().cpu().numpy())
-        return np.concatenate(parts) if parts else np.zeros((0, 1, POINTS, 2))
+        return np.concatenate(parts) if parts else np.zeros((0, 1, IBUG_68.count, 2))

@@ -11,18 +11,12 @@ from torch import nn
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import metrics, paths
-from pipeline.core.samples import (
-    LABELS,
-    Arrays,
-    load_array,
-    load_arrays,
-    read_keypoints_csv,
-    write_json,
-    write_keypoints_csv,
-    write_table,
-)
+from pipeline.core.arrays import Arrays, load_array, load_arrays
+from pipeline.core.json_files import write_json
+from pipeline.core.labels import LABELS, read_keypoints_csv, write_keypoints_csv
+from pipeline.core.tables import write_table
 from pipeline.evaluation.reports import read_dataset
 from pipeline.evaluation.settings import Evaluate
 from pipeline.models import count_parameters
@@ -38,7 +32,7 @@ def run(*, evaluate: Evaluate) -> None:
     val, test = (_measured(network, split) for split in ("val", "test"))
     if not len(test.truth):
         raise DataError(f"{paths.RAW / LABELS['test']} labels no frame; at least one is needed to measure an error")
-    baseline = metrics.nme(test.of_shape(_mean_training_shape()), test.truth)
+    baseline = metrics.nme(test.of_shape(_mean_training_shape()), test.truth, IBUG_68)
     report = {
         "dataset": read_dataset()["dataset"],
         "model": {"name": read_description(paths.MODEL)["model"]["name"], "parameters": count_parameters(network)},
@@ -46,7 +40,7 @@ def run(*, evaluate: Evaluate) -> None:
         "test": test.measure(evaluate),
         "test_known_people": test.measure(evaluate, test.known),
         "test_unseen_people": test.measure(evaluate, ~test.known),
-        "regions": metrics.region_nme(test.predicted, test.truth),
+        "regions": metrics.region_nme(test.predicted, test.truth, IBUG_68),
         "baseline_mean_shape": {"nme": float(baseline.mean())},
     }
     write_json(paths.METRICS, _rounded(report))
@@ -80,7 +74,7 @@ class LabelledFaces:
         self.truth = _truth(self.samples)
         self.predicted = predicted[rows]
         self.known = self.samples["known"].fillna(False).to_numpy(bool)
-        self.nme = metrics.nme(self.predicted, self.truth)
+        self.nme = metrics.nme(self.predicted, self.truth, IBUG_68)
         crop_from_source = self._arrays.crop_from_source.astype(np.float64)
         residuals = transform_points(crop_from_source, self.predicted) - self._arrays.keypoints_crop
         # The unit of the course losses: (p - 100) / 50 of pixels in a frame of 224.
@@ -139,14 +133,14 @@ def _truth(samples: pd.DataFrame) -> np.ndarray:
         rows = [tables[folder][file] for folder, file in zip(samples["folder"], samples["file"], strict=True)]
     except KeyError as error:
         raise DataError(f"no label table of {paths.RAW} has {error}; make the lists again with: dvc repro") from None
-    return np.stack(rows) if rows else np.zeros((0, POINTS, 2), np.float32)
+    return np.stack(rows) if rows else np.zeros((0, IBUG_68.count, 2), np.float32)
 
 
 def _mean_training_shape() -> np.ndarray:
     """(68, 2) crop pixels."""
     path = paths.PROCESSED / "train" / "keypoints.npy"
     try:
-        return np.asarray(np.nanmean(load_array(path, np.float32, (-1, POINTS, 2)), axis=0))
+        return np.asarray(np.nanmean(load_array(path, np.float32, (-1, IBUG_68.count, 2)), axis=0))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: {error}; make it again with: dvc repro preprocess") from None
 

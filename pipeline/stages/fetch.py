@@ -3,8 +3,10 @@
 import shutil
 from pathlib import Path
 
+from facial_keypoints.core.scheme import IBUG_68
+from pipeline.core.dataset_scheme import write_scheme
+from pipeline.core.json_files import write_json
 from pipeline.core.paths import DATASET, RAW, workspace_root
-from pipeline.core.samples import write_json
 from pipeline.datasets import upstream
 from pipeline.datasets.manifest import Manifest, manifest_digest, manifest_of, read_manifest
 from pipeline.datasets.mirror import bring, choose_source
@@ -19,6 +21,7 @@ def run(*, fetch: Fetch) -> None:
     else:
         manifest, revision = _bring_real(), upstream.COMMIT
     digest = manifest_digest(manifest)
+    write_scheme(IBUG_68)
     write_json(DATASET, {"dataset": fetch.source, "revision": revision, "files": len(manifest), "sha256": digest})
 
 

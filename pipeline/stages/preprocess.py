@@ -11,22 +11,26 @@ from facial_keypoints.core.atomic_files import whole_folder
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.progress import progress
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import Scheme
 from pipeline.core import metrics, paths
-from pipeline.core.samples import LABELS, read_gray, read_keypoints_csv, read_samples, write_table
+from pipeline.core.dataset_scheme import read_scheme
+from pipeline.core.frames import read_gray
+from pipeline.core.labels import LABELS, read_keypoints_csv
+from pipeline.core.samples import read_samples
 from pipeline.core.settings import Preprocess
+from pipeline.core.tables import write_table
 
 SPLITS = ("train", "val", "test")
 
 
 def run(*, preprocess: Preprocess) -> None:
-    samples = read_samples(paths.SAMPLES)
+    samples, scheme = read_samples(paths.SAMPLES), read_scheme()
     parts = [samples[samples["split"] == split] for split in SPLITS]
     samples = pd.concat(parts)
     with ThreadPoolExecutor(1) as beside:
-        labels = beside.submit(_labels, samples)
+        labels = beside.submit(_labels, samples, scheme.count)
         images, crop_from_source = _squares(samples, preprocess)
-    _refuse_flat(samples, labels.result())
+    _refuse_flat(samples, labels.result(), scheme)
     keypoints_crop = transform_points(crop_from_source, labels.result()).astype(np.float32)
     # Nothing is written before everything is read, so that a broken frame leaves no half of a dataset.
     ends = np.cumsum([len(part) for part in parts])
@@ -39,14 +43,14 @@ def run(*, preprocess: Preprocess) -> None:
             write_table(folder / "samples.csv", part)
 
 
-def _refuse_flat(samples: pd.DataFrame, keypoints: np.ndarray) -> None:
+def _refuse_flat(samples: pd.DataFrame, keypoints: np.ndarray, scheme: Scheme) -> None:
     """Raise DataError for a label in whose units no error can be measured; NaN, where there is none, passes."""
-    flat = (metrics.interocular(keypoints) == 0) | (metrics.box_size(keypoints) == 0)
+    flat = (metrics.normalizing_length(keypoints, scheme) == 0) | (metrics.box_size(keypoints) == 0)
     if flat.any():
         folder, file = samples.loc[flat, ["folder", "file"]].iloc[0]
         raise DataError(
-            f"{paths.RAW / LABELS[folder]}: the outer eye corners of {file}, or all its points, lie on "
-            "one point or line, so its error has no unit; mend its label or remove it"
+            f"{paths.RAW / LABELS[folder]}: the points of {file} that its error is divided by, or "
+            "all its points, lie on one point or line, so its error has no unit; mend its label or remove it"
         )
 
 
@@ -67,11 +71,12 @@ def _squares(samples: pd.DataFrame, preprocess: Preprocess) -> tuple[np.ndarray,
     return images, crop_from_source
 
 
-def _labels(samples: pd.DataFrame) -> np.ndarray:
-    """(N, 68, 2) float32 keypoints in source pixels, NaN where there is no label."""
+def _labels(samples: pd.DataFrame, points: int) -> np.ndarray:
+    """(N, K, 2) float32 keypoints in source pixels, NaN where there is no label."""
     tables = {
-        folder: dict(zip(*read_keypoints_csv(paths.RAW / table), strict=True)) for folder, table in LABELS.items()
+        folder: dict(zip(*read_keypoints_csv(paths.RAW / table, points), strict=True))
+        for folder, table in LABELS.items()
     }
-    unlabelled = np.full((POINTS, 2), np.nan, np.float32)
+    unlabelled = np.full((points, 2), np.nan, np.float32)
     rows = zip(samples["folder"], samples["file"], strict=True)
     return np.stack([tables[folder].get(file, unlabelled) for folder, file in rows])

@@ -11,10 +11,14 @@ from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.progress import progress
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import metrics, paths
+from pipeline.core.arrays import Arrays, load_arrays
+from pipeline.core.labels import read_keypoints_csv
 from pipeline.core.params import flatten
-from pipeline.core.samples import Arrays, load_arrays, read_keypoints_csv, read_numbers, read_samples
+from pipeline.core.samples import read_samples
 from pipeline.core.settings import Preprocess
+from pipeline.core.tables import read_numbers
 from pipeline.evaluation import breakdowns, curves, grids
 from pipeline.evaluation.model_card import model_card
 from pipeline.evaluation.reports import read_dataset, read_metrics
@@ -65,7 +69,7 @@ def _read_measured() -> Measured:
     test = _labelled(load_arrays(paths.PROCESSED / "test"))
     truth = transform_points(np.linalg.inv(test.crop_from_source), test.keypoints_crop)
     predicted = _predictions_of(test.samples["file"].tolist())
-    interocular_px = metrics.interocular(truth)
+    interocular_px = metrics.normalizing_length(truth, IBUG_68)
     errors = metrics.point_distances(predicted, truth) / interocular_px[:, None]
     return Measured(report, test, truth, predicted, interocular_px, errors)
 

@@ -9,8 +9,11 @@ import pandas as pd
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import DataError
 from pipeline.core import paths
-from pipeline.core.samples import LABELS, SAMPLE_COLUMNS, read_keypoints_csv, write_json, write_table
+from pipeline.core.json_files import write_json
+from pipeline.core.labels import LABELS, read_keypoints_csv
+from pipeline.core.samples import SAMPLE_COLUMNS
 from pipeline.core.settings import Split
+from pipeline.core.tables import write_table
 
 _NAME = re.compile(r"(?P<person>.+)_(?P<clip>\d)(?P<frame>\d+)\.jpg")
 

@@ -13,8 +13,8 @@ from facial_keypoints.core.plain_files import read_plain
 from facial_keypoints.core.terminal import say
 from facial_keypoints.core.text import brief
 from pipeline.core import paths
+from pipeline.core.json_files import write_json
 from pipeline.core.params import flatten
-from pipeline.core.samples import write_json
 from pipeline.core.settings import Preprocess, Split
 from pipeline.datasets.settings import Fetch
 from pipeline.evaluation.reports import read_dataset, read_metrics

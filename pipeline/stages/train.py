@@ -11,8 +11,8 @@ import torch
 from facial_keypoints.core.atomic_files import file_sha256, whole
 from facial_keypoints.core.errors import DataError
 from pipeline.core import paths
+from pipeline.core.arrays import load_arrays
 from pipeline.core.params import flatten
-from pipeline.core.samples import load_arrays
 from pipeline.core.settings import Preprocess
 from pipeline.experiments.tracking.live_run import training_run
 from pipeline.models import count_parameters

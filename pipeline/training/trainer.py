@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.progress import EpochLines, progress
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core.metrics import nme
 from pipeline.models.device import mixed_precision
 from pipeline.training.augment import augment
@@ -100,7 +100,9 @@ class Training:
         self.device = faces.images.device
         self.generator = torch.Generator().manual_seed(settings.seed)
         own_shift = getattr(network, "mirror_shift", None)
-        self.mirror_shift = nn.Parameter(torch.zeros(POINTS, 2, device=self.device)) if own_shift is None else own_shift
+        self.mirror_shift = (
+            nn.Parameter(torch.zeros(IBUG_68.count, 2, device=self.device)) if own_shift is None else own_shift
+        )
         self.optimizer = make_optimizer(
             settings.optimizer, network, self.mirror_shift, lr=settings.lr, weight_decay=settings.weight_decay
         )
@@ -198,5 +200,5 @@ def validate(network: nn.Module, faces: Faces, settings: Train) -> tuple[float, 
             images, keypoints = faces.batch(rows)
             estimates = network(images)
             losses.append(keypoint_loss(settings.loss, settings.loss_unit, estimates, keypoints).item() * len(rows))
-            errors.append(nme(estimates[:, -1].cpu().numpy(), keypoints.cpu().numpy()))
+            errors.append(nme(estimates[:, -1].cpu().numpy(), keypoints.cpu().numpy(), IBUG_68))
     return sum(losses) / len(faces), float(np.concatenate(errors).mean())

@@ -126,7 +126,7 @@ def test_a_full_disk_behind_standard_output_is_one_line(arguments):
 
 @pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}, {"PYTHONIOENCODING": "latin-1"}])
 def test_a_terminal_that_knows_few_characters_shows_escapes(variables):
-    command = [*keypoints("recipe"), b"n\xe9\xe6\xbc\xa2\x1b[2J\n"]
+    command: list[str | bytes] = [*keypoints("recipe"), b"n\xe9\xe6\xbc\xa2\x1b[2J\n"]
     done = subprocess.run(command, env=ENVIRONMENT | variables, capture_output=True, check=False)
     assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
     assert done.stderr.startswith(b"error: no recipe is called 'n\\udce9")

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from facial_keypoints.core.scheme import POINTS, REGIONS
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import metrics
 
 
 def square_face(eye_distance: float) -> np.ndarray:
     """Truth with the outer eye corners `eye_distance` apart and a box of 40 by 90 pixels."""
-    truth = np.zeros((1, POINTS, 2))
+    truth = np.zeros((1, IBUG_68.count, 2))
     truth[0, 45, 0] = eye_distance
     truth[0, 0], truth[0, 8] = (40, 0), (0, 90)
     return truth
@@ -17,7 +17,7 @@ def test_nme_by_hand():
     truth = square_face(20.0)
     predicted = truth.copy()
     predicted[0, 5] += [3, 4]  # 5 pixels off in one of 68 points, eyes 20 pixels apart
-    assert metrics.nme(predicted, truth) == pytest.approx([5 / 68 / 20])
+    assert metrics.nme(predicted, truth, IBUG_68) == pytest.approx([5 / 68 / 20])
 
 
 def test_nme_box_by_hand():
@@ -27,22 +27,22 @@ def test_nme_box_by_hand():
 
 def test_nme_does_not_depend_on_scale():
     generator = np.random.default_rng(0)
-    truth, predicted = generator.random((2, 5, POINTS, 2)) * 100
-    assert metrics.nme(7 * predicted, 7 * truth) == pytest.approx(metrics.nme(predicted, truth))
+    truth, predicted = generator.random((2, 5, IBUG_68.count, 2)) * 100
+    assert metrics.nme(7 * predicted, 7 * truth, IBUG_68) == pytest.approx(metrics.nme(predicted, truth, IBUG_68))
 
 
 def test_a_single_face_without_its_batch_axis_is_refused():
-    with pytest.raises(ValueError, match=r"\(N, 68, 2\)"):
-        metrics.point_distances(np.zeros((POINTS, 2)), np.zeros((POINTS, 2)))
+    with pytest.raises(ValueError, match=r"\(N, K, 2\)"):
+        metrics.point_distances(np.zeros((IBUG_68.count, 2)), np.zeros((IBUG_68.count, 2)))
 
 
 def test_regions_average_to_the_whole():
     generator = np.random.default_rng(0)
-    truth, predicted = generator.random((2, 5, POINTS, 2)) * 100
-    regions = metrics.region_nme(predicted, truth)
-    sizes = {name: len(points) for name, points in REGIONS.items()}
-    weighted = sum(regions[name] * sizes[name] for name in regions) / POINTS
-    assert weighted == pytest.approx(metrics.nme(predicted, truth).mean())
+    truth, predicted = generator.random((2, 5, IBUG_68.count, 2)) * 100
+    regions = metrics.region_nme(predicted, truth, IBUG_68)
+    sizes = {name: len(points) for name, points in IBUG_68.regions.items()}
+    weighted = sum(regions[name] * sizes[name] for name in regions) / IBUG_68.count
+    assert weighted == pytest.approx(metrics.nme(predicted, truth, IBUG_68).mean())
 
 
 def test_auc_is_the_area_under_the_ced():

@@ -7,18 +7,15 @@ import numpy as np
 import pytest
 
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import paths
-from pipeline.core.samples import (
-    load_arrays,
-    read_gray,
-    read_json,
-    read_keypoints_csv,
-    read_numbers,
-    read_samples,
-    write_json,
-    write_keypoints_csv,
-)
+from pipeline.core.arrays import load_arrays
+from pipeline.core.frames import read_gray
+from pipeline.core.json_files import read_json, write_json
+from pipeline.core.labels import read_keypoints_csv, write_keypoints_csv
+from pipeline.core.samples import read_samples
 from pipeline.core.settings import Preprocess, Split
+from pipeline.core.tables import read_numbers
 from pipeline.evaluation.reports import read_dataset, read_metrics
 from pipeline.stages import preprocess, split
 from pipeline.stages.track import read_history
@@ -297,7 +294,7 @@ HEADER = "{'descr': '%s', 'fortran_order': False, 'shape': %s}"
 def test_hostile_arrays_are_one_line(prepared, name, content):
     (prepared / f"{name}.npy").write_bytes(content)
     with pytest.raises(DataError, match="; make it again with: dvc repro preprocess") as caught:
-        load_arrays(prepared)
+        load_arrays(prepared, IBUG_68.count)
     assert len(str(caught.value)) < 600
 
 
@@ -330,11 +327,11 @@ def test_arrays_of_another_form_are_named(prepared, name, change, reason):
     assert len(load_arrays(prepared).samples)
     change_array(prepared, name, change)
     with pytest.raises(DataError, match=reason):
-        load_arrays(prepared)
+        load_arrays(prepared, IBUG_68.count)
 
 
 def test_arrays_that_are_pipes_are_refused(prepared):
     (prepared / "images.npy").unlink()
     os.mkfifo(prepared / "images.npy")
     with pytest.raises(DataError, match="it is no plain file"):
-        load_arrays(prepared)
+        load_arrays(prepared, IBUG_68.count)

@@ -1,28 +1,99 @@
+import json
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
+import pytest
 
-from facial_keypoints.core.scheme import CONTOURS, FLIP_INDEX, OUTER_EYE_CORNERS, POINTS, REGIONS
+from facial_keypoints.core.scheme import IBUG_68, Contour, Scheme, scheme_from
+
+FIVE = Scheme(
+    name="five",
+    title="5 points",
+    count=5,
+    mirror_pairs=((0, 1), (3, 4)),
+    regions={"eyes": (0, 1), "nose": (2,), "mouth": (3, 4)},
+    contours=(Contour((0, 1), closed=False), Contour((2, 3, 4), closed=True)),
+    normalizer=None,
+)
 
 
-def test_mirroring_twice_restores_the_order():
-    assert (FLIP_INDEX[FLIP_INDEX] == np.arange(POINTS)).all()
+@pytest.mark.parametrize("scheme", [IBUG_68, FIVE], ids=lambda scheme: scheme.name)
+def test_mirroring_twice_restores_the_order(scheme: Scheme) -> None:
+    assert (scheme.flip_index[scheme.flip_index] == np.arange(scheme.count)).all()
 
 
-def test_regions_partition_the_points():
-    assert sorted(point for region in REGIONS.values() for point in region) == list(range(POINTS))
+def test_mirrored_points_change_places() -> None:
+    assert FIVE.flip_index.tolist() == [1, 0, 2, 4, 3]
 
 
-def test_contours_partition_the_points():
-    assert sorted(point for line, _ in CONTOURS for point in line) == list(range(POINTS))
+def test_contours_of_ibug_partition_the_points() -> None:
+    assert sorted(point for line in IBUG_68.contours for point in line.points) == list(range(68))
 
 
-def test_mirroring_swaps_left_and_right_regions():
+def test_mirroring_swaps_left_and_right_regions() -> None:
+    regions = IBUG_68.regions
     for right, left in (("right_brow", "left_brow"), ("right_eye", "left_eye")):
-        assert set(FLIP_INDEX[list(REGIONS[right])]) == set(REGIONS[left])
+        assert set(IBUG_68.flip_index[list(regions[right])]) == set(regions[left])
     for middle in ("jaw", "nose", "mouth"):
-        assert set(FLIP_INDEX[list(REGIONS[middle])]) == set(REGIONS[middle])
-    assert FLIP_INDEX[OUTER_EYE_CORNERS[0]] == OUTER_EYE_CORNERS[1]
+        assert set(IBUG_68.flip_index[list(regions[middle])]) == set(regions[middle])
+    assert IBUG_68.normalizer is not None
+    assert IBUG_68.flip_index[IBUG_68.normalizer[0]] == IBUG_68.normalizer[1]
 
 
-def test_points_on_the_midline_are_their_own_mirror_image():
+def test_points_on_the_midline_are_their_own_mirror_image() -> None:
     midline = {8, 27, 28, 29, 30, 33, 51, 57, 62, 66}
-    assert set(np.flatnonzero(np.arange(POINTS) == FLIP_INDEX).tolist()) == midline
+    assert set(np.flatnonzero(np.arange(68) == IBUG_68.flip_index).tolist()) == midline
+
+
+@pytest.mark.parametrize("scheme", [IBUG_68, FIVE], ids=lambda scheme: scheme.name)
+def test_a_scheme_survives_json(scheme: Scheme) -> None:
+    assert scheme_from(json.loads(json.dumps(scheme.as_data()))) == scheme
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"count": 4}, "regions do not hold each of the points 0 to 3 exactly once"),
+        ({"count": 0}, "a scheme has 1 to 1,000 points, not 0"),
+        ({"count": 10**9}, "a scheme has 1 to 1,000 points"),
+        ({"mirror_pairs": ((0, 1), (1, 2))}, "a point stands in two mirror pairs"),
+        ({"mirror_pairs": ((0, 5),)}, "there is no point 5; they are 0 to 4"),
+        ({"mirror_pairs": ((0, 0),)}, "a point stands in two mirror pairs"),
+        ({"contours": (Contour((-1,), closed=True),)}, "there is no point -1"),
+        ({"normalizer": (0, 9)}, "there is no point 9"),
+        ({"normalizer": (2, 2)}, "are the same one"),
+        ({"regions": {"all": (0, 1, 2, 3, 4), "more": (4,)}}, "exactly once"),
+    ],
+)
+def test_facts_that_do_not_fit_together_are_refused(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        replace(FIVE, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"points": "5"}, "points holds whole numbers"),
+        ({"points": True}, "points holds whole numbers"),
+        ({"name": ""}, "name is a text of 1 to 100 characters"),
+        ({"title": "x" * 1000}, "title is a text"),
+        ({"mirror_pairs": [[0, 1, 2]]}, "mirror_pairs names two points, not 3"),
+        ({"mirror_pairs": 3}, "mirror_pairs is a list"),
+        ({"regions": [[0, 1, 2, 3, 4]]}, "regions are lists of points by name"),
+        ({"regions": {3: [0]}}, "regions are lists of points by name"),
+        ({"contours": [[0, 1]]}, "a contour holds points, a list, and closed, true or false"),
+        ({"contours": [{"points": [0, 1.5], "closed": True}]}, "contours holds whole numbers"),
+        ({"normalizer": "eyes"}, "normalizer is a list"),
+        ({"colour": "red"}, "and nothing else; look at colour"),
+    ],
+)
+def test_a_scheme_that_is_written_wrongly_is_refused(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        scheme_from(FIVE.as_data() | change)
+
+
+@pytest.mark.parametrize("data", [None, [], "five", {}, {"name": "five"}])
+def test_what_is_no_scheme_is_refused(data: Any) -> None:
+    with pytest.raises(ValueError, match="a scheme holds"):
+        scheme_from(data)

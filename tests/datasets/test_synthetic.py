@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from facial_keypoints.core.geometry import transform_points
-from facial_keypoints.core.scheme import FLIP_INDEX
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.mean_face.expression import face_points
 from facial_keypoints.mean_face.shape import MODES, mean_points, modes
 from facial_keypoints.mean_face.surface import canonical_points, face_motion, face_surface, point_units, sample
 from pipeline.core import parallel
-from pipeline.core.samples import LABELS, read_keypoints_csv
+from pipeline.core.labels import LABELS, read_keypoints_csv
 from pipeline.datasets import synthetic_frames as source
 from pipeline.datasets.synthetic import (
     Camera,
@@ -50,19 +50,19 @@ def gray_at(picture: np.ndarray, point: np.ndarray) -> float:
 
 
 def test_mean_face_mirrored_is_itself_under_the_flip_index() -> None:
-    mirrored = mean_points()[FLIP_INDEX] * (-1, 1, 1)
+    mirrored = mean_points()[IBUG_68.flip_index] * (-1, 1, 1)
     np.testing.assert_array_equal(mirrored, mean_points())
 
 
 def test_mirrored_expression_is_the_expression_with_sides_swapped() -> None:
     one = face_points(REST, Expression(jaw_open=0.5, smile=0.7, close_right=1.0))
     other = face_points(REST, Expression(jaw_open=0.5, smile=0.7, close_left=1.0))
-    np.testing.assert_allclose(one[FLIP_INDEX] * (-1, 1, 1), other, atol=1e-9)
+    np.testing.assert_allclose(one[IBUG_68.flip_index] * (-1, 1, 1), other, atol=1e-9)
 
 
 def test_every_mode_but_the_asymmetric_ones_keeps_the_face_symmetric() -> None:
     for name, mode in zip(MODES, modes(), strict=True):
-        mirrored = mode[FLIP_INDEX] * (-1, 1, 1)
+        mirrored = mode[IBUG_68.flip_index] * (-1, 1, 1)
         assert np.allclose(mirrored, mode) != name.startswith("asymmetry"), name
         assert 0.5 < np.abs(mode).max() < 10, name
 

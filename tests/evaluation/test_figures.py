@@ -12,9 +12,11 @@ from torch import nn
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import paths
-from pipeline.core.samples import SAMPLE_COLUMNS, read_json, read_samples, write_json, write_keypoints_csv
+from pipeline.core.json_files import read_json, write_json
+from pipeline.core.labels import write_keypoints_csv
+from pipeline.core.samples import SAMPLE_COLUMNS, read_samples
 from pipeline.evaluation import breakdowns, curves, grids, style
 from pipeline.evaluation.model_card import model_card
 from pipeline.evaluation.settings import Render
@@ -45,13 +47,13 @@ class FirstThenShape(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         self.first(images).relu_()
-        return torch.zeros(len(images), 1, POINTS, 2)
+        return torch.zeros(len(images), 1, IBUG_68.count, 2)
 
 
 def faces_of(count: int) -> np.ndarray:
     """(count, 68, 2) points in source pixels, the outer eye corners 20 apart."""
     generator = np.random.default_rng(0)
-    points = generator.uniform(20, 40, (count, POINTS, 2))
+    points = generator.uniform(20, 40, (count, IBUG_68.count, 2))
     points[:, 36], points[:, 45] = (20, 25), (40, 25)
     return points.astype(np.float32)
 
@@ -348,7 +350,7 @@ def test_mean_face_is_free_of_place_and_size() -> None:
 
 
 def test_worst_points_carry_their_numbers() -> None:
-    errors = np.full((3, POINTS), 0.02)
+    errors = np.full((3, IBUG_68.count), 0.02)
     worst = [8, 30, 57, 60, 66]
     errors[:, worst] = 0.2
     figure = breakdowns.error_by_point_figure(breakdowns.mean_face(faces_of(3)), errors, dataset="youtube-faces")
@@ -434,7 +436,7 @@ def test_first_layer_is_what_the_first_convolution_computes() -> None:
 @pytest.mark.parametrize("name", ["coarse_to_fine", "udacity_5conv"])
 def test_first_layer_of_each_network_can_be_drawn(tmp_path: Path, name: str) -> None:
     section = {**asdict(load_params().model), "name": name}
-    network = build_network(section, side=224, mean_shape=torch.randn(POINTS, 2) * 30 + 112)
+    network = build_network(section, side=224, mean_shape=torch.randn(IBUG_68.count, 2) * 30 + 112)
     layer = grids.first_layer(network.eval(), np.zeros((224, 224), np.uint8))
     figure = grids.first_layer_figure(layer, dataset="youtube-faces")
     assert f"{len(layer.kernels)} kernels" in texts(figure)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from facial_keypoints.core.errors import DataError, ModelError
 from pipeline.cli import app
 from pipeline.core import paths
-from pipeline.core.samples import load_arrays
+from pipeline.core.arrays import load_arrays
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.model_location import open_model
 from pipeline.models.backbone import Backbone

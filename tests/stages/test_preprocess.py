@@ -7,7 +7,10 @@ import pytest
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
 from pipeline.core import paths
-from pipeline.core.samples import LABELS, load_arrays, read_gray, read_keypoints_csv, read_samples, write_keypoints_csv
+from pipeline.core.arrays import load_arrays
+from pipeline.core.frames import read_gray
+from pipeline.core.labels import LABELS, read_keypoints_csv, write_keypoints_csv
+from pipeline.core.samples import read_samples
 from pipeline.core.settings import Preprocess, Split
 from pipeline.stages import preprocess, split
 from tests.dataset import face_points, write_frame
@@ -86,7 +89,7 @@ def test_a_label_without_a_size_is_named(samples, raw, folder, points):
     keypoints[0] = points
     keypoints[0, 45] = keypoints[0, 36]  # the outer eye corners
     write_keypoints_csv(raw / LABELS[folder], names, keypoints)
-    with pytest.raises(DataError, match=rf"{LABELS[folder]}: the outer eye corners of {names[0]}, or all its points"):
+    with pytest.raises(DataError, match=rf"{LABELS[folder]}: the points of {names[0]} that its error is divided by"):
         run()
 
 

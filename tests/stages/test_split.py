@@ -4,7 +4,8 @@ import pytest
 
 from facial_keypoints.core.errors import DataError
 from pipeline.core import paths
-from pipeline.core.samples import SAMPLE_COLUMNS, read_json, read_samples
+from pipeline.core.json_files import read_json
+from pipeline.core.samples import SAMPLE_COLUMNS, read_samples
 from pipeline.core.settings import Split
 from pipeline.stages import split
 from tests.dataset import write_frame, write_raw

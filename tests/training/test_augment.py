@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facial_keypoints.core.scheme import FLIP_INDEX
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.training.augment import augment
 from pipeline.training.settings import Augment
 
@@ -64,7 +64,7 @@ def test_mirroring_moves_points_and_swaps_their_numbers():
     images, points = batch()
     changed, moved = augment(images, points, dataclasses.replace(NOTHING, mirror_prob=1), seeded())
     assert torch.allclose(changed, images.flip(-1), atol=1e-5)
-    by_hand = points[:, FLIP_INDEX.tolist()].clone()
+    by_hand = points[:, IBUG_68.flip_index.tolist()].clone()
     by_hand[..., 0] = SIDE - 1 - by_hand[..., 0]
     assert torch.allclose(moved, by_hand, atol=1e-4)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.experiments.params import load_params
 from pipeline.models import build_network
 from pipeline.models.layers import PointMaps
@@ -38,7 +38,7 @@ def test_orthogonal_keeps_the_directions_and_levels_the_singular_values(shape):
 
 def network() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.Conv2d(8, 6, 3), nn.BatchNorm2d(6), PointMaps(6, POINTS, 1))
+    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.Conv2d(8, 6, 3), nn.BatchNorm2d(6), PointMaps(6, IBUG_68.count, 1))
 
 
 def test_inner_kernels_leave_out_the_first_layer_and_the_answering_one():
@@ -46,7 +46,7 @@ def test_inner_kernels_leave_out_the_first_layer_and_the_answering_one():
     assert [id(kernel) for kernel in inner_kernels(net)] == [id(net[1].weight)]
 
 
-@pytest.mark.parametrize("options", [{"fine_pyramid": POINTS}, {"fine_width": POINTS // 2}])
+@pytest.mark.parametrize("options", [{"fine_pyramid": IBUG_68.count}, {"fine_width": IBUG_68.count // 2}])
 def test_a_layer_that_happens_to_have_as_many_channels_as_points_is_inner(options):
     assert len(inner_kernels(coarse_to_fine(options))) == len(inner_kernels(coarse_to_fine({})))
 
@@ -54,11 +54,11 @@ def test_a_layer_that_happens_to_have_as_many_channels_as_points_is_inner(option
 def coarse_to_fine(options: dict) -> nn.Module:
     section = asdict(load_params(ROOT / "params.yaml").model)
     section["coarse_to_fine"] |= options
-    return build_network(section, side=224, mean_shape=torch.rand(POINTS, 2) * 100 + 50)
+    return build_network(section, side=224, mean_shape=torch.rand(IBUG_68.count, 2) * 100 + 50)
 
 
 def shift() -> nn.Parameter:
-    return nn.Parameter(torch.zeros(POINTS, 2))
+    return nn.Parameter(torch.zeros(IBUG_68.count, 2))
 
 
 def one_step(name: str) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ import torch
 
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.geometry import fit_square, transform_points
-from facial_keypoints.core.scheme import POINTS
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import parallel, paths
 from pipeline.core.settings import Preprocess
 from pipeline.datasets.synthetic import draw_face, random_identity
@@ -44,7 +44,7 @@ def sections(**training: float) -> dict:
 
 
 def network(side: int = 96) -> torch.nn.Module:
-    return build_network(asdict(MODEL), side=side, mean_shape=torch.rand(POINTS, 2) * side)
+    return build_network(asdict(MODEL), side=side, mean_shape=torch.rand(IBUG_68.count, 2) * side)
 
 
 def test_drawn_faces_are_those_of_the_people_prepared_as_frames_are():
@@ -80,7 +80,7 @@ def test_a_network_takes_over_all_but_what_is_of_the_labels():
 
 def test_weights_of_another_network_are_refused_and_nothing_is_taken():
     other = replace(MODEL, coarse_to_fine=replace(MODEL.coarse_to_fine, fine_networks=2))
-    large = build_network(asdict(other), side=96, mean_shape=torch.rand(POINTS, 2))
+    large = build_network(asdict(other), side=96, mean_shape=torch.rand(IBUG_68.count, 2))
     taker = network()
     before = {name: tensor.clone() for name, tensor in taker.state_dict().items()}
     with pytest.raises(ModelError, match="make them again with: dvc repro pretrain"):
