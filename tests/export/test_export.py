@@ -185,6 +185,7 @@ def invoke(*arguments):
     return CliRunner().invoke(app, ["export", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_command_exports_the_model_of_the_workspace(workspace, model):
     paths.MODEL.parent.mkdir(parents=True)
     paths.MODEL.symlink_to(model)

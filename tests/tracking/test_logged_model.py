@@ -108,6 +108,7 @@ def changed_version(logged: Path, folder: Path) -> Path:
     return copied
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["padded", "stretched"])
 def test_it_answers_pictures_of_any_size_as_the_network(request, kind):
     logged = request.getfixturevalue(kind)

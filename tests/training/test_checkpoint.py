@@ -1,6 +1,5 @@
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -149,6 +148,7 @@ def test_the_checkpoint_goes_when_all_is_well_and_stays_when_not(workspace):
     assert not list((workspace / ".checkpoints/train").iterdir())
 
 
+@pytest.mark.slow
 def test_two_processes_do_not_train_the_same_at_once(workspace):
     code = (
         f"from pipeline.training.checkpoint import resumable\nwith resumable('{KEY}'): print('in', flush=True); input()"
@@ -170,9 +170,8 @@ def test_two_processes_do_not_train_the_same_at_once(workspace):
 
 
 @pytest.fixture
-def prepared(raw, empty_store) -> Path:
+def prepared(raw, stored) -> Path:
     """A workspace with arrays to train on and an MLflow store."""
-    shutil.copy(empty_store, "mlflow.db")
     split.run(split=Split(val_people_frac=0.25, drop_test_copies=False, seed=0))
     preprocess.run(preprocess=Preprocess(size_px=96, fit="pad"))
     write_weights(paths.PRETRAINED, {})
@@ -233,6 +232,7 @@ def test_the_key_changes_with_parameters_data_and_device(tmp_path):
     assert training_key({"train.lr": 0.1}, [tmp_path], CPU) == keys[-1]
 
 
+@pytest.mark.slow
 def test_workers_end_with_the_stage_that_is_killed(tmp_path):
     script = tmp_path / "draw.py"
     draw = f"write_synthetic(Path({str(tmp_path / 'raw')!r}), people=99, clips=9, frames=9, seed=0)"

@@ -1,6 +1,5 @@
 """A training on drawn faces, and one that starts from its weights."""
 
-import shutil
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -57,6 +56,7 @@ def test_drawn_faces_are_those_of_the_people_prepared_as_frames_are():
     assert len({image.numpy().tobytes() for image in faces.images}) == 6
 
 
+@pytest.mark.slow
 def test_drawn_faces_are_the_same_from_one_process_and_from_many(monkeypatch):
     drawn = []
     for inline in (0, 10**6):
@@ -111,8 +111,7 @@ def test_without_epochs_nothing_is_drawn_and_nothing_handed_on(workspace, capsys
     assert capsys.readouterr().out == "pretrain.epochs is 0: train starts from new weights\n"
 
 
-def test_train_starts_from_what_pretrain_left(raw, empty_store):
-    shutil.copy(empty_store, "mlflow.db")
+def test_train_starts_from_what_pretrain_left(raw, stored):
     split.run(split=replace(PARAMS.split, val_people_frac=0.25))
     preprocess.run(preprocess=SQUARES)
     pretrain.run(**sections(), pretrain=crowd())
