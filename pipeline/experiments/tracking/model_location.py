@@ -25,7 +25,8 @@ def open_model(model: Path | str | None) -> TorchNetwork:
     with tempfile.TemporaryDirectory() as folder:
         path = locate_model(model, Path(folder))
         description, module = open_model_file(path)
-        return TorchNetwork(module, **description["preprocess"], digest=file_sha256(path))
+        prepared = description.preprocess
+        return TorchNetwork(module, prepared.size_px, prepared.fit, file_sha256(path), description.scheme)
 
 
 def locate_model(model: Path | str | None, folder: Path) -> Path:
