@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from facial_keypoints.inputs.sources import find_sources
+from facial_keypoints.inputs.search import find_sources
 from facial_keypoints.outputs.output_folder import LEDGER, OutputFolder
 
 _PICTURE = b"P5 1 1 255 \0"

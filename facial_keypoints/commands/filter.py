@@ -39,7 +39,7 @@ def filter_faces(
     from facial_keypoints.filters.apply import picture_filter
     from facial_keypoints.filters.files import Job, filter_files
     from facial_keypoints.filters.sticker import load_sticker
-    from facial_keypoints.inputs.sources import find_sources
+    from facial_keypoints.inputs.search import find_sources
     from facial_keypoints.outputs.output_folder import OutputFolder
     from facial_keypoints.prediction.batch import announce
 

@@ -46,7 +46,7 @@ def predict(
 ) -> None:
     """Find faces and their 68 keypoints in any pictures and videos."""
     from facial_keypoints.detector import KeypointDetector
-    from facial_keypoints.inputs.sources import find_sources, parse_boxes
+    from facial_keypoints.inputs.search import find_sources, parse_boxes
     from facial_keypoints.outputs.output_folder import OutputFolder
     from facial_keypoints.prediction import batch
 

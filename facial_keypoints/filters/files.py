@@ -9,7 +9,7 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.detector import Face, KeypointDetector
 from facial_keypoints.filters.apply import PictureFilter
 from facial_keypoints.filters.lasting import COVERED_S, lasting
-from facial_keypoints.inputs.sources import Source
+from facial_keypoints.inputs.search import Source
 from facial_keypoints.outputs.output_folder import OutputFolder, Target
 from facial_keypoints.prediction.batch import Tally, each, tell_faults, warn, watched
 from facial_keypoints.prediction.result_files import write_picture

@@ -18,7 +18,7 @@ from facial_keypoints.core.terminal import tell
 from facial_keypoints.core.text import brief
 from facial_keypoints.detector import Face, KeypointDetector
 from facial_keypoints.inputs.decoder import Decoder
-from facial_keypoints.inputs.sources import Inputs, Source
+from facial_keypoints.inputs.search import Inputs, Source
 from facial_keypoints.inputs.standard_input import read_standard_input
 from facial_keypoints.outputs.output_folder import OutputFolder
 from facial_keypoints.prediction.overlay import draw_faces

@@ -14,9 +14,9 @@ from facial_keypoints.inputs.kinds import Kind, kind_of
 from facial_keypoints.inputs.pictures import FRAME_PIXEL_LIMIT
 from facial_keypoints.video.animation import Animation
 from facial_keypoints.video.container import no_video
-from facial_keypoints.video.decoding import Film
 from facial_keypoints.video.frame_geometry import fitted
 from facial_keypoints.video.times import Clock
+from facial_keypoints.video.video_file import VideoFile
 
 _PRELUDE_S = Fraction(1, 10)
 """Sound may start so much before the pictures without their starting later: encoders need a run-up."""
@@ -100,5 +100,5 @@ class FrameReader:
         return f"it ends after {self._reached_s:.2f} s but says that it lasts {self._source.told_s:.2f} s"
 
 
-def _source(path: Path) -> Film | Animation:
-    return Animation(path) if kind_of(path) is Kind.ANIMATION else Film(path)
+def _source(path: Path) -> VideoFile | Animation:
+    return Animation(path) if kind_of(path) is Kind.ANIMATION else VideoFile(path)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.inputs.sources import Source
+from facial_keypoints.inputs.search import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
 from facial_keypoints.prediction.batch import Job, run
 from facial_keypoints.video import encoding

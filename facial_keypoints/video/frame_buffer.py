@@ -14,7 +14,7 @@ _FILE_BYTES = 2**33
 """Half a second of 4K at 240 frames a second takes 3 GB."""
 
 
-class HeldFrames(AbstractContextManager["HeldFrames"]):
+class FrameBuffer(AbstractContextManager["FrameBuffer"]):
     """Frames of one size by a number that each is given; gone when the context ends."""
 
     def __init__(self, folder: Path | None = None) -> None:

@@ -29,7 +29,7 @@ _HD_HEIGHT = 720
 """From this on, colours that are not told are taken for BT.709, as players do."""
 
 
-class Film:
+class VideoFile:
     """A video file; goes through its frames each time that it is iterated over. Raises DataError where it is none."""
 
     def __init__(self, path: Path) -> None:
