@@ -9,10 +9,11 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.detector import Face, KeypointDetector
 from facial_keypoints.filters.apply import PictureFilter
 from facial_keypoints.filters.lasting import COVERED_S, lasting
-from facial_keypoints.inputs.search import Source
+from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder, Target
 from facial_keypoints.prediction.batch import Tally, each, tell_faults, warn, watched
 from facial_keypoints.prediction.result_files import write_picture
+from facial_keypoints.prediction.standard_output import print_picture
 from facial_keypoints.prediction.tracks import FaceFollower
 from facial_keypoints.video.reading import Frame, FrameReader, open_video
 from facial_keypoints.video.sound import Container
@@ -29,7 +30,8 @@ class Job:
     name: str
     """Of the filter, in the names of what is written."""
     apply: PictureFilter
-    output: OutputFolder
+    output: OutputFolder | None
+    """None is standard output, for one picture."""
     every: bool
     """All faces, or the largest of a picture or frame."""
     container: Container | None = None
@@ -58,15 +60,18 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     made = job.apply(picture, [_points(face) for face in faces.values()])
     # A crop has the number that its face has for `predict`, too.
     counts = [f"_{number}" for number in faces] if job.name == "crop" else [""]
-    for count, part in zip(counts, made, strict=True):
-        write_picture(_target(job, source), part, count)
+    if job.output:
+        for count, part in zip(counts, made, strict=True):
+            write_picture(_target(job.output, job, source), part, count)
+    else:
+        print_picture(source, made)
     if job.name in _HIDING and not faces:
         _warn_of_none(job, source)
     return len(faces)
 
 
-def _target(job: Job, source: Source) -> Target:
-    return job.output.target(f"{source.name}_{job.name}", source.path)
+def _target(output: OutputFolder, job: Job, source: Source) -> Target:
+    return output.target(f"{source.name}_{job.name}", source.origin)
 
 
 def _warn_of_none(job: Job, source: Source) -> None:
@@ -77,6 +82,7 @@ def _warn_of_none(job: Job, source: Source) -> None:
 def _video(job: Job, source: Source) -> int:
     """Returns how many different faces were seen."""
     assert source.path is not None
+    assert job.output is not None
     if job.name == "crop":
         raise DataError(f"{source.shown} is a video, of which crop makes nothing; give pictures")
     video = open_video(source.path)
@@ -93,7 +99,7 @@ def _video(job: Job, source: Source) -> int:
     if job.name in _HIDING:
         shown = lasting(followed, COVERED_S, job.detector, job.output.path)
     done = bare = 0
-    with frame_writer(_target(job, source), video, job.container) as write:
+    with frame_writer(_target(job.output, job, source), video, job.container) as write:
         for frame, faces in shown:
             write(frame._replace(image=_filtered(job, frame.image, faces)))
             done, bare = done + 1, bare + (not faces)

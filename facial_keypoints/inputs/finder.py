@@ -5,70 +5,69 @@ import glob
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from facial_keypoints.core.atomic_files import is_partial
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.text import printable
+from facial_keypoints.inputs.addresses import Address, address_of, camera_refusal, is_camera
+from facial_keypoints.inputs.download import Downloads
 from facial_keypoints.inputs.folders import Walk, identity_of, matching
 from facial_keypoints.inputs.kinds import APPLE_DOUBLE, EMPTY, PICTURE_SUFFIXES, VIDEO_SUFFIXES, Content, content_of
 from facial_keypoints.inputs.pages import pages_of
+from facial_keypoints.inputs.source import Source
 
 STDIN = "-"
 _GIVE = "give a JPEG, PNG, WebP, TIFF or another picture, or a video"
 
 
-@dataclass(frozen=True)
-class Found:
-    """A picture or video that is not named yet."""
-
-    path: Path | None
-    """None for standard input."""
-    page: int | None = None
-    """Number of one picture of a file that holds several, counted from 0."""
-
-    @property
-    def stem(self) -> str:
-        stem = self.path.stem if self.path else "stdin"
-        return stem if self.page is None else f"{stem}-page{self.page + 1}"
-
-
 class Finder:
     """Collects inputs in the order in which they are given, each once."""
 
-    def __init__(self, output: Path) -> None:
-        """`output`: a folder in which nothing is looked for."""
-        self.found: dict[tuple[str, str, int | None], Found] = {}
+    def __init__(self, output: Path | None, downloads: Downloads) -> None:
+        """`output`: a folder in which nothing is looked for; `downloads`: where files from web addresses go."""
+        self.found: dict[tuple[str, str, int | None], Source] = {}
         self.problems: list[DataError] = []
         self.left_out: dict[str, list[Path]] = {}
         """Why files of folders are not looked at -> those files."""
         self.missed = 0
         """How many of them are pictures."""
-        self._output = identity_of(output)
+        self._output = identity_of(output) if output else None
+        self._downloads = downloads
         self._real_folder = functools.lru_cache(maxsize=None)(os.path.realpath)
 
     def look(self, text: str) -> None:
-        """Take what a path on the command line stands for: a name that exists is no pattern."""
+        """Take what an argument on the command line stands for: a name that exists is no pattern and no address."""
         try:
             if text == STDIN:
-                self.found["", STDIN, None] = Found(None)
+                self.found["", STDIN, None] = Source(None, "stdin")
             elif not text:
                 raise DataError(f"an empty path is given; {_GIVE}")
             elif os.path.isdir(text):
                 self._take_folder(Path(text))
             elif _is_here(text):
                 self._take_given(Path(text))
+            elif address := address_of(text):
+                self._take_address(address)
             else:
                 self._take_matching(text)
         except DataError as error:
             self.problems.append(error)
 
-    def _take_given(self, path: Path) -> None:
+    def _take_given(self, path: Path, address: Address | None = None) -> None:
         content = _look_at(path)
         if content.kind is None:
             raise _refusal(path, content)
-        self._take(path)
+        self._take(path, address)
+
+    def _take_address(self, address: Address) -> None:
+        if any(source.address == address for source in self.found.values()):
+            return
+        path = self._downloads.fetch(address)
+        try:
+            self._take_given(path, address)
+        except DataError as error:
+            raise DataError(str(error).replace(str(path), address.shown)) from None
 
     def _take_matching(self, pattern: str) -> None:
         walk = Walk(self._output)
@@ -82,7 +81,7 @@ class Finder:
             self._take_folder(folder)
 
     def _take_folder(self, folder: Path) -> None:
-        if identity_of(folder) == self._output:
+        if self._output and identity_of(folder) == self._output:
             raise DataError(f"{printable(str(folder))} is where results go; choose another --output")
         walk = Walk(self._output)
         taken = self._take_listed(walk.files(folder))
@@ -130,13 +129,16 @@ class Finder:
     def _note_left_out(self, reason: str, path: Path) -> None:
         self.left_out.setdefault(reason, []).append(path)
 
-    def _take(self, path: Path) -> None:
+    def _take(self, path: Path, address: Address | None = None) -> None:
         try:
             pages = pages_of(path)
         except OSError as error:
             raise _unreadable(path, error) from None
+        stem = address.stem if address else path.stem
         for page in pages if len(pages) > 1 else [None]:
-            self.found.setdefault((self._real_folder(path.parent), path.name, page), Found(path, page))
+            name = stem if page is None else f"{stem}-page{page + 1}"
+            source = Source(path, name, page, address)
+            self.found.setdefault((self._real_folder(path.parent), path.name, page), source)
 
 
 def _is_here(text: str) -> bool:
@@ -152,6 +154,8 @@ def _is_here(text: str) -> bool:
 def _look_at(path: Path) -> Content:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
+            if is_camera(path):
+                raise camera_refusal(str(path))
             raise DataError(
                 f"{printable(str(path))} is no file; {_GIVE}, or send a picture to standard input and give -"
             )

@@ -1,64 +1,45 @@
-"""From the paths on a command line to pictures and videos, each with a name of its own for what is written."""
+"""From the arguments of a command line to pictures and videos, each with a name of its own for what is written."""
 
-import re
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.text import printable, shortened
+from facial_keypoints.core.text import printable
+from facial_keypoints.inputs.download import Downloads
 from facial_keypoints.inputs.finder import Finder
-from facial_keypoints.inputs.kinds import Kind, kind_of
+from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
 
 _EXAMPLES = 3
 """How many of the files that are left out are named."""
-_FARTHEST_PX = 1e9
-
-
-@dataclass(frozen=True)
-class Source:
-    """A picture or video to look at."""
-
-    path: Path | None
-    """None for standard input."""
-    name: str
-    """What its outputs are called, without a suffix; no other source has it."""
-    page: int | None = None
-    """Number of one picture of a file that holds several, counted from 0."""
-
-    @property
-    def shown(self) -> str:
-        shown = "standard input" if self.path is None else printable(str(self.path))
-        return shown if self.page is None else f"{shown} page {self.page + 1}"
-
-    @property
-    def is_video(self) -> bool:
-        """Whether its content is frames one after another, those of an animation too."""
-        return self.path is not None and self.page is None and kind_of(self.path) in (Kind.VIDEO, Kind.ANIMATION)
 
 
 @dataclass
-class Inputs:
-    """What the paths on a command line come to."""
+class Inputs(AbstractContextManager["Inputs"]):
+    """What the arguments of a command line come to; leaving the context removes what was fetched from addresses."""
 
     sources: list[Source]
     problems: list[DataError]
-    """What is wrong with paths that were given, and with files of folders that promise to be looked at."""
+    """What is wrong with arguments, and with files of folders whose names promise a picture or video."""
     left_out: dict[str, list[Path]] = field(default_factory=dict)
     """Why other files of folders are not looked at -> those files."""
     missed: int = 0
     """How many of the files left out are pictures."""
+    fetched: ExitStack = field(default_factory=ExitStack)
+    """Holds the files from addresses."""
+
+    def __exit__(self, *_: object) -> None:
+        self.fetched.close()
 
     @property
     def undone(self) -> int:
+        """How many pictures and videos are asked for and not looked at."""
         return len(self.problems) + self.missed
 
     def lines_left_out(self) -> list[str]:
-        """A line for each reason: how many files, and the names of some."""
+        """A line for each reason why files are left out: how many, and the names of some."""
         return [_left_out(reason, paths) for reason, paths in self.left_out.items()]
 
 
@@ -67,35 +48,22 @@ def _left_out(reason: str, paths: list[Path]) -> str:
     return f"left out, {reason}: {len(paths)} ({', '.join(names)})"
 
 
-def find_sources(given: Iterable[str], output: OutputFolder, ending: str = "") -> Inputs:
-    """Sources of files, folders (with their subfolders), patterns and "-", and what is wrong with the rest.
+def find_sources(given: Iterable[str], output: OutputFolder | None, ending: str = "") -> Inputs:
+    """Sources of files, folders (with their subfolders), patterns, web addresses and "-", and the faults of the rest.
 
-    Whatever `output` holds is not taken for an input, unless it is named itself. No output replaces an input, and none
-    that is called by the name of a source and `ending` anything that is not its own.
+    Args:
+        given: the arguments, in the order in which their sources come.
+        output: where results go, None for standard output. What it holds is no input unless it is named itself; no
+            output replaces an input, and none called by the name of a source and `ending` anything not its own.
+        ending: what follows the name of a source in the names of its outputs, such as "_hat".
     """
-    finder = Finder(output.path)
-    for text in given:
-        finder.look(text)
-    found = list(finder.found.values())
-    output.protect(each.path for each in found if each.path)
-    names = output.names([(each.stem, each.path) for each in found], ending)
-    sources = [Source(each.path, name, each.page) for each, name in zip(found, names, strict=True)]
-    return Inputs(sources, finder.problems, finder.left_out, finder.missed)
-
-
-def parse_boxes(texts: Sequence[str], whole: bool) -> np.ndarray:
-    """(K, 4) x, y, width, height of texts such as "10,20,80,90". Raises DataError, also where --whole is wanted too."""
-    if texts and whole:
-        raise DataError("--box and --whole exclude each other; leave one of the two out")
-    return np.array([_box(text) for text in texts], np.float64).reshape(-1, 4)
-
-
-def _box(text: str) -> list[float]:
-    if re.fullmatch(r"[0-9.eE+\-, ]*", text):  # float() also takes 1_0, nan and the digits of every script
-        with suppress(ValueError):
-            x, y, width, height = (float(part) for part in text.split(","))
-            if min(width, height) >= 1 and max(abs(x), abs(y), width, height) <= _FARTHEST_PX:
-                return [x, y, width, height]
-    raise DataError(
-        f"--box {shortened(text, 60)} should read x,y,width,height in pixels, both sides 1 or more, e.g. 10,20,80,90"
-    )
+    with ExitStack() as fetched:
+        finder = Finder(output.path if output else None, fetched.enter_context(Downloads()))
+        for text in given:
+            finder.look(text)
+        sources = list(finder.found.values())
+        if output:
+            output.protect(source.path for source in sources if source.path)
+            names = output.names([(source.name, source.origin) for source in sources], ending)
+            sources = [replace(source, name=name) for source, name in zip(sources, names, strict=True)]
+        return Inputs(sources, finder.problems, finder.left_out, finder.missed, fetched.pop_all())

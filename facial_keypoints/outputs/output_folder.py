@@ -46,12 +46,16 @@ class OutputFolder:
         """Let no output replace these files either."""
         self._inputs |= {identity for path in inputs if (identity := _identity(path))}
 
-    def target(self, name: str, source: Path | None) -> "Target":
-        """Where the files go that are made of a source, None for standard input, and whose names begin with `name`."""
-        # By its place relative to the folder, so that both may move together.
-        return Target(self, name, "-" if source is None else os.path.relpath(source, self.path))
+    def target(self, name: str, source: Path | str | None) -> "Target":
+        """Where the files go that are made of a source and whose names begin with `name`.
 
-    def names(self, wanted: Sequence[tuple[str, Path | None]], ending: str = "") -> list[str]:
+        `source`: a file, the address that it was fetched from, or None for standard input.
+        """
+        if isinstance(source, Path):  # by its place relative to the folder, so that both may move together
+            return Target(self, name, os.path.relpath(source, self.path))
+        return Target(self, name, source or "-")
+
+    def names(self, wanted: Sequence[tuple[str, Path | str | None]], ending: str = "") -> list[str]:
         """A name for each (stem, source), with a number where a file called by it and `ending` is not its own to write.
 
         A source has the name again that it had before, if it can. Takes time in proportion to the number of files.

@@ -18,11 +18,13 @@ from facial_keypoints.core.terminal import tell
 from facial_keypoints.core.text import brief
 from facial_keypoints.detector import Face, KeypointDetector
 from facial_keypoints.inputs.decoder import Decoder
-from facial_keypoints.inputs.search import Inputs, Source
+from facial_keypoints.inputs.search import Inputs
+from facial_keypoints.inputs.source import Source
 from facial_keypoints.inputs.standard_input import read_standard_input
 from facial_keypoints.outputs.output_folder import OutputFolder
+from facial_keypoints.prediction.formats import About
 from facial_keypoints.prediction.overlay import draw_faces
-from facial_keypoints.prediction.result_files import About, Format, face_writer, write_picture
+from facial_keypoints.prediction.result_files import PointsOutput, write_picture
 from facial_keypoints.prediction.tracks import FaceFollower, KnownFaces
 from facial_keypoints.video.reading import Frame, FrameReader, open_video
 from facial_keypoints.video.sound import Container
@@ -45,10 +47,12 @@ class Job:
     """What to do with every source."""
 
     detector: KeypointDetector
-    output: OutputFolder
-    form: Format
-    overlay: bool
+    points: PointsOutput
+    """Where the points of a source go."""
+    overlays: OutputFolder | None
+    """Where pictures and videos go with the faces drawn on them; None is nowhere."""
     smooth: bool
+    """Whether the points of videos are smoothed over time."""
     find: Find | None = None
     """Where faces are known to be, so that they are neither searched nor followed."""
     container: Container | None = None
@@ -114,7 +118,8 @@ def each(
 def _fault(source: Source, error: Exception) -> DataError:
     """What is wrong with one source. What the next one would meet too is raised instead."""
     if isinstance(error, DataError):
-        return error if str(error).startswith(source.shown) else DataError(f"{source.shown}: {error}")
+        told = _by_its_address(source, str(error))
+        return DataError(told if told.startswith(source.shown) else f"{source.shown}: {told}")
     if isinstance(error, PipelineError) or (isinstance(error, OSError) and error.errno not in _OF_ONE_NAME):
         raise error
     if isinstance(error, OSError):
@@ -126,6 +131,11 @@ def _fault(source: Source, error: Exception) -> DataError:
     where = traceback.extract_tb(error.__traceback__)[-1]
     told = f"{type(error).__name__}: {reason}, in {os.path.basename(where.filename)} line {where.lineno}"
     return DataError(f"{source.shown} cannot be looked at ({told}); convert it, or report this")
+
+
+def _by_its_address(source: Source, text: str) -> str:
+    """The text with a fetched file called by its address, not by its temporary name."""
+    return text.replace(str(source.path), source.shown) if source.address else text
 
 
 def announce(inputs: Inputs) -> None:
@@ -172,12 +182,13 @@ def _read(decoder: Decoder, source: Source) -> np.ndarray | Exception | None:
 
 
 def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
+    """Returns how many faces there are."""
     faces = (job.find or job.detector)(picture)
-    target = job.output.target(source.name, source.path)
     about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.network.digest)
-    with face_writer(target, job.form, about) as write:
+    with job.points(source, about) as write:
         write(0, 0.0, dict(enumerate(faces, start=1)))
-    if job.overlay:
+    if job.overlays:
+        target = job.overlays.target(source.name, source.origin)
         write_picture(target, draw_faces(picture, faces, range(1, len(faces) + 1) if len(faces) > 1 else ()))
     return len(faces)
 
@@ -186,15 +197,15 @@ def _video(job: Job, source: Source) -> int:
     """Returns how many different faces were seen."""
     assert source.path is not None
     video = open_video(source.path)
-    target = job.output.target(source.name, source.path)
     about = About(source.shown, video.width, video.height, job.detector.network.digest, is_video=True)
     look = FaceFollower(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()
     done = 0
     reader = FrameReader(video)
     with ExitStack() as files:
-        write = files.enter_context(face_writer(target, job.form, about))
-        show = files.enter_context(frame_writer(target, video, job.container)) if job.overlay else None
+        write = files.enter_context(job.points(source, about))
+        target = job.overlays.target(source.name, source.origin) if job.overlays else None
+        show = files.enter_context(frame_writer(target, video, job.container)) if target else None
         for done, frame in enumerate(watched(reader, source), start=1):
             faces = look(frame.image, frame.time_s)
             seen |= set(faces)
