@@ -94,9 +94,9 @@ def address_of(text: str) -> Address | None:
     scheme = (found[1] or found[2]).lower()
     address = Address(text)
     if scheme not in WEB_SCHEMES:
-        raise _refusal(address.shown if found[1] else "a data: address", scheme)
+        raise _refusal(address.shown if found[1] else "what begins with data:", scheme)
     try:
-        if address.request_url:
+        if address.request_url and urlsplit(address.request_url).hostname:
             return address
     except ValueError:  # UnicodeError among them: a host that no server can have
         pass
@@ -123,4 +123,4 @@ def _refusal(shown: str, scheme: str) -> DataError:
     if scheme in _LIVE_SCHEMES:
         remedy = "record a clip and give that: ffmpeg -i ADDRESS -t 10 clip.mp4"
         return DataError(f"{shown} is a live stream ({scheme}), and streams are not looked at live; {remedy}")
-    return DataError(f"{shown} is a {scheme} address, of which only http and https are read; download it and give that")
+    return DataError(f"{shown} is an address of {scheme} where only http and https are read; download it and give that")
