@@ -100,18 +100,22 @@ def _opener() -> OpenerDirector:
 
 def _save(response: HTTPResponse, file: BinaryIO, address: Address) -> None:
     """Write what a server sends to a file. Raises DataError for too much, or where the disk takes no more."""
-    told = response.length
+    told, received = response.length, 0
+    _check_size(told or 0, address)
     blocks = -(-told // _BLOCK_BYTES) if told else 0
-    received = 0
     for block in progress(_blocks(response), label=address.stem, total=blocks, unit="MB"):
         received += len(block)
-        if max(received, told or 0) > BYTE_LIMIT:
-            raise DataError(
-                f"{address.shown} has more than {BYTE_LIMIT >> 20} MB, too many to fetch; download it and give the file"
-            )
+        _check_size(received, address)
         _write(file, block, address)
     if told is not None and received < told:
         raise IncompleteRead(b"", told - received)
+
+
+def _check_size(count: int, address: Address) -> None:
+    if count > BYTE_LIMIT:
+        raise DataError(
+            f"{address.shown} has more than {BYTE_LIMIT >> 20} MB, too many to fetch; download it and give the file"
+        )
 
 
 def _blocks(response: HTTPResponse) -> Iterator[bytes]:
