@@ -14,7 +14,7 @@ from facial_keypoints.outputs.output_folder import OutputFolder, Target
 from facial_keypoints.prediction.batch import Tally, each, tell_faults, warn, watched
 from facial_keypoints.prediction.result_files import write_picture
 from facial_keypoints.prediction.standard_output import print_picture
-from facial_keypoints.prediction.tracks import FaceFollower
+from facial_keypoints.prediction.tracks import FaceTracker
 from facial_keypoints.video.reading import Frame, FrameReader, open_video
 from facial_keypoints.video.sound import Container
 from facial_keypoints.video.writing import frame_writer
@@ -86,7 +86,7 @@ def _video(job: Job, source: Source) -> int:
     if job.name == "crop":
         raise DataError(f"{source.shown} is a video, of which crop makes nothing; give pictures")
     video = open_video(source.path)
-    reader, follow = FrameReader(video), FaceFollower(job.detector, every_frame=job.name in _HIDING)
+    reader, follow = FrameReader(video), FaceTracker(job.detector, every_frame=job.name in _HIDING)
     seen: set[int] = set()
 
     def faces_of(frame: Frame) -> Mapping[int, Face]:

@@ -134,7 +134,7 @@ def _write(file: BinaryIO, block: bytes, address: Address) -> None:
 
 
 def _refused(error: HTTPError) -> str:
-    """What a server answers instead of the file, to follow its address."""
+    """Why a server sends no file, to follow its address."""
     remedy = "put USER:PASSWORD@ before the host" if error.code == HTTPStatus.UNAUTHORIZED else "correct the address"
     return f"is refused by its server ({error.code} {brief(error.reason)}); {remedy}"
 
@@ -196,7 +196,7 @@ class _PacedHTTPS(HTTPSHandler):
 
 
 def _connection(kind: Any) -> Any:
-    """Makes connections of a kind whose answers are paced."""
+    """A connection of a class whose answers must come at the least pace."""
 
     def connect(*arguments: Any, **options: Any) -> Any:
         made = kind(*arguments, **options)

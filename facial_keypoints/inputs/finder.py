@@ -1,4 +1,4 @@
-"""What pictures and videos paths, folders and patterns come to; whatever is not taken is told or left out by reason."""
+"""Find the pictures and videos behind the arguments of a command line; what is not taken is kept with its reason."""
 
 import functools
 import glob
@@ -22,7 +22,7 @@ _GIVE = "give a JPEG, PNG, WebP, TIFF or another picture, or a video"
 
 
 class Finder:
-    """Collects inputs in the order in which they are given, each once."""
+    """Collects sources in the order in which they are given, each once; their names may still be the same."""
 
     def __init__(self, output: Path | None, downloads: Downloads) -> None:
         """`output`: a folder in which nothing is looked for; `downloads`: where files from web addresses go."""
@@ -55,12 +55,14 @@ class Finder:
             self.problems.append(error)
 
     def _take_given(self, path: Path, address: Address | None = None) -> None:
+        """Take a file that is named itself. Raises DataError for one that is neither picture nor video."""
         content = _look_at(path)
         if content.kind is None:
             raise _refusal(path, content)
         self._take(path, address)
 
     def _take_address(self, address: Address) -> None:
+        """Fetch and take the file of an address, once."""
         if any(source.address == address for source in self.found.values()):
             return
         path = self._downloads.fetch(address)
@@ -90,7 +92,7 @@ class Finder:
             raise DataError(f"{printable(str(folder))} holds no picture or video that can be read; give another folder")
 
     def _take_listed(self, files: Iterable[Path]) -> int:
-        """Take what can be looked at of files that were not named one by one; answers how many those are."""
+        """Take the pictures and videos among files that were not named one by one; returns how many there are."""
         taken = 0
         for file in files:
             try:
@@ -105,6 +107,7 @@ class Finder:
         return taken
 
     def _leave_out(self, file: Path, content: Content) -> None:
+        """Keep why a file of a folder is not looked at. Raises DataError where its name promises otherwise."""
         if content.foreign:
             self.missed += 1
             self._note_left_out(f"{content.name}, which cannot be read here (convert it to JPEG)", file)
@@ -114,7 +117,7 @@ class Finder:
             self._note_left_out("no picture or video", file)
 
     def _note(self, walk: Walk) -> None:
-        """Tell what a walk passed over."""
+        """Keep what a walk through folders passed over."""
         for folder in walk.hidden:
             self._note_left_out("a hidden folder (name it to look inside)", folder)
         for path in walk.special:
@@ -142,6 +145,7 @@ class Finder:
 
 
 def _is_here(text: str) -> bool:
+    """Whether a path exists, be it a link that leads nowhere. Raises DataError where that cannot be known."""
     try:
         os.lstat(text)
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -152,6 +156,7 @@ def _is_here(text: str) -> bool:
 
 
 def _look_at(path: Path) -> Content:
+    """What a file holds. Raises DataError for what is no file or cannot be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             if is_camera(path):
@@ -169,10 +174,12 @@ def _unreadable(path: Path, error: OSError) -> DataError:
 
 
 def _promises(path: Path) -> bool:
+    """Whether the suffix is that of a picture or video."""
     return path.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES
 
 
 def _refusal(path: Path, content: Content) -> DataError:
+    """Why a file is neither picture nor video, and what to give instead."""
     shown = printable(str(path))
     if content.foreign:
         return DataError(f"{shown} is {content.name}, which cannot be read here; convert it to JPEG")

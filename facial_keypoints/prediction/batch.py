@@ -1,4 +1,4 @@
-"""Look at many pictures and videos; what is broken is told and skipped."""
+"""Predict on many pictures and videos; what is broken is told and skipped."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ from facial_keypoints.outputs.output_folder import OutputFolder
 from facial_keypoints.prediction.formats import About
 from facial_keypoints.prediction.overlay import draw_faces
 from facial_keypoints.prediction.result_files import PointsOutput, write_picture
-from facial_keypoints.prediction.tracks import FaceFollower, KnownFaces
+from facial_keypoints.prediction.tracks import FaceTracker, KnownFaces
 from facial_keypoints.video.reading import Frame, FrameReader, open_video
 from facial_keypoints.video.sound import Container
 from facial_keypoints.video.writing import FrameWriter, frame_writer
@@ -34,12 +34,12 @@ Find = Callable[[np.ndarray], Sequence[Face]]
 """(H, W, 3) uint8 RGB -> its faces."""
 
 _LARGE_BYTES = 100_000_000
-"""Of a picture beside which no other one is read ahead."""
+"""Size of a picture, in memory, beside which no other one is read ahead."""
 _REASON_LENGTH = 200
 _OF_ONE_NAME = frozenset(
     (errno.ENAMETOOLONG, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.EINVAL, errno.EILSEQ, errno.ELOOP)
 )
-"""Why a file cannot be written that lie in its name; others, such as a full disk, concern all that follow."""
+"""Errors of writing that lie in the name of one file; others, such as a full disk, concern all that follow."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,21 @@ class Job:
     smooth: bool
     """Whether the points of videos are smoothed over time."""
     find: Find | None = None
-    """Where faces are known to be, so that they are neither searched nor followed."""
+    """Predicts where faces are known to be, so that they are neither searched nor tracked; None where they are not."""
     container: Container | None = None
-    """Of overlay videos; None is .mp4."""
+    """File format of overlay videos; None is mp4."""
 
 
 @dataclass
 class Tally:
+    """How many pictures, videos and faces were looked at."""
+
     pictures: int = 0
     videos: int = 0
     faces: int = 0
     skipped: int = 0
     unhidden: int = 0
-    """Of which a filter that hides faces hid nothing."""
+    """Sources in which a filter that hides faces hid nothing."""
 
     def __str__(self) -> str:
         looked_at = [_counted(self.pictures, "picture")] if self.pictures or not self.videos else []
@@ -81,7 +83,7 @@ def _counted(count: int, thing: str) -> str:
 
 
 def run(job: Job, sources: Sequence[Source]) -> Tally:
-    """Look at all sources and write what is found; OSError where it cannot be written."""
+    """Predict on all sources and write what is found. Raises OSError where it cannot be written."""
     return each(sources, label="predict", on_picture=partial(_picture, job), on_video=partial(_video, job))
 
 
@@ -92,9 +94,14 @@ def each(
     on_picture: Callable[[Source, np.ndarray], int],
     on_video: Callable[[Source], int],
 ) -> Tally:
-    """Do something with every source; both answer how many faces there were, or raise what makes it skipped.
+    """Do something with every source, in order; one that fails is told in a line and skipped.
 
-    Raises OSError where nothing can be written, and what is wrong with more than one source (ModelError).
+    Args:
+        label: what the work is called beside its progress.
+        on_picture: takes a source and its (H, W, 3) uint8 RGB picture; returns how many faces it has.
+        on_video: takes a source that is a video; returns how many different faces it has.
+
+    Raises what every source would meet: OSError where nothing can be written, PipelineError such as ModelError.
     """
     tally = Tally()
     with closing(_read_ahead(sources)) as read:
@@ -139,7 +146,7 @@ def _by_its_address(source: Source, text: str) -> str:
 
 
 def announce(inputs: Inputs) -> None:
-    """Tell what of the paths given is not looked at."""
+    """Tell which arguments, and which files of folders, are not looked at."""
     for problem in inputs.problems:
         skipped(problem)
     for line in inputs.lines_left_out():
@@ -152,17 +159,17 @@ def skipped(error: DataError) -> None:
 
 
 def warn(text: str) -> None:
-    """Tell in one line what is doubtful in what is done."""
+    """Tell in one line what may be wrong with a result."""
     tell(f"warning: {text}")
 
 
 def _read_ahead(sources: Sequence[Source]) -> Generator[tuple[Source, np.ndarray | Exception | None], None, None]:
     """Sources with their picture, or what is wrong with it, or None for a video.
 
-    The next one is read meanwhile, but not beside a picture so large that both may be too much, nor from standard
-    input, where waiting could not be interrupted.
+    The next picture is read meanwhile, but not beside one so large that both may be too much for the memory, nor from
+    standard input, where waiting could not be interrupted.
     """
-    with ThreadPoolExecutor(1) as reader, Decoder() as decoder:  # which is ended first, so that the reader ends
+    with ThreadPoolExecutor(1) as reader, Decoder() as decoder:  # the decoder ends first, so that the reader ends too
         coming: Future[np.ndarray | Exception | None] | None = None
         for index, source in enumerate(sources):
             picture = coming.result() if coming else _read(decoder, source)
@@ -177,7 +184,7 @@ def _read(decoder: Decoder, source: Source) -> np.ndarray | Exception | None:
         if source.is_video:
             return None
         return decoder.read(source.path or read_standard_input(), source.page or 0)
-    except Exception as error:  # raised in its turn, when what was read before is done
+    except Exception as error:  # raised by the caller, once the sources before it are done
         return error
 
 
@@ -198,7 +205,7 @@ def _video(job: Job, source: Source) -> int:
     assert source.path is not None
     video = open_video(source.path)
     about = About(source.shown, video.width, video.height, job.detector.network.digest, is_video=True)
-    look = FaceFollower(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
+    look = FaceTracker(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()
     done = 0
     reader = FrameReader(video)
@@ -217,7 +224,7 @@ def _video(job: Job, source: Source) -> int:
 
 
 def watched(reader: FrameReader, source: Source) -> Iterator[Frame]:
-    """The frames of a video, with the progress shown."""
+    """The frames of a video, whose progress is shown."""
     return progress(reader, label=source.name, total=reader.frame_count, unit="frames")
 
 
@@ -225,8 +232,8 @@ def tell_faults(source: Source, done: int, reader: FrameReader, writer: FrameWri
     """Warn of sound that got lost. Raises DataError for a video of which not all could be decoded."""
     if writer and writer.sound_faults:
         warn(f"sound of {source.shown} is damaged or missing in what is written ({'; '.join(writer.sound_faults)})")
-    if reader.doubt and not reader.faults:
-        warn(f"{source.shown} may be cut off: {reader.doubt}; if it is, copy it anew")
+    if reader.shortfall and not reader.faults:
+        warn(f"{source.shown} may be cut off: {reader.shortfall}; if it is, copy it anew")
     if reader.faults:
         raise DataError(
             f"{source.shown} is damaged ({'; '.join(reader.faults)}); {done} frames of it are written; "
