@@ -26,7 +26,6 @@ from facial_keypoints.inputs.search import find_sources
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
 from facial_keypoints.prediction import batch
-from facial_keypoints.prediction.result_files import points_in
 from tests.discs import disc_detector
 from tests.odd_contents import ANIMATIONS, OTHERS, PAGES, PICTURES, damaged, names_for, videos
 
@@ -87,7 +86,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def run_predict(output: OutputFolder, sources: list[Source]) -> batch.Tally:
-    return batch.run(batch.Job(disc_detector(), points_in(output, "json"), output, smooth=True), sources)
+    return batch.run(batch.Job(disc_detector(), output, "json", overlay=True, smooth=True), sources)
 
 
 def run_filter(output: OutputFolder, sources: list[Source]) -> batch.Tally:

@@ -26,7 +26,7 @@ Anchors = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="YAML or JSON: where keypoints lie in it; see the docs.",
+        help="YAML or JSON: where keypoints lie in it; see docs/using.md.",
         rich_help_panel=_STICKER,
     ),
 ]

@@ -99,8 +99,7 @@ def predict(
     from facial_keypoints.inputs.search import find_sources
     from facial_keypoints.outputs.output_folder import OutputFolder
     from facial_keypoints.prediction import batch
-    from facial_keypoints.prediction.result_files import points_in
-    from facial_keypoints.prediction.standard_output import PrintedPoints, refuse_all_but_one_picture
+    from facial_keypoints.prediction.standard_output import refuse_all_but_one_picture
 
     _check_search(box, whole, min_score, detector != "haar" or detector_model is not None)
     _check_overlay(output == STDOUT, overlay, video)
@@ -110,13 +109,12 @@ def predict(
     found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
     find = (lambda image: [found.whole(image)]) if whole else (lambda image: found(image, boxes)) if box else None
     folder = None if output == STDOUT else OutputFolder(Path(output))
-    points = points_in(folder, form) if folder else PrintedPoints(form)
     with find_sources(path, folder) as inputs:
         batch.announce(inputs)
         if form == "pts" and not folder:
             refuse_all_but_one_picture(inputs.sources, "--format pts")
-        overlays = None if overlay is False else folder
-        tally = batch.run(batch.Job(found, points, overlays, smooth, find, video), inputs.sources)
+        job = batch.Job(found, folder, form, overlay is not False, smooth, find, video)
+        tally = batch.run(job, inputs.sources)
     tally.skipped += inputs.undone
     say_result(f"{tally}, in {output}" if inputs.sources and folder else str(tally), output)
     if tally.skipped:

@@ -6,14 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.text import printable
+from facial_keypoints.core.text import counted
 from facial_keypoints.inputs.download import Downloads
 from facial_keypoints.inputs.finder import Finder
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
-
-_EXAMPLES = 3
-"""How many of the files that are left out are named."""
 
 
 @dataclass
@@ -40,12 +37,9 @@ class Inputs(AbstractContextManager["Inputs"]):
 
     def lines_left_out(self) -> list[str]:
         """A line for each reason why files are left out: how many, and the names of some."""
-        return [_left_out(reason, paths) for reason, paths in self.left_out.items()]
-
-
-def _left_out(reason: str, paths: list[Path]) -> str:
-    names = [printable(path.name) for path in paths[:_EXAMPLES]] + ["..."] * (len(paths) > _EXAMPLES)
-    return f"left out, {reason}: {len(paths)} ({', '.join(names)})"
+        return [
+            f"left out, {reason}: {counted([path.name for path in paths])}" for reason, paths in self.left_out.items()
+        ]
 
 
 def find_sources(given: Iterable[str], output: OutputFolder | None, ending: str = "") -> Inputs:

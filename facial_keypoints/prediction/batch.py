@@ -5,7 +5,7 @@ import os
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,16 +15,17 @@ import numpy as np
 from facial_keypoints.core.errors import DataError, PipelineError
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.terminal import tell
-from facial_keypoints.core.text import brief
+from facial_keypoints.core.text import brief, counted
 from facial_keypoints.detector import Face, KeypointDetector
 from facial_keypoints.inputs.decoder import Decoder
 from facial_keypoints.inputs.search import Inputs
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.inputs.standard_input import read_standard_input
-from facial_keypoints.outputs.output_folder import OutputFolder
-from facial_keypoints.prediction.formats import About
-from facial_keypoints.prediction.overlay import draw_faces
-from facial_keypoints.prediction.result_files import PointsOutput, write_picture
+from facial_keypoints.outputs.output_folder import OutputFolder, Target
+from facial_keypoints.prediction.formats import About, Format
+from facial_keypoints.prediction.overlay import draw_faces, picture_overlay
+from facial_keypoints.prediction.result_files import FaceWriter, face_writer, write_picture
+from facial_keypoints.prediction.standard_output import PrintedPoints
 from facial_keypoints.prediction.tracks import FaceTracker, KnownFaces
 from facial_keypoints.video.reading import Frame, FrameReader, open_video
 from facial_keypoints.video.sound import Container
@@ -47,10 +48,11 @@ class Job:
     """What to do with every source."""
 
     detector: KeypointDetector
-    points: PointsOutput
-    """Where the points of a source go."""
-    overlays: OutputFolder | None
-    """Where pictures and videos go with the faces drawn on them; None is nowhere."""
+    output: OutputFolder | None
+    """None is standard output, which takes no overlays."""
+    form: Format
+    overlay: bool
+    """Whether pictures and videos are written with the faces drawn on them."""
     smooth: bool
     """Whether the points of videos are smoothed over time."""
     find: Find | None = None
@@ -84,7 +86,21 @@ def _counted(count: int, thing: str) -> str:
 
 def run(job: Job, sources: Sequence[Source]) -> Tally:
     """Predict on all sources and write what is found. Raises OSError where it cannot be written."""
-    return each(sources, label="predict", on_picture=partial(_picture, job), on_video=partial(_video, job))
+    printed = PrintedPoints(job.form)
+    with telling_removed(job.output):
+        return each(
+            sources, label="predict", on_picture=partial(_picture, job, printed), on_video=partial(_video, job, printed)
+        )
+
+
+@contextmanager
+def telling_removed(output: OutputFolder | None) -> Iterator[None]:
+    """At the end, tell in one line which files of an earlier run were removed inside."""
+    try:
+        yield
+    finally:
+        if output and output.removed:
+            tell(f"removed files of an earlier run that this one no longer makes: {counted(output.removed)}")
 
 
 def each(
@@ -188,19 +204,19 @@ def _read(decoder: Decoder, source: Source) -> np.ndarray | Exception | None:
         return error
 
 
-def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
+def _picture(job: Job, printed: PrintedPoints, source: Source, picture: np.ndarray) -> int:
     """Returns how many faces there are."""
     faces = (job.find or job.detector)(picture)
     about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.network.digest)
-    with job.points(source, about) as write:
-        write(0, 0.0, dict(enumerate(faces, start=1)))
-    if job.overlays:
-        target = job.overlays.target(source.name, source.origin)
-        write_picture(target, draw_faces(picture, faces, range(1, len(faces) + 1) if len(faces) > 1 else ()))
+    with _target(job, source) as target:
+        with _points(job, printed, target, about) as write:
+            write(0, 0.0, dict(enumerate(faces, start=1)))
+        if target and job.overlay:
+            write_picture(target, picture_overlay(picture, faces, range(1, len(faces) + 1) if len(faces) > 1 else ()))
     return len(faces)
 
 
-def _video(job: Job, source: Source) -> int:
+def _video(job: Job, printed: PrintedPoints, source: Source) -> int:
     """Returns how many different faces were seen."""
     assert source.path is not None
     video = open_video(source.path)
@@ -210,9 +226,9 @@ def _video(job: Job, source: Source) -> int:
     done = 0
     reader = FrameReader(video)
     with ExitStack() as files:
-        write = files.enter_context(job.points(source, about))
-        target = job.overlays.target(source.name, source.origin) if job.overlays else None
-        show = files.enter_context(frame_writer(target, video, job.container)) if target else None
+        target = files.enter_context(_target(job, source))
+        write = files.enter_context(_points(job, printed, target, about))
+        show = files.enter_context(frame_writer(target, video, job.container)) if target and job.overlay else None
         for done, frame in enumerate(watched(reader, source), start=1):
             faces = look(frame.image, frame.time_s)
             seen |= set(faces)
@@ -221,6 +237,18 @@ def _video(job: Job, source: Source) -> int:
                 show(frame._replace(image=draw_faces(frame.image, list(faces.values()), list(faces))))
     tell_faults(source, done, reader, show)
     return len(seen)
+
+
+def _target(job: Job, source: Source) -> AbstractContextManager[Target | None]:
+    """Where the files of a source go; None on standard output."""
+    return job.output.claimed_target(source.name, source.origin) if job.output else nullcontext()
+
+
+def _points(
+    job: Job, printed: PrintedPoints, target: Target | None, about: About
+) -> AbstractContextManager[FaceWriter]:
+    """Where the points of a source go."""
+    return face_writer(target, job.form, about) if target else printed.writer(about)
 
 
 def watched(reader: FrameReader, source: Source) -> Iterator[Frame]:

@@ -1,16 +1,15 @@
 """Write what was found into a folder: a JSON, CSV or .pts file for each source, and pictures."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol, TextIO
 
 import cv2
 import numpy as np
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.inputs.source import Source
-from facial_keypoints.outputs.output_folder import OutputFolder, Target
+from facial_keypoints.outputs.output_folder import Target
 from facial_keypoints.prediction.formats import (
     CSV_HEADER,
     About,
@@ -34,20 +33,15 @@ class FaceWriter(Protocol):
         """Write the faces of the next frame, shown at `time_s`; a picture is frame 0 at 0 s."""
 
 
-PointsOutput = Callable[[Source, About], AbstractContextManager[FaceWriter]]
-"""Opens the place where the faces of a source go."""
-
-
-def points_in(folder: OutputFolder, form: Format) -> PointsOutput:
-    """Where the faces of each source go that is called by its name in a folder."""
-    return lambda source, about: face_writer(folder.target(source.name, source.origin), form, about)
-
-
 @contextmanager
 def face_writer(target: Target, form: Format, about: About) -> Iterator[FaceWriter]:
-    """Open the .json or .csv file of a target, whole at the end or not there, or its .pts files one by one."""
+    """Open the .json or .csv file of a target, whole at the end or not there, or its .pts files one by one.
+
+    At the end, .pts files of faces that only an earlier run found are removed.
+    """
     if form == "pts":
         yield _pts_writer(target, about)
+        target.remove_outdated(r"/\d+\.face\d+\.pts" if about.is_video else r"(\.face\d+)?\.pts")
         return
     with (
         target.writing(f".{form}") as partial,

@@ -23,7 +23,7 @@ from facial_keypoints.prediction.result_files import FaceWriter, encoded_picture
 
 
 class PrintedPoints:
-    """Prints the faces of sources, one after another: a `PointsOutput`.
+    """Prints the faces of sources, one after another.
 
     JSON: a line for each picture, as its file would hold it, and for each frame of a video, which repeats what its
     file says once. CSV: one table. pts: the text of one face; check the sources with `refuse_all_but_one_picture`.
@@ -34,7 +34,7 @@ class PrintedPoints:
         self._header = CSV_HEADER if form == "csv" else ""
 
     @contextmanager
-    def __call__(self, source: Source, about: About) -> Iterator[FaceWriter]:
+    def writer(self, about: About) -> Iterator[FaceWriter]:
         """The writer of the faces of one source; OSError and ReaderLeftError where standard output takes no more."""
         _print(self._header)
         self._header = ""

@@ -9,15 +9,15 @@ from facial_keypoints.core.terminal import say, say_table, tell
 
 if TYPE_CHECKING:
     from pipeline.experiments.comparison import Difference
-    from pipeline.experiments.runs import Results
+    from pipeline.experiments.results import Results
 
 FACES_SHOWN = 6
 METRICS = {
-    "val NME": "val.nme",
-    "val AUC up to 8 %": "val.auc_08",
-    "val above 8 %": "val.failure_rate_08",
-    "test NME": "test.nme",
-    "test NME, unseen people": "test_unseen_people.nme",
+    "val NME": "val.nme_percent",
+    "val AUC up to 8 %": "val.auc_08_percent",
+    "val above 8 %": "val.failure_rate_08_percent",
+    "test NME": "test.nme_percent",
+    "test NME, unseen people": "test_unseen_people.nme_percent",
 }
 """To choose by, then to look at when all is chosen: label -> name."""
 
@@ -29,8 +29,8 @@ def compare(
 ) -> None:
     """Show what two runs were set to, what came of it, and whether the difference is more than chance."""
     from facial_keypoints.core.errors import DataError
-    from pipeline.experiments.comparison import changed
-    from pipeline.experiments.runs import find_results, paired
+    from pipeline.experiments.comparison import changed, paired
+    from pipeline.experiments.lookup import find_results
 
     a, b = find_results(first), find_results(second)
     try:
@@ -44,15 +44,15 @@ def compare(
     for name, (one, other) in changed(a.params, b.params).items():
         rows.append((name, *("" if value is None else str(value) for value in (one, other))))
     for label, name in METRICS.items():
-        rows.append((label, *(_percent(results.metrics.get(name)) for results in (a, b))))
+        rows.append((label, *(_percent_text(results.metrics.get(name)) for results in (a, b))))
     say_table(rows)
     say(_sentence(split, difference))
     for path in _draw(a, b, split, difference, output):
         say(str(path))
 
 
-def _percent(fraction: float | None) -> str:
-    return "unknown" if fraction is None else f"{100 * fraction:.2f} %"
+def _percent_text(percent: float | None) -> str:
+    return "unknown" if percent is None else f"{percent:.2f} %"
 
 
 def _sentence(split: str, difference: "Difference") -> str:
@@ -66,7 +66,7 @@ def _draw(a: "Results", b: "Results", split: str, difference: "Difference", outp
     from facial_keypoints.outputs.output_folder import OutputFolder
     from pipeline.evaluation.style import png, style
     from pipeline.experiments.comparison_figures import ced_pair_figure, face_pairs_figure
-    from pipeline.experiments.different_faces import differing_faces
+    from pipeline.experiments.most_different_faces import most_different_faces
 
     nme = a.nme(split), b.nme(split)
     faces = nme[0].index.intersection(nme[1].index)
@@ -77,7 +77,7 @@ def _draw(a: "Results", b: "Results", split: str, difference: "Difference", outp
         curves = ced_pair_figure(nme[0][faces], nme[1][faces], names, title=title, detail=detail, dataset=b.dataset)
         figures = {"ced.png": curves}
         try:
-            pair = differing_faces(a, b, split, FACES_SHOWN)
+            pair = most_different_faces(a, b, split, FACES_SHOWN)
             figures["faces.png"] = face_pairs_figure(*pair, names, dataset=b.dataset)
         except PipelineError as error:
             tell(f"no picture of faces: {error}")

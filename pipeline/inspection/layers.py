@@ -1,4 +1,4 @@
-"""What the layers of any network hold and what they answer to one frame, found by hooks."""
+"""What the layers of any network hold and what they put out for one frame, recorded by hooks."""
 
 import difflib
 from collections.abc import Iterator
@@ -23,23 +23,25 @@ _SAME_SIZE = 1.25
 
 @dataclass(frozen=True)
 class Layer:
+    """The output of a layer for one frame."""
+
     name: str
     maps: np.ndarray
-    """(C, h, w) float32 answer to the frame."""
+    """(C, h, w) float32 feature maps."""
     seen: np.ndarray
-    """(H, W) float32 what the part of the network that holds the layer was shown."""
+    """(H, W) float32 input of the part of the network that holds the layer, mean over its channels."""
     crop_from_seen: np.ndarray
-    """(3, 3) where that lies in the frame."""
+    """(3, 3) pixels of `seen` -> pixels of the frame."""
 
     @property
     def crop_from_maps(self) -> np.ndarray:
-        """(3, 3): maps are taken to cover what is seen, border to border."""
+        """(3, 3) pixels of the maps -> pixels of the frame; maps are taken to cover `seen` from border to border."""
         return np.asarray(self.crop_from_seen @ resize_matrix(self.maps.shape[1:], self.seen.shape))
 
 
 @torch.inference_mode()
-def answers(network: nn.Module, crop: np.ndarray) -> list[Layer]:
-    """Every module that answers with maps to an (S, S) uint8 frame, in the order in which they finish."""
+def layer_outputs(network: nn.Module, crop: np.ndarray) -> list[Layer]:
+    """Every module whose output for an (S, S) uint8 frame is feature maps, in the order in which they finish."""
     images = torch.from_numpy(crop.astype(np.float32) / 255)[None, None]
     parts = {name: module for name, module in network.named_modules() if name}
     kept: list[tuple[str, Tensor]] = []
@@ -56,7 +58,10 @@ def answers(network: nn.Module, crop: np.ndarray) -> list[Layer]:
 
 @contextmanager
 def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: dict[str, Tensor]) -> Iterator[None]:
-    """Inside, whatever maps the parts answer is copied, since what follows may write over it."""
+    """Inside, copy the maps that parts put out to `kept` and the inputs of stages to `shown`.
+
+    They have to be copied, since a later layer may write over them in place.
+    """
 
     def keep(name: str, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if "." not in name:
@@ -79,7 +84,11 @@ def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: 
 def _crop_from_seen(
     network: nn.Module, stage: str, first_estimate: Tensor, crop: np.ndarray, seen: np.ndarray
 ) -> np.ndarray:
-    """(3, 3): a fine stage sees a face cut out upright, a window the middle, all else the frame, larger or smaller."""
+    """(3, 3) pixels of the input of a stage -> pixels of the frame.
+
+    A fine stage sees the face cut out upright, a network with a window the middle of the frame, all else the whole
+    frame, all of them resized.
+    """
     if isinstance(network, CoarseToFine) and stage == "fine":
         upright = upright_shape(network.mean_shape, network.fine_px, network.fine_margin_frac)
         return invert_affine(similarity_between(first_estimate, upright[None]))[0].double().numpy()
@@ -90,9 +99,9 @@ def _crop_from_seen(
 
 
 def choose(layers: list[Layer], names: list[str]) -> list[Layer]:
-    """The layers of these names, or by default the last of each size, after its activation where it has one.
+    """The layers of these names; without names, the last layer of each size, after its activation where it has one.
 
-    Maps of the 68 points are always among those by default. Raises ModelError for a name that is none.
+    Without names, heatmaps of the 68 points are always among them. Raises ModelError for a name that no layer has.
     """
     if not names:
         return _by_size(layers)
@@ -105,6 +114,7 @@ def choose(layers: list[Layer], names: list[str]) -> list[Layer]:
 
 
 def _by_size(layers: list[Layer]) -> list[Layer]:
+    """Of each run of layers of one stage and size the last that has an activation, and the last heatmaps."""
     groups = [[layers[0]]]
     for before, layer in pairwise(layers):
         ratio = layer.maps.shape[-1] / groups[-1][0].maps.shape[-1]
@@ -121,9 +131,10 @@ def _by_size(layers: list[Layer]) -> list[Layer]:
 
 
 def convolutions(network: nn.Module, names: list[str]) -> dict[str, np.ndarray]:
-    """Name -> (O, I, k, k) kernels of the convolutions within the named layers, by default of those that see gray.
+    """Name -> (O, I, k, k) kernels of the convolutions within the named layers.
 
-    Kernels of a single pixel are left out: they show nothing.
+    Without names, those of the layers that see the gray picture. Kernels of a single pixel are left out, since there is
+    nothing to see in them.
     """
     found = {
         name: module.weight.detach().numpy()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.scheme import IBUG_68, Scheme
 from pipeline.models.device import best_device
 from pipeline.models.forward import BATCH, to_unit
 
@@ -20,6 +20,7 @@ class TorchNetwork:
     size_px: int
     fit: str
     digest: str = ""
+    scheme: Scheme = IBUG_68
 
     def __post_init__(self) -> None:
         self.device = best_device()
@@ -31,4 +32,4 @@ class TorchNetwork:
         with torch.inference_mode():
             for start in range(0, len(crops), BATCH):
                 parts.append(self.module(to_unit(crops[start : start + BATCH], self.device)).double().cpu().numpy())
-        return np.concatenate(parts) if parts else np.zeros((0, 1, IBUG_68.count, 2))
+        return np.concatenate(parts) if parts else np.zeros((0, 1, self.scheme.count, 2))

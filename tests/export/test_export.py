@@ -29,9 +29,9 @@ from pipeline.stages import preprocess, split
 from tests.architecture import ROOT
 from tests.dataset import face_points
 from tests.models.test_models import NAMES, description, network
-from tests.project.test_readme import PYTHON
+from tests.project.pages import python_examples
 
-(EXAMPLE,) = (code for code in PYTHON if "onnxruntime" in code)
+(EXAMPLE,) = python_examples("docs/using.md")
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 224, 224), np.uint8)
 
 

@@ -86,7 +86,7 @@ def test_the_leaderboard_is_the_mean_over_seeds_with_what_an_entry_costs(tmp_pat
     assert board["nme"].tolist() == pytest.approx([0.035, 0.06, 0.28])
     assert board["nme_spread"].iloc[0] == pytest.approx(0.01 / 2**0.5)  # of two, over one degree of freedom
     assert board["seeds"].iloc[0] == 2
-    assert report.readme_rows(board) == [
+    assert report.leaderboard_rows(board) == [
         "| **`coarse_to_fine`** | 3.50 ± 0.71 | 3.5 | 3.5 | 3.50 | 9 | 8 | 2.0 | 8 | 8.0 |",
         "| `resnet18` | 6.00 | 6.0 | 6.0 | 6.00 | 9 | 8 | 2.0 | 8 | 8.0 |",
         "| `mean_shape` | 28.00 | - | - | - | - | - | - | - | - |",

@@ -17,7 +17,6 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
 from facial_keypoints.prediction.batch import Job, run
-from facial_keypoints.prediction.result_files import points_in
 from facial_keypoints.video import encoding
 from facial_keypoints.video.reading import FrameReader, open_video
 from facial_keypoints.video.times import Clock
@@ -48,9 +47,7 @@ UNEVEN = [0, 0.04, 0.05, 0.3, 0.34, 0.7, 0.71, 0.72, 0.73, 1.2, 1.25, 1.3, 1.9, 
 
 
 def predict_video(folder, form: str = "json", overlay: bool = True, container: str | None = None, name="film.mp4"):
-    output = OutputFolder(folder / "out")
-    points = points_in(output, form)
-    job = Job(disc_detector(), points, output if overlay else None, smooth=True, container=container)
+    job = Job(disc_detector(), OutputFolder(folder / "out"), form, overlay, smooth=True, container=container)
     (folder / "out").mkdir(exist_ok=True)
     return run(job, [Source(folder / name, "film")])
 
@@ -67,6 +64,16 @@ def packets(path: Path) -> list[tuple[float, float]]:
 def film(tmp_path):
     write_film(tmp_path / "film.mp4")
     return tmp_path
+
+
+def test_points_of_frames_that_an_earlier_run_saw_and_this_one_does_not_are_removed(tmp_path, capfd):
+    write_film(tmp_path / "film.mp4")
+    predict_video(tmp_path, "pts", overlay=False)
+    assert len(list((tmp_path / "out/film").iterdir())) == 20
+    write_film(tmp_path / "film.mp4", discs_moving(12))
+    predict_video(tmp_path, "pts", overlay=False)
+    assert len(list((tmp_path / "out/film").iterdir())) == 12
+    assert "that this one no longer makes: 8 (film/000012.face1.pts, " in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("container", "codec"), [(None, "h264"), ("mp4", "h264"), ("webm", "vp9")])
@@ -501,8 +508,7 @@ def test_a_name_is_a_name_for_what_is_read_and_what_is_written(tmp_path, monkeyp
     write_film(tmp_path / "film.mp4", discs_moving(3), sound=tone(0.1))
     (tmp_path / "film.mp4").rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    output = OutputFolder(Path("out"))
-    job = Job(disc_detector(), points_in(output, "json"), output, smooth=True, container=container)
+    job = Job(disc_detector(), OutputFolder(Path("out")), "json", overlay=True, smooth=True, container=container)
     Path("out").mkdir()
     assert str(run(job, [Source(Path(name), name)])) == "1 face in 1 video"
     assert written(Path("out")) == sorted([f"{name}.json", f"{name}.{container}"])

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 from facial_keypoints.core.errors import ConfigError, PipelineError
 from pipeline.experiments.dvc import git
+from pipeline.experiments.dvc.experiments import commit_of
 from pipeline.experiments.dvc.repo import locked, open_repo
-from pipeline.experiments.runs import commit_of, find_results
 
 _POLL_S = 2.0
 _IDLE_POLLS = 5
@@ -74,12 +74,6 @@ def work_off(names: list[str], jobs: int, on_done: Callable[[str, str], None]) -
             _start_workers(jobs)
             idle = 0
         time.sleep(_POLL_S)
-
-
-def result_of(name: str, settings: Mapping[str, str]) -> dict[str, object]:
-    """Settings, name, `val_nme` and `test_nme` of a finished experiment, fractions."""
-    metrics = find_results(name).metrics
-    return {**settings, "name": name, "val_nme": metrics["val.nme"], "test_nme": metrics["test.nme"]}
 
 
 def _start_workers(jobs: int) -> None:
