@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchvision.utils import make_grid
 
 from pipeline.evaluation.style import DIVERGING, PALETTE, WIDTH_IN, new_figure, percent
+from pipeline.models.network import to_unit
 
 CELL_IN = 1.4
 """Least side of one face."""
@@ -144,7 +145,7 @@ def first_layer(network: nn.Module, image: np.ndarray) -> FirstLayer:
 
     layer.register_forward_hook(stop)
     with torch.inference_mode(), contextlib.suppress(_ReachedError):
-        exact(torch.from_numpy(image[None, None].astype(np.float64) / 255))
+        exact(to_unit(torch.from_numpy(image[None]), torch.float64))
     seen, responses = calls[0]
     return FirstLayer(seen[0].mean(0).numpy(), layer.weight.detach().sum(1).numpy(), responses[0].numpy())
 

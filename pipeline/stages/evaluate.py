@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from torch import nn
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
@@ -22,6 +21,7 @@ from pipeline.evaluation.settings import Evaluate
 from pipeline.models import count_parameters
 from pipeline.models.forward import predict_crops
 from pipeline.models.model_file import load_model, read_description
+from pipeline.models.network import KeypointNetwork
 
 THRESHOLDS = np.round(np.arange(0, 0.2001, 0.0005), 4)
 """NME at which the CED is tabulated."""
@@ -55,7 +55,7 @@ def run(*, evaluate: Evaluate) -> None:
             print(f"{name}: NME {100 * faces.mean():.2f} % on {len(faces):,} faces of {report['dataset']}")
 
 
-def _measured(network: nn.Module, split: str) -> "LabelledFaces":
+def _measured(network: KeypointNetwork, split: str) -> "LabelledFaces":
     """Predict all frames of a split, write that down, and measure those with labels."""
     arrays = load_arrays(paths.PROCESSED / split)
     predicted = to_source(arrays, predict_crops(network, arrays.images))

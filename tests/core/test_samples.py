@@ -1,5 +1,6 @@
 import json
 import os
+from typing import Any
 
 import cv2
 import numpy as np
@@ -177,7 +178,7 @@ def test_hostile_json_is_one_line(tmp_path, content, reason):
 
 def metrics(change) -> str:
     group = {"faces": 1, "nme": 0.1, "nme_ci95": None, "auc_08": 0.5, "failure_rate_08": 0.0}
-    measured = dict.fromkeys(("val", "test", "test_known_people", "test_unseen_people"), group)
+    measured: dict[str, Any] = dict.fromkeys(("val", "test", "test_known_people", "test_unseen_people"), group)
     measured |= {"dataset": "synthetic", "model": {"name": "a", "parameters": 1}, "regions": {"jaw": 0.1}}
     return json.dumps(measured | {"baseline_mean_shape": {"nme": 0.2}} | change)
 

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -96,7 +97,7 @@ def test_the_errors_after_fewer_epochs_are_those_of_the_study(metrics, params):
 
 
 def test_the_first_training_ends_as_the_study_did():
-    quick = table("reports/shorter.csv").set_index("epochs").loc[4]
+    quick: Any = table("reports/shorter.csv").set_index("epochs").loc[4]
     assert f"| ours, 4 epochs | {percent(quick['nme'])} | - | {quick['training_minutes']:.1f} |" in pages()["README.md"]
     assert f"test error is about {percent(quick['nme'], 1)} %" in on_one_line("README.md")
     assert "-S train.epochs=4" in pages()["README.md"]
@@ -128,7 +129,7 @@ def test_what_training_costs_is_that_of_the_study():
     shares = f"{share[course].min():.2f} to {share[course].max():.2f}"
     assert f"a resnet18 {share['resnet18']:.2f}, course networks {shares})" in told
     assert f"take {seconds[course].min():.0f} to {seconds[course].max():.0f} s an epoch" in told
-    quick = table("reports/shorter.csv").set_index("epochs")
+    quick: Any = table("reports/shorter.csv").set_index("epochs")
     errors = f"{percent(quick['nme'][2])} % after 2 epochs and {percent(quick['nme'][4])} % after 4"
     assert f"{errors}, which take {quick['training_minutes'][4]:.1f} minutes" in told
 

@@ -5,6 +5,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from tests.dataset import face_points, write_raw
 PARAMS = load_params(ROOT / "params.yaml")
 SQUARES = Preprocess(size_px=64, fit="pad")
 COURSE = replace(PARAMS.model, name="naimishnet")
-SECTIONS = {
+SECTIONS: dict[str, Any] = {
     "split": Split(val_people_frac=0.25, drop_test_copies=False, seed=0),
     "preprocess": SQUARES,
     "model": COURSE,

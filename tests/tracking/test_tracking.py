@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import DataError, TrackingError
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.core.params import flatten
@@ -28,6 +29,7 @@ from pipeline.experiments.params import load_params
 from pipeline.experiments.tracking import mlflow_store, ui
 from pipeline.experiments.tracking.live_run import training_run
 from pipeline.experiments.tracking.run_record import START_VIEW, describe_experiment, flatten_metrics
+from pipeline.experiments.tracking.store_location import EXPERIMENT
 from pipeline.export import formats
 from pipeline.models import build_network
 from pipeline.models.model_file import save_model
@@ -86,7 +88,7 @@ def write_outputs(nme: float = 0.0371) -> None:
     torch.manual_seed(0)
     section = asdict(PARAMS.model)
     section["coarse_to_fine"] |= {"coarse_px": 32, "fine_px": 64, "fine_width": 8}
-    network = build_network(section, side=64, mean_shape=torch.rand(68, 2) * 40 + 12)
+    network = build_network(section, side=64, mean_shape=torch.rand(68, 2) * 40 + 12, flip_index=IBUG_68.flip_index)
     save_model(paths.MODEL, network, {"model": section, "preprocess": {"size_px": 64, "fit": "pad"}})
     dataset = {"dataset": "synthetic", "revision": "synthetic", "files": 12, "sha256": "ab" * 32}
     test = MEASURED | {"nme": nme}
@@ -371,7 +373,7 @@ def test_the_pages_are_served_from_the_store_of_the_workspace(workspace: Path) -
             found = answer(server, f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/experiments/search?max_results=9")
         finally:
             server.send_signal(signal.SIGINT)
-        served = next(e for e in json.loads(found)["experiments"] if e["name"] == mlflow_store.EXPERIMENT)
+        served = next(e for e in json.loads(found)["experiments"] if e["name"] == EXPERIMENT)
         assert served["artifact_location"] == (workspace / "mlartifacts").as_uri()
         assert server.stdout.read() == ""  # neither warnings when it starts nor a traceback when it ends
     assert server.returncode == 0

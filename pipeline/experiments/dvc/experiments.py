@@ -6,7 +6,7 @@ from pathlib import Path
 from facial_keypoints.core.errors import DataError
 from pipeline.core import paths
 from pipeline.experiments.dvc import git
-from pipeline.experiments.dvc.repo import read_cached
+from pipeline.experiments.dvc.internals import read_cached
 
 
 def experiment_commits() -> dict[str, str]:
