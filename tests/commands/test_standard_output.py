@@ -153,8 +153,10 @@ def test_a_reader_that_leaves_ends_the_work_without_a_word():
 def test_a_reader_gets_each_line_when_it_is_made(here):
     """The second input is a pipe that is filled only after the first picture was read."""
     command = [sys.executable, "-c", RUN, "predict", "one.png", "-", "-o", "-"]
-    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, env=ENVIRONMENT, **streams) as running:
+    with subprocess.Popen(
+        command, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as running:
+        assert running.stdout
         assert json.loads(running.stdout.readline())["source"] == "one.png"
         out, _ = running.communicate((here / "two.png").read_bytes(), timeout=60)
     assert json.loads(out)["source"] == "standard input"
