@@ -4,10 +4,10 @@ import re
 import tempfile
 from pathlib import Path
 
+from facial_keypoints.core.addresses import without_credentials
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError, TrackingError
 from pipeline.core import paths
-from pipeline.core.redaction import without_credentials
 from pipeline.experiments.tracking.local_store import prepare
 from pipeline.experiments.tracking.mlflow_store import gist, process_store, quiet
 from pipeline.experiments.tracking.run_search import find_run
