@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facial_keypoints.core.percent import percent_text
 from facial_keypoints.core.terminal import say, say_table, tell
 
 if TYPE_CHECKING:
@@ -13,11 +14,11 @@ if TYPE_CHECKING:
 
 FACES_SHOWN = 6
 METRICS = {
-    "val NME": "val.nme",
-    "val AUC up to 8 %": "val.auc_08",
-    "val above 8 %": "val.failure_rate_08",
-    "test NME": "test.nme",
-    "test NME, unseen people": "test_unseen_people.nme",
+    "val NME": "val.nme_percent",
+    "val AUC up to 8 %": "val.auc_08_percent",
+    "val above 8 %": "val.failure_rate_08_percent",
+    "test NME": "test.nme_percent",
+    "test NME, unseen people": "test_unseen_people.nme_percent",
 }
 """To choose by, then to look at when all is chosen: label -> name."""
 
@@ -44,15 +45,11 @@ def compare(
     for name, (one, other) in changed(a.params, b.params).items():
         rows.append((name, *("" if value is None else str(value) for value in (one, other))))
     for label, name in METRICS.items():
-        rows.append((label, *(_percent(results.metrics.get(name)) for results in (a, b))))
+        rows.append((label, *(percent_text(results.metrics.get(name)) for results in (a, b))))
     say_table(rows)
     say(_sentence(split, difference))
     for path in _draw(a, b, split, difference, output):
         say(str(path))
-
-
-def _percent(fraction: float | None) -> str:
-    return "unknown" if fraction is None else f"{100 * fraction:.2f} %"
 
 
 def _sentence(split: str, difference: "Difference") -> str:

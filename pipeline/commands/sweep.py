@@ -47,7 +47,7 @@ def sweep(
             if status == "Failed":
                 raise PipelineError(f"see: dvc queue logs {member_name}")
             finished.append(result_of(member_name, by_name[member_name]))
-            told = f"validation NME {100 * float(str(finished[-1]['val_nme'])):.2f} %"
+            told = f"validation NME {float(str(finished[-1]['val_nme_percent'])):.2f} %"
         except PipelineError as error:
             failed.append(member_name)
             told = f"FAILED, {error}"
@@ -106,10 +106,10 @@ def _report(name: str, finished: list[dict[str, object]], settings: list[str]) -
 def _shown(table: "pd.DataFrame", settings: list[str]) -> "pd.DataFrame":
     shown = table[settings].copy()
     for column, heading in (
-        ("val_nme", "val NME %"),
+        ("val_nme_percent", "val NME %"),
         ("behind", "behind"),
         ("spread", "spread"),
-        ("test_nme", "test %"),
+        ("test_nme_percent", "test %"),
     ):
-        shown[heading] = (100 * table[column]).map("{:.3f}".format).replace("nan", "-")
+        shown[heading] = table[column].map("{:.3f}".format).replace("nan", "-")
     return shown.assign(seeds=table["seeds"], clear=table["clear"])

@@ -1,6 +1,5 @@
 """What one run reported, wherever it is kept: the workspace, a DVC experiment, a git revision or an MLflow run."""
 
-import io
 import json
 import tempfile
 from collections.abc import Callable, Mapping
@@ -19,12 +18,13 @@ from facial_keypoints.core.yaml_files import load_yaml
 from pipeline.core import paths
 from pipeline.core.json_files import load_json
 from pipeline.core.labels import read_keypoints_csv
+from pipeline.evaluation.metric_names import measured_values
+from pipeline.evaluation.per_frame import parse_faces
 from pipeline.experiments.comparison import Difference, paired_difference
 from pipeline.experiments.dvc import git
 from pipeline.experiments.dvc.repo import read_cached
 from pipeline.experiments.tracking.logged_model import MODEL_NAME
 from pipeline.experiments.tracking.registry import find_run, read_artifact
-from pipeline.experiments.tracking.run_record import flatten_metrics
 
 WORKSPACE = "workspace"
 _REPORT_BYTES = 100_000_000
@@ -40,18 +40,17 @@ class Results:
     params: Mapping[str, str]
     """Dotted name -> value as written in JSON, text as it is."""
     metrics: Mapping[str, float]
-    """Dotted name -> value."""
+    """Dotted name as in metrics.json -> value, whatever an older run called it."""
     faces: pd.DataFrame
-    """Of every face that was measured, by sample_id: `nme` as a fraction, `split`, `known`: whether the person is in
-    train."""
+    """Of every face that was measured, by sample_id: see `pipeline.evaluation.per_frame.parse_faces`."""
     dataset: str
     read: Read
     model_uri: str | None
     """Of the model in MLflow, for a run of MLflow."""
 
     def nme(self, split: str) -> pd.Series:
-        """NME of the faces of a split, fractions, by sample_id."""
-        return self.faces.loc[self.faces["split"] == split, "nme"]
+        """NME of the faces of a split, percent, by sample_id."""
+        return self.faces.loc[self.faces["split"] == split, "nme_percent"]
 
 
 def find_results(name: str) -> Results:
@@ -138,8 +137,8 @@ def _parse(name: str, params: Mapping[str, str], read: Read, model_uri: str | No
         return Results(
             name=name,
             params=params,
-            metrics=flatten_metrics(measured),
-            faces=_faces(read(paths.PER_FRAME)),
+            metrics=measured_values(measured),
+            faces=parse_faces(read(paths.PER_FRAME)),
             dataset=str(measured["dataset"]),
             read=read,
             model_uri=model_uri,
@@ -147,15 +146,6 @@ def _parse(name: str, params: Mapping[str, str], read: Read, model_uri: str | No
     except (KeyError, ValueError, TypeError) as error:
         reason = brief(str(error), 120)
         raise DataError(f"the reports of {name} are damaged or of another version ({reason}); run it again") from None
-
-
-def _faces(table: bytes) -> pd.DataFrame:
-    """The faces of per_frame.csv as `Results` has them. Raises KeyError, ValueError and TypeError."""
-    kinds = {"sample_id": "str", "nme": "float64", "known": "bool", "split": "str"}
-    faces = pd.read_csv(io.BytesIO(table), dtype=kinds, keep_default_na=False).set_index("sample_id")
-    if faces.empty or not np.isfinite(faces["nme"]).all() or not faces.index.is_unique:
-        raise ValueError("it measured no face, an error is no number, or a face comes twice")
-    return faces if "split" in faces else faces.assign(split="test")  # older runs measured nothing else
 
 
 def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -6,10 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 
+from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core.metrics import normalizing_length
 from pipeline.evaluation.grids import face_window
-from pipeline.evaluation.style import DIVERGING, PALETTE, new_figure, percent
+from pipeline.evaluation.style import DIVERGING, PALETTE, new_figure
 from pipeline.inspection.attention import Attention
 from pipeline.inspection.layers import Layer
 from pipeline.inspection.uncertainty import Spread, ellipse_axes
@@ -62,7 +63,14 @@ def _region_bars(axes: Axes, sigma: np.ndarray) -> None:
         axes.barh(row, 100 * values.mean(), height=0.6, color=PALETTE["model"], alpha=0.85)
         axes.plot(100 * values, np.full(len(values), row), ".", color=PALETTE["ink"], ms=3, mew=0, alpha=0.6)
         end = 100 * float(values.max())
-        axes.text(end, row, f"  {percent(float(values.mean()), 2)}", va="center", size=8.5, color=PALETTE["quiet"])
+        axes.text(
+            end,
+            row,
+            f"  {percent_text(to_percent(float(values.mean())))}",
+            va="center",
+            size=8.5,
+            color=PALETTE["quiet"],
+        )
     axes.set(
         yticks=range(len(means)), yticklabels=list(means), ylim=(len(means) - 0.4, -0.7), xlim=(0, 118 * sigma.max())
     )
@@ -99,7 +107,7 @@ def attention_figure(
             if len(points) == 1
             else f"points {label}"
         )
-        axes.set_title(f"{kind}: up to {percent(float(moved.max() / eyes))}")
+        axes.set_title(f"{kind}: up to {percent_text(to_percent(float(moved.max() / eyes)), 1)}")
     return figure
 
 

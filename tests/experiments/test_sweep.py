@@ -130,7 +130,7 @@ def test_a_sweep_that_cannot_be_queued_whole_is_not_queued(monkeypatch):
 
 def results(**errors: list[float]) -> pd.DataFrame:
     rows = [
-        {"train.lr": lr, "name": f"sweep1-{lr}-{seed}", "val_nme": error, "test_nme": error + 0.01}
+        {"train.lr": lr, "name": f"sweep1-{lr}-{seed}", "val_nme_percent": error, "test_nme_percent": error + 0.01}
         for lr, values in errors.items()
         for seed, error in enumerate(values)
     ]
@@ -140,7 +140,7 @@ def results(**errors: list[float]) -> pd.DataFrame:
 def test_the_leaderboard_ranks_by_the_mean_over_seeds():
     table = leaderboard(results(low=[0.05, 0.03], high=[0.039, 0.037]), ["train.lr"])
     assert table["train.lr"].tolist() == ["high", "low"]
-    assert table["val_nme"].tolist() == pytest.approx([0.038, 0.04])
+    assert table["val_nme_percent"].tolist() == pytest.approx([0.038, 0.04])
     assert table["behind"].tolist() == pytest.approx([0, 0.002])
     assert table["seeds"].tolist() == [2, 2]
     assert table["spread"].tolist() == pytest.approx([0.002 / math.sqrt(2), 0.02 / math.sqrt(2)])
@@ -192,7 +192,7 @@ def test_a_member_whose_reports_are_lost_leaves_the_others_alone(params, monkeyp
     def result_of(name, settings):
         if name == "sweep1-01":
             raise DataError("reports/metrics.json of 1234567 is neither in git nor in DVC's cache")
-        return {**settings, "name": name, "val_nme": 0.04, "test_nme": 0.05}
+        return {**settings, "name": name, "val_nme_percent": 4.0, "test_nme_percent": 5.0}
 
     def work_off(names, jobs, on_done):
         for name in names:

@@ -20,11 +20,11 @@ from pathlib import Path
 from ruamel.yaml import YAML
 train = YAML(typ="safe").load(Path("params.yaml"))["train"]
 assert train["loss"] != "mse", "this member fails"
-nme = 0.03 + train["lr"] + 0.0001 * train["seed"]
+nme = 3 + 100 * train["lr"] + 0.01 * train["seed"]
 Path("reports").mkdir(exist_ok=True)
-measured = {"dataset": "synthetic", "val": {"nme": nme}, "test": {"nme": nme + 0.01}}
+measured = {"dataset": "synthetic", "val": {"nme_percent": nme}, "test": {"nme_percent": nme + 1}}
 Path("reports/metrics.json").write_text(json.dumps(measured))
-Path("reports/per_frame.csv").write_text(f"sample_id,split,nme,known,worst_point\\nval/A_00,val,{nme},False,0\\n")
+Path("reports/per_frame.csv").write_text(f"sample_id,split,nme_percent,known,worst_point\\nval/A_00,val,{nme},False,0\\n")
 """
 DEFINITION = """
 stages:
@@ -94,8 +94,9 @@ def test_a_sweep_outlives_members_that_fail_and_ranks_the_others(repository):
     assert "error: 4 of 8 members failed: " in done.stdout.splitlines()[-1]
     with (repository.folder / "sweeps" / "sweep1.csv").open(newline="") as file:
         first, second = csv.DictReader(file)
-    assert (first["train.lr"], first["seeds"], first["val_nme"], first["best"]) == ("1e-3", "2", "0.03105", "sweep1-05")
-    assert (second["train.lr"], second["behind"], second["clear"]) == ("2e-3", "0.001", "yes")
+    assert (first["train.lr"], first["seeds"], first["best"]) == ("1e-3", "2", "sweep1-05")
+    assert (first["val_nme_percent"], first["test_nme_percent"]) == ("3.105", "4.105")
+    assert (second["train.lr"], second["behind"], second["clear"]) == ("2e-3", "0.1", "yes")
     assert (repository.folder / "sweeps" / "sweep1.png").read_bytes().startswith(b"\x89PNG")
     assert "Take the best over: dvc exp apply sweep1-05" in done.stdout
     assert repository.run("dvc", "exp", "apply", "sweep1-05").returncode == 0

@@ -12,11 +12,13 @@ from benchmarks.leaderboard_figure import apart, leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import TABLE, Job, committed_model, finish_as_asked, is_done
 from pipeline.core import paths
+from pipeline.evaluation.metrics_file import Baseline, write_metrics
 from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import with_values
 from pipeline.models import build_network
 from pipeline.training.trainer import Faces
 from tests.architecture import ROOT
+from tests.metrics import measured as metrics_of
 
 SAMPLES = pd.DataFrame(
     {
@@ -80,7 +82,7 @@ def test_the_leaderboard_is_the_mean_over_seeds_with_what_an_entry_costs(tmp_pat
     costs = dict.fromkeys(report.COSTS, 8.0) | {"parameters": 2e6}
     names = pd.DataFrame({"entry": ["coarse_to_fine", "resnet18"]})
     names.assign(**costs).to_csv("reports/costs.csv", index=False)
-    (tmp_path / "reports/metrics.json").write_text('{"baseline_mean_shape": {"nme": 0.28}}')
+    write_metrics(metrics_of(baseline_mean_shape=Baseline(28.0)))
     board = report.leaderboard(trainings)
     assert board["entry"].tolist() == ["coarse_to_fine", "resnet18", "mean_shape"]
     assert board["nme"].tolist() == pytest.approx([0.035, 0.06, 0.28])

@@ -77,9 +77,14 @@ def work_off(names: list[str], jobs: int, on_done: Callable[[str, str], None]) -
 
 
 def result_of(name: str, settings: Mapping[str, str]) -> dict[str, object]:
-    """Settings, name, `val_nme` and `test_nme` of a finished experiment, fractions."""
+    """Settings, name, `val_nme_percent` and `test_nme_percent` of a finished experiment."""
     metrics = find_results(name).metrics
-    return {**settings, "name": name, "val_nme": metrics["val.nme"], "test_nme": metrics["test.nme"]}
+    return {
+        **settings,
+        "name": name,
+        "val_nme_percent": metrics["val.nme_percent"],
+        "test_nme_percent": metrics["test.nme_percent"],
+    }
 
 
 def _start_workers(jobs: int) -> None:

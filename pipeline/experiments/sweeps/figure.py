@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
-from pipeline.evaluation.style import PALETTE, label, new_figure, percent
+from facial_keypoints.core.percent import percent_text
+from pipeline.evaluation.style import PALETTE, label, new_figure
 
 _MOST_ROWS = 60
 """The best of so many settings, as many as can be looked at."""
@@ -22,19 +23,20 @@ def sweep_figure(table: pd.DataFrame, results: pd.DataFrame, settings: Sequence[
     members, whole = len(results), len(table)
     table = table.head(_MOST_ROWS)
     of = f"the best {len(table)} of {whole} settings, " if len(table) < whole else ""
+    least = percent_text(table["val_nme_percent"][0])
     figure = new_figure(
         1.5 + 0.38 * len(table),
         title=f"Best: {_label(table.iloc[0], settings, _TITLE_MOST)}",
-        detail=f"validation NME {percent(table['val_nme'][0], 2)}, {of}{members} members; bar: mean of the seeds",
+        detail=f"validation NME {least}, {of}{members} members; bar: mean of the seeds",
         dataset="sweep",
     )
     axes = figure.subplots()
     for place, (_, row) in enumerate(table.iterrows()):
         same = (results[list(settings)] == row[list(settings)]).all(axis=1)
-        seeds = 100 * results.loc[same, "val_nme"]
+        seeds = results.loc[same, "val_nme_percent"]
         color = PALETTE["model" if place == 0 else "baseline" if row["clear"] == "yes" else "quiet"]
         axes.plot(seeds, [place] * len(seeds), "o", color=color, ms=6, alpha=0.6, mew=0)
-        axes.plot(100 * row["val_nme"], place, "|", color=color, ms=18, mew=2.5)
+        axes.plot(row["val_nme_percent"], place, "|", color=color, ms=18, mew=2.5)
     axes.set_yticks(range(len(table)), [_label(row, settings, _LABEL_MOST) for _, row in table.iterrows()])
     axes.set_ylim(len(table) - 0.5, -0.5)
     axes.set_xlabel("validation NME (%), a dot for each seed; orange: behind by more than the seeds make")
