@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from facial_keypoints.inputs.sources import find_sources
-from facial_keypoints.outputs.output_folder import LEDGER, OutputFolder
+from facial_keypoints.outputs.ledger import LEDGER
+from facial_keypoints.outputs.output_folder import OutputFolder
 
 _PICTURE = b"P5 1 1 255 \0"
 _COUNTS = (10_000, 100_000)

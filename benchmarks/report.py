@@ -49,8 +49,8 @@ def leaderboard(trainings: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("nme").reset_index()
 
 
-def readme_rows(board: pd.DataFrame) -> list[str]:
-    """Rows of the leaderboard in README.md: errors in percent, parameters and multiply-adds in millions."""
+def leaderboard_rows(board: pd.DataFrame) -> list[str]:
+    """Rows of the leaderboard in docs/results.md: errors in percent, parameters and multiply-adds in millions."""
 
     def number(value: float, digits: int, scale: float = 1.0) -> str:
         return "-" if pd.isna(value) else f"{value * scale:.{digits}f}"
@@ -137,7 +137,7 @@ def main() -> None:
     with style():
         figure = leaderboard_figure(board, quick, ours=OURS, dataset=read_metrics().dataset)
         save(figure, FIGURE)
-    print(*readme_rows(board), sep="\n")
+    print(*leaderboard_rows(board), sep="\n")
     print(quick.to_string(index=False))
     without = ablation(pd.concat([ranked[ranked["entry"] == OURS], trainings_of("ablation")]))
     without.round(6).to_csv(ABLATION, index=False, lineterminator="\n")

@@ -18,6 +18,7 @@ from pipeline.commands.inspect import inspect
 from pipeline.commands.parameter_help import parameter_lines
 from pipeline.commands.recipe import recipe
 from pipeline.commands.register import register
+from pipeline.commands.runs import runs
 from pipeline.commands.sweep import sweep
 from pipeline.core import paths
 from pipeline.core.params import load_sections
@@ -26,7 +27,7 @@ STAGES = {
     "fetch": "Bring the frames and their labels to data/raw, each file checked.",
     "split": "Assign every frame to train, val or test; people never straddle train and val.",
     "preprocess": "Turn the frames into square grayscale arrays, all cores at work.",
-    "pretrain": "Train the network on drawn faces first, if pretrain.epochs says so.",
+    "pretrain": "Train the network on synthetic faces first, if pretrain.epochs says so.",
     "train": "Train the network on the train frames.",
     "evaluate": "Measure the keypoint error on the test frames and predict all of them.",
     "render": "Draw predictions, error curves and what the network looks at.",
@@ -46,7 +47,7 @@ def stage_sections(stage: str) -> list[str]:
 
 def add_commands(app: typer.Typer) -> None:
     """Add what a checkout has beside the library: the stages and what is done with their results."""
-    for command in (inspect, export, recipe, compare, register, sweep, ui):
+    for command in (inspect, export, recipe, runs, compare, register, sweep, ui):
         add_command(app, command)
     for name, summary in STAGES.items():
         _add_stage_command(app, name, summary)

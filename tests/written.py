@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from facial_keypoints.outputs.output_folder import LEDGER
+from facial_keypoints.outputs.ledger import LEDGER
 
 
 def written(folder: Path) -> list[str]:

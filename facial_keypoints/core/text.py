@@ -2,10 +2,12 @@
 
 import re
 import reprlib
+from collections.abc import Sequence
 
 _LINE_MOST = 4000
 """Characters of a line: more than the longest path has, far less than a server may answer."""
 _VALUE_MOST = 60
+_NAMES_MOST = 3
 _VALUE = reprlib.Repr()
 _VALUE.maxlevel, _VALUE.maxstring, _VALUE.maxlong, _VALUE.maxother = 2, 40, 40, 40
 
@@ -36,3 +38,9 @@ def brief(text: str, most: int = _VALUE_MOST) -> str:
 def shown(value: object) -> str:
     """A value as code writes it, for messages: of a long or deep one only a few dozen characters."""
     return brief(_VALUE.repr(value))
+
+
+def counted(names: Sequence[str]) -> str:
+    """How many names there are, and the first of them, printable: "5 (a, b, c, ...)"."""
+    first = [printable(name) for name in names[:_NAMES_MOST]] + ["..."] * (len(names) > _NAMES_MOST)
+    return f"{len(names)} ({', '.join(first)})"

@@ -1,4 +1,4 @@
-"""Filters by name, on all the faces of a picture."""
+"""Filters by name, for all the faces of a picture."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,10 +21,10 @@ Name = Literal["sunglasses", "hat", "moustache", "sticker", "blur", "pixelate", 
 """All filters."""
 
 PictureFilter = Callable[[np.ndarray, Sequence[np.ndarray]], list[np.ndarray]]
-"""An (H, W, 3) uint8 RGB picture and the (68, 2) keypoints of its faces -> pictures: one, or as `crop` one a face."""
+"""An (H, W, 3) uint8 RGB picture and the (68, 2) keypoints of its faces -> one picture; of `crop` one for each face."""
 
 _REACH = 32
-"""Farthest point of a face over the longer side of the picture: a model that is none says anything."""
+"""Farthest point of a face over the longer side of the picture: an untrained model may predict points anywhere."""
 _ON_ONE = {
     "sunglasses": sunglasses,
     "hat": hat,
@@ -36,9 +36,18 @@ _ON_ONE = {
 
 
 def picture_filter(name: str, *, crop_px: int, sticker: Sticker | None) -> PictureFilter:
-    """`crop_px`: side of what `crop` gives; `sticker`: what `sticker` puts on. Raises DataError for other names.
+    """The filter of a name.
 
-    The filter raises DataError for points that make no face in the picture.
+    Args:
+        name: one of `Name`.
+        crop_px: side of the pictures that the filter "crop" makes.
+        sticker: what the filter "sticker" puts on, None for other filters.
+
+    Returns:
+        The filter. It raises DataError for points that make no face in the picture.
+
+    Raises:
+        DataError: no filter has the name, or its sticker is missing.
     """
     filtered = _named(name, crop_px, sticker)
 
@@ -51,6 +60,7 @@ def picture_filter(name: str, *, crop_px: int, sticker: Sticker | None) -> Pictu
 
 
 def _check(keypoints: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Raise DataError for (68, 2) keypoints that are no numbers or far outside a picture of (H, W, ...)."""
     farthest = float(np.abs(keypoints).max())
     if not farthest <= _REACH * max(shape[:2]):
         raise DataError(
@@ -68,20 +78,20 @@ def _named(name: str, crop_px: int, sticker: Sticker | None) -> PictureFilter:
         return lambda image, faces: [aligned_crop(image, keypoints, crop_px) for keypoints in faces]
     if name == "swap":
         return _swapped
-    raise DataError(f"no filter is called {name!r} or it lacks its sticker; there are {', '.join(get_args(Name))}")
+    raise DataError(f"no filter is called {name!r} or its sticker is missing; there are {', '.join(get_args(Name))}")
 
 
 def _one_after_another(
     filter_face: Callable[[np.ndarray, np.ndarray], np.ndarray], image: np.ndarray, faces: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    """Small faces first, since larger ones are nearer and may be before them."""
+    """Filter one face after the other, small ones first: larger ones are nearer and may hide them."""
     for keypoints in sorted(faces, key=face_size):
         image = filter_face(image, keypoints)
     return [image]
 
 
 def _swapped(image: np.ndarray, faces: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """With the two largest faces exchanged."""
+    """The picture with its two largest faces exchanged. Raises DataError where there are fewer."""
     if len(faces) < 2:
         raise DataError(f"swap needs two faces in the picture but {len(faces)} found; give a picture of two people")
     first, second = sorted(faces, key=face_size)[-2:]

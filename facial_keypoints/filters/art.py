@@ -4,16 +4,17 @@ import cv2
 import numpy as np
 
 _SHIFT = 8
+"""Binary digits of a pixel in which OpenCV takes coordinates."""
 _FARTHEST_PX = 2.0**22
-"""OpenCV counts in 32 bits, eight of them after the point."""
+"""Coordinates beyond are brought to here: OpenCV counts in 32 bits, eight of them after the point."""
 _KEPT_SIGMA_PX = 8
-"""Of a wide blur on a reduced copy."""
+"""Standard deviation of the Gaussian that is applied in place of a wider one, to a copy reduced by as much."""
 LIGHT = np.array([-0.35, -0.65, 0.67])
-"""Where overlays are lit from while they are drawn: x right, y down, z towards the viewer."""
+"""Direction of the light under which overlays are drawn: x right, y down, z towards the viewer."""
 
 
 def filled(outlines: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
-    """(H, W) float32 cover 0..1 of (K, 2) outlines in px, smooth at the edge."""
+    """(H, W) float32 mask 0..1 of the inside of (K, 2) outlines in px, smooth at the edge; `size` is (H, W)."""
     mask = np.zeros(size, np.uint8)
     for outline in outlines:
         near = np.clip(outline, -_FARTHEST_PX, _FARTHEST_PX)
@@ -22,9 +23,9 @@ def filled(outlines: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
 
 
 def softened(values: np.ndarray, sigma_px: float) -> np.ndarray:
-    """(H, W, ...) float32 blurred by a Gaussian.
+    """(H, W, ...) float32 values blurred by a Gaussian.
 
-    A wide one is applied to a reduced copy: its time would grow with the width, and a face may be larger than the
+    A wide Gaussian is applied to a reduced copy: its time would grow with its width, and a face may be larger than the
     picture.
     """
     step = int(sigma_px / _KEPT_SIGMA_PX)
@@ -37,18 +38,18 @@ def softened(values: np.ndarray, sigma_px: float) -> np.ndarray:
 
 
 def inside_px(mask: np.ndarray) -> np.ndarray:
-    """(H, W) float32 distance to the edge of a mask, inside it."""
+    """(H, W) float32 distance in px from each place inside an (H, W) mask 0..1 to its edge; 0 outside."""
     return np.asarray(cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
 
 
 def rounded(mask: np.ndarray, radius_px: float) -> np.ndarray:
-    """The mask with corners and notches rounded."""
+    """An (H, W) float32 mask 0..1 with its corners and notches rounded."""
     soft = cv2.GaussianBlur(mask, (0, 0), radius_px / 2)
     return np.asarray(np.clip((soft - 0.5) * radius_px + 0.5, 0, 1))
 
 
 def bevelled(mask: np.ndarray, radius_px: float) -> np.ndarray:
-    """(H, W, 3) float32 unit normals of a flat body with the form of the mask, its edge rounded off over the radius."""
+    """(H, W, 3) float32 unit normals of a flat body, shaped as an (H, W) mask, its edge rounded over the radius."""
     depth = np.clip(inside_px(mask) / radius_px, 0, 1)
     height = radius_px * np.sqrt(np.clip(1 - (1 - depth) ** 2, 0, 1))
     soft = np.asarray(cv2.GaussianBlur(height, (0, 0), radius_px / 5), np.float32)
@@ -58,7 +59,7 @@ def bevelled(mask: np.ndarray, radius_px: float) -> np.ndarray:
 
 
 def glossy(normals: np.ndarray, colour: tuple[float, float, float], gloss: float, sharpness: float) -> np.ndarray:
-    """(H, W, 3) colour of a body under LIGHT: diffuse, and a highlight towards the viewer."""
+    """(H, W, 3) float32 colours 0..1 of a body with (H, W, 3) normals under LIGHT: diffuse, and a highlight (Blinn)."""
     diffuse = 0.45 + 0.55 * np.clip(normals @ LIGHT, 0, 1) / LIGHT[2]
     half = LIGHT + np.array([0, 0, 1])
     shine = gloss * np.clip(normals @ (half / np.linalg.norm(half)), 0, 1) ** sharpness
@@ -66,10 +67,14 @@ def glossy(normals: np.ndarray, colour: tuple[float, float, float], gloss: float
 
 
 def layer(colour: np.ndarray, opacity: np.ndarray) -> np.ndarray:
-    """(H, W, 4) float32 picture, colour times opacity and opacity, of (H, W, 3) or (3,) colours 0..1."""
+    """(H, W, 4) float32 overlay: colour times opacity, and opacity.
+
+    `colour` is (H, W, 3) or (3,), 0..1, `opacity` (H, W), 0..1.
+    """
     opacity = opacity[..., None]
     return np.concatenate([np.clip(colour, 0, 1) * opacity, opacity], -1).astype(np.float32)
 
 
 def over(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    """(H, W, 4) overlay `top` laid over the overlay `bottom` (Porter and Duff, "Compositing Digital Images", 1984)."""
     return np.asarray(top + bottom * (1 - top[..., 3:]))

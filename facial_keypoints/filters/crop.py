@@ -1,4 +1,4 @@
-"""Faces cut out for other models: upright, the eyes level in one place, all of one size."""
+"""Faces cut out as input for other models: upright, the eyes level and always in the same place, of one size."""
 
 import cv2
 import numpy as np
@@ -7,16 +7,16 @@ from facial_keypoints.core.geometry import resize_matrix, transform_points
 from facial_keypoints.filters.outline import part_round
 
 EYES_Y = 0.42
-"""Height of both eyes, as a share of the side; their middle is half-way across."""
+"""Height of the eyes from the top, over the side; the middle between them is half-way across."""
 EYES_FRAC = 0.31
-"""From eye to eye, over the side; less where the head is turned away, which brings the eyes closer."""
+"""Distance of the eyes over the side; less for a head in profile, which brings the eyes closer."""
 _MOUTH_FRAC = 0.35
-"""From the eyes to the mouth, over the side: what decides for a head that is turned away."""
+"""Distance from the eyes to the mouth over the side: it decides for a head in profile."""
 _RIGHT_EYE, _LEFT_EYE, _MOUTH = slice(36, 42), slice(42, 48), slice(48, 60)
 
 
 def aligned_crop(image: np.ndarray, keypoints: np.ndarray, size_px: int) -> np.ndarray:
-    """(size_px, size_px, 3) uint8 upright face, black beyond the picture."""
+    """(size_px, size_px, 3) uint8 upright face of (68, 2) keypoints in an (H, W, 3) picture; black beyond that."""
     matrix = crop_from_picture(keypoints, size_px)
     scale = float(np.hypot(matrix[0, 0], matrix[0, 1]))
     corners = np.array([[-1, -1], [size_px, -1], [size_px, size_px], [-1, size_px]], np.float64)
@@ -26,7 +26,7 @@ def aligned_crop(image: np.ndarray, keypoints: np.ndarray, size_px: int) -> np.n
         return np.zeros((size_px, size_px, 3), np.uint8)
     matrix[:2, 2] += matrix[:2, :2] @ (left, top)
     steps = max(0, round(np.log2(1 / scale) - 0.5))
-    if steps:  # reduced first, since a warp looks at four pixels only
+    if steps:  # a warp averages four pixels only, so that the picture is reduced first
         height, width = (max(1, side >> steps) for side in part.shape[:2])
         matrix = matrix @ np.linalg.inv(resize_matrix(part.shape[:2], (height, width)))
         part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
@@ -34,7 +34,7 @@ def aligned_crop(image: np.ndarray, keypoints: np.ndarray, size_px: int) -> np.n
 
 
 def crop_from_picture(keypoints: np.ndarray, size_px: int) -> np.ndarray:
-    """(3, 3) float64 similarity that brings the eyes level and their middle to its place."""
+    """(3, 3) float64 similarity that levels the eyes of (68, 2) keypoints and puts them in their place."""
     points = np.asarray(keypoints, np.float64)
     right, left, mouth = (points[part].mean(0) for part in (_RIGHT_EYE, _LEFT_EYE, _MOUTH))
     across, middle = left - right, (left + right) / 2

@@ -1,6 +1,7 @@
-"""Filters on pictures and videos: faces found, filtered, and what comes of it written beside the others."""
+"""Filters on files: find the faces of pictures and videos, filter them, and write the results."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +12,7 @@ from facial_keypoints.filters.apply import PictureFilter
 from facial_keypoints.filters.lasting import COVERED_S, lasting
 from facial_keypoints.inputs.sources import Source
 from facial_keypoints.outputs.output_folder import OutputFolder, Target
-from facial_keypoints.prediction.batch import Tally, each, tell_faults, warn, watched
+from facial_keypoints.prediction.batch import Tally, each, tell_faults, telling_removed, warn, watched
 from facial_keypoints.prediction.result_files import write_picture
 from facial_keypoints.prediction.tracks import FaceFollower
 from facial_keypoints.video.reading import Frame, FrameReader, open_video
@@ -27,28 +28,30 @@ class Job:
 
     detector: KeypointDetector
     name: str
-    """Of the filter, in the names of what is written."""
+    """Name of the filter, which also stands in the names of what is written."""
     apply: PictureFilter
     output: OutputFolder
     every: bool
-    """All faces, or the largest of a picture or frame."""
+    """Whether all faces are filtered, or only the largest of each picture or frame."""
     container: Container | None = None
-    """Of videos; None is .mp4."""
+    """Container of videos that are written; None is .mp4."""
     bare: list[Source] = field(default_factory=list)
-    """Filled with those in which faces should be hidden and none was found."""
+    """Sources in which faces should be hidden and none was found; filled as they are met."""
 
 
 def filter_files(job: Job, sources: Sequence[Source]) -> Tally:
-    """Write <name>_<filter>.jpg, .mp4 or .webm for each source, crops with a number; OSError where that cannot be.
+    """Write <name>_<filter>.jpg, .mp4 or .webm for each source, or a numbered crop for each of its faces.
 
-    Nothing but pixels goes over: no place, camera or small preview that an original may carry.
+    Nothing but pixels is carried over: no location, camera or preview image of the original. Crops of faces that only
+    an earlier run found are removed. Raises OSError where nothing can be written.
     """
-    tally = each(
-        sources,
-        label=job.name,
-        on_picture=lambda source, picture: _picture(job, source, picture),
-        on_video=lambda source: _video(job, source),
-    )
+    with telling_removed(job.output):
+        tally = each(
+            sources,
+            label=job.name,
+            on_picture=lambda source, picture: _picture(job, source, picture),
+            on_video=lambda source: _video(job, source),
+        )
     tally.unhidden = len(job.bare)
     return tally
 
@@ -58,15 +61,18 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     made = job.apply(picture, [_points(face) for face in faces.values()])
     # A crop has the number that its face has for `predict`, too.
     counts = [f"_{number}" for number in faces] if job.name == "crop" else [""]
-    for count, part in zip(counts, made, strict=True):
-        write_picture(_target(job, source), part, count)
+    with _target(job, source) as target:
+        for count, part in zip(counts, made, strict=True):
+            write_picture(target, part, count)
+        if job.name == "crop":
+            target.remove_outdated(r"_\d+\.(jpg|png)")
     if job.name in _HIDING and not faces:
         _warn_of_none(job, source)
     return len(faces)
 
 
-def _target(job: Job, source: Source) -> Target:
-    return job.output.target(f"{source.name}_{job.name}", source.path)
+def _target(job: Job, source: Source) -> AbstractContextManager[Target]:
+    return job.output.claimed_target(source.name, source.path, f"_{job.name}")
 
 
 def _warn_of_none(job: Job, source: Source) -> None:
@@ -75,7 +81,7 @@ def _warn_of_none(job: Job, source: Source) -> None:
 
 
 def _video(job: Job, source: Source) -> int:
-    """Returns how many different faces were seen."""
+    """Filter a video; returns how many different faces were seen. Raises DataError for crops and damaged videos."""
     assert source.path is not None
     if job.name == "crop":
         raise DataError(f"{source.shown} is a video, of which crop makes nothing; give pictures")
@@ -93,7 +99,7 @@ def _video(job: Job, source: Source) -> int:
     if job.name in _HIDING:
         shown = lasting(followed, COVERED_S, job.detector, job.output.path)
     done = bare = 0
-    with frame_writer(_target(job, source), video, job.container) as write:
+    with _target(job, source) as target, frame_writer(target, video, job.container) as write:
         for frame, faces in shown:
             write(frame._replace(image=_filtered(job, frame.image, faces)))
             done, bare = done + 1, bare + (not faces)
@@ -111,7 +117,7 @@ def _filtered(job: Job, image: np.ndarray, faces: Iterable[Face]) -> np.ndarray:
 
 
 def _wanted(job: Job, faces: Mapping[int, Face]) -> Mapping[int, Face]:
-    """All of the numbered faces, or the largest."""
+    """The numbered faces that the job asks for: all of them or the largest."""
     if job.every or not faces:
         return faces
     number = max(faces, key=lambda number: faces[number].box[2] * faces[number].box[3])

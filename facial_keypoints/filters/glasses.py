@@ -1,4 +1,4 @@
-"""Sunglasses: a bent front of glossy acetate with shaded lenses, and two arms that run behind the ears."""
+"""Sunglasses: a curved front of glossy acetate with shaded lenses, and two arms that run behind the ears."""
 
 from functools import cache
 
@@ -13,14 +13,19 @@ _PX_PER_MM = 12
 _HALF_MM = (75.0, 29.0)
 """Half width and height of the front."""
 _LENS_MM = (27.0, 20.5)
+"""Half width and height of a lens."""
 _LENS_X_MM = 35.0
+"""From the middle of the front to that of a lens."""
 _BEND_PER_MM = 0.0036
+"""How far the front recedes over the square of the distance from its middle."""
 _ARM_PX = (96, 1200)
+"""Height and length of the picture of an arm."""
 _BLACK = (0.035, 0.03, 0.035)
 _SHADOW = Shadow(drop_mm=4, blur_mm=3, strength=0.4)
 
 
 def sunglasses(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
+    """A copy of an (H, W, 3) uint8 RGB picture with sunglasses on the face of (68, 2) keypoints. Raises DataError."""
     head = fit_head(keypoints)
     bridge, front = _front(head)
     arms = [_arm(head, bridge, side) for side in (-1, 1)]
@@ -28,7 +33,7 @@ def sunglasses(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
 
 
 def _front(head: Head) -> tuple[np.ndarray, np.ndarray]:
-    """(3,) where the bridge sits, and the (8, 40, 3) grid of the front, head millimetres."""
+    """(3,) place of the bridge and (8, 40, 3) grid of the front, head millimetres."""
     points = head.points
     eyes = points[[36, 39, 42, 45]]
     scale = np.linalg.norm(eyes[3] - eyes[0]) / 90
@@ -40,7 +45,10 @@ def _front(head: Head) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _arm(head: Head, bridge: np.ndarray, side: int) -> Sheet:
-    """From the hinge to above the ear, fading where hair may lie over it."""
+    """The arm of a side (-1 the subject's right, 1 the left), from the hinge to above the ear.
+
+    It fades out at its end, over which hair may lie.
+    """
     points = head.points
     scale = np.linalg.norm(points[45] - points[36]) / 90
     hinge = bridge + scale * np.array([side * 69.0, -15.0, -_BEND_PER_MM * 69**2])
@@ -53,7 +61,7 @@ def _arm(head: Head, bridge: np.ndarray, side: int) -> Sheet:
 
 @cache
 def front_picture() -> np.ndarray:
-    """(696, 1800, 4) float32."""
+    """(696, 1800, 4) float32 overlay (see `art.layer`) of the front."""
     size = (round(2 * _HALF_MM[1] * _PX_PER_MM), round(2 * _HALF_MM[0] * _PX_PER_MM))
     lenses = art.filled([_in_px(_lens(side)) for side in (-1, 1)], size)
     body = art.filled([_in_px(_rim(side)) for side in (-1, 1)] + [_in_px(_bridge())], size)
@@ -66,19 +74,20 @@ def front_picture() -> np.ndarray:
 
 
 def _in_px(outline_mm: np.ndarray) -> np.ndarray:
+    """(K, 2) millimetres from the middle of the front -> (K, 2) px of its picture."""
     return np.asarray((outline_mm + np.array(_HALF_MM)) * _PX_PER_MM - 0.5)
 
 
 def _lens(side: int) -> np.ndarray:
-    """(240, 2) millimetres: a rounded square, wider above and drawn up at the temple."""
-    turn = np.linspace(0, 2 * np.pi, 240, endpoint=False)
-    x, y = (np.sign(f) * np.abs(f) ** 0.66 for f in (np.cos(turn), np.sin(turn)))
+    """(240, 2) millimetres: outline of a lens, a rounded square, wider above and raised at the temple."""
+    angle = np.linspace(0, 2 * np.pi, 240, endpoint=False)
+    x, y = (np.sign(f) * np.abs(f) ** 0.66 for f in (np.cos(angle), np.sin(angle)))
     x, y = x * (1 - 0.1 * y), y - 0.07 * x * (1 - 0.5 * y)
     return np.stack([side * (_LENS_X_MM + _LENS_MM[0] * x), _LENS_MM[1] * y + 1.5], -1)
 
 
 def _rim(side: int) -> np.ndarray:
-    """(240, 2) outer outline round a lens: heavier above, with a wing to the hinge."""
+    """(240, 2) millimetres: outer outline of the rim of a lens, thicker above, with a wing to the hinge."""
     lens = _lens(side)
     centre = np.array([side * _LENS_X_MM, 1.5])
     away = lens - centre
@@ -89,17 +98,17 @@ def _rim(side: int) -> np.ndarray:
 
 
 def _bridge() -> np.ndarray:
-    """(40, 2) millimetres: an arch between the rims."""
+    """(40, 2) millimetres: outline of the arch between the rims."""
     x = np.linspace(-12, 12, 20)
     top, bottom = -9.5 + 0.012 * x**2, -2.5 + 0.03 * x**2
     return np.concatenate([np.stack([x, top], -1), np.stack([x, bottom], -1)[::-1]])
 
 
 def _rivet(side: int, size: tuple[int, int]) -> np.ndarray:
-    """Two small studs of metal at the hinge."""
-    turn = np.linspace(0, 2 * np.pi, 40)
+    """(H, W, 4) overlay with two small metal studs at the hinge; `size` is (H, W)."""
+    angle = np.linspace(0, 2 * np.pi, 40)
     studs = [
-        _in_px(np.array([side * 66.0, -16.0 + rise]) + np.stack([2.0 * np.cos(turn), 0.9 * np.sin(turn)], -1))
+        _in_px(np.array([side * 66.0, -16.0 + rise]) + np.stack([2.0 * np.cos(angle), 0.9 * np.sin(angle)], -1))
         for rise in (-1.4, 1.4)
     ]
     mask = art.filled(studs, size)
@@ -107,7 +116,7 @@ def _rivet(side: int, size: tuple[int, int]) -> np.ndarray:
 
 
 def _glass(lenses: np.ndarray) -> np.ndarray:
-    """Smoky lenses, lighter below, with the sky in them and a soft streak across."""
+    """(H, W, 4) overlay of the glass in an (H, W) mask: smoky, lighter below, reflecting the sky and a streak."""
     height, width = lenses.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
     x_mm, y_mm = x / _PX_PER_MM - _HALF_MM[0], y / _PX_PER_MM - _HALF_MM[1]
@@ -123,13 +132,13 @@ def _glass(lenses: np.ndarray) -> np.ndarray:
 
 
 def _band(values: np.ndarray, centre: float, half: float) -> np.ndarray:
-    """1 within `half` of the centre, falling off softly over a millimetre and a half."""
+    """1 where values lie within `half` of the centre, falling off softly over a millimetre and a half."""
     return np.asarray(0.5 - 0.5 * np.tanh(np.abs(values - centre) - half))
 
 
 @cache
 def arm_picture() -> np.ndarray:
-    """(96, 1200, 4) float32: a rounded bar with a highlight, gone at the far end."""
+    """(96, 1200, 4) float32 overlay of an arm: a rounded bar with a highlight that fades out at the far end."""
     height, width = _ARM_PX
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(0, 1, width, dtype=np.float32)[None]

@@ -1,4 +1,4 @@
-"""A felt hat with a ribbon: one sheet from the edge of the brim over the crown to the top, shaped round the skull."""
+"""A felt hat with a ribbon: one sheet from the edge of the brim over the crown to its top, shaped round the skull."""
 
 from functools import cache
 
@@ -11,13 +11,15 @@ from facial_keypoints.filters.light import light_of
 from facial_keypoints.filters.surfaces import Shadow, Sheet, lay_over
 
 _ROWS, _COLUMNS = 60, 96
+"""Points of the sheet from the edge of the brim to the top, and round the head."""
 _PICTURE = (900, 2400)
+"""Height and width of the picture that is laid over the sheet, px."""
 _CROWN_MM = (88.0, 105.0)
-"""Half width and half depth of the head's opening."""
+"""Half width and half depth of the opening of the hat."""
 _TILT_DEG = 9.0
-"""Higher over the forehead than over the nape."""
+"""By how much the hat is higher over the forehead than over the nape."""
 _FOREHEAD_Y_MM = -55.0
-"""Where the opening crosses the forehead of the mean face."""
+"""Where the opening crosses the forehead of the mean face, head millimetres."""
 _BRIM, _WALL = 0.36, 0.78
 """Shares of the sheet, from the edge: where the brim ends and where the wall of the crown ends."""
 _FELT = np.array([0.47, 0.34, 0.24])
@@ -26,19 +28,20 @@ _SHADOW = Shadow(drop_mm=17, blur_mm=7, strength=0.5)
 
 
 def hat(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
+    """A copy of an (H, W, 3) uint8 RGB picture with a hat on the head of (68, 2) keypoints. Raises DataError."""
     head = fit_head(keypoints)
     felt = Sheet(_grid(head), hat_picture(), roundness=1.0, inside=0.75)
     return lay_over(image, head, [felt], _SHADOW, light_of(image, head), hair=1.08)
 
 
 def _grid(head: Head) -> np.ndarray:
-    """(60, 96, 3) head millimetres, beginning and ending at the nape."""
-    share, turn = np.meshgrid(np.linspace(0, 1, _ROWS), np.linspace(-np.pi, np.pi, _COLUMNS), indexing="ij")
+    """(60, 96, 3) head millimetres of the sheet; columns begin and end at the nape."""
+    share, angle = np.meshgrid(np.linspace(0, 1, _ROWS), np.linspace(-np.pi, np.pi, _COLUMNS), indexing="ij")
     radius, rise = _profile(share)
-    across, ahead = np.sin(turn), np.cos(turn)
+    across, ahead = np.sin(angle), np.cos(angle)
     curl = np.clip(1 - share / _BRIM, 0, 1) ** 2
     rise = rise + curl * (20 * across**2 - 7 * np.clip(ahead, 0, 1) ** 2 + 5 * np.clip(-ahead, 0, 1))
-    pinch = 11 * np.exp(-(((np.abs(turn) - 0.62) / 0.3) ** 2) - ((share - 0.76) / 0.12) ** 2)
+    pinch = 11 * np.exp(-(((np.abs(angle) - 0.62) / 0.3) ** 2) - ((share - 0.76) / 0.12) ** 2)
     x, z = _CROWN_MM[0] * across, _CROWN_MM[1] * ahead
     inward = np.clip((share - _WALL) / (1 - _WALL), 0, 1)
     x, z = ((c + (radius - pinch) * d) * (1 - inward**1.5) for c, d in ((x, across), (z, ahead)))
@@ -52,12 +55,12 @@ def _grid(head: Head) -> np.ndarray:
 
 
 def _width(head: Head) -> float:
-    """Of this head over the mean one."""
+    """Width of the head over that of the mean head, within what a hat can follow."""
     return float(np.clip(np.abs(head.points[[0, 1, 15, 16], 0]).mean() / 70, 0.85, 1.2))
 
 
 def _profile(share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Millimetres outside the head's opening and above it, along the sheet."""
+    """Millimetres outside and above the opening of the hat, at shares 0..1 of the way from the edge of the brim."""
     places = (0, 0.1, 0.3, _BRIM, 0.40, 0.5, 0.62, 0.72, _WALL, 0.84, 1)
     outside = (52, 40, 10, 1, 0, -1, -4, -9, -15, -17, -17)
     above = (0, 0, 1, 3, 8, 28, 57, 80, 92, 97, 95)
@@ -65,6 +68,7 @@ def _profile(share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _smooth(share: np.ndarray, places: tuple[float, ...], values: tuple[float, ...]) -> np.ndarray:
+    """Values at shares 0..1, interpolated smoothly between those given at places."""
     fine = np.linspace(0, 1, 401)
     drawn = np.interp(fine, places, values)
     kernel = np.hanning(25)
@@ -74,7 +78,7 @@ def _smooth(share: np.ndarray, places: tuple[float, ...], values: tuple[float, .
 
 @cache
 def hat_picture() -> np.ndarray:
-    """(900, 2400, 4) float32: felt, the bound edge of the brim, the ribbon with its bow on the subject's left."""
+    """(900, 2400, 4) float32 overlay: felt, the bound edge of the brim, a ribbon with its bow on the subject's left."""
     height, width = _PICTURE
     rng = np.random.default_rng(3)
     v = np.linspace(0, 1, height, dtype=np.float32)[:, None]
@@ -91,7 +95,7 @@ def hat_picture() -> np.ndarray:
 
 
 def _ribbon(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """(900, 2400, 3): ribbed silk, folded to a bow beside the crown."""
+    """(900, 2400, 3) colours of ribbed silk, folded to a bow beside the crown; `u` round the head, `v` up the sheet."""
     sheen = 0.8 + 0.5 * np.exp(-(((v - 0.47) / 0.03) ** 2)) + 0.08 * np.sin(2 * np.pi * v * 170)
     aside = (u - 0.52) / 0.075
     folds = 1 + 0.5 * np.sin(9 * np.abs(aside) + 14 * (v - 0.45)) * np.exp(-((aside / 0.8) ** 4))
@@ -106,6 +110,7 @@ def _step(values: np.ndarray) -> np.ndarray:
 
 
 def _mixed(below: np.ndarray, above: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    """(H, W, 3) colours, `above` where the (H, W) cover is 1, `below` where it is 0."""
     return np.asarray(below + (above - below) * cover[..., None])
 
 

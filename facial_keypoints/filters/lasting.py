@@ -14,23 +14,28 @@ from facial_keypoints.video.held_frames import HeldFrames
 from facial_keypoints.video.reading import Frame
 
 COVERED_S = 0.5
-"""How long before it was found and after it was lost a face of a video stays hidden: longer than between searches."""
+"""How long a face stays hidden before it was found and after it was lost: longer than from search to search."""
 _ROUNDING_S = 0.001
 """Times in WebM are whole milliseconds."""
 
 
 class _Waiting(NamedTuple):
+    """A frame that is not released yet, since a face found later may have to be hidden in it."""
+
     held: int
     frame: Frame
-    """Without its image."""
+    """Without its image, which is kept under the number `held`."""
     faces: list[Face]
 
 
 class _Seen(NamedTuple):
+    """Where a face was found last."""
+
     face: Face
     number: int
-    """Of the frame."""
+    """Number of the frame, from 0."""
     time_s: float
+    """Time of the frame."""
 
 
 def lasting(
@@ -39,10 +44,16 @@ def lasting(
     look: KeypointDetector,
     folder: Path | None = None,
 ) -> Iterator[tuple[Frame, list[Face]]]:
-    """The same frames and faces, each face also `reach_s`, at least a frame, before it was found and after it was lost.
+    """Yield the frames, each face also for a while before it was found and after it was lost, at least for one frame.
 
-    After: where it was. Before: where `look` sees it, going back frame by frame, or saw it last. Frames wait so long;
-    those too many for the memory on the disk of `folder`.
+    After it was lost a face stays where it was. Before it was found it is where `look` sees it, going backwards frame
+    by frame, or saw it last. Frames are held back for so long.
+
+    Args:
+        followed: frames of a video and their faces by number.
+        reach_s: for how long faces last, seconds.
+        look: finds a face near where it is in the next frame.
+        folder: where frames wait that memory does not hold.
     """
     waiting = deque[_Waiting]()
     known: dict[int, _Seen] = {}
@@ -68,7 +79,7 @@ def _released(waiting: deque[_Waiting], images: HeldFrames) -> tuple[Frame, list
 
 
 def _cover_before(face: Face, earlier: Iterable[_Waiting], images: HeldFrames, look: KeypointDetector) -> None:
-    """Add a face to frames before the one in which it is, the last first."""
+    """Add a face to the frames before the one in which it was found, of which the last comes first."""
     for held, _, faces in earlier:
         window = windows_of_points(face.keypoints.astype(np.float64)[None])
         near = look.faces_in([to_gray(images[held])], [window])[0][0]

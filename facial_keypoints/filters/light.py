@@ -1,4 +1,4 @@
-"""The light of a photograph, as far as a face tells: where it comes from, how bright and how colourful things are."""
+"""The light of a photograph, as far as a face tells: its direction, and how bright and colourful things are in it."""
 
 from dataclasses import dataclass
 
@@ -8,32 +8,39 @@ import numpy as np
 from facial_keypoints.filters.head import Head
 
 _AMBIENT = 0.5
+"""Share of the light that comes from everywhere."""
 _FULL = 0.9
 """Brightness of the light parts of a well exposed photograph, sRGB 0..1."""
 
 
 @dataclass(frozen=True)
 class Light:
+    """What is needed to paint an overlay as if it were in the photograph."""
+
     direction: np.ndarray
     """(3,) unit vector from the head to the light: x right, y down, z towards the camera."""
     brightness: float
+    """Factor of the colours of an overlay, 0.5..1."""
     colour: float
     """0 for a gray photograph, 1 for one in full colour."""
 
     def shade(self, normals: np.ndarray, roundness: float) -> np.ndarray:
-        """(...) factors of the light on places with (..., 3) unit normals; about 1 towards the camera."""
+        """(...) factors of brightness of places with (..., 3) unit normals; 1 for a normal towards the camera.
+
+        `roundness`: how much they depend on the normals, 0..1.
+        """
         lit = _AMBIENT + (1 - _AMBIENT) * np.clip(normals @ self.direction, 0, None) / self.direction[2]
         return np.asarray(1 + roundness * (lit - 1))
 
     def on(self, overlay: np.ndarray) -> np.ndarray:
-        """(H, W, 3) colours of an (H, W, 4) overlay under this light."""
+        """(H, W, 3) float32 colours of an (H, W, 4) overlay under this light."""
         colours = overlay[..., :3]
         gray = colours @ np.array([0.299, 0.587, 0.114], np.float32)
         return np.asarray(self.brightness * (gray[..., None] + self.colour * (colours - gray[..., None])), np.float32)
 
 
 def light_of(image: np.ndarray, head: Head) -> Light:
-    """Light from above on the side of the brighter cheek."""
+    """Estimate the light of an (H, W, 3) uint8 RGB picture: from above, on the side of the brighter cheek of a head."""
     cheeks = head.project(np.array([[-40.0, 34, 76], [40, 34, 76]]))
     reach = max(1, round(9 * head.px_per_mm))
     right, left = (_mean_round(image, centre, reach) for centre in cheeks)
@@ -52,7 +59,7 @@ def light_of(image: np.ndarray, head: Head) -> Light:
 
 
 def _mean_round(image: np.ndarray, centre: np.ndarray, reach: int) -> float:
-    """Mean gray level about a place, at the border of the nearest pixels."""
+    """Mean gray level 0..255 of the square of `reach` px about a place (2,), which is brought inside the picture."""
     height, width = image.shape[:2]
     x, y = (int(np.clip(value, 0, side - 1)) for value, side in zip(centre, (width, height), strict=True))
     patch = image[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]

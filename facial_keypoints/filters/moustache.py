@@ -12,21 +12,23 @@ from facial_keypoints.filters.surfaces import Shadow, Sheet, lay_over
 
 _PX_PER_MM = 16
 _HALF_MM = (50.0, 24.0)
+"""Half width and height of the picture of the moustache."""
 _HAIRS = 2600
 _SHADOW = Shadow(drop_mm=2.5, blur_mm=1.6, strength=0.4)
 _SPINE_MM = np.array(
     [(-3.0, 0.5), (3, -2.0), (13, 0.0), (21, 4.5), (29, 6.5), (36, 4.0), (40.5, -2), (40, -8), (36, -9.5)]
 )
-"""From below the nose to the curled tip, of the half on the right of the picture."""
+"""Middle line of the half on the right of the picture, from below the nose to the curled tip."""
 _THICK_MM = np.array([4.5, 6.8, 7.4, 6.0, 4.3, 2.9, 1.8, 1.1, 0.5])
-"""Half the thickness along it."""
+"""Half the thickness at each point of the middle line."""
 _LEVELS = (0.09, 0.85)
-"""Darkest and lightest hair."""
+"""Gray levels 0..1 of the darkest and the lightest hair."""
 _ALONG = 14
-"""Places along a hair."""
+"""Points of the line of a hair."""
 
 
 def moustache(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
+    """A copy of an (H, W, 3) uint8 RGB picture with a moustache on the face of (68, 2) keypoints. Raises DataError."""
     head = fit_head(keypoints)
     tint = np.append(_brow_colour(image, keypoints), 1).astype(np.float32)
     hairs = Sheet(_grid(head), moustache_picture() * tint)
@@ -34,12 +36,12 @@ def moustache(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
 
 
 def _grid(head: Head) -> np.ndarray:
-    """(12, 40, 3) head millimetres: over the upper lip, as wide as the mouth asks, its tips before the cheeks."""
+    """(12, 40, 3) head millimetres: over the upper lip, in proportion to the mouth, the tips in front of the cheeks."""
     points = head.points
     scale = float(np.clip(np.linalg.norm(points[54] - points[48]) / 51, 0.85, 1.25))
     middle = 0.55 * points[33] + 0.45 * points[51]
     x, y = np.meshgrid(np.linspace(-1, 1, 40) * _HALF_MM[0], np.linspace(-1, 1, 12) * _HALF_MM[1])
-    # Teeth and cheeks bend it back, less than the face so that the tips stand off.
+    # It follows the curve of teeth and cheeks, but less than the face does, so that the tips stand off.
     grid = np.stack([x, y, 3.5 - 0.0075 * x**2 + 0.0000012 * x**4], -1)
     return np.asarray(middle + scale * grid)
 
@@ -65,7 +67,7 @@ def _brow_colour(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
 
 @cache
 def moustache_picture() -> np.ndarray:
-    """(768, 1600, 4) float32 in shades of white: to be multiplied with a colour."""
+    """(768, 1600, 4) float32 overlay in shades of gray, to be multiplied with a colour."""
     half = _hairs(np.random.default_rng(2))
     other = _hairs(np.random.default_rng(4))[:, ::-1]
     picture = art.over(half, other)
@@ -73,7 +75,7 @@ def moustache_picture() -> np.ndarray:
 
 
 def _hairs(rng: np.random.Generator) -> np.ndarray:
-    """The half on the right of the picture, lit from above; drawn from below up, since hairs hide those under them."""
+    """(768, 1600, 4) overlay of the half on the right, lit from above; upper hairs are drawn last and hide others."""
     size = (round(2 * _HALF_MM[1] * _PX_PER_MM), round(2 * _HALF_MM[0] * _PX_PER_MM))
     offset = np.sort(rng.uniform(-1, 1, _HAIRS))[::-1]
     lines = _lines(offset, rng)
@@ -91,7 +93,7 @@ def _hairs(rng: np.random.Generator) -> np.ndarray:
 
 
 def _lines(offset: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(N, 14, 2) millimetres: hairs along the spine, each at an offset (N,) of -1..1 half thicknesses that drifts."""
+    """(N, 14, 2) millimetres: hairs along the middle line, off it by about `offset` (N,) half thicknesses, -1..1."""
     count, steps = len(offset), np.linspace(0, 1, _ALONG)
     start, length = rng.uniform(-0.06, 0.86, (count, 1)), rng.uniform(0.14, 0.34, (count, 1))
     spine, across, thick = _spine()
@@ -102,7 +104,7 @@ def _lines(offset: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _spine() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(800, 2) millimetres along a smooth line, (800, 2) unit vectors across it, (800, 1) half thickness."""
+    """The middle line: (800, 2) places in millimetres, (800, 2) unit vectors across it, (800, 1) half thickness."""
     fine = np.linspace(0, len(_SPINE_MM) - 1, 800)
     knots = np.arange(len(_SPINE_MM))
     rough = np.stack([np.interp(fine, knots, column) for column in (*_SPINE_MM.T, _THICK_MM)], -1)

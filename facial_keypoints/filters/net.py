@@ -1,4 +1,4 @@
-"""The face as a net of triangles: drawn, or carried from one face to another."""
+"""The face as a net of triangles: to be drawn, or to carry a face to the points of another."""
 
 from functools import cache
 
@@ -10,20 +10,21 @@ from facial_keypoints.mean_face.shape import mean_points
 
 _SHIFT = 4
 _FOREHEAD = 0.5
-"""Of the way to the hairline, so that no hair is in the net."""
+"""How far the net reaches from the brows to an average hairline, 0..1, so that no hair is in it."""
 _LINE_FRAC, _DOT_FRAC = 0.003, 0.009
+"""Thickness of lines and radius of dots over the size of the face."""
 _LINE, _DOT = (235, 246, 255), (86, 180, 233)
 _LINE_OPACITY = 0.6
 
 
 def net_points(keypoints: np.ndarray) -> np.ndarray:
-    """(78, 2) px: the 68 points and ten of the forehead."""
+    """(78, 2) px: the 68 keypoints and ten points of the forehead."""
     return np.concatenate([keypoints, forehead(keypoints, _FOREHEAD)])
 
 
 @cache
 def net_triangles() -> np.ndarray:
-    """(T, 3) numbers of net points: Delaunay's triangles of the mean face, so that every face has the same ones."""
+    """(T, 3) indices of net points: the Delaunay triangles of the mean face, so that every face has the same ones."""
     from matplotlib.tri import Triangulation
 
     front = net_points(mean_points()[:, :2])
@@ -35,7 +36,7 @@ def net_triangles() -> np.ndarray:
 
 
 def mesh(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
-    """The picture with Delaunay's triangles drawn on the face."""
+    """A copy of an (H, W, 3) uint8 RGB picture with the net drawn on the face of (68, 2) keypoints."""
     points = net_points(np.asarray(keypoints, np.float64))
     corners = net_triangles()
     edges = np.unique(np.sort(np.concatenate([corners[:, pair] for pair in ((0, 1), (1, 2), (0, 2))]), axis=1), axis=0)

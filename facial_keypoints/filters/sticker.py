@@ -1,4 +1,4 @@
-"""A picture of the user's own on a face: a card in space, pinned to keypoints by a file of anchors.
+"""A picture of the user on a face: a flat card in space, pinned to keypoints by a file of anchors.
 
 The file is YAML or JSON and says where keypoints lie in the picture, in its pixels, the centre of its top left pixel
 being (0, 0):
@@ -25,7 +25,7 @@ from facial_keypoints.filters.light import light_of
 from facial_keypoints.filters.surfaces import Shadow, Sheet, lay_over
 
 _EVERY = 24
-"""Corners of the card along each side."""
+"""Points of the grid of the card along each side."""
 _LARGEST_PX = 8192
 _NO_SHADOW = Shadow(drop_mm=0, blur_mm=1, strength=0)
 _FORM = "anchors: {36: [x, y], 45: [x, y]}"
@@ -33,16 +33,18 @@ _FORM = "anchors: {36: [x, y], 45: [x, y]}"
 
 @dataclass(frozen=True)
 class Sticker:
+    """A picture, and where keypoints lie in it."""
+
     picture: np.ndarray
-    """(h, w, 4) float32 sRGB 0..1 times opacity, and opacity."""
+    """(h, w, 4) float32: sRGB 0..1 times opacity, and opacity."""
     indices: np.ndarray
     """(K,) keypoints, at least two."""
     places: np.ndarray
-    """(K, 2) float64 where they lie, px of the picture."""
+    """(K, 2) float64 px of the picture where they lie."""
 
 
 def put_sticker(image: np.ndarray, keypoints: np.ndarray, sticker: Sticker) -> np.ndarray:
-    """The picture with the sticker on it; every anchor lies on its keypoint."""
+    """A copy of an (H, W, 3) uint8 RGB picture with a sticker on it, each anchor on its keypoint. Raises DataError."""
     head = fit_head(keypoints)
     places = _corners(sticker)
     card = _on_card(head, sticker, places)
@@ -52,14 +54,14 @@ def put_sticker(image: np.ndarray, keypoints: np.ndarray, sticker: Sticker) -> n
 
 
 def _corners(sticker: Sticker) -> np.ndarray:
-    """(24, 24, 2) px of the sticker's own picture, from its outer edge to its outer edge."""
+    """(24, 24, 2) px of the picture of the sticker, from outer edge to outer edge."""
     height, width = sticker.picture.shape[:2]
     x, y = (np.linspace(-0.5, side - 0.5, _EVERY) for side in (width, height))
     return np.stack(np.meshgrid(x, y), -1)
 
 
 def _on_card(head: Head, sticker: Sticker, places: np.ndarray) -> np.ndarray:
-    """(..., 3) head millimetres of (..., 2) px of the sticker: on a flat card, by the nearest similarity."""
+    """(..., 2) px of the sticker -> (..., 3) head millimetres on a flat card, by the similarity that fits best."""
     wanted = head.points[sticker.indices]
     source, target = (points[:, 0] + 1j * points[:, 1] for points in (sticker.places, wanted))
     spread = source - source.mean()
@@ -69,15 +71,15 @@ def _on_card(head: Head, sticker: Sticker, places: np.ndarray) -> np.ndarray:
 
 
 def _pull(head: Head, sticker: Sticker, places: np.ndarray) -> np.ndarray:
-    """(..., 2) px of the photograph that the card has to give way so that each anchor falls on its keypoint.
+    """(..., 2) px by which the card is moved in the photograph so that each anchor falls on its keypoint.
 
-    Smooth between the anchors; far from them, their mean.
+    The movement is interpolated smoothly between the anchors; far from them it is their mean.
     """
     miss = head.keypoints[sticker.indices] - head.project_rigidly(_on_card(head, sticker, sticker.places))
     reach = np.linalg.norm(np.ptp(sticker.places, axis=0))
 
     def nearness(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        # Matérn's kernel: smooth, and solvable for 68 anchors, of which a Gaussian's matrix is all but singular.
+        # Matérn's kernel: smooth, and solvable for 68 anchors, for which the matrix of a Gaussian is nearly singular.
         apart = 4 * np.linalg.norm(a[..., None, :] - b, axis=-1) / reach
         return np.asarray((1 + apart) * np.exp(-apart))
 
@@ -86,7 +88,7 @@ def _pull(head: Head, sticker: Sticker, places: np.ndarray) -> np.ndarray:
 
 
 def load_sticker(picture: Path, anchors: Path) -> Sticker:
-    """A PNG and its file of anchors. Raises DataError."""
+    """Read a PNG and its file of anchors. Raises DataError where one of them is damaged or they do not fit together."""
     rgba = _read_rgba(picture)
     indices, places = _read_anchors(anchors, rgba.shape[1], rgba.shape[0])
     rgba[..., :3] *= rgba[..., 3:]
@@ -107,6 +109,7 @@ def _read_rgba(path: Path) -> np.ndarray:
 
 
 def _read_anchors(path: Path, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """(K,) keypoints and (K, 2) places in a picture of a width and height. Raises DataError."""
     try:
         content = read_yaml(path)
     except OSError as error:
@@ -123,7 +126,7 @@ def _read_anchors(path: Path, width: int, height: int) -> tuple[np.ndarray, np.n
 
 
 def _anchor(path: Path, key: Any, place: Any, width: int, height: int) -> tuple[int, tuple[float, float]]:
-    """A keypoint and its place, checked."""
+    """A keypoint and its place from an entry of the file. Raises DataError."""
     text = str(key) if isinstance(key, int | str) else ""
     if text not in map(str, range(IBUG_68.count)):
         raise DataError(f"{path}: anchor {shown(key)} is no keypoint; number them 0..{IBUG_68.count - 1}, like {_FORM}")

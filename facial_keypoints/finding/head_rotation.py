@@ -1,4 +1,4 @@
-"""How a head is turned, estimated from its 68 points."""
+"""The rotation of a head, estimated from its 68 points."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from facial_keypoints.mean_face.shape import mean_points
 
-_STEADY = [*range(17, 36), 36, 39, 42, 45]
+_RIGID = [*range(17, 36), 36, 39, 42, 45]
 """Points that speech and blinks leave in place: brows, nose, eye corners."""
 
 
-class Turn(NamedTuple):
+class HeadRotation(NamedTuple):
     """Degrees as seen in the picture: yaw > 0 to the right, pitch > 0 up, roll > 0 clockwise."""
 
     yaw: float
@@ -18,13 +18,13 @@ class Turn(NamedTuple):
     roll: float
 
 
-def head_turn(keypoints: np.ndarray) -> Turn:
-    """Turn of the head of (68, 2) keypoints in pixels.
+def head_rotation(keypoints: np.ndarray) -> HeadRotation:
+    """The rotation of the head with (68, 2) keypoints in pixels, rounded to a tenth of a degree.
 
-    The affine camera that brings a mean face in three dimensions nearest to the points, made a rotation. Perspective
-    and a face unlike the mean leave errors of several degrees, in pitch above all.
+    It is the rotation nearest to the affine camera that projects the mean face in three dimensions onto the points with
+    the least squared error. Perspective and a face unlike the mean leave errors of several degrees, in pitch above all.
     """
-    shape, seen = mean_points()[_STEADY], keypoints[_STEADY].astype(np.float64)
+    shape, seen = mean_points()[_RIGID], keypoints[_RIGID].astype(np.float64)
     camera, *_ = np.linalg.lstsq(shape - shape.mean(0), seen - seen.mean(0), rcond=None)
     left, _, right = np.linalg.svd(camera.T, full_matrices=False)
     rows = left @ right
@@ -33,4 +33,4 @@ def head_turn(keypoints: np.ndarray) -> Turn:
     yaw = np.arctan2(-toward[0], toward[2])
     pitch = np.arcsin(np.clip(toward[1], -1, 1))
     roll = np.arctan2(-across[1], down[1])
-    return Turn(*(round(float(np.degrees(angle)), 1) for angle in (yaw, pitch, roll)))
+    return HeadRotation(*(round(float(np.degrees(angle)), 1) for angle in (yaw, pitch, roll)))

@@ -1,25 +1,33 @@
-"""Tell faces from what only looks like one: the network does not agree with itself where there is no face."""
+"""Tell faces from what only looks like one: where there is no face, the network does not agree with itself."""
 
 import numpy as np
 
-_DOUBT = 0.042
-"""Doubt (see `doubts_of`) at the score 0.5.
+_DISAGREEMENT_AT_HALF = 0.042
+"""Disagreement (see `disagreement`) at the score 0.5.
 
 Of the faces in training frames and synthetic scenes 98 in 100 stay below 0.038; boxes without a face lie above 0.043
 (python -m benchmarks.detection measures it anew).
 """
 
 
-def doubts_of(estimates: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-    """(K,) how little the network agrees with itself, in face sizes, of (K, E, 68, 2) and (K, 68, 2) keypoints.
+def disagreement(estimates: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+    """How far the predictions of a network for the same face are apart, in face sizes.
 
-    A face looks the same to it in the mirror, and its first estimate is near its last; where there is none, both drift.
-    The geometric mean of the two distances, or the former alone of a network with one estimate.
+    The network predicts about the same points for the mirror image of a face, and its first estimate is near its last;
+    where there is no face, both drift. The measure is the geometric mean of the two distances, or the former alone for
+    a network with one estimate.
+
+    Args:
+        estimates: (K, E, 68, 2) successive estimates, px.
+        mirrored: (K, 68, 2) last estimates for the mirrored pictures, mirrored back, px.
+
+    Returns:
+        (K,) means over the points, over the size of the face (root of the area of the box round its points).
     """
     points = estimates[:, -1]
     size = np.maximum(np.sqrt(np.ptp(points, axis=1).prod(-1)), 1e-6)
     apart = points - mirrored
-    # All labels may lie a little to one side of what they name, to the other one in the mirror.
+    # All labels may lie a little to one side of what they name, and in the mirror to the other side.
     apart[..., 0] -= apart[..., 0].mean(1, keepdims=True)
     in_mirror = np.linalg.norm(apart, axis=-1).mean(-1) / size
     if estimates.shape[1] == 1:
@@ -28,6 +36,6 @@ def doubts_of(estimates: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(in_mirror * drift))
 
 
-def scores_of(doubts: np.ndarray) -> np.ndarray:
-    """(K,) scores 0..1 of (K,) doubts."""
-    return np.asarray(1 / (1 + (doubts / _DOUBT) ** 4))
+def scores_of(disagreements: np.ndarray) -> np.ndarray:
+    """(K,) confidences 0..1 that there are faces, of (K,) disagreements: 1 for none, falling with the fourth power."""
+    return np.asarray(1 / (1 + (disagreements / _DISAGREEMENT_AT_HALF) ** 4))

@@ -1,6 +1,7 @@
-"""Cut faces out of a picture as the network knows them: gray, square, the face in its place and at its size.
+"""Cut faces out of a picture as the network was trained on them: gray, square, upright, at one place and size.
 
-A window is (centre x, centre y, side, turn): pixels of the picture, and degrees by which it is turned clockwise there.
+A window is (centre x, centre y, side, rotation): pixels of the picture, and degrees by which it is rotated clockwise
+there.
 """
 
 import cv2
@@ -15,7 +16,7 @@ FACE_FRAC = 0.37
 FACE_CENTRE = (0.5, 0.542)
 """Where the middle of that box lies in a training frame, on average, as shares of its side."""
 _TILTED_DEG = 25
-"""Up to here the network knows tilted heads, and nothing is lost by turning the picture."""
+"""Heads tilted by less are left so: the network was trained on them, and rotating a picture blurs it a little."""
 
 # libpng's whole-number weights; the shift makes OpenCV round down as libpng does, which reads the training frames.
 _LUMA = np.array([[9797 / 2**15, 19234 / 2**15, 3737 / 2**15, 2**-16 - 0.5]], np.float32)
@@ -29,14 +30,14 @@ def to_gray(image: np.ndarray) -> np.ndarray:
 def windows_of_points(points: np.ndarray) -> np.ndarray:
     """(K, 4) windows that show the faces of (K, 68, 2) keypoints as an average training frame would.
 
-    Upright, unless a head is tilted by more than _TILTED_DEG.
+    They are upright, unless a head is tilted by 25 degrees or more.
     """
-    turns = _tilts(points)
-    turns[np.abs(turns) < _TILTED_DEG] = 0
-    matrices = turn_matrix(turns)
+    rotations = _tilts(points)
+    rotations[np.abs(rotations) < _TILTED_DEG] = 0
+    matrices = rotation_matrix(rotations)
     windows = windows_of_boxes(boxes_of_points(transform_points(np.linalg.inv(matrices), points)))
     windows[:, :2] = transform_points(matrices, windows[:, None, :2])[:, 0]
-    windows[:, 3] = turns
+    windows[:, 3] = rotations
     return windows
 
 
@@ -47,16 +48,19 @@ def windows_of_boxes(boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([centre, side, np.zeros_like(side)], 1)
 
 
-def turn_matrix(turn_deg: np.ndarray | float) -> np.ndarray:
-    """(..., 3, 3) float64 that turn points about (0, 0), clockwise as seen in a picture, by (...) degrees."""
-    cos, sin = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
-    nought, one = np.zeros_like(cos), np.ones_like(cos)
-    rows = [[cos, -sin, nought], [sin, cos, nought], [nought, nought, one]]
+def rotation_matrix(rotation_deg: np.ndarray | float) -> np.ndarray:
+    """(..., 3, 3) float64 that rotate points about (0, 0), clockwise as seen in a picture, by (...) degrees."""
+    cos, sin = np.cos(np.radians(rotation_deg)), np.sin(np.radians(rotation_deg))
+    zero, one = np.zeros_like(cos), np.ones_like(cos)
+    rows = [[cos, -sin, zero], [sin, cos, zero], [zero, zero, one]]
     return np.stack([np.stack(row, -1) for row in rows], -2)
 
 
 def _tilts(points: np.ndarray) -> np.ndarray:
-    """(K,) degrees clockwise by which heads are tilted: the lines from eye to eye and from the eyes to the mouth."""
+    """(K,) degrees clockwise by which the heads of (K, 68, 2) keypoints are tilted.
+
+    The mean of the directions from eye to eye and from the eyes to the mouth, as complex numbers.
+    """
     right, left, mouth = (
         points[:, list(IBUG_68.regions[name])].mean(1) @ (1, 1j) for name in ("right_eye", "left_eye", "mouth")
     )
@@ -64,12 +68,15 @@ def _tilts(points: np.ndarray) -> np.ndarray:
 
 
 def cut(gray: np.ndarray, window: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """(side, side) uint8 of a window of an (H, W) picture and (3, 3) float64 `crop_from_picture`.
+    """Cut a window (4,) out of an (H, W) uint8 gray picture.
 
-    Only what lies inside the picture is resized, straight from its pixels; beyond its border the border repeats.
+    Only the part inside the picture is resized, straight from its pixels; beyond its border the border repeats.
+
+    Returns:
+        The (side, side) uint8 crop and (3, 3) float64 `crop_from_picture`.
     """
     if window[3]:
-        return _cut_turned(gray, window, side)
+        return _cut_rotated(gray, window, side)
     (left, right), (top, bottom) = (
         _inside(middle, window[2], length) for middle, length in zip(window[:2], gray.shape[::-1], strict=True)
     )
@@ -88,18 +95,18 @@ def cut(gray: np.ndarray, window: np.ndarray, side: int) -> tuple[np.ndarray, np
     return np.asarray(square, np.uint8), shift @ resize_matrix(part.shape, (height, width)) @ back
 
 
-def _cut_turned(gray: np.ndarray, window: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same of a turned window: an upright one with room for it is cut, then turned back."""
+def _cut_rotated(gray: np.ndarray, window: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `cut` for a rotated window: an upright window with room for it is cut out, then rotated back."""
     room_side = int(np.ceil(side * np.sqrt(2)))
     room, room_from_picture = cut(gray, np.array([*window[:2], window[2] * room_side / side, 0]), room_side)
-    crop_from_room = turn_matrix(-window[3])
+    crop_from_room = rotation_matrix(-window[3])
     crop_from_room[:2, 2] = (side - 1) / 2 - crop_from_room[:2, :2] @ np.full(2, (room_side - 1) / 2)
     crop = cv2.warpAffine(room, crop_from_room[:2], (side, side), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(crop, np.uint8), crop_from_room @ room_from_picture
 
 
 def _inside(middle: float, side: float, length: int) -> tuple[int, int]:
-    """First and end pixel of the part of a window that lies in a picture `length` long; never empty."""
+    """First pixel, and that after the last, of the part of a window inside a picture of `length`; never empty."""
     start = int(np.clip(round(middle + 0.5 - side / 2), 0, length - 1))
     return start, int(np.clip(round(middle + 0.5 + side / 2), start + 1, length))
 

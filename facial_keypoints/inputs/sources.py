@@ -9,13 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.text import printable, shortened
+from facial_keypoints.core.text import counted, printable, shortened
 from facial_keypoints.inputs.kinds import Kind, kind_of
 from facial_keypoints.inputs.search import Finder
 from facial_keypoints.outputs.output_folder import OutputFolder
 
-_EXAMPLES = 3
-"""How many of the files that are left out are named."""
 _FARTHEST_PX = 1e9
 
 
@@ -59,12 +57,9 @@ class Inputs:
 
     def lines_left_out(self) -> list[str]:
         """A line for each reason: how many files, and the names of some."""
-        return [_left_out(reason, paths) for reason, paths in self.left_out.items()]
-
-
-def _left_out(reason: str, paths: list[Path]) -> str:
-    names = [printable(path.name) for path in paths[:_EXAMPLES]] + ["..."] * (len(paths) > _EXAMPLES)
-    return f"left out, {reason}: {len(paths)} ({', '.join(names)})"
+        return [
+            f"left out, {reason}: {counted([path.name for path in paths])}" for reason, paths in self.left_out.items()
+        ]
 
 
 def find_sources(given: Iterable[str], output: OutputFolder, ending: str = "") -> Inputs:

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.scheme import Scheme
 
 _GROUP = "facial_keypoints.networks"
 
@@ -25,6 +26,8 @@ class Network(Protocol):
     """How a whole picture becomes such a square, "pad" or "stretch": see `core.geometry.fit_square`."""
     digest: str
     """SHA-256 of the model file; names the model in what is written."""
+    scheme: Scheme
+    """What its K points are."""
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Successive estimates (N, E, K, 2) float64 in crop pixels of (N, S, S) uint8 crops; the last is the result."""

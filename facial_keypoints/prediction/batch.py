@@ -5,7 +5,7 @@ import os
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,13 +15,13 @@ import numpy as np
 from facial_keypoints.core.errors import DataError, PipelineError
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.terminal import tell
-from facial_keypoints.core.text import brief
+from facial_keypoints.core.text import brief, counted
 from facial_keypoints.detector import Face, KeypointDetector
 from facial_keypoints.inputs.decoder import Decoder
 from facial_keypoints.inputs.sources import Inputs, Source
 from facial_keypoints.inputs.standard_input import read_standard_input
 from facial_keypoints.outputs.output_folder import OutputFolder
-from facial_keypoints.prediction.overlay import draw_faces
+from facial_keypoints.prediction.overlay import draw_faces, picture_overlay
 from facial_keypoints.prediction.result_files import About, Format, face_writer, write_picture
 from facial_keypoints.prediction.tracks import FaceFollower, KnownFaces
 from facial_keypoints.video.reading import Frame, FrameReader, open_video
@@ -78,7 +78,18 @@ def _counted(count: int, thing: str) -> str:
 
 def run(job: Job, sources: Sequence[Source]) -> Tally:
     """Look at all sources and write what is found; OSError where it cannot be written."""
-    return each(sources, label="predict", on_picture=partial(_picture, job), on_video=partial(_video, job))
+    with telling_removed(job.output):
+        return each(sources, label="predict", on_picture=partial(_picture, job), on_video=partial(_video, job))
+
+
+@contextmanager
+def telling_removed(output: OutputFolder) -> Iterator[None]:
+    """At the end, tell in one line which files of an earlier run were removed inside."""
+    try:
+        yield
+    finally:
+        if output.removed:
+            tell(f"removed files of an earlier run that this one no longer makes: {counted(output.removed)}")
 
 
 def each(
@@ -173,12 +184,12 @@ def _read(decoder: Decoder, source: Source) -> np.ndarray | Exception | None:
 
 def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     faces = (job.find or job.detector)(picture)
-    target = job.output.target(source.name, source.path)
     about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.network.digest)
-    with face_writer(target, job.form, about) as write:
-        write(0, 0.0, dict(enumerate(faces, start=1)))
-    if job.overlay:
-        write_picture(target, draw_faces(picture, faces, range(1, len(faces) + 1) if len(faces) > 1 else ()))
+    with job.output.claimed_target(source.name, source.path) as target:
+        with face_writer(target, job.form, about) as write:
+            write(0, 0.0, dict(enumerate(faces, start=1)))
+        if job.overlay:
+            write_picture(target, picture_overlay(picture, faces, range(1, len(faces) + 1) if len(faces) > 1 else ()))
     return len(faces)
 
 
@@ -186,13 +197,13 @@ def _video(job: Job, source: Source) -> int:
     """Returns how many different faces were seen."""
     assert source.path is not None
     video = open_video(source.path)
-    target = job.output.target(source.name, source.path)
     about = About(source.shown, video.width, video.height, job.detector.network.digest, is_video=True)
     look = FaceFollower(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()
     done = 0
     reader = FrameReader(video)
     with ExitStack() as files:
+        target = files.enter_context(job.output.claimed_target(source.name, source.path))
         write = files.enter_context(face_writer(target, job.form, about))
         show = files.enter_context(frame_writer(target, video, job.container)) if job.overlay else None
         for done, frame in enumerate(watched(reader, source), start=1):

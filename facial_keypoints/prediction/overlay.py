@@ -1,26 +1,80 @@
-"""Draw faces on a picture: thin lines along the features, the 68 points, the box."""
+"""Draw faces on a picture: lines along the features, the points, the box, all in proportion to the face."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import compress
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.boxes import boxes_of_points
+from facial_keypoints.core.geometry import resize_matrix, transform_points
+from facial_keypoints.core.scheme import Contour
 from facial_keypoints.detector import Face
+from facial_keypoints.prediction.face_numbers import draw_numbers
 
 Colour = tuple[int, int, int]
 
 _BOX, _LINE, _POINT, _RIM = (255, 255, 255), (86, 180, 233), (240, 228, 66), (0, 0, 0)
 """RGB: white, sky blue and yellow over a dark rim, apart on light and dark ground and for every colour vision."""
 _LINE_FRAC = 1 / 130
-"""Thickness of a line over the size of the face."""
-_MOST_LINE_PX = 500
-"""Enough for a face that fills the largest picture; OpenCV draws no line of more than 32,767."""
+"""Thickness of a line over the size of the face, in a picture that is shown as large as it is."""
+_RADIUS, _RIM_WIDTH = 1.2, 0.5
+"""Radius of a point and width of the dark rim round lines and points, over the thickness of a line."""
+_SHOWN_PX = 1800
+"""Longer pictures are shown reduced, so that their lines have to be thicker by as much."""
+_THICKEST_FRAC = 1 / 40
+"""Of the size of the face, however large the picture: thicker lines hide the features."""
+_LINE_PX = (0.35, 500.0)
+"""Thinnest and thickest line. A thinner one is not seen; OpenCV draws none of more than 32,767 pixels."""
+_SAMPLED_PX = 3
+"""Thinner lines are drawn on an enlarged copy, since OpenCV draws whole widths only."""
+_BOX_ROOM_FRAC = 0.06
+"""Room between the points and the box that is drawn, over the size of the face."""
 _RIM_COVER = 0.55
 _SHIFT = 4
 """Binary digits of a pixel in which OpenCV takes coordinates."""
+_FARTHEST = 2.0**26
+"""Coordinates beyond, counted in those parts of a pixel, are brought to here: they must not wrap round."""
+_LEGIBLE_FACE_PX = 240
+_ENLARGED_MOST_PX = 1600
+
+
+def picture_overlay(picture: np.ndarray, faces: Sequence[Face], numbers: Sequence[int] = ()) -> np.ndarray:
+    """The picture with its faces drawn on it as `draw_faces` does, enlarged where they are small.
+
+    It is enlarged by the smallest whole factor at which every face measures 240 pixels (root of the area of its box),
+    but never to more than 1,600 pixels on its longer side; a larger picture, or one without faces, keeps its size.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        faces: in pixels of the picture.
+        numbers: of the faces, in their order, or none.
+
+    Returns:
+        (k H, k W, 3) uint8 RGB for an enlargement by k.
+    """
+    faces, numbers = _finite(faces, numbers)
+    factor = _enlargement(picture.shape, faces)
+    if factor == 1:
+        return draw_faces(picture, faces, numbers)
+    height, width = (factor * side for side in picture.shape[:2])
+    enlarged_from_picture = resize_matrix(picture.shape[:2], (height, width))
+    enlarged = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC))
+    return draw_faces(enlarged, [_moved(face, enlarged_from_picture) for face in faces], numbers)
+
+
+def _moved(face: Face, matrix: np.ndarray) -> Face:
+    """The face with its points and box taken through a (3, 3) affine matrix."""
+    keypoints = transform_points(matrix, face.keypoints.astype(np.float64))
+    return replace(face, keypoints=keypoints, box=tuple(boxes_of_points(keypoints[None])[0].tolist()))
+
+
+def _enlargement(shape: tuple[int, ...], faces: Sequence[Face]) -> int:
+    wanted = max((math.ceil(_LEGIBLE_FACE_PX / max(_size(face), 1.0)) for face in faces), default=1)
+    return max(1, min(wanted, _ENLARGED_MOST_PX // max(shape)))
 
 
 def draw_faces(picture: np.ndarray, faces: Sequence[Face], numbers: Sequence[int] = ()) -> np.ndarray:
@@ -29,58 +83,86 @@ def draw_faces(picture: np.ndarray, faces: Sequence[Face], numbers: Sequence[int
     A face with a point that is no number is not drawn.
     """
     drawn = np.array(picture, order="C")
-    finite = [np.isfinite(face.keypoints).all() and np.isfinite(face.box).all() for face in faces]
-    faces, numbers = list(compress(faces, finite)), list(compress(numbers, finite))
-    lines = [_line_px(face, drawn.shape) for face in faces]
-    rims = drawn.copy()
-    for face, line in zip(faces, lines, strict=True):
-        _pass(rims, face, line + max(1.0, line), 1.2 * line + max(0.6, line / 2), (_RIM, _RIM, _RIM))
-    drawn = np.asarray(cv2.addWeighted(rims, _RIM_COVER, drawn, 1 - _RIM_COVER, 0), np.uint8)
-    for face, line in zip(faces, lines, strict=True):
-        _pass(drawn, face, line, 1.2 * line, (_BOX, _LINE, _POINT))
-    for face, number, line in zip(faces, numbers, lines, strict=False):
-        _number(drawn, face, number, line)
+    faces, numbers = _finite(faces, numbers)
+    for face in faces:
+        _draw_face(drawn, face)
+    if faces and numbers:
+        boxes, points = np.array([_outer_box(face) for face in faces]), np.stack([face.keypoints for face in faces])
+        draw_numbers(drawn, numbers, boxes, points)
     return drawn
 
 
+def _finite(faces: Sequence[Face], numbers: Sequence[int]) -> tuple[list[Face], list[int]]:
+    """The faces that can be drawn, and their numbers if there are any."""
+    kept = [bool(np.isfinite(face.keypoints).all() and np.isfinite(face.box).all()) for face in faces]
+    return list(compress(faces, kept)), list(compress(numbers, kept))
+
+
+def _size(face: Face) -> float:
+    """Root of the area of the box, px."""
+    return math.sqrt(face.box[2] * face.box[3])
+
+
+def _outer_box(face: Face) -> np.ndarray:
+    """(4,) float64 x, y, width, height of the box that is drawn, px: a little larger than that round the points."""
+    room = _BOX_ROOM_FRAC * _size(face)
+    return np.array(face.box) + np.array([-1, -1, 2, 2]) * room
+
+
 def _line_px(face: Face, shape: tuple[int, ...]) -> float:
-    """Thickness of a line: it grows with the face, and with the picture, which is shrunk to be shown on a screen."""
-    size = math.sqrt(face.box[2] * face.box[3])
-    return max(1.0, min(max(size * _LINE_FRAC, max(shape) / 1800), size / 40, _MOST_LINE_PX))
+    """Thickness of a line of a face in a picture of (H, W, ...)."""
+    size = _size(face)
+    wanted = min(max(size * _LINE_FRAC, max(shape) / _SHOWN_PX), size * _THICKEST_FRAC)
+    return min(max(wanted, _LINE_PX[0]), _LINE_PX[1])
 
 
-def _pass(drawn: np.ndarray, face: Face, line: float, radius: float, colours: tuple[Colour, Colour, Colour]) -> None:
-    """Box, lines and points in the three colours, `line` pixels wide and `radius` pixels round."""
-    box, along, point = colours
-    width = max(1, round(line))
-    cv2.rectangle(drawn, *_corners(face), box, width, cv2.LINE_AA, _SHIFT)
-    for contour in IBUG_68.contours:
-        points = face.keypoints[list(contour.points)]
-        cv2.polylines(drawn, [_fixed(points)], contour.closed, along, width, cv2.LINE_AA, _SHIFT)
-    for centre in _fixed(face.keypoints).tolist():
-        cv2.circle(drawn, centre, round(radius * 2**_SHIFT), point, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+def _draw_face(picture: np.ndarray, face: Face) -> None:
+    """Draw a face into the (H, W, 3) picture; what of it lies outside is left out."""
+    line, box = _line_px(face, picture.shape), _outer_box(face)
+    points = np.concatenate([face.keypoints.astype(np.float64), [box[:2], box[:2] + box[2:]]])
+    margin = 2 * (_RADIUS + _RIM_WIDTH) * line + 2
+    ends = (points.min(0) - margin, points.max(0) + margin)
+    low, high = (np.clip(end, 0, picture.shape[1::-1]).astype(int) for end in ends)
+    part = picture[low[1] : high[1], low[0] : high[0]]
+    if part.size:
+        samples = max(1, math.ceil(_SAMPLED_PX / line))
+        points = (points - low + 0.5) * samples - 0.5
+        shape = _Shape(points[:-2], points[-2:], face.scheme.contours)
+        part[:] = _drawn(part, shape, line * samples, samples)
 
 
-def _corners(face: Face) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The box with a little room round the points."""
-    x, y, width, height = face.box
-    room = 0.06 * math.sqrt(width * height)
-    (left, top), (right, bottom) = _fixed(
-        np.array([[x - room, y - room], [x + width + room, y + height + room]])
-    ).tolist()
-    return (left, top), (right, bottom)
+class _Shape(NamedTuple):
+    """What is drawn of a face."""
+
+    points: np.ndarray
+    """(K, 2)."""
+    box: np.ndarray
+    """(2, 2) corners."""
+    contours: tuple[Contour, ...]
 
 
-def _number(drawn: np.ndarray, face: Face, number: int, line: float) -> None:
-    """At the upper left corner of the box."""
-    scale = min(max(0.4, math.sqrt(face.box[2] * face.box[3]) / 400), _MOST_LINE_PX / 3)
-    place = [int(value) >> _SHIFT for value in _corners(face)[0]]
-    place[1] -= round(6 * scale)
-    for thickness, colour in ((round(line + 2 * scale + 2), _RIM), (round(line + scale / 2), _BOX)):
-        cv2.putText(drawn, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, max(1, thickness), cv2.LINE_AA)
+def _drawn(part: np.ndarray, shape: _Shape, line: float, samples: int) -> np.ndarray:
+    """The part of a picture with a face on it; shape and thickness of a line in samples, so many to a pixel's side."""
+    large = part.repeat(samples, 0).repeat(samples, 1)
+    rims = large.copy()
+    _draw_features(rims, shape, (1 + 2 * _RIM_WIDTH) * line, (_RADIUS + _RIM_WIDTH) * line, (_RIM, _RIM, _RIM))
+    cv2.addWeighted(rims, _RIM_COVER, large, 1 - _RIM_COVER, 0, dst=large)
+    _draw_features(large, shape, line, _RADIUS * line, (_BOX, _LINE, _POINT))
+    return np.asarray(cv2.resize(large, part.shape[1::-1], interpolation=cv2.INTER_AREA))
+
+
+def _draw_features(drawn: np.ndarray, shape: _Shape, line: float, radius: float, colours: tuple[Colour, ...]) -> None:
+    """Box, lines and points in three colours; `line` is their thickness, `radius` that of the points, px."""
+    of_box, of_line, of_point = colours
+    width, fixed = max(1, round(line)), _fixed(shape.points)
+    low, high = _fixed(shape.box).tolist()
+    cv2.rectangle(drawn, low, high, of_box, width, cv2.LINE_AA, _SHIFT)
+    for contour in shape.contours:
+        cv2.polylines(drawn, [fixed[list(contour.points)]], contour.closed, of_line, width, cv2.LINE_AA, _SHIFT)
+    for centre in fixed.tolist():
+        cv2.circle(drawn, centre, round(radius * 2**_SHIFT), of_point, cv2.FILLED, cv2.LINE_AA, _SHIFT)
 
 
 def _fixed(points: np.ndarray) -> np.ndarray:
-    """(K, 2) int32 in the parts of a pixel that OpenCV takes."""
-    limit = 2.0**26  # points far outside the picture must not wrap round
-    return np.asarray(np.clip(np.rint(points.astype(np.float64) * 2**_SHIFT), -limit, limit), np.int32)
+    """(K, 2) int32 in the parts of a pixel that OpenCV takes, of (K, 2) px."""
+    return np.asarray(np.clip(np.rint(points * 2**_SHIFT), -_FARTHEST, _FARTHEST), np.int32)

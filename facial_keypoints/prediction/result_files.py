@@ -40,9 +40,13 @@ class FaceWriter(Protocol):
 
 @contextmanager
 def face_writer(target: Target, form: Format, about: About) -> Iterator[FaceWriter]:
-    """Open the .json or .csv file of a target, whole at the end or not there, or its .pts files one by one."""
+    """Open the .json or .csv file of a target, whole at the end or not there, or its .pts files one by one.
+
+    At the end, .pts files of faces that only an earlier run found are removed.
+    """
     if form == "pts":
         yield _pts_writer(target, about)
+        target.remove_outdated(r"/\d+\.face\d+\.pts" if about.is_video else r"(\.face\d+)?\.pts")
         return
     with (
         target.writing(f".{form}") as partial,
@@ -100,7 +104,7 @@ def _record(number: int, face: Face) -> dict[str, Any]:
         "face": number,
         "box": [round(value, 2) for value in face.box],
         "score": round(face.score, 3),
-        "turn_deg": face.turn_deg._asdict(),
+        "turn_deg": face.turn_deg._asdict() if face.turn_deg else None,
         "keypoints": np.round(face.keypoints.astype(np.float64), 3).tolist(),
     }
 
@@ -119,7 +123,7 @@ def _csv_writer(file: TextIO, about: About) -> FaceWriter:
             points = np.round(face.keypoints.ravel().astype(np.float64), 3).tolist()
             place = [round(value, 2) for value in face.box]
             head = [about.source, about.model_sha256, frame, _rounded(time_s), number, round(face.score, 3)]
-            rows.writerow([*head, *place, *face.turn_deg, *points])
+            rows.writerow([*head, *place, *(face.turn_deg or ("", "", "")), *points])
 
     return write
 

@@ -10,7 +10,7 @@ from facial_keypoints.core.terminal import say, say_table, tell
 
 if TYPE_CHECKING:
     from pipeline.experiments.comparison import Difference
-    from pipeline.experiments.runs import Results
+    from pipeline.experiments.results import Results
 
 FACES_SHOWN = 6
 METRICS = {
@@ -30,8 +30,8 @@ def compare(
 ) -> None:
     """Show what two runs were set to, what came of it, and whether the difference is more than chance."""
     from facial_keypoints.core.errors import DataError
-    from pipeline.experiments.comparison import changed
-    from pipeline.experiments.runs import find_results, paired
+    from pipeline.experiments.comparison import changed, paired
+    from pipeline.experiments.lookup import find_results
 
     a, b = find_results(first), find_results(second)
     try:
@@ -63,7 +63,7 @@ def _draw(a: "Results", b: "Results", split: str, difference: "Difference", outp
     from facial_keypoints.outputs.output_folder import OutputFolder
     from pipeline.evaluation.style import png, style
     from pipeline.experiments.comparison_figures import ced_pair_figure, face_pairs_figure
-    from pipeline.experiments.different_faces import differing_faces
+    from pipeline.experiments.most_different_faces import most_different_faces
 
     nme = a.nme(split), b.nme(split)
     faces = nme[0].index.intersection(nme[1].index)
@@ -74,7 +74,7 @@ def _draw(a: "Results", b: "Results", split: str, difference: "Difference", outp
         curves = ced_pair_figure(nme[0][faces], nme[1][faces], names, title=title, detail=detail, dataset=b.dataset)
         figures = {"ced.png": curves}
         try:
-            pair = differing_faces(a, b, split, FACES_SHOWN)
+            pair = most_different_faces(a, b, split, FACES_SHOWN)
             figures["faces.png"] = face_pairs_figure(*pair, names, dataset=b.dataset)
         except PipelineError as error:
             tell(f"no picture of faces: {error}")

@@ -27,7 +27,7 @@ def inspect(
     """Show what the network learned and where it looks, on one face: figures and one page of HTML."""
     from facial_keypoints.core.text import printable
     from facial_keypoints.detector import KeypointDetector
-    from facial_keypoints.finding.box_detectors import HaarDetector
+    from facial_keypoints.finding.haar import HaarDetector
     from facial_keypoints.inputs.first_picture import first_picture
     from facial_keypoints.outputs.output_folder import OutputFolder
     from pipeline.experiments.tracking.model_location import open_model

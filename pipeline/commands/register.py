@@ -19,7 +19,8 @@ def register(
     mlflow.pyfunc.load_model("models:/facial-keypoints@champion").
     """
     from facial_keypoints.core.errors import DataError
-    from pipeline.experiments.runs import find_results, paired
+    from pipeline.experiments.comparison import paired
+    from pipeline.experiments.lookup import find_results
     from pipeline.experiments.tracking import registry
 
     chosen = _find(run)
@@ -52,13 +53,13 @@ def _find(name: str | None) -> Any:
     from facial_keypoints.core.atomic_files import file_sha256
     from facial_keypoints.core.errors import ModelError, TrackingError
     from pipeline.core import paths
-    from pipeline.experiments.tracking import registry
+    from pipeline.experiments.tracking import run_search
 
     if name is not None:
-        found = registry.find_run(name)
-        remedy = f"no finished run of MLflow is called {name}; see them with: make ui"
+        found = run_search.find_run(name)
+        remedy = f"no finished run of MLflow is called {name}; see them with: keypoints runs"
     elif paths.MODEL.exists():
-        found = registry.run_of_model(file_sha256(paths.MODEL))
+        found = run_search.run_of_model(file_sha256(paths.MODEL))
         remedy = f"no run of MLflow has the model {paths.MODEL}; record it with: dvc repro -fs track"
     else:
         train = paths.in_root("dvc repro train")

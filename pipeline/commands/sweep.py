@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facial_keypoints.core.terminal import say
+from pipeline.commands.fitted_table import Side, say_fitted, say_wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,75 +20,86 @@ def sweep(
         list[str], typer.Option("--set", "-S", metavar="NAME=VALUE,...", help="Values to try; may come several times.")
     ],
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Experiments at a time.")] = 1,
-    seeds: Annotated[str, typer.Option(help="Values of train.seed, each setting runs with all of them.")] = "0",
+    seeds: Annotated[str, typer.Option(help="Values of train.seed, each setting trains with all of them.")] = "0",
 ) -> None:
-    """Run every combination of settings in DVC's queue, and rank them by their validation error.
+    """Train with every combination of settings in DVC's queue, and rank them by their validation error.
 
-    Every value is checked before anything is queued; a member that fails leaves the others alone. The table in sweeps/
-    says by how much each setting is behind the best and whether that is more than the seeds make.
+    Every value is checked before anything is queued; an experiment that fails leaves the others alone. The table in
+    sweeps/ says by how much each setting is behind the best, and whether that is more than the seeds make.
     """
     from facial_keypoints.core.errors import PipelineError
-    from pipeline.experiments.dvc.queue import free_name, result_of, work_off
+    from pipeline.experiments.dvc.queue import free_name, work_off
+    from pipeline.experiments.sweeps.plan import planned_trainings
     from pipeline.experiments.sweeps.settings import check, parse_seeds, parse_settings
-    from pipeline.experiments.sweeps.summary import members
 
     choices = parse_settings(settings)
-    planned = members(choices, parse_seeds(seeds))
+    planned = planned_trainings(choices, parse_seeds(seeds))
     check(planned)
     name = free_name("sweep")
-    by_name = {f"{name}-{number:02d}": member for number, member in enumerate(planned, start=1)}
+    by_name = {f"{name}-{number:02d}": training for number, training in enumerate(planned, start=1)}
     queue(by_name)
     say("Working. Ctrl+C leaves the queue at work; end it with: dvc queue stop --kill")
     finished: list[dict[str, object]] = []
-
     failed: list[str] = []
 
-    def on_done(member_name: str, status: str) -> None:
+    def on_done(experiment: str, status: str) -> None:
         try:
             if status == "Failed":
-                raise PipelineError(f"see: dvc queue logs {member_name}")
-            finished.append(result_of(member_name, by_name[member_name]))
-            told = f"validation NME {float(str(finished[-1]['val_nme_percent'])):.2f} %"
+                raise PipelineError(f"see: dvc queue logs {experiment}")
+            finished.append(_result(experiment, by_name[experiment]))
+            told = f"validation NME {finished[-1]['val_nme_percent']:.2f} %"
         except PipelineError as error:
-            failed.append(member_name)
+            failed.append(experiment)
             told = f"FAILED, {error}"
-        say(f"{member_name}: {told} ({_words(by_name[member_name])})")
+        say(f"{experiment}: {told} ({_words(by_name[experiment])})")
 
     work_off(list(by_name), jobs, on_done)
     if not finished:
-        raise PipelineError(f"all {len(failed)} members failed; see why with: dvc queue logs {failed[0]}")
+        raise PipelineError(f"all {len(failed)} experiments failed; see why with: dvc queue logs {failed[0]}")
     _report(name, finished, list(choices))
     if failed:
-        raise PipelineError(f"{len(failed)} of {len(by_name)} members failed: {', '.join(failed)}; dvc queue logs NAME")
+        raise PipelineError(
+            f"{len(failed)} of {len(by_name)} experiments failed: {', '.join(failed)}; dvc queue logs NAME"
+        )
 
 
 def queue(by_name: Mapping[str, Mapping[str, str]]) -> None:
-    """All of them or, where one fails, none."""
+    """Queue experiments, the settings of each by its name: all of them or, where one cannot be queued, none."""
     from pipeline.experiments.dvc.queue import put, take_back
 
     queued: list[str] = []
     try:
-        for name, member in by_name.items():
-            put(name, member)
+        for name, training in by_name.items():
+            put(name, training)
             queued.append(name)
-            say(f"queued {name}: {_words(member)}")
+            say(f"queued {name}: {_words(training)}")
     except BaseException:
         take_back(queued)
         raise
 
 
-def _words(member: Mapping[str, str]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in member.items())
+def _result(experiment: str, settings: Mapping[str, str]) -> dict[str, object]:
+    """Settings, name and errors of a finished experiment, as `leaderboard` wants them. Raises DataError."""
+    from pipeline.experiments.lookup import find_results
+
+    metrics = find_results(experiment).metrics
+    errors = {f"{split}_nme_percent": metrics[f"{split}.nme_percent"] for split in ("val", "test")}
+    return {**settings, "name": experiment, **errors}
+
+
+def _words(settings: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in settings.items())
 
 
 def _report(name: str, finished: list[dict[str, object]], settings: list[str]) -> None:
-    """Write the table and its plot, print the table and how to apply the best."""
+    """Write the table and its plot, print the table, what it proves, and how to apply the best."""
     import pandas as pd
 
     from facial_keypoints.outputs.output_folder import OutputFolder
     from pipeline.evaluation.style import png, style
     from pipeline.experiments.sweeps.figure import sweep_figure
-    from pipeline.experiments.sweeps.summary import leaderboard
+    from pipeline.experiments.sweeps.leaderboard import leaderboard
+    from pipeline.experiments.sweeps.verdict import verdict
 
     results = pd.DataFrame(finished)
     table = leaderboard(results, settings)
@@ -97,19 +109,29 @@ def _report(name: str, finished: list[dict[str, object]], settings: list[str]) -
     for ending, content in ((".csv", table.round(6).to_csv(index=False).encode()), (".png", picture)):
         with target.writing(ending) as partial:
             partial.write_bytes(content)
-    for line in _shown(table, settings).to_string(index=False).splitlines():
-        say(line)
+    _say_table(table, settings)
+    if len(table) > 1:
+        say_wrapped(verdict(table))
     say(f"{FOLDER / name}.csv, {FOLDER / name}.png")
-    say(f"Take the best over: dvc exp apply {table['best'][0]}")
+    say(f"Apply the best: dvc exp apply {table['best'][0]}")
 
 
-def _shown(table: "pd.DataFrame", settings: list[str]) -> "pd.DataFrame":
-    shown = table[settings].copy()
-    for column, heading in (
-        ("val_nme_percent", "val NME %"),
-        ("behind", "behind"),
-        ("spread", "spread"),
-        ("test_nme_percent", "test %"),
-    ):
-        shown[heading] = table[column].map("{:.3f}".format).replace("nan", "-")
-    return shown.assign(seeds=table["seeds"], clear=table["clear"])
+_NUMBERS = {"val NME %": "val_nme_percent", "behind": "behind", "spread": "spread", "test NME %": "test_nme_percent"}
+"""Heading -> column of the leaderboard."""
+
+
+def _say_table(table: "pd.DataFrame", settings: list[str]) -> None:
+    """The leaderboard; what is the same in every row is said once, below."""
+    from pipeline.experiments.sweeps.leaderboard import varied
+
+    shown = table[varied(table, settings)].copy()
+    for heading, column in _NUMBERS.items():
+        shown[heading] = table[column].map(lambda number: "-" if number != number else f"{number:.3f}")
+    if table["seeds"].nunique() > 1:
+        shown["seeds"] = table["seeds"].map(str)
+    if len(table) > 1:
+        shown["significant"] = table["significant"]
+    columns: dict[str, Side] = {name: "right" if name in _NUMBERS else "left" for name in map(str, shown)}
+    say_fitted(columns, shown.to_numpy().tolist())
+    if same := {name: str(table[name][0]) for name in [*settings, "seeds"] if name not in shown}:
+        say_wrapped(f"in every row: {_words(same)}")

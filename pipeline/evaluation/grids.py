@@ -14,6 +14,7 @@ from torchvision.utils import make_grid
 
 from facial_keypoints.core.percent import percent_text
 from pipeline.evaluation.style import DIVERGING, PALETTE, WIDTH_IN, new_figure
+from pipeline.models.network import to_unit
 
 CELL_IN = 1.4
 """Least side of one face."""
@@ -145,7 +146,7 @@ def first_layer(network: nn.Module, image: np.ndarray) -> FirstLayer:
 
     layer.register_forward_hook(stop)
     with torch.inference_mode(), contextlib.suppress(_ReachedError):
-        exact(torch.from_numpy(image[None, None].astype(np.float64) / 255))
+        exact(to_unit(torch.from_numpy(image[None]), torch.float64))
     seen, responses = calls[0]
     return FirstLayer(seen[0].mean(0).numpy(), layer.weight.detach().sum(1).numpy(), responses[0].numpy())
 

@@ -30,5 +30,5 @@ def _present(name: str, value: float) -> tuple[str, float]:
     for older, present in _OLDER:
         if found := older.fullmatch(name):
             renamed = found.expand(present)
-            return renamed, to_percent(value) if "_percent" in renamed else value
+            return renamed, round(to_percent(value), 6) if "_percent" in renamed else value
     return name, value

@@ -1,6 +1,7 @@
 """One look for every figure: colours, type, the heading that names the data. Nothing here depends on the machine."""
 
 import io
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -45,6 +46,12 @@ _FONT = "DejaVu Sans"
 _NO_GLYPH = "□"
 _PER_IN = 13
 """Characters of the second line of a heading to an inch."""
+_BOLD_PER_IN = 9
+"""The same in bold type, capitals and digits included."""
+_NAME_MOST = 270
+"""Characters of a name in a heading: more than a file system allows."""
+_LINE_IN = 0.165
+"""From line to line of a heading."""
 
 _RC: dict[Any, Any] = {
     "font.family": _FONT,
@@ -85,29 +92,39 @@ def style() -> Iterator[None]:
 
 
 def new_figure(height_in: float, *, title: str, detail: str, dataset: str, width_in: float = WIDTH_IN) -> Figure:
-    """Empty figure under a heading: the title, then the dataset (loud when the faces are drawn ones) and `detail`.
+    """Empty figure under a heading: the title, then the dataset (loud when the faces are synthetic) and `detail`.
 
-    `dataset` may be any text, of which as much is shown as leaves room for `detail`; whatever else comes from outside
-    goes through `label` before.
+    `dataset` may be any text; where it leaves too little room beside it, `detail` stands below it, both in as many
+    lines as they need, by which the figure is higher. Whatever else comes from outside goes through `label` before.
     """
+    synthetic = dataset == "synthetic"
+    name = "SYNTHETIC faces" if synthetic else label(dataset, _NAME_MOST)
+    names, details = _heading_lines(name, detail, width_in)
+    extra_in = _LINE_IN * (len(names) + len(details) - 1 if details else 0)
+    height_in += extra_in
     figure = Figure(figsize=(width_in, height_in))
     left, top = 0.15 / width_in, 0.12 / height_in
     figure.text(left, 1 - top, title, size=12.5, weight="bold", va="top")
     below = 1 - top - 0.27 / height_in
-    synthetic = dataset == "synthetic"
-    name = figure.text(
-        left,
-        below,
-        "SYNTHETIC faces" if synthetic else label(dataset, _room(detail, width_in)),
-        color=PALETTE["warning" if synthetic else "quiet"],
-        weight="bold",
-        va="top",
-    )
-    figure.draw_without_rendering()  # places the name, so that the detail can follow it
-    end = name.get_window_extent().x1 / (figure.dpi * width_in)
-    figure.text(end, below, f"  ·  {detail}", color=PALETTE["quiet"], va="top")
-    figure.set_layout_engine("constrained", rect=(left / 2, 0.01, 1 - left, below - 0.3 / height_in))
+    colour = PALETTE["warning" if synthetic else "quiet"]
+    shown = figure.text(left, below, "\n".join(names), color=colour, weight="bold", va="top")
+    if details:
+        lower = below - len(names) * _LINE_IN / height_in
+        figure.text(left, lower, "\n".join(details), color=PALETTE["quiet"], va="top")
+    else:
+        figure.draw_without_rendering()  # places the name, so that the detail can follow it
+        end = shown.get_window_extent().x1 / (figure.dpi * width_in)
+        figure.text(end, below, f"  ·  {detail}", color=PALETTE["quiet"], va="top")
+    rect = (left / 2, 0.01, 1 - left, below - (0.3 + extra_in) / height_in)
+    figure.set_layout_engine("constrained", rect=rect)
     return figure
+
+
+def _heading_lines(name: str, detail: str, width_in: float) -> tuple[list[str], list[str]]:
+    """Lines of a heading: the name, and the detail where it does not fit behind the name."""
+    if len(name) <= _room(detail, width_in):
+        return [name], []
+    return (textwrap.wrap(name, round(_BOLD_PER_IN * width_in)), textwrap.wrap(detail, round(_PER_IN * width_in)))
 
 
 def _room(detail: str, width_in: float) -> int:

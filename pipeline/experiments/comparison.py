@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.metrics import bootstrap_interval
+from pipeline.experiments.results import Results
 
 BOOTSTRAP_SAMPLES = 2000
 
@@ -58,8 +59,25 @@ def paired_difference(first: pd.Series, second: pd.Series) -> Difference:
     return Difference(len(faces), len(set(people)), float(changes.mean()), interval)
 
 
-def most_different(first: pd.Series, second: pd.Series, count: int) -> list[str]:
-    """The `count` common faces whose NME differs most, the largest difference first."""
+def paired(first: Results, second: Results) -> tuple[str, Difference]:
+    """How the NME differs over the common faces, and of which split: val, or test where val has none in common.
+
+    Raises ValueError if neither has.
+    """
+    if measured_on(first.dataset, first.params) != measured_on(second.dataset, second.params):
+        raise ValueError("no face in common")
+    split = "test" if first.nme("val").index.intersection(second.nme("val").index).empty else "val"
+    return split, paired_difference(first.nme(split), second.nme(split))
+
+
+def measured_on(dataset: str, params: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """What decides which frames a run has: synthetic ones of other settings bear the same names."""
+    settings = {name: value for name, value in params.items() if name.startswith("fetch.synthetic.")}
+    return dataset, settings if dataset == "synthetic" else {}
+
+
+def most_different_samples(first: pd.Series, second: pd.Series, count: int) -> list[str]:
+    """The sample_ids of the `count` common faces whose NME differs most, the largest difference first."""
     changes = (second - first).dropna().abs().sort_values(ascending=False, kind="stable")
     return [str(face) for face in changes.index[:count]]
 
@@ -68,10 +86,10 @@ def changed(first: Mapping[str, object], second: Mapping[str, object]) -> dict[s
     """Names whose values differ, with both values; None where one side has none. In the order of the first."""
     names = dict.fromkeys([*first, *second])
     pairs = {name: (first.get(name), second.get(name)) for name in names}
-    return {name: pair for name, pair in pairs.items() if not _same(*pair)}
+    return {name: pair for name, pair in pairs.items() if not same_value(*pair)}
 
 
-def _same(one: object, other: object) -> bool:
+def same_value(one: object, other: object) -> bool:
     """Also of numbers written in two ways, such as 25 and 25.0."""
     try:
         return one == other or float(str(one)) == float(str(other))

@@ -1,1 +1,1 @@
-"""What a network has learned and where it looks: the sums in three files, the figures and the page that show them."""
+"""What a network has learned and where it looks: what is computed, the figures of it, and the page that shows them."""

@@ -1,4 +1,4 @@
-"""Points by name, number or range, as a user writes them."""
+"""Groups of points by name, number or range, as a user writes them."""
 
 import re
 
@@ -8,10 +8,14 @@ from facial_keypoints.core.text import shortened
 
 DEFAULT = "8,19,30,36,48,jaw"
 _MOST = 12
+"""Panels of a figure."""
 
 
 def point_groups(text: str) -> dict[str, list[int]]:
-    """Label -> points: "30,36-41,mouth" are three groups. Raises DataError."""
+    """Label -> numbers of points: "30,36-41,mouth" are three groups.
+
+    Raises DataError for a part that names no points, and for more groups than a page shows.
+    """
     groups = {part.strip(): _points(part.strip()) for part in text.split(",")}
     if len(groups) > _MOST:
         raise DataError(f"{len(groups)} groups of points are chosen but a page shows {_MOST}; join some, like 36-41")

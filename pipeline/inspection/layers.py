@@ -1,4 +1,4 @@
-"""What the layers of any network hold and what they answer to one frame, found by hooks."""
+"""What the layers of any network hold and what they put out for one frame, recorded by hooks."""
 
 import difflib
 from collections.abc import Iterator
@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.geometry import resize_matrix
 from facial_keypoints.core.scheme import IBUG_68
-from pipeline.models.coarse_to_fine import CoarseToFine, upright_shape
-from pipeline.models.tensor_geometry import invert_affine, similarity_between
-from pipeline.models.window import Window
+from pipeline.models.forward import unit_images
+from pipeline.models.network import KeypointNetwork
 
 _SAME_SIZE = 1.25
 """Maps whose sides differ by less count as of one size: convolutions without padding lose a few pixels."""
@@ -23,24 +22,26 @@ _SAME_SIZE = 1.25
 
 @dataclass(frozen=True)
 class Layer:
+    """The output of a layer for one frame."""
+
     name: str
     maps: np.ndarray
-    """(C, h, w) float32 answer to the frame."""
+    """(C, h, w) float32 feature maps."""
     seen: np.ndarray
-    """(H, W) float32 what the part of the network that holds the layer was shown."""
+    """(H, W) float32 input of the part of the network that holds the layer, mean over its channels."""
     crop_from_seen: np.ndarray
-    """(3, 3) where that lies in the frame."""
+    """(3, 3) pixels of `seen` -> pixels of the frame."""
 
     @property
     def crop_from_maps(self) -> np.ndarray:
-        """(3, 3): maps are taken to cover what is seen, border to border."""
+        """(3, 3) pixels of the maps -> pixels of the frame; maps are taken to cover `seen` from border to border."""
         return np.asarray(self.crop_from_seen @ resize_matrix(self.maps.shape[1:], self.seen.shape))
 
 
 @torch.inference_mode()
-def answers(network: nn.Module, crop: np.ndarray) -> list[Layer]:
-    """Every module that answers with maps to an (S, S) uint8 frame, in the order in which they finish."""
-    images = torch.from_numpy(crop.astype(np.float32) / 255)[None, None]
+def layer_outputs(network: KeypointNetwork, crop: np.ndarray) -> list[Layer]:
+    """Every module whose output for an (S, S) uint8 frame is feature maps, in the order in which they finish."""
+    images = unit_images(crop[None], torch.device("cpu"))
     parts = {name: module for name, module in network.named_modules() if name}
     kept: list[tuple[str, Tensor]] = []
     shown: dict[str, Tensor] = {}
@@ -48,15 +49,19 @@ def answers(network: nn.Module, crop: np.ndarray) -> list[Layer]:
         estimates = network(images)
     layers = []
     for name, maps in kept:
-        stage = name.split(".")[0]
-        seen = shown[stage][0].mean(0).numpy()
-        layers.append(Layer(name, maps[0].numpy(), seen, _crop_from_seen(network, stage, estimates[:, 0], crop, seen)))
+        part = name.split(".")[0]
+        seen = shown[part][0].mean(0).numpy()
+        crop_from_seen = network.crop_from_part(part, seen.shape, len(crop), estimates[0])
+        layers.append(Layer(name, maps[0].numpy(), seen, crop_from_seen))
     return layers
 
 
 @contextmanager
 def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: dict[str, Tensor]) -> Iterator[None]:
-    """Inside, whatever maps the parts answer is copied, since what follows may write over it."""
+    """Inside, copy the maps that parts put out to `kept` and the inputs of stages to `shown`.
+
+    They have to be copied, since a later layer may write over them in place.
+    """
 
     def keep(name: str, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if "." not in name:
@@ -76,23 +81,10 @@ def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: 
             handle.remove()
 
 
-def _crop_from_seen(
-    network: nn.Module, stage: str, first_estimate: Tensor, crop: np.ndarray, seen: np.ndarray
-) -> np.ndarray:
-    """(3, 3): a fine stage sees a face cut out upright, a window the middle, all else the frame, larger or smaller."""
-    if isinstance(network, CoarseToFine) and stage == "fine":
-        upright = upright_shape(network.mean_shape, network.fine_px, network.fine_margin_frac)
-        return invert_affine(similarity_between(first_estimate, upright[None]))[0].double().numpy()
-    share = network.share if isinstance(network, Window) else 1.0
-    middle = (len(crop) - 1) / 2 * (1 - share)
-    window = np.array([[share, 0, middle], [0, share, middle], [0, 0, 1]])
-    return np.asarray(window @ resize_matrix(seen.shape, crop.shape))
-
-
 def choose(layers: list[Layer], names: list[str]) -> list[Layer]:
-    """The layers of these names, or by default the last of each size, after its activation where it has one.
+    """The layers of these names; without names, the last layer of each size, after its activation where it has one.
 
-    Maps of the 68 points are always among those by default. Raises ModelError for a name that is none.
+    Without names, heatmaps of the 68 points are always among them. Raises ModelError for a name that no layer has.
     """
     if not names:
         return _by_size(layers)
@@ -105,6 +97,7 @@ def choose(layers: list[Layer], names: list[str]) -> list[Layer]:
 
 
 def _by_size(layers: list[Layer]) -> list[Layer]:
+    """Of each run of layers of one stage and size the last that has an activation, and the last heatmaps."""
     groups = [[layers[0]]]
     for before, layer in pairwise(layers):
         ratio = layer.maps.shape[-1] / groups[-1][0].maps.shape[-1]
@@ -121,9 +114,10 @@ def _by_size(layers: list[Layer]) -> list[Layer]:
 
 
 def convolutions(network: nn.Module, names: list[str]) -> dict[str, np.ndarray]:
-    """Name -> (O, I, k, k) kernels of the convolutions within the named layers, by default of those that see gray.
+    """Name -> (O, I, k, k) kernels of the convolutions within the named layers.
 
-    Kernels of a single pixel are left out: they show nothing.
+    Without names, those of the layers that see the gray picture. Kernels of a single pixel are left out, since there is
+    nothing to see in them.
     """
     found = {
         name: module.weight.detach().numpy()

@@ -1,19 +1,28 @@
-"""One page of HTML that holds its pictures and needs nothing else."""
+"""A page of HTML that holds its pictures itself and loads nothing."""
 
 import base64
 from dataclasses import dataclass
 from html import escape
-from pathlib import PurePath
 
 from facial_keypoints.core.text import printable
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A figure of the page: its caption, a title and a sentence, and its PNG without a heading of its own."""
+
+    title: str
+    detail: str
+    png: bytes
+
+
+@dataclass(frozen=True)
 class Section:
+    """A part of the page, with a link in the bar on top."""
+
     title: str
     text: str
-    pictures: dict[str, bytes]
-    """PNGs by the names of their files."""
+    pictures: list[Picture]
 
 
 _STYLE = """
@@ -36,13 +45,22 @@ table { border-collapse: collapse; margin: 14px 0 22px; font-size: 14px; }
 td { padding: 3px 18px 3px 0; overflow-wrap: anywhere; } td:first-child { color: var(--quiet); }
 figure { margin: 0 0 18px; background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   overflow: hidden; }
-img { display: block; width: 100%; height: auto; }
+figcaption { padding: 12px 16px 6px; font-size: 14px; overflow-wrap: anywhere; color: var(--quiet); }
+figcaption strong { display: block; font-size: 17px; color: var(--ink); }
+figure div { overflow-x: auto; }
+img { display: block; width: 100%; min-width: 560px; height: auto; }
 section:last-child { margin-bottom: 48px; }
+@media (max-width: 600px) {
+  header, main, nav div { padding-left: 16px; padding-right: 16px; }
+  header { padding-top: 24px; } h1 { font-size: 22px; }
+  nav div { column-gap: 14px; row-gap: 0; }
+  td { display: block; padding: 0; } td:first-child { padding-top: 8px; }
+}
 """
 
 
 def page(title: str, facts: dict[str, str], sections: list[Section]) -> str:
-    """The page; `facts` stand in a small table below the title."""
+    """The HTML of a page; `facts` (name -> value) stand in a small table below the title."""
     rows = "".join(f"<tr><td>{_shown(name)}</td><td>{_shown(value)}</td></tr>" for name, value in facts.items())
     links = "".join(f'<a href="#part{n}">{_shown(part.title)}</a>' for n, part in enumerate(sections))
     body = "".join(_section(number, part) for number, part in enumerate(sections))
@@ -56,16 +74,16 @@ def page(title: str, facts: dict[str, str], sections: list[Section]) -> str:
 
 
 def _section(number: int, part: Section) -> str:
-    figures = "".join(_figure(*picture) for picture in part.pictures.items())
+    figures = "".join(map(_figure, part.pictures))
     return f'<section><h2 id="part{number}">{_shown(part.title)}</h2><p>{_shown(part.text)}</p>{figures}</section>'
 
 
-def _figure(name: str, png: bytes) -> str:
-    content = base64.b64encode(png).decode("ascii")
-    shown = _shown(PurePath(name).stem.replace("_", " "))
-    return f'<figure><img alt="{shown}" src="data:image/png;base64,{content}"></figure>'
+def _figure(picture: Picture) -> str:
+    title, detail = _shown(picture.title), _shown(picture.detail)
+    image = f'<img alt="{title}" src="data:image/png;base64,{base64.b64encode(picture.png).decode("ascii")}">'
+    return f"<figure><figcaption><strong>{title}</strong>{detail}</figcaption><div>{image}</div></figure>"
 
 
 def _shown(text: str) -> str:
-    """Text from outside as HTML; what is no Unicode, such as bytes of a file name, could not be written."""
+    """Text from outside as HTML; bytes of a file name that are no Unicode could not be encoded, and become escapes."""
     return escape(printable(text))

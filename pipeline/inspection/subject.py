@@ -9,12 +9,15 @@ from facial_keypoints.finding.windows import cut, to_gray, windows_of_points
 
 
 def frame_of_whole(detector: KeypointDetector, picture: np.ndarray) -> np.ndarray:
-    """(S, S) uint8 of an (H, W, 3) RGB picture that is one face, framed as in the dataset."""
+    """(S, S) uint8 frame of an (H, W, 3) uint8 RGB picture of one face that is framed as in the dataset."""
     return fit_square(to_gray(picture), detector.network.size_px, detector.network.fit)[0]
 
 
 def frame_of_largest_face(detector: KeypointDetector, picture: np.ndarray, name: str) -> np.ndarray:
-    """(S, S) uint8 of the largest face in an (H, W, 3) RGB picture. Raises DataError where there is none."""
+    """(S, S) uint8 frame of the largest face in an (H, W, 3) uint8 RGB picture.
+
+    Raises DataError, which calls the picture by `name`, where no face is found.
+    """
     faces = detector(picture)
     if not faces:
         raise DataError(f"no face is found in {name}; give another picture, or --whole if it is one face close up")

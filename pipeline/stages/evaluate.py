@@ -5,7 +5,6 @@ What is chosen is chosen by val; the test is what one looks at when all is chose
 
 import numpy as np
 import pandas as pd
-from torch import nn
 
 from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import DataError
@@ -24,6 +23,7 @@ from pipeline.evaluation.settings import Evaluate
 from pipeline.models import count_parameters
 from pipeline.models.forward import predict_crops
 from pipeline.models.model_file import load_model, read_description
+from pipeline.models.network import KeypointNetwork
 
 CED_NME = np.round(np.arange(0, 0.2001, 0.0005), 4)
 """NME at which the CED is tabulated."""
@@ -51,7 +51,7 @@ def run(*, evaluate: Evaluate) -> None:
     _tell(measured)
 
 
-def _predicted_and_measured(network: nn.Module, split: str, arrays: Arrays, scheme: Scheme) -> MeasuredFaces:
+def _predicted_and_measured(network: KeypointNetwork, split: str, arrays: Arrays, scheme: Scheme) -> MeasuredFaces:
     """Predict all frames of a split, write that down, and measure those with labels."""
     source_from_crop = np.linalg.inv(arrays.crop_from_source.astype(np.float64))
     predicted = transform_points(source_from_crop, predict_crops(network, arrays.images))

@@ -75,7 +75,9 @@ def run(*, pretrain: Pretrain, train: Train, render: Render) -> None:
 
 def _read_measured() -> Measured:
     report, scheme = read_metrics(), read_scheme()
-    test = _labelled(load_arrays(paths.PROCESSED / "test", scheme.count))
+    test = load_arrays(paths.PROCESSED / "test", scheme.count).labelled()
+    if not len(test.samples):
+        raise DataError("no test frame has labels to draw errors of; label some in the test table of data/raw")
     predicted = _predictions_of(test.samples["file"].tolist(), scheme)
     return Measured(
         report=report,
@@ -115,15 +117,6 @@ def _learning_curves(dataset: str) -> Figure:
         train_faces=int(faces.get("train", 0)),
         val_faces=int(faces.get("val", 0)),
         dataset=dataset,
-    )
-
-
-def _labelled(arrays: Arrays) -> Arrays:
-    rows = np.flatnonzero(arrays.samples["labelled"])
-    if not len(rows):
-        raise DataError("no test frame has labels to draw errors of; label some in the test table of data/raw")
-    return Arrays(
-        arrays.images[rows], arrays.keypoints_crop[rows], arrays.crop_from_source[rows], arrays.samples.iloc[rows]
     )
 
 

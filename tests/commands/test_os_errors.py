@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from facial_keypoints.cli import errors_as_one_line
-from pipeline.experiments.runs import predicted
+from pipeline.experiments.most_different_faces import predicted
 from pipeline.experiments.sweeps.settings import check
 
 
@@ -79,7 +79,8 @@ def test_without_a_folder_for_temporary_files_one_is_asked_for(
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nowhere"])
     told = line_of(capsys, lambda: predicted(Mock(model_uri=None), *[None] * 4), "compare")
     assert re.match(
-        r"compare: .*No usable temporary directory found in \['/nowhere'\] \(in \S+/runs.py, predicted\)", told
+        r"compare: .*No usable temporary directory found in \['/nowhere'\] \(in \S+/most_different_faces",
+        told,
     )
     assert told.endswith("; name a folder that can be written and has room: export TMPDIR=FOLDER, and run again")
 

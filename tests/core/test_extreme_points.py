@@ -14,8 +14,8 @@ from facial_keypoints.filters.art import softened
 from facial_keypoints.filters.crop import aligned_crop
 from facial_keypoints.filters.privacy import blur, pixelate
 from facial_keypoints.filters.sticker import Sticker
-from facial_keypoints.finding.head_rotation import Turn
-from facial_keypoints.prediction.overlay import draw_faces
+from facial_keypoints.finding.head_rotation import HeadRotation
+from facial_keypoints.prediction.overlay import draw_faces, picture_overlay
 from tests.discs import disc_face
 from tests.faces import drawn_face
 
@@ -58,7 +58,7 @@ def face_at(keypoints: np.ndarray) -> Face:
     low, high = keypoints.min(0), keypoints.max(0)
     with np.errstate(over="ignore"):
         points = keypoints.astype(np.float32)
-    return Face((*low.tolist(), *(high - low).tolist()), 0.9, points, Turn(0, 0, 0))
+    return Face((*low.tolist(), *(high - low).tolist()), 0.9, points, HeadRotation(0, 0, 0))
 
 
 def apply(name: str, image: np.ndarray, keypoints: np.ndarray) -> list[np.ndarray]:
@@ -74,7 +74,9 @@ def test_every_face_is_drawn_or_left_out(name, size):
     assert drawn.shape == (*size, 3)
     if not np.isfinite(points).all():
         assert np.array_equal(drawn, draw_faces(noise(size), [face_at(FACE)], [2]))
-    assert draw_faces(noise(size)[..., 0], [face_at(points)]).shape == size
+    enlarged = picture_overlay(noise(size), [face_at(points), face_at(FACE)], [1, 2])
+    assert enlarged.shape[0] % size[0] == 0
+    assert max(enlarged.shape) <= max(1600, *size)
 
 
 @pytest.mark.parametrize("wear", FILTERS)

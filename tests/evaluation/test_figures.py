@@ -283,7 +283,7 @@ def test_any_name_is_drawn_as_it_is(tmp_path: Path, name: str) -> None:
     points = faces_of(2)
     faces = grids.Faces(np.zeros((2, SIDE, SIDE), np.uint8), points, points, np.ones(2), np.ones(2, bool))
     names = (f"A: {text}", f"B: {text}")
-    table = pd.DataFrame({"model.name": ["a", "b"], "val_nme_percent": [3.0, 4.0], "clear": "no"})
+    table = pd.DataFrame({"model.name": ["a", "b"], "val_nme_percent": [3, 4], "seeds": 1, "significant": "no"})
     table["model.name"] = pd.Series([text, f"{text}2"], dtype=object)
     with style.style():
         drawn = [
@@ -315,14 +315,29 @@ def test_a_long_name_leaves_room_for_what_is_said_beside_it() -> None:
         assert figure.texts[-1].get_window_extent().x1 <= figure.bbox.x1
 
 
+@pytest.mark.parametrize("length", [30, 120, 255])
+@pytest.mark.parametrize("detail", ["7 faces", "a sentence on what is seen below, " * 5])
+def test_a_heading_wraps_and_nothing_of_it_is_cut(length: int, detail: str) -> None:
+    name = "IMG_2026 of me "[: length % 15] + "IMG_2026 of me " * (length // 15)
+    with style.style():
+        figure = style.new_figure(3, title="A title", detail=detail, dataset=name.strip())
+    text = " ".join(" ".join(part.get_text() for part in figure.texts).replace("·", "").split())
+    assert text == f"A title {name.strip()} {detail.strip()}"
+    extents = [part.get_window_extent() for part in figure.texts]
+    assert max(extent.x1 for extent in extents) <= figure.bbox.x1
+    assert extents[0].y0 > extents[1].y1
+    assert len(figure.texts[2].get_text().splitlines()) == 1 or extents[1].y0 >= extents[2].y1
+
+
 def test_of_a_large_sweep_the_best_settings_are_drawn(tmp_path: Path) -> None:
     """A row for each of thousands would be a picture that cannot be written."""
     rates = [f"{number / 1000:.3f}" for number in range(2000)]
-    table = pd.DataFrame({"train.lr": rates, "val_nme_percent": np.linspace(3, 5, 2000), "clear": "no"})
+    table = pd.DataFrame({"train.lr": rates, "val_nme_percent": np.linspace(3, 5, 2000)})
+    table = table.assign(seeds=1, significant="no")
     with style.style():
         figure = sweep_figure(table, table, ["train.lr"])
         style.save(figure, tmp_path / "sweep.png")
-    assert "the best 60 of 2000 settings, 2000 members" in texts(figure)
+    assert "the best 60 of 2000 settings, 2000 trainings" in texts(figure)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()][:2] == ["lr 0.000", "lr 0.001"]
 
 
@@ -456,7 +471,9 @@ def test_first_layer_is_what_the_first_convolution_computes() -> None:
 @pytest.mark.parametrize("name", ["coarse_to_fine", "udacity_5conv"])
 def test_first_layer_of_each_network_can_be_drawn(tmp_path: Path, name: str) -> None:
     section = {**asdict(load_params().model), "name": name}
-    network = model_file.build_network(section, side=224, mean_shape=torch.randn(IBUG_68.count, 2) * 30 + 112)
+    network = model_file.build_network(
+        section, side=224, mean_shape=torch.randn(IBUG_68.count, 2) * 30 + 112, flip_index=IBUG_68.flip_index
+    )
     layer = grids.first_layer(network.eval(), np.zeros((224, 224), np.uint8))
     figure = grids.first_layer_figure(layer, dataset="youtube-faces")
     assert f"{len(layer.kernels)} kernels" in texts(figure)

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from facial_keypoints.core.errors import DataError
 from pipeline.cli import app
 from pipeline.core import paths
-from pipeline.experiments.comparison import changed, most_different, paired_difference
-from pipeline.experiments.runs import find_results
+from pipeline.experiments.comparison import changed, most_different_samples, paired_difference
+from pipeline.experiments.lookup import find_results
 from tests.core.test_yaml_files import aliases
 
 PEOPLE = 12
@@ -63,7 +63,7 @@ def test_faces_that_differ_most_come_first_either_way():
     second = nme()
     second[FACES[5]] -= 2
     second[FACES[2]] += 1
-    assert most_different(nme(), second, 2) == [FACES[5], FACES[2]]
+    assert most_different_samples(nme(), second, 2) == [FACES[5], FACES[2]]
 
 
 def test_changed_values_come_with_both_sides():
@@ -120,7 +120,7 @@ def test_results_come_from_a_revision_an_experiment_and_the_workspace(two_revisi
     found = [find_results(name) for name in ("first", "tried", "workspace")]
     assert [results.params["train.lr"] for results in found] == ["0.004", "0.002", "0.1"]
     assert [results.params["train.loss"] for results in found] == ["l1"] * 3
-    assert [results.metrics["test.nme_percent"] for results in found] == pytest.approx([4.5, 4, 5.5])
+    assert [results.metrics["test.nme_percent"] for results in found] == pytest.approx([4.5, 4.0, 5.5])
     assert list(found[0].nme("val").index) == FACES
 
 
@@ -152,7 +152,7 @@ def test_the_command_tells_parameters_metrics_and_the_verdict(two_revisions):
 
 
 def test_an_unknown_name_is_one_line(two_revisions, monkeypatch):
-    monkeypatch.setattr("pipeline.experiments.runs.find_run", lambda name: None)
+    monkeypatch.setattr("pipeline.experiments.lookup.find_run", lambda name: None)
     done = CliRunner().invoke(app, ["compare", "first", "--", "--nobody"])
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "--nobody is neither workspace, a DVC experiment, a git revision nor an MLflow run" in done.stderr

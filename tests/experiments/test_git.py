@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from facial_keypoints.core.errors import GitError
 from pipeline.cli import app
 from pipeline.experiments.dvc import git
+from pipeline.experiments.dvc.experiments import commit_of
 from pipeline.experiments.dvc.queue import free_name
-from pipeline.experiments.runs import commit_of
 from tests.checkout import IDENTITY
 from tests.tracking.test_tracking import run_track, runs, write_outputs
 
@@ -190,9 +190,9 @@ def test_what_names_no_commit_is_none(repository: Path, name: str):
 
 @pytest.mark.parametrize("command", [["compare", "HEAD"], ["compare", "workspace", "any"]])
 def test_compare_tells_what_git_refuses(foreign: Path, command: list[str], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pipeline.experiments.runs.find_run", lambda name: None)
-    monkeypatch.setattr("pipeline.experiments.runs._read_workspace", lambda path: b"{}")
-    monkeypatch.setattr("pipeline.experiments.runs._from_files", lambda name, read: None)
+    monkeypatch.setattr("pipeline.experiments.lookup.find_run", lambda name: None)
+    monkeypatch.setattr("pipeline.experiments.lookup._read_workspace", lambda path: b"{}")
+    monkeypatch.setattr("pipeline.experiments.lookup.read_results", lambda *of_a_run: None)
     done = CliRunner().invoke(app, command)
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert shlex.join(["git", "config", "--global", "--add", "safe.directory", str(foreign)]) in done.stderr

@@ -8,7 +8,7 @@ import pytest
 
 from facial_keypoints.core.errors import ConfigError, GitError, PipelineError
 from pipeline.experiments.dvc.queue import _reason, free_name, put, statuses
-from pipeline.experiments.runs import find_results
+from pipeline.experiments.lookup import find_results
 from tests.stages.test_repro import fresh, here, project
 
 __all__ = ["fresh", "here", "project"]  # fixtures

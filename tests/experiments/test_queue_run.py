@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.params import flatten
+from pipeline.experiments.dvc.experiments import commit_of
 from pipeline.experiments.dvc.queue import put, work_off
 from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import write_values
-from pipeline.experiments.runs import commit_of
 from tests.checkout import Checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]

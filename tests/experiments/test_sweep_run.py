@@ -19,7 +19,7 @@ import json
 from pathlib import Path
 from ruamel.yaml import YAML
 train = YAML(typ="safe").load(Path("params.yaml"))["train"]
-assert train["loss"] != "mse", "this member fails"
+assert train["loss"] != "mse", "this experiment fails"
 nme = 3 + 100 * train["lr"] + 0.01 * train["seed"]
 Path("reports").mkdir(exist_ok=True)
 measured = {"dataset": "synthetic", "val": {"nme_percent": nme}, "test": {"nme_percent": nme + 1}}
@@ -84,21 +84,25 @@ def test_what_is_taken_back_waits_no_more(repository):
     assert done.stdout.splitlines()[-1] == "{'b': 'Queued'}", done.stdout
 
 
-def test_a_sweep_outlives_members_that_fail_and_ranks_the_others(repository):
+def test_a_sweep_outlives_experiments_that_fail_and_ranks_the_others(repository):
     done = repository.sweep("-S", "train.lr=2e-3,1e-3", "-S", "train.loss=l1,mse", "--seeds", "0,1", "--jobs", "2")
     assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stdout
     assert done.stdout.count("queued sweep1-") == 8
     assert done.stdout.count(": validation NME") == 4
     assert done.stdout.count(": FAILED, see: dvc queue logs sweep1-") == 4
-    assert "error: 4 of 8 members failed: " in done.stdout.splitlines()[-1]
+    assert "error: 4 of 8 experiments failed: " in done.stdout.splitlines()[-1]
     with (repository.folder / "sweeps" / "sweep1.csv").open(newline="") as file:
         first, second = csv.DictReader(file)
-    assert (first["train.lr"], first["seeds"], first["best"]) == ("1e-3", "2", "sweep1-05")
-    assert (first["val_nme_percent"], first["test_nme_percent"]) == ("3.105", "4.105")
-    assert (second["train.lr"], second["behind"], second["clear"]) == ("2e-3", "0.1", "yes")
+    assert (first["train.lr"], first["seeds"], first["val_nme_percent"], first["best"]) == (
+        "1e-3",
+        "2",
+        "3.105",
+        "sweep1-05",
+    )
+    assert (second["train.lr"], second["behind"], second["significant"]) == ("2e-3", "0.1", "yes")
     assert (repository.folder / "sweeps" / "sweep1.png").read_bytes().startswith(b"\x89PNG")
-    assert "Take the best over: dvc exp apply sweep1-05" in done.stdout
+    assert "Apply the best: dvc exp apply sweep1-05" in done.stdout
     assert repository.run("dvc", "exp", "apply", "sweep1-05").returncode == 0
     assert "lr: 0.001" in (repository.folder / "params.yaml").read_text()
 

@@ -29,9 +29,9 @@ from pipeline.stages import preprocess, split
 from tests.architecture import ROOT
 from tests.dataset import face_points
 from tests.models.test_models import NAMES, description, network
-from tests.project.test_readme import PYTHON
+from tests.project.pages import python_examples
 
-(EXAMPLE,) = (code for code in PYTHON if "onnxruntime" in code)
+(EXAMPLE,) = python_examples("docs/using.md")
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 224, 224), np.uint8)
 
 
@@ -154,11 +154,11 @@ def prepared(raw):
     preprocess.run(preprocess=Preprocess(size_px=96, fit="stretch"))
 
 
-def test_frames_to_compare_are_validation_frames_of_the_right_size_else_drawn(prepared):
+def test_frames_to_compare_are_validation_frames_of_the_right_size_else_synthetic(prepared):
     frames, whose = frames_to_compare(96)
     assert (frames.shape, whose) == ((3, 96, 96), "frames of data/processed/val")
     frames, whose = frames_to_compare(128)
-    assert (frames.shape[1:], frames.dtype, whose) == ((128, 128), np.uint8, "drawn faces")
+    assert (frames.shape[1:], frames.dtype, whose) == ((128, 128), np.uint8, "synthetic faces")
 
 
 def test_calibration_needs_training_frames_of_the_right_size(prepared):
@@ -190,7 +190,7 @@ def test_the_command_exports_the_model_of_the_workspace(workspace, model):
     paths.MODEL.symlink_to(model)
     done = invoke("--format", "pt2", "--output", "out/face.pt2")
     assert done.exit_code == 0, done.output
-    assert re.search(r"no point is further than 0.* px from PyTorch's on 4 drawn faces", done.output)
+    assert re.search(r"no point is further than 0.* px from PyTorch's on 4 synthetic faces", done.output)
     assert "out/face.pt2: " in done.output
 
 

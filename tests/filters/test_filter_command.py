@@ -108,6 +108,16 @@ def test_crops_are_numbered(tmp_path):
     assert shapes == {"us_crop_1.jpg": (64, 64, 3), "us_crop_2.jpg": (64, 64, 3)}
 
 
+def test_crops_of_faces_that_are_no_longer_found_are_removed_and_nothing_else(tmp_path):
+    save(tmp_path / "us.png", faces=2)
+    keypoints_filter("--name", "crop", "--size", 64, tmp_path / "us.png", "-o", tmp_path / "out")
+    keypoints_filter("--name", "hat", tmp_path / "us.png", "-o", tmp_path / "out")
+    save(tmp_path / "us.png", faces=1)
+    status, told = keypoints_filter("--name", "crop", "--size", 64, tmp_path / "us.png", "-o", tmp_path / "out")
+    assert (status, written(tmp_path / "out")) == (0, ["us_crop_1.jpg", "us_hat.jpg"])
+    assert "removed files of an earlier run that this one no longer makes: 1 (us_crop_2.jpg)\n" in told
+
+
 def test_notes_of_the_original_are_not_copied(tmp_path):
     exif = Image.Exif()
     exif[0x010F] = "maker"

@@ -9,14 +9,14 @@ from facial_keypoints import KeypointDetector
 from facial_keypoints.core.boxes import distinct, overlaps
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.geometry import fit_square, transform_points
-from facial_keypoints.finding.head_rotation import head_turn
-from facial_keypoints.finding.scores import doubts_of, scores_of
+from facial_keypoints.finding.head_rotation import head_rotation
+from facial_keypoints.finding.scores import disagreement, scores_of
 from facial_keypoints.finding.windows import (
     FACE_CENTRE,
     FACE_FRAC,
     cut,
+    rotation_matrix,
     to_gray,
-    turn_matrix,
     windows_of_boxes,
     windows_of_points,
 )
@@ -132,7 +132,7 @@ def test_a_network_that_answers_no_numbers_is_named():
 
 
 def test_threads_share_a_detector():
-    from facial_keypoints.finding.box_detectors import HaarDetector
+    from facial_keypoints.finding.haar import HaarDetector
 
     detector = KeypointDetector(TorchNetwork(DiscNetwork(), SIDE, "pad"), HaarDetector(), min_score=0)
     pictures = [np.random.default_rng(seed).integers(0, 255, (150, 150, 3), np.uint8) for seed in range(8)]
@@ -173,7 +173,7 @@ def test_a_pixel_of_the_picture_is_where_the_matrix_says(window):
 @pytest.mark.parametrize("turn", [-130, -60, -26, 26, 45, 90])
 def test_the_window_of_a_tilted_face_shows_it_upright(turn):
     about = np.array([150.0, 140.0])
-    tilted = transform_points(turn_matrix(turn), disc_face(0, 0, 25)) + about
+    tilted = transform_points(rotation_matrix(turn), disc_face(0, 0, 25)) + about
     (window,) = windows_of_points(tilted[None])
     assert window[3] == pytest.approx(turn)
     gray = np.full((300, 300), 40, np.uint8)
@@ -188,7 +188,7 @@ def test_the_window_of_a_tilted_face_shows_it_upright(turn):
 
 
 def test_a_window_is_turned_only_for_a_head_that_is_much_tilted():
-    tilted = np.stack([transform_points(turn_matrix(turn), disc_face(0, 0, 25)) for turn in (-24, 0, 24, 26)])
+    tilted = np.stack([transform_points(rotation_matrix(turn), disc_face(0, 0, 25)) for turn in (-24, 0, 24, 26)])
     assert (windows_of_points(tilted)[:, 3] != 0).tolist() == [False, False, False, True]
 
 
@@ -201,7 +201,7 @@ def test_a_face_that_is_found_in_the_turned_picture_alone_is_answered_in_pixels_
         search(image, gray) if image.shape[0] == image.shape[1] else np.zeros((0, 4))
     )
     (face,) = detector(upright)
-    off = [face.keypoints - transform_points(turn_matrix(turn), disc_face(0, 0, radius)) for turn in (-45, 45)]
+    off = [face.keypoints - transform_points(rotation_matrix(turn), disc_face(0, 0, radius)) for turn in (-45, 45)]
     assert min(np.abs(part - (x, y)).max() for part in off) < 0.06 * radius
 
 
@@ -216,7 +216,7 @@ def test_a_window_of_the_whole_picture_is_the_fitted_square():
 @pytest.mark.parametrize("turn", [(0, 0, 0), (25, 0, 0), (-20, 5, 0), (0, 15, -10), (10, -12, 20)])
 def test_the_turn_of_a_head_is_that_of_its_pose(turn):
     points = keypoints(Face(pose=Pose(*turn)), Camera(200, 200, 1.0, 5000))
-    np.testing.assert_allclose(head_turn(points), turn, atol=5)
+    np.testing.assert_allclose(head_rotation(points), turn, atol=5)
 
 
 def test_doubt_is_the_mean_of_two_disagreements():
@@ -224,9 +224,9 @@ def test_doubt_is_the_mean_of_two_disagreements():
     face = np.tile([[0.0, 0.0], [10.0, 10.0]], (34, 1))
     up_and_down = np.tile([[0.0, 0.5], [0.0, -0.5]], (34, 1))
     estimates, mirrored = np.stack([face + np.array([2, 0]), face])[None], (face + up_and_down)[None]
-    np.testing.assert_allclose(doubts_of(estimates, mirrored), 0.1)
-    np.testing.assert_allclose(doubts_of(estimates, mirrored + np.array([3, 0])), 0.1)  # labels may lean to one side
-    np.testing.assert_allclose(doubts_of(estimates[:, 1:], mirrored), 0.05)
+    np.testing.assert_allclose(disagreement(estimates, mirrored), 0.1)
+    np.testing.assert_allclose(disagreement(estimates, mirrored + np.array([3, 0])), 0.1)  # labels may lean to one side
+    np.testing.assert_allclose(disagreement(estimates[:, 1:], mirrored), 0.05)
     np.testing.assert_allclose(scores_of(np.array([0.0, 0.042, 1e6])), [1, 0.5, 0], atol=1e-12)
 
 

@@ -7,8 +7,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.detector import KeypointDetector
-from facial_keypoints.finding.box_detectors import YuNetDetector
 from facial_keypoints.finding.windows import to_gray
+from facial_keypoints.finding.yunet import YuNetDetector
 from pipeline.models.torch_network import TorchNetwork
 from tests.discs import SIDE, DiscNetwork, disc_face, draw_discs
 

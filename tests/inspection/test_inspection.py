@@ -1,3 +1,4 @@
+import base64
 import re
 from html import escape
 
@@ -9,16 +10,17 @@ from torch import Tensor, nn
 
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.geometry import resize_matrix
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import printable
 from facial_keypoints.inputs.first_picture import first_picture
 from facial_keypoints.mean_face.shape import mean_points
 from facial_keypoints.outputs.output_folder import OutputFolder
 from pipeline.commands import inspect as inspect_command
-from pipeline.inspection import drawing
 from pipeline.inspection.attention import PLACES, attention
 from pipeline.inspection.choice import DEFAULT, point_groups
-from pipeline.inspection.layers import answers, choose, convolutions
-from pipeline.inspection.page import Section, page
+from pipeline.inspection.layer_figures import activity
+from pipeline.inspection.layers import choose, convolutions, layer_outputs
+from pipeline.inspection.page import Picture, Section, page
 from pipeline.inspection.report import Subject, write_report
 from pipeline.inspection.uncertainty import ellipse_axes, spread, spread_of
 from pipeline.models import NETWORKS, build_network
@@ -41,7 +43,7 @@ SMALL |= {"mirrored_view": True, "correction_ridge": 1.0}
 def network_called(name: str, window_frac: float = 1.0) -> nn.Module:
     torch.manual_seed(0)
     model = {"name": name, "window_frac": window_frac, "weights": "scratch", "coarse_to_fine": SMALL}
-    return build_network(model, side=SIDE, mean_shape=MEAN_SHAPE).eval()
+    return build_network(model, side=SIDE, mean_shape=MEAN_SHAPE, flip_index=IBUG_68.flip_index).eval()
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,7 @@ def blob(x: float, y: float) -> np.ndarray:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_has_layers_to_show(name, crop):
-    chosen = choose(answers(network_called(name), crop), [])
+    chosen = choose(layer_outputs(network_called(name), crop), [])
     sizes = [layer.maps.shape[-1] for layer in chosen]
     assert 4 <= len(chosen) <= 14
     assert max(sizes) >= 8 * min(sizes) or name == "coarse_to_fine"
@@ -87,7 +89,7 @@ def test_every_network_has_layers_to_show(name, crop):
 
 
 def test_by_default_the_last_of_each_size_is_shown(crop):
-    chosen = [layer.name for layer in choose(answers(network_called("coarse_to_fine"), crop), [])]
+    chosen = [layer.name for layer in choose(layer_outputs(network_called("coarse_to_fine"), crop), [])]
     assert chosen == [
         *("coarse.trunk.0", "coarse.trunk.1", "coarse.trunk.2", "coarse.trunk"),
         *("fine.0.stem", "fine.0.stages.0", "fine.0.stages.1", "fine.0.stages.2", "fine.0.laterals.1", "fine.0.smooth"),
@@ -97,7 +99,7 @@ def test_by_default_the_last_of_each_size_is_shown(crop):
 
 def test_a_layer_answers_as_the_network_ran_it(crop):
     network = network_called("udacity_5conv")
-    layer = next(layer for layer in answers(network, crop) if layer.name == "trunk.0")
+    layer = next(layer for layer in layer_outputs(network, crop) if layer.name == "trunk.0")
     with torch.inference_mode():
         expected = network.trunk[0](torch.from_numpy(crop / 255).float()[None, None])[0]
     np.testing.assert_allclose(layer.maps, expected.numpy(), atol=1e-6)  # not what the ReLU in place left of it
@@ -109,7 +111,7 @@ def test_the_cut_out_is_found_where_it_was_taken(crop):
     with torch.no_grad():  # a guess that is turned, larger and to one side
         network.coarse.offsets.bias.copy_(0.2 * torch.randn(136, generator=torch.Generator().manual_seed(1)))
         network.coarse.offsets.bias.view(68, 2)[:, 0] += 0.2 * (MEAN_SHAPE[:, 1] - 48) / 48
-    layer = next(layer for layer in answers(network, crop) if layer.name == "fine.0.stem")
+    layer = next(layer for layer in layer_outputs(network, crop) if layer.name == "fine.0.stem")
     assert abs(layer.crop_from_seen[0, 1]) > 0.01
     back = cv2.warpAffine(layer.seen, layer.crop_from_seen[:2], (SIDE, SIDE), borderValue=np.nan)
     inside = np.isfinite(back)
@@ -118,13 +120,15 @@ def test_the_cut_out_is_found_where_it_was_taken(crop):
 
 
 def test_a_part_that_sees_a_smaller_view_sees_all_of_the_frame(crop):
-    layer = next(layer for layer in answers(network_called("coarse_to_fine"), crop) if layer.name == "coarse.trunk.0")
+    layer = next(
+        layer for layer in layer_outputs(network_called("coarse_to_fine"), crop) if layer.name == "coarse.trunk.0"
+    )
     np.testing.assert_allclose(layer.crop_from_seen, resize_matrix((32, 32), (SIDE, SIDE)))
     np.testing.assert_allclose(layer.crop_from_maps, resize_matrix((16, 16), (SIDE, SIDE)))
 
 
 def test_a_window_is_found_in_the_middle_of_the_frame(crop):
-    layer = answers(network_called("udacity_5conv", 0.8), crop)[0]
+    layer = layer_outputs(network_called("udacity_5conv", 0.8), crop)[0]
     back = cv2.warpAffine(layer.seen, layer.crop_from_seen[:2], (SIDE, SIDE), borderValue=np.nan)
     inside = np.isfinite(back)
     assert inside.mean() == pytest.approx(0.64, abs=0.04)
@@ -132,7 +136,7 @@ def test_a_window_is_found_in_the_middle_of_the_frame(crop):
 
 
 def test_a_layer_that_is_not_there_is_told_with_those_like_it(crop):
-    layers = answers(network_called("coarse_to_fine"), crop)
+    layers = layer_outputs(network_called("coarse_to_fine"), crop)
     with pytest.raises(ModelError, match=r"'fine\.0\.sten'; try fine\.0\.stem"):
         choose(layers, ["fine.0.sten"])
     assert [layer.name for layer in choose(layers, ["fine.0.stem"])] == ["fine.0.stem"]
@@ -144,11 +148,11 @@ def test_kernels_by_default_are_of_the_layers_that_see_gray():
     assert [kernels.shape for kernels in found.values()] == [(16, 8, 3, 3), (16, 16, 3, 3), (16, 16, 3, 3)]
 
 
-def test_belief_is_the_sum_of_the_softmax_of_all_points():
+def test_activity_of_heatmaps_is_the_sum_of_the_softmax_of_all_points():
     maps = np.zeros((68, 3, 4), np.float32)
     maps[:, 1, 2] = 50
-    np.testing.assert_allclose(drawing.activity(maps), 68 * (maps[0] > 0), atol=1e-6)
-    np.testing.assert_allclose(drawing.activity(-maps[:5]), 50 * (maps[0] > 0))
+    np.testing.assert_allclose(activity(maps), 68 * (maps[0] > 0), atol=1e-6)
+    np.testing.assert_allclose(activity(-maps[:5]), 50 * (maps[0] > 0))
 
 
 # Attention
@@ -247,7 +251,11 @@ def test_the_command_has_the_same_default():
 
 
 def test_a_page_needs_nothing_else():
-    html = page("<Face> & co", {"picture": '"x"<b>'}, [Section("One & two", "Text <i>", {"a.png": b"\x89PNG"})])
+    html = page(
+        "<Face> & co",
+        {"picture": '"x"<b>'},
+        [Section("One & two", "Text <i>", [Picture("A <b>", "& more", b"\x89PNG")])],
+    )
     assert "&lt;Face&gt; &amp; co" in html
     assert "<b>" not in html
     assert "<i>" not in html
@@ -271,6 +279,35 @@ def test_a_report_holds_a_figure_for_each_layer_and_question(tmp_path, crop):
     html = written.read_text()
     assert html.count("data:image/png;base64,") == 4
     assert "me.png" in html
+
+
+def test_captions_of_the_page_are_text_that_wraps_and_the_pictures_there_have_no_heading(tmp_path, crop):
+    written = write_report(
+        network_called("coarse_to_fine"),
+        Subject("me.png", crop),
+        OutputFolder(tmp_path),
+        layers=["fine.0.stem"],
+        groups=point_groups("30"),
+        facts={},
+    )
+    html = written.read_text()
+    captions = re.findall("<figcaption><strong>(.*?)</strong>(.*?)</figcaption>", html)
+    assert [title for title, _ in captions] == [
+        "How certain is the network of each point?",
+        "Where does the network look?",
+        "Maps of fine.0.stem",
+        "Kernels of fine.0.stem.0",
+    ]
+    assert all(detail for _, detail in captions)
+    shown = [
+        cv2.imdecode(np.frombuffer(base64.b64decode(png), np.uint8), 1) for png in re.findall('base64,(.*?)"', html)
+    ]
+    files = [cv2.imread(str(tmp_path / f"{name}.png")) for name in ("certainty", "attention", "maps_fine_0_stem")]
+    for picture, file in zip(shown, files, strict=False):
+        heading = len(file) - len(picture)
+        assert 60 < heading < 120  # title and one line, at 150 dots per inch
+        assert np.array_equal(picture, file[heading:])
+        assert (file[heading - 8 : heading] == 255).all()  # nothing of the heading is left in the page
 
 
 def test_a_picture_of_any_name_is_reported_on(tmp_path, crop):

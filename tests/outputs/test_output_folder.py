@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.outputs.output_folder import LEDGER, OutputFolder
+from facial_keypoints.outputs.ledger import LEDGER
+from facial_keypoints.outputs.output_folder import OutputFolder
 from tests.signals import as_in_a_terminal
 from tests.written import written
 
@@ -193,6 +194,151 @@ def test_names_take_time_in_proportion_to_the_files(tmp_path):
         return len(looks)
 
     assert count(80) <= 2.2 * count(40)
+
+
+FACES = r"(\.face\d+)?\.pts"
+
+
+def test_numbered_files_that_are_not_written_again_are_removed(tmp_path):
+    out = tmp_path / "out"
+    write_all(out, "me.jpg", "me", ".face1.pts", ".face2.pts", ".face3.pts")
+    folder = OutputFolder(out)
+    target = folder.target("me", tmp_path / "me.jpg")
+    with target.writing(".face1.pts") as partial:
+        partial.write_text("new")
+    target.remove_outdated(FACES)
+    assert written(out) == ["me.face1.pts"]
+    assert folder.removed == ["me.face2.pts", "me.face3.pts"]
+
+
+def test_of_a_source_without_faces_all_numbered_files_are_removed(tmp_path):
+    out = tmp_path / "out"
+    write_all(out, "me.jpg", "me", ".pts", ".json")
+    OutputFolder(out).target("me", tmp_path / "me.jpg").remove_outdated(FACES)
+    assert written(out) == ["me.json"]
+
+
+@pytest.mark.parametrize("how", ["never ours", "of another source", "changed since", "a link to ours", "an input"])
+def test_what_is_not_ours_is_never_removed(tmp_path, how):
+    out, place = tmp_path / "out", tmp_path / "out" / "me.face2.pts"
+    write_all(out, "you.jpg" if how == "of another source" else "me.jpg", "me", ".face2.pts")
+    if how == "never ours":
+        (out / LEDGER).write_text("")
+    elif how == "changed since":
+        place.write_text("mine")
+    elif how == "a link to ours":
+        place.rename(tmp_path / "kept.pts")
+        place.symlink_to(tmp_path / "kept.pts")
+    folder = OutputFolder(out, [place] if how == "an input" else [])
+    folder.target("me", tmp_path / "me.jpg").remove_outdated(FACES)
+    assert place.exists()
+    assert not folder.removed
+
+
+def test_only_names_of_the_target_are_removed(tmp_path):
+    """Also where a ledger that came from elsewhere names files outside the folder, or a name means something to re."""
+    out = tmp_path / "out"
+    others = ["me2.face1.pts", "me.face1.json", "me-2.face1.pts", "../me.face1.pts", "m+e.face1.pts"]
+    for name in others:
+        make(out, name, "ours", "../me.jpg")
+    for name in ("me", "m.e", "mme"):
+        OutputFolder(out).target(name, tmp_path / "me.jpg").remove_outdated(FACES)
+    assert all((out / name).is_file() for name in others)
+
+
+# Several programs at once
+
+
+def test_a_program_that_comes_later_numbers_on(tmp_path):
+    """Both looked for names when the folder was empty."""
+    out = tmp_path / "out"
+    first, second = OutputFolder(out), OutputFolder(out)
+    assert first.names([("me", tmp_path / "a/me.jpg")]) == second.names([("me", tmp_path / "b/me.jpg")]) == ["me"]
+    with first.claimed_target("me", tmp_path / "a/me.jpg") as one:
+        with second.claimed_target("me", tmp_path / "b/me.jpg") as other:
+            assert (one.name, other.name) == ("me", "me-2")
+            with other.writing(".json") as partial:
+                partial.write_text("second")
+        with one.writing(".json") as partial:
+            partial.write_text("first")
+    assert written(out) == ["me-2.json", "me.json"]
+    assert names(out, "a/me.jpg", "b/me.jpg", "c/me.jpg") == ["me", "me-2", "me-3"]
+
+
+def test_a_name_that_another_program_took_and_is_done_with_stays_its_own(tmp_path):
+    out = tmp_path / "out"
+    late = OutputFolder(out)
+    assert late.names([("me", tmp_path / "b/me.jpg"), ("me", tmp_path / "c/me.jpg")], "_hat") == ["me", "me-2"]
+    write_all(out, "a/me.jpg", "me_hat", ".jpg")
+    with late.claimed_target("me", tmp_path / "b/me.jpg", "_hat") as target:
+        assert target.name == "me-3_hat"
+    with late.claimed_target("me-2", tmp_path / "c/me.jpg", "_hat") as target:
+        assert target.name == "me-2_hat"
+
+
+def test_two_programs_with_the_same_source_write_the_same_files(tmp_path):
+    first, second = OutputFolder(tmp_path), OutputFolder(tmp_path)
+    with (
+        first.claimed_target("me", tmp_path / "me.jpg") as one,
+        second.claimed_target("me", tmp_path / "me.jpg") as two,
+    ):
+        assert one.name == two.name == "me"
+
+
+def test_a_claim_leaves_no_trace_and_a_name_that_was_not_used_is_free_again(tmp_path):
+    with OutputFolder(tmp_path).claimed_target("me", tmp_path / "a/me.jpg"):
+        assert len(list(tmp_path.iterdir())) == 1
+    assert not list(tmp_path.iterdir())
+    with OutputFolder(tmp_path).claimed_target("me", tmp_path / "b/me.jpg") as target:
+        assert target.name == "me"
+
+
+CLAIM = """
+import sys, time
+from pathlib import Path
+from facial_keypoints.outputs.output_folder import OutputFolder
+folder = OutputFolder(Path(sys.argv[1]))
+with folder.claimed_target("me", Path(sys.argv[1], "..", "a", "me.jpg")) as target:
+    print(target.name, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_claim_ends_with_its_program_even_when_that_is_killed(tmp_path):
+    out = tmp_path / "out"
+    process = subprocess.Popen([sys.executable, "-c", CLAIM, out], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "me\n"
+    with OutputFolder(out).claimed_target("me", tmp_path / "b/me.jpg") as target:
+        assert target.name == "me-2"
+    process.kill()
+    process.communicate()
+    assert len(list(out.iterdir())) == 1
+    with OutputFolder(out).claimed_target("me", tmp_path / "b/me.jpg") as target:
+        assert target.name == "me"
+    assert not list(out.iterdir())
+
+
+MANY = """
+import sys
+from pathlib import Path
+from facial_keypoints.outputs.output_folder import OutputFolder
+folder = OutputFolder(Path(sys.argv[1]))
+sources = [Path(sys.argv[1], "..", sys.argv[2], str(number), "me.jpg") for number in range(20)]
+for name, source in zip(folder.names([("me", source) for source in sources]), sources):
+    with folder.claimed_target(name, source) as target:
+        for ending in (".json", ".jpg"):
+            with target.writing(ending) as partial:
+                partial.write_text(str(source))
+"""
+
+
+def test_programs_at_once_with_pictures_of_the_same_name_give_each_its_own_number(tmp_path):
+    out = tmp_path / "out"
+    racing = [subprocess.Popen([sys.executable, "-c", MANY, out, letter], stderr=subprocess.PIPE) for letter in "abc"]
+    assert [process.communicate()[1] for process in racing] == [b"", b"", b""]
+    stems = ["me", *(f"me-{number}" for number in range(2, 61))]
+    assert written(out) == sorted(f"{stem}{ending}" for stem in stems for ending in (".json", ".jpg"))
+    assert all((out / f"{stem}.json").read_text() == (out / f"{stem}.jpg").read_text() for stem in stems)
 
 
 RACE = """

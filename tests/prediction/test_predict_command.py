@@ -19,6 +19,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import printable
 from facial_keypoints.detector import MIN_SCORE
 from facial_keypoints.inputs import sources
@@ -38,7 +39,9 @@ def model(tmp_path_factory):
     options = asdict(sections.model)
     options["coarse_to_fine"] |= {"fine_width": 8, "fine_px": 64, "fine_pyramid": 8}
     torch.manual_seed(0)
-    network = build_network(options, side=224, mean_shape=torch.from_numpy(face_points(224, 224)).float())
+    network = build_network(
+        options, side=224, mean_shape=torch.from_numpy(face_points(224, 224)).float(), flip_index=IBUG_68.flip_index
+    )
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
     save_model(path, network, {"model": options, "preprocess": asdict(sections.preprocess)})
     return path
@@ -119,10 +122,16 @@ def test_the_faces_of_one_picture_do_not_overwrite_another(predict, tmp_path, na
     for seed, name in enumerate(names):
         write_frame(tmp_path / name, seed=seed)
     predict(*names, "--box", "10,10,60,60", "--box", "30,30,50,50", "--format", "pts", "--no-overlay")
-    predict(*names, "--whole", "--format", "pts", "--no-overlay")
     first, second = (name.removesuffix(".png") for name in names)
-    names = [f"{base}{face}.pts" for base in (first, f"{second}-2") for face in ("", ".face1", ".face2")]
-    assert written(tmp_path / "predicted") == sorted(names)
+    made = [f"{base}.face{face}.pts" for base in (first, f"{second}-2") for face in (1, 2)]
+    assert written(tmp_path / "predicted") == sorted(made)
+    told = predict(*names, "--whole", "--format", "pts", "--no-overlay").stderr
+    assert written(tmp_path / "predicted") == sorted([f"{first}.pts", f"{second}-2.pts"])
+    assert (
+        f"removed files of an earlier run that this one no longer makes: 4 ({first}.face1.pts, {first}.face2.pts, "
+        in told
+    )
+    assert told.count("removed") == 1
 
 
 def test_a_name_too_long_for_what_is_written_is_told_and_skipped(predict, photos, tmp_path):
@@ -133,12 +142,17 @@ def test_a_name_too_long_for_what_is_written_is_told_and_skipped(predict, photos
     assert f"skipped: {long} has so long a name" in result.stderr
 
 
-def test_the_overlay_is_the_picture_with_the_face_drawn_on_it(predict, photos, tmp_path):
+def test_the_overlay_is_the_picture_with_the_face_drawn_on_it_and_small_ones_are_enlarged(predict, photos, tmp_path):
     predict(photos / "two.png", "--whole")
     before, after = cv2.imread(str(photos / "two.png")), cv2.imread(str(tmp_path / "predicted/two.jpg"))
-    assert before.shape == after.shape
-    changed = np.abs(before.astype(int) - after).max(-1) > 40
-    assert 0.001 < changed.mean() < 0.3
+    factor = after.shape[0] // before.shape[0]
+    assert factor > 1
+    assert after.shape == (factor * before.shape[0], factor * before.shape[1], 3)
+    enlarged = cv2.resize(before, after.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    assert 0 < (np.abs(enlarged.astype(int) - after).max(-1) > 40).mean() < 0.3
+    record = json.loads((tmp_path / "predicted/two.json").read_text())
+    assert (record["height"], record["width"]) == before.shape[:2]
+    assert np.abs(record["faces"][0]["keypoints"]).max() < max(before.shape)
 
 
 def test_a_picture_on_standard_input(predict, photos, tmp_path):
@@ -220,7 +234,7 @@ def test_what_one_picture_leads_to_ends_no_batch_and_is_not_hidden(predict, phot
         return picture
 
     Image.new("RGB", (90, 50)).save(photos / "odd.png")
-    monkeypatch.setattr("facial_keypoints.prediction.batch.draw_faces", draw)
+    monkeypatch.setattr("facial_keypoints.prediction.batch.picture_overlay", draw)
     result = predict(photos, "--whole", status=1)
     assert "3 faces in 3 pictures; 1 skipped" in result.stdout
     told = f"{type(fault).__name__}: {fault}, in test_predict_command.py"

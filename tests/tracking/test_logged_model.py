@@ -15,6 +15,7 @@ import torch
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.windows import to_gray
 from pipeline.core import paths
 from pipeline.experiments.tracking import mlflow_store
@@ -53,7 +54,7 @@ def write_model(path: Path, *, name="coarse_to_fine", side=64, fit="pad", seed=0
     """A model file whose network answers something else for every picture, as a trained one does."""
     torch.manual_seed(seed)
     section = model_section(name) | options
-    network = build_network(section, side=side, mean_shape=MEAN_SHAPE * side / 224)
+    network = build_network(section, side=side, mean_shape=MEAN_SHAPE * side / 224, flip_index=IBUG_68.flip_index)
     for weights in network.parameters():
         if not weights.any():  # else an untrained network answers its mean shape
             torch.nn.init.normal_(weights, std=0.3)

@@ -20,7 +20,7 @@ def test_a_model_of_a_run_is_brought_from_mlflow(workspace, tmp_path):
 
 def test_a_run_that_is_not_there_is_one_line(workspace, tmp_path):
     mlflow_store.open_store()
-    with pytest.raises(ModelError, match=r"cannot be had from MLflow .* keypoints ui"):
+    with pytest.raises(ModelError, match=r"cannot be had from MLflow .* keypoints runs"):
         locate_model("runs:/0123456789abcdef0123456789abcdef/model", tmp_path)
 
 

@@ -88,7 +88,7 @@ def test_a_run_is_registered_and_its_model_had_from_a_folder_within_the_workspac
 def test_a_run_that_is_not_there_is_one_line(workspace: Path) -> None:  # noqa: F811
     done = CliRunner().invoke(app, ["register", "nobody's"])
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
-    assert "no finished run of MLflow is called nobody's; see them with: make ui" in done.stderr
+    assert "no finished run of MLflow is called nobody's; see them with: keypoints runs" in done.stderr
     assert "no run of MLflow has the model data/model/model.safetensors" in CliRunner().invoke(app, ["register"]).stderr
 
 

@@ -66,6 +66,16 @@ def film(tmp_path):
     return tmp_path
 
 
+def test_points_of_frames_that_an_earlier_run_saw_and_this_one_does_not_are_removed(tmp_path, capfd):
+    write_film(tmp_path / "film.mp4")
+    predict_video(tmp_path, "pts", overlay=False)
+    assert len(list((tmp_path / "out/film").iterdir())) == 20
+    write_film(tmp_path / "film.mp4", discs_moving(12))
+    predict_video(tmp_path, "pts", overlay=False)
+    assert len(list((tmp_path / "out/film").iterdir())) == 12
+    assert "that this one no longer makes: 8 (film/000012.face1.pts, " in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(("container", "codec"), [(None, "h264"), ("mp4", "h264"), ("webm", "vp9")])
 def test_an_overlay_has_the_frames_and_the_times_of_its_video(film, container, codec, capfd):
     assert str(predict_video(film, container=container)) == "1 face in 1 video"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 from facial_keypoints.core.errors import ConfigError, PipelineError
 from pipeline.experiments.dvc import git
-from pipeline.experiments.dvc.repo import locked, open_repo
-from pipeline.experiments.runs import commit_of, find_results
+from pipeline.experiments.dvc.experiments import commit_of
+from pipeline.experiments.dvc.internals import open_repository
 
 _POLL_S = 2.0
 _IDLE_POLLS = 5
@@ -20,7 +20,7 @@ DONE = {"Success", "Failed"}
 def free_name(stem: str) -> str:
     """`stem` with the least number that no experiment begins with yet. Raises GitError where none can start."""
     git.head()
-    with open_repo() as repo, locked(repo):
+    with open_repository() as repository, repository.locked():
         pass  # who holds the lock, DVC would not say
     taken = set(statuses()) | set(_experiments())
     number = 1
@@ -76,17 +76,6 @@ def work_off(names: list[str], jobs: int, on_done: Callable[[str, str], None]) -
         time.sleep(_POLL_S)
 
 
-def result_of(name: str, settings: Mapping[str, str]) -> dict[str, object]:
-    """Settings, name, `val_nme_percent` and `test_nme_percent` of a finished experiment."""
-    metrics = find_results(name).metrics
-    return {
-        **settings,
-        "name": name,
-        "val_nme_percent": metrics["val.nme_percent"],
-        "test_nme_percent": metrics["test.nme_percent"],
-    }
-
-
 def _start_workers(jobs: int) -> None:
     """Without pipes: a worker holds them open for as long as it lives, and some do not end when the queue is empty."""
     command = [sys.executable, "-m", "dvc", "queue", "start", "--jobs", str(jobs)]
@@ -102,9 +91,9 @@ def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def statuses() -> dict[str, str]:
     """Name -> status of every experiment that the queue knows: Queued, Running, Success or Failed."""
-    with open_repo() as repo:
+    with open_repository() as repository:
         try:
-            return {task["name"]: task["status"] for task in repo.experiments.celery_queue.status() if task["name"]}
+            return repository.queue_statuses()
         except Exception as error:  # of DVC, Celery, or whatever else reads its files
             raise PipelineError(
                 f"the queue of DVC cannot be read: {error or type(error).__name__}; mend that, or give up what waits "

@@ -9,7 +9,7 @@ from facial_keypoints.core.text import brief, shown
 from facial_keypoints.core.yaml_files import load_yaml
 from pipeline.core import paths
 from pipeline.experiments.params import Params, load_params, validate_params
-from pipeline.experiments.sweeps.summary import SEED
+from pipeline.experiments.sweeps.plan import SEED
 
 
 def parse_settings(settings: list[str]) -> dict[str, list[str]]:
@@ -27,7 +27,7 @@ def parse_settings(settings: list[str]) -> dict[str, list[str]]:
             raise ConfigError(f"{shown(setting)} names a value twice; each value runs once, with every seed")
         if name.startswith(("fetch.", "split.")):
             raise ConfigError(
-                f"{known} changes on which faces the validation error is measured, by which members are ranked; try it "
+                f"{known} changes on which faces the validation error is measured, by which settings rank; try it "
                 f"apart: dvc exp run -S {brief(f'{name}={texts[0]}')}"
             )
         choices[name] = texts
@@ -45,18 +45,18 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def check(members: list[dict[str, str]]) -> None:
-    """Raise ConfigError for the first member whose params.yaml would be wrong, or would leave nothing to rank by."""
+def check(trainings: list[dict[str, str]]) -> None:
+    """Raise ConfigError for the first training whose params.yaml would be wrong, or would leave nothing to rank by."""
     sections = asdict(load_params())
-    for member in members:
-        params = _with(copy.deepcopy(sections), member)
+    for training in trainings:
+        params = _with(copy.deepcopy(sections), training)
         if params.split.val_people_frac == 0:
-            raise ConfigError("split.val_people_frac is 0, but members are ranked by their validation error; raise it")
+            raise ConfigError("split.val_people_frac is 0, but settings are ranked by their validation error; raise it")
 
 
-def _with(values: Any, member: dict[str, str]) -> Params:
-    """The parameters with those of the member set; raises ConfigError naming what is wrong."""
-    for name, text in member.items():
+def _with(values: Any, training: dict[str, str]) -> Params:
+    """The parameters with those of the training in their places. Raises ConfigError naming what is wrong."""
+    for name, text in training.items():
         *sections, key = name.split(".")
         place = values
         for section in sections:

@@ -32,6 +32,8 @@ MODEL_DIGEST = "model_digest"
 """Tag of a run: SHA-256 of its model.safetensors, by which `track` finds the run that `train` logged."""
 TRACK_DIGEST = "track_digest"
 """Tag of a run: digest over all that `track` records in it, set when it begins to."""
+DVC_EXPERIMENT = "dvc_experiment"
+"""Tag of a run: name of the DVC experiment that made it."""
 
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -120,6 +122,34 @@ def open_store() -> Store:
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         return Store(client, experiment.experiment_id)
+
+
+def find_store() -> Store | None:
+    """The project's experiment, for who only reads: None where no run was recorded yet, and nothing is made then.
+
+    Raises whatever MLflow raises, and TrackingError.
+    """
+    with quiet():
+        location = store_location()
+        if location.database and not location.database.exists():
+            return None
+        prepare(location)
+        import mlflow
+
+        client = mlflow.MlflowClient(location.uri)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        return Store(client, experiment.experiment_id) if experiment else None
+
+
+def finished_runs(store: Store, condition: str = "") -> list[Any]:
+    """Runs of MLflow that are complete and fulfil `condition`, in its filter language; newest first, all pages."""
+    wanted = " and ".join(filter(None, [condition, "attributes.status = 'FINISHED'"]))
+    page = store.client.search_runs([store.experiment_id], wanted)
+    runs = list(page)
+    while page.token:
+        page = store.client.search_runs([store.experiment_id], wanted, page_token=page.token)
+        runs += page
+    return runs
 
 
 def _new_experiment(client: Any, location: StoreLocation) -> Any:

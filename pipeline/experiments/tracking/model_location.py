@@ -10,11 +10,13 @@ from pipeline.core import paths
 from pipeline.core.redaction import without_credentials
 from pipeline.experiments.tracking.local_store import prepare
 from pipeline.experiments.tracking.mlflow_store import gist, process_store, quiet
+from pipeline.experiments.tracking.run_search import find_run
 from pipeline.experiments.tracking.store_location import shown_store, store_location
 from pipeline.models.model_file import open_model_file
 from pipeline.models.torch_network import TorchNetwork
 
 _URI = re.compile(r"(models|runs|mlflow-artifacts|s3|gs|https?):/+\S+")
+_RUN = re.compile(r"runs:/+([^/]+)/(.+)")
 _OF_THE_STORE = ("models:", "runs:", "mlflow-artifacts:")
 
 
@@ -29,8 +31,8 @@ def open_model(model: Path | str | None) -> TorchNetwork:
 def locate_model(model: Path | str | None, folder: Path) -> Path:
     """The model file: that of the workspace for None, the file given, or the one inside an MLflow model.
 
-    An MLflow URI reads runs:/<run id>/model or models:/<name>/<version> and is brought to `folder`. Raises ModelError,
-    and TrackingError where the store cannot be used.
+    An MLflow URI reads runs:/<run>/model or models:/<name>/<version>, <run> being an id, its beginning or a DVC
+    experiment; the file is brought to `folder`. Raises ModelError, and TrackingError where the store cannot be used.
     """
     if model is None:
         return paths.workspace_root() / paths.MODEL
@@ -51,7 +53,7 @@ def _from_mlflow(uri: str, folder: Path) -> Path:
         except Exception as error:  # in the types of whatever store it uses
             raise ModelError(
                 f"{without_credentials(uri)} cannot be had from MLflow at {shown_store()} ({gist(error)}); list the "
-                "runs with: keypoints ui"
+                "runs with: keypoints runs"
             ) from None
     found = sorted(brought.rglob("*.safetensors")) if brought.is_dir() else [brought]
     if len(found) != 1:
@@ -73,4 +75,11 @@ def _download(uri: str, folder: Path) -> Path:
         raise FileNotFoundError("no run has been recorded there yet")
     prepare(store)
     with process_store():
-        return Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder), tracking_uri=store.uri))
+        return Path(mlflow.artifacts.download_artifacts(_by_full_id(uri), dst_path=str(folder), tracking_uri=store.uri))
+
+
+def _by_full_id(uri: str) -> str:
+    """The URI with the full id of the run it names, which may be named by a part of it or by its DVC experiment."""
+    named = _RUN.fullmatch(uri)
+    run = find_run(named[1]) if named else None
+    return f"runs:/{run.info.run_id}/{named[2]}" if named and run else uri

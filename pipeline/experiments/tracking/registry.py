@@ -1,63 +1,27 @@
-"""Runs of MLflow by name, and the registry: versions of the model, of which one is the champion."""
+"""MLflow's registry: versions of the model, of which one is the champion."""
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from facial_keypoints.core.errors import DataError, TrackingError
-from facial_keypoints.core.text import printable
+from facial_keypoints.core.errors import TrackingError
 from pipeline.experiments.tracking import mlflow_store
 
 REGISTERED = "facial-keypoints"
+"""Name of the model in the registry."""
 CHAMPION = "champion"
-
-
-def find_run(name: str) -> Any | None:
-    """The newest finished run with this id, name or DVC experiment; None if there is none."""
-    with mlflow_store.mlflow_errors():
-        store = mlflow_store.open_store()
-        quoted = printable(name).replace("'", "")
-        for condition in (
-            f"attributes.run_id = '{quoted}'",
-            f"attributes.run_name = '{quoted}'",
-            f"tags.dvc_experiment = '{quoted}'",
-        ):
-            found = store.client.search_runs(
-                [store.experiment_id], f"{condition} and attributes.status = 'FINISHED'", max_results=1
-            )
-            if found:
-                return found[0]
-    return None
-
-
-def run_of_model(model_digest: str) -> Any | None:
-    """The newest finished run whose model has this digest."""
-    with mlflow_store.mlflow_errors():
-        runs = mlflow_store.find_runs(mlflow_store.open_store(), mlflow_store.MODEL_DIGEST, model_digest)
-    return next((run for run in runs if run.info.status == "FINISHED"), None)
-
-
-def read_artifact(run: Any, path: Path) -> bytes:
-    """A report of a run, by its path in the workspace. Raises DataError if the run does not keep it."""
-    with mlflow_store.quiet(), tempfile.TemporaryDirectory() as folder:
-        try:
-            client = mlflow_store.open_store().client
-            return Path(client.download_artifacts(run.info.run_id, str(path), folder)).read_bytes()
-        except Exception as error:  # in the types of whatever store it uses
-            raise DataError(
-                f"run {run.info.run_name} of MLflow keeps no {path} ({mlflow_store.gist(error)}); choose another run"
-            ) from None
+"""Alias of its best version."""
 
 
 @dataclass(frozen=True)
 class Version:
+    """A version of the registered model, and the run that made it."""
+
     number: str
     run_id: str
 
 
 def champion() -> Version | None:
-    """The version that carries the alias, if any."""
+    """The version that carries the alias, if any. Raises TrackingError."""
     with mlflow_store.mlflow_errors():
         client = mlflow_store.open_store().client
         for model in client.search_registered_models(f"name = '{REGISTERED}'"):
@@ -67,7 +31,7 @@ def champion() -> Version | None:
 
 
 def add_version(run: Any) -> Version:
-    """The version of this run's model; made if the registry has none."""
+    """The version of the model of `run`, an MLflow run; made if the registry has none. Raises TrackingError."""
     with mlflow_store.mlflow_errors():
         store = mlflow_store.open_store()
         client = store.client
@@ -95,7 +59,7 @@ def add_version(run: Any) -> Version:
 
 
 def crown(version: Version) -> None:
-    """Give the version the alias; whichever had it loses it."""
+    """Give the version the alias, which the present champion loses. Raises TrackingError."""
     with mlflow_store.mlflow_errors():
         mlflow_store.open_store().client.set_registered_model_alias(REGISTERED, CHAMPION, version.number)
 

@@ -14,7 +14,15 @@ from facial_keypoints.core.terminal import tell
 from pipeline.experiments.dvc import git
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.logged_model import log_model, model_files
-from pipeline.experiments.tracking.mlflow_store import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value, find_runs
+from pipeline.experiments.tracking.mlflow_store import (
+    DVC_EXPERIMENT,
+    MODEL_DIGEST,
+    TRACK_DIGEST,
+    Curves,
+    Store,
+    Value,
+    find_runs,
+)
 
 START_VIEW = "start"
 """Key under which MLflow's pages find the columns of the runs table that a newcomer needs."""
@@ -150,7 +158,7 @@ def _tags(record: RunRecord) -> dict[str, str]:
         "mlflow.note.content": record.description,
     }
     if name := os.environ.get("DVC_EXP_NAME"):
-        tags["dvc_experiment"] = name
+        tags[DVC_EXPERIMENT] = name
     try:
         tags |= _git_tags()
     except (GitError, OSError) as error:  # no run is given up for that

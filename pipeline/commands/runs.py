@@ -1,0 +1,96 @@
+"""`keypoints runs`: every run that is kept, the best on val first."""
+
+from typing import TYPE_CHECKING
+
+from facial_keypoints.core.terminal import say, tell
+from pipeline.commands.fitted_table import Side, say_fitted, say_wrapped, terminal_width
+
+if TYPE_CHECKING:
+    from pipeline.experiments.run_list import RankedRun
+
+SHORT_ID = 8
+"""Characters of a run id that are shown; any command takes them for the whole."""
+_ROOMY = 110
+"""From so many columns on, AUC and failure rate are shown too."""
+_OTHER_FACES = "val holds other faces there, as fetch or split differ: not to be ranked with the others"
+_NO_VAL = "no val, as nobody was held out or the run is older: ranked by the test"
+_OTHER_VERSION = "made by another version, which has other parameters too: see compare"
+
+
+def runs() -> None:
+    """Show the runs of DVC and MLflow, the best on val first, and what differs in each from params.yaml of HEAD.
+
+    `experiment` is the name for `keypoints compare` and `dvc exp apply`; `MLflow` is the one for `keypoints register`
+    and for `keypoints predict --model runs:/NAME/model`, and does for `compare` too.
+    """
+    from pipeline.core import paths
+    from pipeline.experiments.run_list import baseline_params, listed_runs, ranked
+    from pipeline.experiments.tracking.store_location import shown_store
+
+    found, faults = listed_runs()
+    if not found:
+        nowhere = faults[0] if faults else f"make one with: {paths.in_root('dvc repro')}"
+        say(f"no run yet, neither here nor in MLflow at {shown_store()}; {nowhere}")
+        return
+    for fault in faults:
+        tell(f"left out: {fault}")
+    whose, baseline = baseline_params()
+    rows = ranked(found, baseline)
+    say_fitted(_columns(whose), [_cells(row) for row in rows])
+    say("")
+    for note in _notes(rows):
+        say_wrapped(note)
+
+
+def _columns(whose: str) -> dict[str, Side]:
+    roomy: dict[str, Side] = {"AUC %": "right", "above 8 %": "right"} if terminal_width() >= _ROOMY else {}
+    return {
+        "experiment": "left",
+        "MLflow": "left",
+        "val NME %": "right",
+        "95 % interval": "left",
+        **roomy,
+        f"differs from {whose or 'nothing known'}": "left",
+        "test NME %": "right",
+    }
+
+
+def _cells(row: "RankedRun") -> list[str]:
+    from pipeline.experiments.run_list import TEST_NME, VAL_NME
+
+    metrics = row.run.metrics
+    roomy = ["val.auc_08_percent", "val.failure_rate_08_percent"] if terminal_width() >= _ROOMY else []
+    low, high = (_number(metrics.get(f"val.nme_ci95_{end}_percent")) for end in ("low", "high"))
+    return [
+        row.run.dvc_name or "-",
+        (row.run.run_id or "-")[:SHORT_ID],
+        _number(metrics.get(VAL_NME)) + ("*" if row.run.has_val and row.other_faces else ""),
+        "-" if "-" in (low, high) else f"{low} to {high}",
+        *(_number(metrics.get(name), 1) for name in roomy),
+        _differences(row),
+        _number(metrics.get(TEST_NME)),
+    ]
+
+
+def _number(percent: float | None, digits: int = 2) -> str:
+    return "-" if percent is None else f"{percent:.{digits}f}"
+
+
+def _differences(row: "RankedRun") -> str:
+    told = [f"{name}={value}" for name, value in row.differs.items()]
+    return " ".join([*told, "(other version)"] if row.other_version else told)
+
+
+def _notes(rows: "list[RankedRun]") -> list[str]:
+    """What the reader has to know of the columns, and of the marks that occur."""
+    notes = [
+        "Choose by val, which shows people who were held out; look at the test when all is chosen. NME: mean distance "
+        "of the points from the truth, over that of the outer eye corners; its interval: over people.",
+    ]
+    marks = {
+        f"* {_OTHER_FACES}.": any(row.run.has_val and row.other_faces for row in rows),
+        f"- {_NO_VAL}.": any(not row.run.has_val for row in rows),
+        f"(other version) {_OTHER_VERSION}.": any(row.other_version for row in rows),
+    }
+    notes += [note for note, occurs in marks.items() if occurs]
+    return [*notes, "Next: keypoints compare A B; keypoints register MLFLOW; predict --model runs:/MLFLOW/model"]

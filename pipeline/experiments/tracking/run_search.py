@@ -1,0 +1,66 @@
+"""Finished runs of MLflow, found by what users call them; where no run was recorded yet, nothing is made."""
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from facial_keypoints.core.errors import DataError, TrackingError
+from facial_keypoints.core.text import printable
+from pipeline.experiments.tracking import mlflow_store
+from pipeline.experiments.tracking.mlflow_store import DVC_EXPERIMENT
+
+_SHORT_ID = re.compile(r"[0-9a-f]{6,31}")
+"""The beginning of a run id, as `keypoints runs` shows it."""
+
+
+def find_run(name: str) -> Any | None:
+    """The newest finished run with this id, name or DVC experiment, or with an id that begins so; None if none has.
+
+    Raises TrackingError, also for the beginning of several ids.
+    """
+    with mlflow_store.mlflow_errors():
+        store = mlflow_store.find_store()
+        if store is None:
+            return None
+        quoted = printable(name).replace("'", "")
+        for called in ("attributes.run_id", "attributes.run_name", f"tags.{DVC_EXPERIMENT}"):
+            if found := mlflow_store.finished_runs(store, f"{called} = '{quoted}'"):
+                return found[0]
+        return _begun_with(store, name) if _SHORT_ID.fullmatch(name) else None
+
+
+def _begun_with(store: mlflow_store.Store, beginning: str) -> Any | None:
+    found = [run for run in mlflow_store.finished_runs(store) if run.info.run_id.startswith(beginning)]
+    if len(found) > 1:
+        raise TrackingError(
+            f"the ids of {len(found)} runs of MLflow begin with {beginning}; give more of its characters"
+        )
+    return found[0] if found else None
+
+
+def all_runs() -> list[Any]:
+    """Every finished run, newest first. Raises TrackingError."""
+    with mlflow_store.mlflow_errors():
+        store = mlflow_store.find_store()
+        return mlflow_store.finished_runs(store) if store else []
+
+
+def run_of_model(model_digest: str) -> Any | None:
+    """The newest finished run whose model file has this SHA-256; None if none has. Raises TrackingError."""
+    with mlflow_store.mlflow_errors():
+        store = mlflow_store.find_store()
+        runs = mlflow_store.find_runs(store, mlflow_store.MODEL_DIGEST, model_digest) if store else []
+    return next((run for run in runs if run.info.status == "FINISHED"), None)
+
+
+def read_artifact(run: Any, path: Path) -> bytes:
+    """A report of a run, by its path in the workspace. Raises DataError if the run does not keep it."""
+    with mlflow_store.quiet(), tempfile.TemporaryDirectory() as folder:
+        try:
+            client = mlflow_store.open_store().client
+            return Path(client.download_artifacts(run.info.run_id, str(path), folder)).read_bytes()
+        except Exception as error:  # in the types of whatever store it uses
+            raise DataError(
+                f"run {run.info.run_name} of MLflow keeps no {path} ({mlflow_store.gist(error)}); choose another run"
+            ) from None
