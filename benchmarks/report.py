@@ -11,9 +11,10 @@ import pandas as pd
 
 from benchmarks import costs
 from benchmarks.frames import FOLDS
+from benchmarks.jobs import KEY, read_table
 from benchmarks.leaderboard_figure import leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
-from benchmarks.trainings import FOLD_ERRORS, KEY, read_table
+from benchmarks.trainings import FOLD_ERRORS
 from pipeline.core import metrics
 from pipeline.core.json_files import write_json
 from pipeline.evaluation.metrics_file import read_metrics

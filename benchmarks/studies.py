@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.frames import FOLDS
-from benchmarks.trainings import Job
+from benchmarks.jobs import Job
 from pipeline.experiments.params import Params, load_params
 from pipeline.experiments.recipe import DEFAULT, recipe_names, recipe_values, with_values
 

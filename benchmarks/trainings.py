@@ -7,11 +7,9 @@ Several may run at once: each takes the next training that nobody has begun. Two
 out of two cores than one; what a training costs is therefore measured apart, in benchmarks/costs.py.
 """
 
-import hashlib
-import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +21,8 @@ from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
 from benchmarks.frames import Frames, divide, load_frames
+from benchmarks.jobs import TABLE, Job, is_done
+from benchmarks.studies import STUDIES
 from pipeline.core import metrics, paths
 from pipeline.experiments.params import Params
 from pipeline.models import count_parameters
@@ -36,42 +36,11 @@ from pipeline.training.initial_weights import Weights, load_transferred, new_net
 from pipeline.training.pretraining import pretraining
 from pipeline.training.trainer import fit, refine, validate
 
-TABLE = Path("reports/trainings.csv")
 FOLD_ERRORS = Path("reports/unseen_people.csv")
 _LOCKS = Path(".checkpoints/trainings")
 _STAGES = {"split", "pretrain", "train"}  # their parameters decide what is trained
 _LAST_OPTIONS = {"mirrored_view": True, "correction_ridge": 1.0}
 """Options of coarse_to_fine that count only once the weights are trained, so that any value will do for training."""
-KEY = ["study", "entry", "seed", "fold", "digest"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training; `fold` as in benchmarks/frames.py."""
-
-    study: str
-    entry: str
-    params: Params
-    fold: int = 0
-
-    def key(self) -> dict[str, str]:
-        """What makes it the same training as one in the table."""
-        names = {"split", "preprocess", "model", "augment", "train"}
-        names |= {"pretrain"} if self.params.pretrain.epochs else set()
-        sections = {name: values for name, values in asdict(self.params).items() if name in names}
-        digest = hashlib.sha256(json.dumps(sections, sort_keys=True).encode()).hexdigest()[:12]
-        values = (self.study, self.entry, self.params.train.seed, self.fold, digest)
-        return dict(zip(KEY, map(str, values), strict=True))
-
-
-def read_table() -> pd.DataFrame:
-    """All trainings done so far; keys as text."""
-    return pd.read_csv(TABLE, dtype=dict.fromkeys(KEY, str)) if TABLE.exists() else pd.DataFrame(columns=KEY)
-
-
-def is_done(job: Job) -> bool:
-    table = read_table()
-    return bool((table[KEY] == pd.Series(job.key())).all(axis=1).any())
 
 
 def run_all(jobs: Iterable[Job], frames: Frames) -> None:
@@ -183,8 +152,6 @@ def _append(path: Path, rows: pd.DataFrame) -> None:
 
 
 def main() -> None:
-    from benchmarks.studies import STUDIES
-
     asked = [name.partition(":") for name in sys.argv[1:]]
     if not asked or not {study for study, _, _ in asked} <= set(STUDIES):
         sys.exit(f"error: name one or more studies, or study:entry; there are {', '.join(STUDIES)}")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from torch import nn
 
 from facial_keypoints.core.errors import DataError
@@ -25,7 +26,7 @@ from pipeline.evaluation.settings import Render
 from pipeline.experiments import comparison_figures
 from pipeline.experiments.params import load_params
 from pipeline.experiments.sweeps.figure import sweep_figure
-from pipeline.models import model_file
+from pipeline.models import build_network
 from pipeline.stages import render
 from tests.architecture import ROOT
 from tests.metrics import group, measured
@@ -63,7 +64,7 @@ def faces_of(count: int) -> np.ndarray:
 
 def texts(figure: Figure) -> str:
     """Everything a reader can read."""
-    found = [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
+    found = [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)]
     return "\n".join(found)
 
 
@@ -240,7 +241,7 @@ def test_the_last_bits_of_a_solved_layout_are_not_seen(tmp_path: Path) -> None:
             figure.set_layout_engine("none")
             for part in figure.axes:
                 low, high = part.get_position(original=True).get_points()
-                part.set_position([*(low + nudge), *(high - low)])
+                part.set_position((*(low + nudge), *(high - low)))
             style.save(figure, tmp_path / "figure.png")
         contents.add((tmp_path / "figure.png").read_bytes())
         assert all((position := part.get_position(original=True).x0) == round(position, 6) for part in figure.axes)
@@ -471,7 +472,7 @@ def test_first_layer_is_what_the_first_convolution_computes() -> None:
 @pytest.mark.parametrize("name", ["coarse_to_fine", "udacity_5conv"])
 def test_first_layer_of_each_network_can_be_drawn(tmp_path: Path, name: str) -> None:
     section = {**asdict(load_params().model), "name": name}
-    network = model_file.build_network(
+    network = build_network(
         section, side=224, mean_shape=torch.randn(IBUG_68.count, 2) * 30 + 112, flip_index=IBUG_68.flip_index
     )
     layer = grids.first_layer(network.eval(), np.zeros((224, 224), np.uint8))

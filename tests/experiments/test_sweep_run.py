@@ -49,8 +49,15 @@ class Repository:
         self.environment = os.environ | IDENTITY | site | {"PATH": path}
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return subprocess.run(command, cwd=self.folder, env=self.environment, text=True, **pipes)
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     def sweep(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "pipeline", "sweep", *arguments)

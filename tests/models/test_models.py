@@ -1,6 +1,7 @@
 import json
 from dataclasses import asdict
 from itertools import pairwise
+from typing import Any
 from urllib.error import URLError
 
 import numpy as np
@@ -13,13 +14,13 @@ from facial_keypoints.core.errors import ConfigError, DataError, ModelError
 from facial_keypoints.core.scheme import IBUG_68
 from pipeline.experiments.params import load_params
 from pipeline.models import NETWORKS, build_network, coarse_to_fine, count_parameters
-from pipeline.models.coarse_to_fine import CoarseToFine, FineNetworks, soft_argmax, upright_shape
+from pipeline.models.coarse_to_fine import FineNetworks, soft_argmax, upright_shape
 from pipeline.models.forward import predict_crops, predict_faces
 from pipeline.models.model_file import load_model, read_description, save_model
 from pipeline.models.network import KeypointNetwork
 from pipeline.models.tensor_geometry import face_size
 from pipeline.models.window import Window
-from pipeline.stages.train import refuse_single_faces
+from pipeline.training.initial_weights import refuse_single_faces
 from tests.architecture import ROOT
 from tests.dataset import face_points
 
@@ -33,7 +34,7 @@ def model_section(name: str = "coarse_to_fine") -> dict:
     return section
 
 
-def network(name: str = "coarse_to_fine") -> torch.nn.Module:
+def network(name: str = "coarse_to_fine") -> Any:
     torch.manual_seed(0)
     return build_network(model_section(name), side=224, mean_shape=MEAN_SHAPE, flip_index=IBUG_68.flip_index).eval()
 
@@ -96,7 +97,8 @@ def test_a_course_network_has_its_authors_size(name, count):
 @pytest.mark.parametrize("name", COURSE_LAYERS)
 def test_pooling_before_the_nonlinearity_is_pooling_after_it(name):
     """As authors write it: convolution, batch norm, ReLU or ELU, pooling; gradients included."""
-    ours, theirs = network(name).trunk.train(), []
+    ours = network(name).trunk.train()
+    theirs: list[torch.nn.Module] = []
     for index, module in enumerate(list(ours)):
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -218,7 +220,6 @@ def test_the_upright_shape_fills_the_cut_out_up_to_its_margin():
 def cut_from(guess: torch.Tensor) -> torch.Tensor:
     """(3, 3): how the cut-out is made where the coarse network guesses these (68, 2) points."""
     net = network()
-    assert isinstance(net, CoarseToFine)
     net.coarse = Always((guess - MEAN_SHAPE) / face_size(MEAN_SHAPE))
     coarse, upright_from_crop = net._find(torch.rand(1, 1, 224, 224))
     assert torch.allclose(coarse[0], guess, atol=1e-3)

@@ -156,6 +156,7 @@ def test_many_damaged_models(model, tmp_path, steps):
     try_model(tmp_path / "model.safetensors", damaged(model, steps, 6000))
 
 
+@pytest.mark.slow
 @QUICK_MODELS
 @given(content=st.binary(max_size=2000))
 def test_any_bytes_as_picture_video_and_model(tmp_path, content):

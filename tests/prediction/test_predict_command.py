@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from typer.main import get_command
 from typer.testing import CliRunner
 
 from facial_keypoints.core.atomic_files import file_sha256
@@ -28,6 +27,7 @@ from pipeline.experiments.params import load_params
 from pipeline.models import build_network
 from pipeline.models.model_file import save_model
 from tests.architecture import ROOT
+from tests.commands_of import commands_of
 from tests.dataset import face_points, write_frame
 from tests.written import written
 
@@ -113,7 +113,7 @@ def test_faces_are_searched_and_known_boxes_are_not(predict, photos, tmp_path):
 
 def test_the_least_score_that_help_tells_is_the_detectors():
     for name in ("predict", "filter"):
-        options = {option.name: option for option in get_command(app).commands[name].params}
+        options = {option.name: option for option in commands_of(app)[name].params}
         assert options["min_score"].show_default == f"{MIN_SCORE:g}"
 
 

@@ -5,10 +5,10 @@ import tomllib
 
 import pytest
 from ruamel.yaml import YAML
-from typer.main import get_command
 
 from pipeline.cli import STAGES, app
 from tests.architecture import MAY_IMPORT, PACKAGES, ROOT
+from tests.commands_of import commands_of
 from tests.project.pages import import_table, named, packages_table, pages
 
 KEYPOINTS = named(r"\bkeypoints ([a-z]+[^|;&]*)")
@@ -57,14 +57,12 @@ def test_a_make_target_that_is_named_exists(path, target):
 
 @pytest.mark.parametrize(("path", "rest"), KEYPOINTS)
 def test_a_command_that_is_named_exists(path, rest):
-    assert rest.split()[0] in get_command(app).commands
+    assert rest.split()[0] in commands_of(app)
 
 
 @pytest.mark.parametrize(("command", "option"), OPTIONS)
 def test_an_option_that_is_named_exists(command, option):
-    assert option in [
-        text for taken in get_command(app).commands[command].params for text in taken.opts + taken.secondary_opts
-    ]
+    assert option in [text for taken in commands_of(app)[command].params for text in taken.opts + taken.secondary_opts]
 
 
 @pytest.mark.parametrize(("path", "module"), named(r"python -m ((?:pipeline|benchmarks|examples|tests)[\w.]*)"))

@@ -8,9 +8,10 @@ import torch
 
 from benchmarks import report, trainings
 from benchmarks.frames import FOLDS, Frames, divide
+from benchmarks.jobs import TABLE, Job, is_done, read_table
 from benchmarks.leaderboard_figure import apart, leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
-from benchmarks.trainings import TABLE, Job, committed_model, is_done, refine_as_asked
+from benchmarks.trainings import committed_model, refine_as_asked
 from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import paths
 from pipeline.evaluation.metrics_file import Baseline, write_metrics
@@ -173,7 +174,7 @@ def test_a_training_becomes_a_row_also_in_a_fold(fold, tmp_path, monkeypatch):
     shape = torch.from_numpy(given.keypoints_crop[0]) + torch.tensor([1.0, 0.0])
     monkeypatch.setattr(trainings, "train_network", lambda *_: AlwaysTheMean(shape))
     trainings.run_all([Job("a", "b", params, fold)], given)
-    row = trainings.read_table().iloc[0]
+    row = read_table().iloc[0]
     assert row["nme"] == pytest.approx(1 / 20)
     assert row["faces"] == 9
     assert np.isnan(row["val_nme"]) == bool(fold)
@@ -248,7 +249,7 @@ def test_jobs_that_differ_in_their_last_options_share_a_training(tmp_path, monke
     assert len(trained) == 1
     trainings.run_all([Job("a", "fold", load_params(), 1), Job("a", "seed", with_values({"train.seed": 7}))], given)
     assert [params.train.seed for params in trained] == [0, 0, 7]
-    assert len(trainings.read_table()) == 5
+    assert len(read_table()) == 5
 
 
 def test_labels_are_moved_apart_by_hand():

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -75,9 +76,9 @@ def test_the_study_holds_the_committed_model_and_baseline(metrics):
     trainings = table("reports/trainings.csv").query("study == 'leaderboard' and entry == 'coarse_to_fine'")
     committed_seed = trainings.set_index("seed").loc[0]
     for measure in ("nme", "auc_08", "failure_rate_08"):
-        assert to_percent(committed_seed[measure]) == pytest.approx(metrics["test"][f"{measure}_percent"], abs=1e-4)
+        assert to_percent(float(committed_seed[measure])) == pytest.approx(metrics["test"][f"{measure}_percent"], abs=1e-4)
     unseen = metrics["test_unseen_people"]["nme_percent"]
-    assert to_percent(committed_seed["nme_unseen_people"]) == pytest.approx(unseen, abs=1e-4)
+    assert to_percent(float(committed_seed["nme_unseen_people"])) == pytest.approx(unseen, abs=1e-4)
     board = table("reports/leaderboard.csv").set_index("entry")
     assert board["parameters"]["coarse_to_fine"] == metrics["model"]["parameters"]
     baseline = metrics["baseline_mean_shape"]["nme_percent"]
@@ -99,7 +100,7 @@ def test_the_errors_after_fewer_epochs_are_those_of_the_study(metrics, params):
 
 
 def test_the_first_training_ends_as_the_study_did():
-    quick = table("reports/shorter.csv").set_index("epochs").loc[4]
+    quick: Any = table("reports/shorter.csv").set_index("epochs").loc[4]
     assert f"| ours, 4 epochs | {percent(quick['nme'])} | - | {quick['training_minutes']:.1f} |" in pages()["README.md"]
     assert f"test error is about {percent(quick['nme'], 1)} %" in on_one_line("README.md")
     assert "-S train.epochs=4" in pages()["README.md"]
@@ -131,7 +132,7 @@ def test_what_training_costs_is_that_of_the_study():
     shares = f"{share[course].min():.2f} to {share[course].max():.2f}"
     assert f"a resnet18 {share['resnet18']:.2f}, course networks {shares})" in told
     assert f"take {seconds[course].min():.0f} to {seconds[course].max():.0f} s an epoch" in told
-    quick = table("reports/shorter.csv").set_index("epochs")
+    quick: Any = table("reports/shorter.csv").set_index("epochs")
     errors = f"{percent(quick['nme'][2])} % after 2 epochs and {percent(quick['nme'][4])} % after 4"
     assert f"{errors}, which take {quick['training_minutes'][4]:.1f} minutes" in told
 

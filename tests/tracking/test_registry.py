@@ -15,6 +15,7 @@ from facial_keypoints import KeypointDetector
 from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.experiments.tracking import mlflow_store, registry
+from pipeline.experiments.tracking.store_location import store_uri
 from tests.experiments.test_comparison import nme
 from tests.tracking.test_tracking import run_track, workspace, write_outputs  # noqa: F401 (fixtures)
 
@@ -113,7 +114,7 @@ for path in sys.argv[1:]:
 def test_the_champion_answers_pictures_of_any_size_as_predict_whole(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     register()
-    environment = os.environ | {"MLFLOW_TRACKING_URI": mlflow_store.store_uri(), "PYTHONWARNINGS": "ignore"}
+    environment = os.environ | {"MLFLOW_TRACKING_URI": store_uri(), "PYTHONWARNINGS": "ignore"}
     files = [workspace / f"{index}.npy" for index, _ in enumerate(PICTURES)]
     for path, picture in zip(files, PICTURES, strict=True):
         np.save(path, picture)

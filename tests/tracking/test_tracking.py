@@ -31,6 +31,7 @@ from pipeline.experiments.params import load_params
 from pipeline.experiments.tracking import mlflow_store, ui
 from pipeline.experiments.tracking.live_run import training_run
 from pipeline.experiments.tracking.run_record import OLDER_COLUMNS, START_VIEW, describe_experiment
+from pipeline.experiments.tracking.store_location import EXPERIMENT
 from pipeline.export import formats
 from pipeline.models import build_network
 from pipeline.models.model_file import save_model
@@ -358,7 +359,7 @@ def test_the_pages_are_served_from_the_store_of_the_workspace(workspace: Path) -
             found = answer(server, f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/experiments/search?max_results=9")
         finally:
             server.send_signal(signal.SIGINT)
-        served = next(e for e in json.loads(found)["experiments"] if e["name"] == mlflow_store.EXPERIMENT)
+        served = next(e for e in json.loads(found)["experiments"] if e["name"] == EXPERIMENT)
         assert served["artifact_location"] == (workspace / "mlartifacts").as_uri()
         assert server.stdout.read() == ""  # neither warnings when it starts nor a traceback when it ends
     assert server.returncode == 0

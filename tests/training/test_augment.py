@@ -100,7 +100,7 @@ def test_amounts_are_bounds(amount, bound):
     if "rotation_deg" in amount:
         assert turn.max() > 15
         radius = [(p - centre).norm(dim=-1) for p in (points, moved)]
-        assert torch.allclose(*radius, atol=1e-3)
+        assert torch.allclose(radius[0], radius[1], atol=1e-3)
 
 
 def test_brightness_and_contrast_change_gray_levels_only():

@@ -1,7 +1,7 @@
 """A training on synthetic faces, and one that starts from its weights."""
 
-import shutil
 from dataclasses import asdict, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ from tests.payload import PLANTS
 CPU = torch.device("cpu")
 PARAMS = load_params(ROOT / "params.yaml")
 SQUARES = Preprocess(size_px=96, fit="pad")
-SMALL = {"coarse_px": 32, "fine_px": 64, "fine_width": 8, "fine_pyramid": 8}
+SMALL: dict[str, Any] = {"coarse_px": 32, "fine_px": 64, "fine_width": 8, "fine_pyramid": 8}
 MODEL = replace(PARAMS.model, coarse_to_fine=replace(PARAMS.model.coarse_to_fine, **SMALL))
 OF_THE_LABELS = {"mean_shape", "mirror_shift", "correction"}
 
@@ -37,7 +37,8 @@ def crowd(**values: int) -> Pretrain:
 
 
 def sections(**training: float) -> dict:
-    settings = replace(PARAMS.train, **{"batch_size": 2, "precision": "float32", "epochs": 1} | training)
+    changed: dict[str, Any] = {"batch_size": 2, "precision": "float32", "epochs": 1} | training
+    settings = replace(PARAMS.train, **changed)
     return {"preprocess": SQUARES, "model": MODEL, "augment": PARAMS.augment, "train": settings}
 
 
@@ -57,6 +58,7 @@ def test_drawn_faces_are_those_of_the_people_prepared_as_frames_are():
     assert len({image.numpy().tobytes() for image in faces.images}) == 6
 
 
+@pytest.mark.slow
 def test_drawn_faces_are_the_same_from_one_process_and_from_many(monkeypatch):
     drawn = []
     for inline in (0, 10**6):
@@ -113,8 +115,7 @@ def test_without_epochs_nothing_is_drawn_and_nothing_handed_on(workspace, capsys
     assert capsys.readouterr().out == "pretrain.epochs is 0: train starts from new weights\n"
 
 
-def test_train_starts_from_what_pretrain_left(raw, empty_store):
-    shutil.copy(empty_store, "mlflow.db")
+def test_train_starts_from_what_pretrain_left(raw, stored):
     split.run(split=replace(PARAMS.split, val_people_frac=0.25))
     preprocess.run(preprocess=SQUARES)
     pretrain.run(**sections(), pretrain=crowd())

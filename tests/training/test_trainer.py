@@ -1,5 +1,6 @@
 import dataclasses
 import time
+from typing import Any
 
 import pytest
 import torch
@@ -113,7 +114,7 @@ def test_a_loss_that_explodes_is_named_with_the_remedy():
 
 def test_without_decay_the_average_is_the_last():
     net = Offset()
-    average = fit(
+    average: Any = fit(
         net,
         faces(8),
         faces(0),
