@@ -46,7 +46,7 @@ def leaderboard(trainings: pd.DataFrame) -> pd.DataFrame:
     table.insert(2, "nme_spread", groups["nme"].std())
     table.insert(0, "seeds", groups.size())
     table = table.join(pd.read_csv(costs.TABLE).set_index("entry")[COSTS])
-    table.loc["mean_shape", "nme"] = read_metrics().baseline_mean_shape.nme_percent / 100
+    table.loc["mean_shape", "nme"] = read_metrics().test_mean_shape.nme_percent / 100
     return table.sort_values("nme").reset_index()
 
 

@@ -34,6 +34,6 @@ def measured(**changes: Any) -> Metrics:
         test_known_people=group(5),
         test_unseen_people=group(1),
         test_regions_nme_percent={"jaw": 5.0, "right_brow": 4.0},
-        baseline_mean_shape=Baseline(25.0),
+        test_mean_shape=Baseline(25.0),
     )
     return replace(metrics, **changes)

@@ -9,9 +9,10 @@ from pipeline.evaluation.metrics_file import flat_numbers
 
 _OLDER = (
     (re.compile(r"regions\.(\w+)"), r"test_regions_nme_percent.\1"),
+    (re.compile(r"baseline_mean_shape\.nme"), r"test_mean_shape.nme_percent"),
     (re.compile(r"(\w+\.(?:nme|nme_median|nme_ci95_low|nme_ci95_high|nme_box|auc_08|failure_rate_08))"), r"\1_percent"),
-    (re.compile(r"val_nme"), r"training.val_nme_percent"),
-    (re.compile(r"(lr|train_loss|val_loss)"), r"training.\1"),
+    (re.compile(r"val_nme"), r"curves.val_nme_percent"),
+    (re.compile(r"(lr|train_loss|val_loss)"), r"curves.\1"),
 )
 """Name in older runs -> the present one. All that is called percent now was a fraction then."""
 

@@ -63,7 +63,7 @@ class GroupMetrics:
 
 @dataclass(frozen=True)
 class Baseline:
-    """Errors of the mean shape of the training faces, given to every face of the test."""
+    """Errors where every face of the test is given the mean shape of the training faces."""
 
     nme_percent: float
 
@@ -84,7 +84,7 @@ class Metrics:
     """The others of the test."""
     test_regions_nme_percent: dict[str, float]
     """Region of the scheme -> mean over the test faces of the error of its points alone."""
-    baseline_mean_shape: Baseline
+    test_mean_shape: Baseline
 
     def flat(self) -> dict[str, float]:
         """Every number by its dotted name, e.g. "test.nme_percent", as `dvc metrics show` has them."""

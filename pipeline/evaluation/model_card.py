@@ -128,7 +128,7 @@ def _summary(measured: Metrics) -> str:
     return (
         f"Mean error (NME) **{percent_text(test.nme_percent)}** on {test.faces:,} labelled test frames of "
         f"{measured.dataset}{never}; the mean "
-        f"training face, which looks at no picture, has {percent_text(measured.baseline_mean_shape.nme_percent)}."
+        f"training face, which looks at no picture, has {percent_text(measured.test_mean_shape.nme_percent)}."
     )
 
 

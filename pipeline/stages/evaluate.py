@@ -46,7 +46,7 @@ def run(*, evaluate: Evaluate) -> None:
         model=Network(description.model.name, count_parameters(network)),
         **_groups(val, test, evaluate),
         test_regions_nme_percent={region: to_percent(error) for region, error in regions.items()},
-        baseline_mean_shape=Baseline(to_percent(float(baseline.mean()))),
+        test_mean_shape=Baseline(to_percent(float(baseline.mean()))),
     )
     measured = write_metrics(report)
     _write_ced(test.nme, baseline)
@@ -103,4 +103,4 @@ def _tell(measured: Metrics) -> None:
         if group.faces:
             told = f"NME {percent_text(group.nme_percent)} on {group.faces:,} faces of {measured.dataset}"
             print(f"{name}: {told}")
-    print(f"mean shape: NME {percent_text(measured.baseline_mean_shape.nme_percent)} on the same test faces")
+    print(f"mean shape: NME {percent_text(measured.test_mean_shape.nme_percent)} on the same test faces")

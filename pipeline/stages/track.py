@@ -114,7 +114,8 @@ def describe(measured: Metrics) -> str:
         f"{held_out if val.faces else 'unknown on val, as nobody was held out'}.\n\n"
         f"When all is chosen: {percent_text(test.nme_percent)} on the {test.faces} labelled test faces, {never} people "
         f"the network never saw. The mean face, which looks at no picture, has "
-        f"{percent_text(measured.baseline_mean_shape.nme_percent)}.\n\n"
+        f"{percent_text(measured.test_mean_shape.nme_percent)}.\n\n"
         f"NME: mean distance of the points over the {length}, in percent. "
-        "Curves: *Model metrics*. Pictures: *Artifacts*. Model: column *Models*. Rebuild: `git_commit`, `dvc.lock`."
+        "Curves: the first charts of *Model metrics*. Pictures: *Artifacts*. Model: column *Models*. "
+        "Rebuild: `git_commit`, `dvc.lock`."
     )

@@ -115,7 +115,7 @@ def test_every_number_is_that_worked_out_by_hand(prepared: Path) -> None:
         mse=0.010496,
     )
     assert measured.test_regions_nme_percent == {"eyes": 4.75, "nose": 2.5}  # 15, 0, 4, 0 and 0, 0, 4, 6 %
-    assert measured.baseline_mean_shape.nme_percent == 10.0
+    assert measured.test_mean_shape.nme_percent == 10.0
 
 
 def test_people_who_train_and_people_who_do_not_are_measured_apart(prepared: Path) -> None:

@@ -49,8 +49,8 @@ def test_every_number_has_a_dotted_name() -> None:
         ({"model": {"name": 1, "parameters": 1}}, "says that model.name is 1: Input should be a valid string"),
         ({"model": {"name": "x" * 5000, "parameters": "1"}}, "says that model.parameters is '1'"),
         ({"test_regions_nme_percent": {"jaw": "wide"}}, "says that test_regions_nme_percent.jaw is 'wide'"),
-        ({"baseline_mean_shape": []}, "says that baseline_mean_shape is "),
-        ({"baseline_mean_shape": {"nme": 0.28}}, "lacks baseline_mean_shape.nme_percent"),
+        ({"test_mean_shape": []}, "says that test_mean_shape is "),
+        ({"test_mean_shape": {"nme": 0.28}}, "lacks test_mean_shape.nme_percent"),
     ],
 )
 def test_metrics_of_another_form_are_one_line(workspace, change: dict[str, Any], reason: str) -> None:
@@ -80,7 +80,7 @@ def test_an_older_report_says_the_same_under_the_present_names() -> None:
             "test.auc_08_percent": 55.4192,
             "test.mse": 0.000852,
             "test_regions_nme_percent.jaw": 4.7478,
-            "baseline_mean_shape.nme_percent": 28.464,
+            "test_mean_shape.nme_percent": 28.464,
         }
     )
 
@@ -98,9 +98,9 @@ def test_every_number_of_an_older_report_has_its_place_in_the_present_one() -> N
 
 def test_metrics_of_a_run_in_mlflow_have_the_same_names_whatever_its_age() -> None:
     older = {"test.nme": 0.04, "val_nme": 0.05, "train_loss": 9.5}
-    present = {"test/nme_percent": 4.0, "training/val_nme_percent": 5.0, "training/train_loss": 9.5}
+    present = {"test/nme_percent": 4.0, "curves/val_nme_percent": 5.0, "curves/train_loss": 9.5}
     assert present_values(older) == pytest.approx(present_values(present))
-    assert present_values(present)["training.val_nme_percent"] == 5.0
+    assert present_values(present)["curves.val_nme_percent"] == 5.0
 
 
 def test_percent_is_a_hundred_times_the_fraction() -> None:

@@ -61,7 +61,7 @@ def check_complete(checkout: Checkout, experiment: str, run: str) -> None:
     metrics = dict(checkout.mlflow(f"select key, value from latest_metrics where run_uuid = '{run}'"))
     assert metrics["test/nme_percent"] == measured["test"]["nme_percent"]
     curve = checkout.mlflow(
-        f"select step from metrics where run_uuid = '{run}' and key = 'training/val_nme_percent' order by step"
+        f"select step from metrics where run_uuid = '{run}' and key = 'curves/val_nme_percent' order by step"
     )
     assert [step for (step,) in curve] == [1, 2]
     (kept,) = checkout.mlflow(f"select artifact_uri from runs where run_uuid = '{run}'")

@@ -85,7 +85,7 @@ def test_the_leaderboard_is_the_mean_over_seeds_with_what_an_entry_costs(tmp_pat
     costs = dict.fromkeys(report.COSTS, 8.0) | {"parameters": 2e6}
     names = pd.DataFrame({"entry": ["coarse_to_fine", "resnet18"]})
     names.assign(**costs).to_csv("reports/costs.csv", index=False)
-    write_metrics(metrics_of(baseline_mean_shape=Baseline(28.0)))
+    write_metrics(metrics_of(test_mean_shape=Baseline(28.0)))
     board = report.leaderboard(trainings)
     assert board["entry"].tolist() == ["coarse_to_fine", "resnet18", "mean_shape"]
     assert board["nme"].tolist() == pytest.approx([0.035, 0.06, 0.28])

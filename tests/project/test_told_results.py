@@ -83,7 +83,7 @@ def test_the_study_holds_the_committed_model_and_baseline(metrics):
     assert to_percent(float(committed_seed["nme_unseen_people"])) == pytest.approx(unseen, abs=1e-4)
     board = table("reports/leaderboard.csv").set_index("entry")
     assert board["parameters"]["coarse_to_fine"] == metrics["model"]["parameters"]
-    baseline = metrics["baseline_mean_shape"]["nme_percent"]
+    baseline = metrics["test_mean_shape"]["nme_percent"]
     assert to_percent(board["nme"]["mean_shape"]) == pytest.approx(baseline, abs=1e-4)
 
 

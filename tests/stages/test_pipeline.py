@@ -28,7 +28,7 @@ def test_metrics_hold_exactly_what_they_should(built):
         "test_known_people",
         "test_unseen_people",
         "test_regions_nme_percent",
-        "baseline_mean_shape",
+        "test_mean_shape",
     ]
     assert metrics["dataset"] == "synthetic"
     assert set(metrics["model"]) == {"name", "parameters"}
@@ -95,7 +95,7 @@ def test_one_repro_is_one_complete_run(first_results):
     assert params["train.epochs"] == "2"
     assert params["render.seed"] == "0"
     points = (
-        f"select step, value from metrics where run_uuid = '{run}' and key = 'training/val_nme_percent' order by step"
+        f"select step, value from metrics where run_uuid = '{run}' and key = 'curves/val_nme_percent' order by step"
     )
     curve = first_results.mlflow(points)
     history = table(first_results.folder / "reports" / "history.csv")

@@ -135,7 +135,7 @@ def test_live_training_then_track_is_one_complete_run(workspace: Path) -> None:
     assert run.data.params["train.lr"] == str(PARAMS.train.lr)
     assert run.data.params["split.drop_test_copies"] == "true"
     assert set(run.data.params) == set(flatten(PARAMS))
-    assert curve(run, "training/train_loss") == [(1, 9.5), (2, 4.25)]
+    assert curve(run, "curves/train_loss") == [(1, 9.5), (2, 4.25)]
     assert curve(run, "test/nme_percent") == [(0, 3.71)]
     assert run.data.metrics["test/nme_ci95_low_percent"] == 3.62
     assert run.data.metrics["test_regions_nme_percent/jaw"] == 5.0
@@ -162,11 +162,22 @@ def test_everything_lies_in_the_main_workspace(workspace: Path, monkeypatch: pyt
     assert not list(temporary.glob("ml*"))
 
 
+def test_the_curves_are_the_first_section_of_the_pages(workspace: Path) -> None:
+    """MLflow sorts sections by what stands before a slash, and puts what has none at the end."""
+    train_live()
+    run_track()
+    (run,) = runs()
+    sections = [name.split("/") for name in run.data.metrics]
+    assert all(len(parts) == 2 for parts in sections)
+    assert min(parts[0] for parts in sections) == "curves"
+    assert {name for section, name in sections if section == "curves"} == set(EPOCHS[1])
+
+
 def test_cached_training_is_backfilled_with_every_epoch(workspace: Path) -> None:
     run_track()
     (run,) = runs()
-    assert curve(run, "training/val_nme_percent") == [(1, 20.0), (2, 12.5)]
-    assert curve(run, "training/lr") == [(1, 0.002), (2, 0.001)]
+    assert curve(run, "curves/val_nme_percent") == [(1, 20.0), (2, 12.5)]
+    assert curve(run, "curves/lr") == [(1, 0.002), (2, 0.001)]
 
 
 def test_epochs_that_the_live_run_missed_are_filled_in(workspace: Path) -> None:
@@ -174,7 +185,7 @@ def test_epochs_that_the_live_run_missed_are_filled_in(workspace: Path) -> None:
         run.log({2: EPOCHS[2]})
         run.finish(file_sha256(paths.MODEL))
     run_track()
-    assert sorted(curve(runs()[0], "training/train_loss")) == [(1, 9.5), (2, 4.25)]
+    assert sorted(curve(runs()[0], "curves/train_loss")) == [(1, 9.5), (2, 4.25)]
 
 
 def test_tracking_twice_changes_nothing(workspace: Path) -> None:
@@ -204,7 +215,7 @@ def test_the_same_training_with_another_evaluation_is_a_second_complete_run(work
     write_outputs(nme=5.0)
     run_track()
     assert [run.data.metrics["test/nme_percent"] for run in runs()] == [5.0, 3.71]
-    assert [curve(run, "training/train_loss") for run in runs()] == [[(1, 9.5), (2, 4.25)]] * 2
+    assert [curve(run, "curves/train_loss") for run in runs()] == [[(1, 9.5), (2, 4.25)]] * 2
 
 
 def test_a_changed_evaluation_is_a_second_run(workspace: Path) -> None:
@@ -214,7 +225,7 @@ def test_a_changed_evaluation_is_a_second_run(workspace: Path) -> None:
     run_track()
     newer, older = runs()
     assert [run.data.metrics["test/nme_percent"] for run in (newer, older)] == [5.0, 3.71]
-    assert curve(newer, "training/train_loss") == [(1, 9.5), (2, 4.25)]
+    assert curve(newer, "curves/train_loss") == [(1, 9.5), (2, 4.25)]
 
 
 def test_a_track_that_failed_midway_is_continued(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -439,7 +450,7 @@ def test_a_training_that_was_broken_off_goes_on_in_its_run(workspace: Path) -> N
     run_track()
     (whole,) = runs()
     assert whole.info.status == "FINISHED"
-    assert sorted(curve(whole, "training/train_loss")) == [(1, 9.5), (2, 4.25)]
+    assert sorted(curve(whole, "curves/train_loss")) == [(1, 9.5), (2, 4.25)]
 
 
 def test_another_training_does_not_go_on_in_the_run_of_one_that_was_broken_off(workspace: Path) -> None:
@@ -481,7 +492,7 @@ def test_a_store_that_recovers_ends_with_one_complete_run(
     run_track()
     (complete,) = runs()
     assert complete.info.status == "FINISHED"
-    assert curve(complete, "training/train_loss") == [(1, 9.5), (2, 4.25)]
+    assert curve(complete, "curves/train_loss") == [(1, 9.5), (2, 4.25)]
     assert curve(complete, "test/nme_percent") == [(0, 3.71)]
 
 

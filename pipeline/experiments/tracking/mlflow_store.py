@@ -50,8 +50,8 @@ _PREAMBLE = "(raised as a result of "
 """What SQLAlchemy may put before the database's own words."""
 _OTHER_VERSION = ("out-of-date database schema", "Can't locate revision")
 
-CURVES = "training"
-"""Section of MLflow's pages that shows what was measured after each epoch."""
+CURVES = "curves"
+"""Section of MLflow's pages with what was measured after each epoch: sorted by name, it is the first of all."""
 Value = bool | int | float | str
 Curves = Mapping[int, Mapping[str, float | None]]
 """Epoch, from 1 -> curve -> value, None where there is none."""
@@ -220,7 +220,7 @@ def metric_name(name: str) -> str:
 
 
 def named_curves(epochs: Curves) -> Curves:
-    """The curves of history.csv under the names that MLflow keeps them by, as "training/val_nme_percent"."""
+    """The curves of history.csv under the names that MLflow keeps them by, as "curves/val_nme_percent"."""
     return {
         epoch: {metric_name(f"{CURVES}.{name}"): value for name, value in values.items()}
         for epoch, values in epochs.items()
