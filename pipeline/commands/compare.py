@@ -23,11 +23,18 @@ METRICS = {
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help="DVC experiment, git revision, MLflow run or workspace.")],
+    first: Annotated[
+        str,
+        typer.Argument(metavar="A", help="DVC experiment, revision, MLflow run or workspace."),
+    ],
     second: Annotated[str, typer.Argument(metavar="B", help="The same.")] = "workspace",
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the figures.")] = Path("comparison"),
 ) -> None:
-    """Show what two runs were set to, what came of it, and whether the difference is more than chance."""
+    """Show what two runs were set to, what came of it, and whether the difference is more than chance.
+
+    Chance is that of people: whether the two models would differ so on other people. Whether training again, with
+    other seeds, would leave the same one ahead, `keypoints sweep` tests.
+    """
     from facial_keypoints.core.errors import DataError
     from pipeline.experiments.comparison import changed, paired
     from pipeline.experiments.lookup import find_results
