@@ -17,8 +17,9 @@ def recipe(
     """Put a named recipe, such as a course network as its author trained it, into params.yaml.
 
     It sets model, augmentation, pretraining and training, all but the seeds, and the share of people held out, whatever
-    stood there. Then: dvc repro. To leave params.yaml alone: dvc exp run $(keypoints recipe NAME --options). To go back:
-    keypoints recipe default.
+    stood there. Then: dvc repro. To go back: keypoints recipe default.
+
+    To leave params.yaml alone: dvc exp run $(keypoints recipe NAME --options).
     """
     from pipeline.experiments.recipe import changed_values, recipe_names, recipe_summary, recipe_values, write_values
 

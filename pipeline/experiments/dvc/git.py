@@ -75,6 +75,6 @@ def _explained(told: str) -> str:
 
 
 def _with_a_home(command: str) -> str:
-    """The command, preceded by one that makes a home folder for git's settings where there is none, as in containers."""
+    """The command, after one that makes a home folder for git's settings where there is none, as in containers."""
     home = os.environ.get("HOME")
     return command if home and os.access(home, os.W_OK) else f"{NEW_HOME} && {command}"
