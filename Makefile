@@ -6,7 +6,9 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help install repro test lint verify ui studies lock clean
+PYTEST := $(RUN) -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+
+.PHONY: help install repro test quick coverage lint verify ui studies lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -25,7 +27,13 @@ repro: $(VENV)/.installed  ## rebuild whatever changed, from the frames to the M
 	@$(RUN) -m pipeline.repro
 
 test: lint  ## lint, types and every test
-	$(RUN) -m pytest
+	$(PYTEST)
+
+quick: $(VENV)/.installed  ## the tests that take no seconds each
+	$(PYTEST) -m "not slow"
+
+coverage: $(VENV)/.installed  ## every test, and the share of branches that they take: a third more time than test
+	$(PYTEST) --cov
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.frames import FOLDS
-from benchmarks.trainings import Job
+from benchmarks.jobs import Job
 from pipeline.experiments.params import Params, load_params
 from pipeline.experiments.recipe import DEFAULT, recipe_names, recipe_values, with_values
 
@@ -41,15 +41,15 @@ CHANGES: dict[str, dict[str, Any]] = {
     "constant rate": {"train.schedule": "constant"},
     "squared error": {"train.loss": "mse"},
     "no averaged weights": {"train.ema_decay": 0.0},
-    "no turns, scales, shifts": {"augment.rotation_deg": 0.0, "augment.scale_max": 1.0, "augment.shift_frac": 0.0},
+    "no rotation, scale, shift": {"augment.rotation_deg": 0.0, "augment.scale_max": 1.0, "augment.shift_frac": 0.0},
     "no mirrored frames": {"augment.mirror_prob": 0.0},
     "no brightness, contrast": {"augment.brightness": 0.0, "augment.contrast": 0.0},
     "no occlusion": {"augment.occlusion_prob": 0.0},
-    "no mirrored view": {"model.coarse_to_fine.mirrored_view": False},
+    "no flip test": {"model.coarse_to_fine.mirrored_view": False},
     "no correction": {"model.coarse_to_fine.correction_ridge": 1e6},
 }
 """Row of the ablation table -> what is changed in the default."""
-ADDED: dict[str, dict[str, Any]] = {"drawn faces first": {"pretrain.epochs": 14}}
+ADDED: dict[str, dict[str, Any]] = {"pretraining on synthetic faces": {"pretrain.epochs": 14}}
 """Row of the ablation table -> what the default does without, tried with its own seed only."""
 
 

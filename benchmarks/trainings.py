@@ -7,11 +7,9 @@ Several may run at once: each takes the next training that nobody has begun. Two
 out of two cores than one; what a training costs is therefore measured apart, in benchmarks/costs.py.
 """
 
-import hashlib
-import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -23,52 +21,26 @@ from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
 from benchmarks.frames import Frames, divide, load_frames
+from benchmarks.jobs import TABLE, Job, is_done
+from benchmarks.studies import STUDIES
 from pipeline.core import metrics, paths
 from pipeline.experiments.params import Params
 from pipeline.models import count_parameters
+from pipeline.models.coarse_to_fine import CoarseToFine
 from pipeline.models.device import best_device
 from pipeline.models.forward import predict_crops
 from pipeline.models.model_file import load_model
-from pipeline.training.initial_weights import Weights, new_network, take_over, weights_to_leave
+from pipeline.models.network import KeypointNetwork
+from pipeline.training.frames import LabelledFrames
+from pipeline.training.initial_weights import Weights, load_transferred, new_network, transferable_weights
 from pipeline.training.pretraining import pretraining
-from pipeline.training.trainer import Faces, finish, fit, validate
+from pipeline.training.trainer import fit, refine, validate
 
-TABLE = Path("reports/trainings.csv")
 FOLD_ERRORS = Path("reports/unseen_people.csv")
 _LOCKS = Path(".checkpoints/trainings")
 _STAGES = {"split", "pretrain", "train"}  # their parameters decide what is trained
 _LAST_OPTIONS = {"mirrored_view": True, "correction_ridge": 1.0}
 """Options of coarse_to_fine that count only once the weights are trained, so that any value will do for training."""
-KEY = ["study", "entry", "seed", "fold", "digest"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training; `fold` as in benchmarks/frames.py."""
-
-    study: str
-    entry: str
-    params: Params
-    fold: int = 0
-
-    def key(self) -> dict[str, str]:
-        """What makes it the same training as one in the table."""
-        names = {"split", "preprocess", "model", "augment", "train"}
-        names |= {"pretrain"} if self.params.pretrain.epochs else set()
-        sections = {name: values for name, values in asdict(self.params).items() if name in names}
-        digest = hashlib.sha256(json.dumps(sections, sort_keys=True).encode()).hexdigest()[:12]
-        values = (self.study, self.entry, self.params.train.seed, self.fold, digest)
-        return dict(zip(KEY, map(str, values), strict=True))
-
-
-def read_table() -> pd.DataFrame:
-    """All trainings done so far; keys as text."""
-    return pd.read_csv(TABLE, dtype=dict.fromkeys(KEY, str)) if TABLE.exists() else pd.DataFrame(columns=KEY)
-
-
-def is_done(job: Job) -> bool:
-    table = read_table()
-    return bool((table[KEY] == pd.Series(job.key())).all(axis=1).any())
 
 
 def run_all(jobs: Iterable[Job], frames: Frames) -> None:
@@ -91,7 +63,7 @@ def train_and_measure(job: Job, frames: Frames) -> None:
     train_rows, val_rows, test_rows = divide(frames.samples, job.fold, job.params.split)
     train = frames.faces(train_rows, device)
     network = committed_model(job) or _last_trained(_without_last_options(job.params), job.fold, frames)
-    finish_as_asked(network, job.params, train)
+    refine_as_asked(network, job.params, train)
     errors = frames.errors(predict_crops(network, frames.images[test_rows]), test_rows)
     val_nme = validate(network, frames.faces(val_rows, device), job.params.train)[1]
     tested = frames.samples[test_rows]
@@ -111,7 +83,7 @@ def train_and_measure(job: Job, frames: Frames) -> None:
     _append(TABLE, pd.DataFrame([job.key() | row]))
 
 
-def committed_model(job: Job) -> torch.nn.Module | None:
+def committed_model(job: Job) -> KeypointNetwork | None:
     """The pipeline's own model, where by dvc.lock it is what the job would train, but for its last options."""
     if job.fold or not (paths.LOCK.exists() and paths.MODEL.exists()):
         return None
@@ -127,7 +99,7 @@ def committed_model(job: Job) -> torch.nn.Module | None:
 
 
 @lru_cache(maxsize=1)
-def _last_trained(params: Params, fold: int, frames: Frames) -> torch.nn.Module:
+def _last_trained(params: Params, fold: int, frames: Frames) -> KeypointNetwork:
     """Kept until another is trained: jobs that follow each other and differ in their last options alone share it."""
     train_rows, _, _ = divide(frames.samples, fold, params.split)
     return train_network(params, frames.faces(train_rows, best_device()))
@@ -138,32 +110,32 @@ def _without_last_options(params: Params) -> Params:
     return replace(params, model=replace(params.model, coarse_to_fine=coarse_to_fine))
 
 
-def finish_as_asked(network: torch.nn.Module, params: Params, train: Faces) -> None:
+def refine_as_asked(network: KeypointNetwork, params: Params, train: LabelledFrames) -> None:
     """Give a trained network the last options of `params`; one that has them, or knows none, stays as it is."""
-    asked = {option: getattr(params.model.coarse_to_fine, option) for option in _LAST_OPTIONS}
-    if any(getattr(network, option, value) != value for option, value in asked.items()):
-        for option, value in asked.items():
-            setattr(network, option, value)
-        finish(network, train)
+    asked = params.model.coarse_to_fine
+    if not isinstance(network, CoarseToFine):
+        return
+    if (network.mirrored_view, network.correction_ridge) != (asked.mirrored_view, asked.correction_ridge):
+        network.mirrored_view, network.correction_ridge = asked.mirrored_view, asked.correction_ridge
+        refine(network, train)
 
 
-def train_network(params: Params, train: Faces) -> torch.nn.Module:
+def train_network(params: Params, train: LabelledFrames) -> KeypointNetwork:
     """A network trained by params.yaml's sections as the train stage does it, without validation on the way."""
     device = train.images.device
     weights = pretrained_weights(params, device) if params.pretrain.epochs else {}
     torch.manual_seed(params.train.seed)
-    network = new_network(params.model, params.preprocess, train.keypoints_crop.mean(0).cpu()).to(device)
+    network = new_network(params.model, params.preprocess, train)
     if weights:
-        take_over(network, weights)
-    none = Faces(train.images[:0], train.keypoints_crop[:0])
-    return fit(network, train, none, settings=params.train, amounts=params.augment, on_epoch=lambda *_: None)
+        load_transferred(network, weights)
+    return fit(network, train, train.none(), settings=params.train, amounts=params.augment, on_epoch=lambda *_: None)
 
 
 def pretrained_weights(params: Params, device: torch.device) -> Weights:
     """What the pretrain stage leaves to train."""
     sections = ("preprocess", "model", "augment", "train", "pretrain")
     training = pretraining(**{name: getattr(params, name) for name in sections}, device=device)
-    return weights_to_leave(training(on_epoch=lambda *_: None))
+    return transferable_weights(training(on_epoch=lambda *_: None))
 
 
 def _by_people(known: np.ndarray, errors: np.ndarray) -> dict[str, float | None]:
@@ -180,8 +152,6 @@ def _append(path: Path, rows: pd.DataFrame) -> None:
 
 
 def main() -> None:
-    from benchmarks.studies import STUDIES
-
     asked = [name.partition(":") for name in sys.argv[1:]]
     if not asked or not {study for study, _, _ in asked} <= set(STUDIES):
         sys.exit(f"error: name one or more studies, or study:entry; there are {', '.join(STUDIES)}")

@@ -1,4 +1,4 @@
-"""Draw people who do not exist, let each filter at one of them, and write docs/filters.png.
+"""Paint people who do not exist, put each filter on one of them, and write docs/filters.png.
 
 python -m examples.gallery
 """
@@ -39,7 +39,7 @@ TILES: list[tuple[str, list[Sitter], tuple[float, float, float]]] = [
     ("pixelate", [Sitter(20, -8, -3, (0.35, 0.28, 0.42))], (0.7, 0.76, 0.66)),
     ("swap", [Sitter(1, 8, 3, (0.3, 0.36, 0.34)), Sitter(25, -10, -3, (0.6, 0.4, 0.2))], (0.74, 0.74, 0.8)),
 ]
-"""Label, who is drawn, and the ground behind them."""
+"""Label, who is painted, and the ground behind them."""
 
 
 def tile(name: str, sitters: list[Sitter], ground: tuple[float, float, float]) -> Image.Image:

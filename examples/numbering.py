@@ -1,4 +1,4 @@
-"""Draw a person who does not exist, number the 68 points, and write docs/points.png.
+"""Paint a person who does not exist, number the 68 points, and write docs/points.png.
 
 python -m examples.numbering
 """
@@ -22,7 +22,7 @@ AWAY_PX = 15
 """From a point to the middle of its number."""
 
 
-def drawn_face() -> tuple[np.ndarray, np.ndarray]:
+def synthetic_face() -> tuple[np.ndarray, np.ndarray]:
     """(SIDE, SIDE, 3) floats 0..1 and the (68, 2) points."""
     person = random_identity(np.random.default_rng(11), bare=True)
     face = Face(person, Expression(jaw_open=0.55), Pose(), Clothes("tshirt", (0.3, 0.36, 0.42)))
@@ -58,13 +58,13 @@ def _named(region: str) -> str:
 
 
 def main() -> None:
-    picture, points = drawn_face()
+    picture, points = synthetic_face()
     with style():
         figure = new_figure(
             6.1,
             title="The 68 points of the iBUG 300-W scheme",
             detail="left and right are those of the person",
-            dataset="a drawn face",
+            dataset="a synthetic face",
             width_in=8.0,
         )
         axes = figure.subplots()

@@ -4,7 +4,9 @@ The same commands come with `keypoints`, beside those of the library. Heavy impo
 """
 
 import ast
+import contextlib
 import importlib
+import os
 from pathlib import Path
 from typing import Annotated, get_type_hints
 
@@ -66,8 +68,19 @@ def _run_stage(name: str) -> None:
         for folder in paths.WRITTEN_TO:
             remove_abandoned(folder)
         stage = importlib.import_module(f"pipeline.stages.{name}").run
+        _show_git_the_parameters()
         kinds = get_type_hints(stage)
         stage(**load_sections({section: kinds[section] for section in stage_sections(name)}))
+
+
+def _show_git_the_parameters() -> None:
+    """Give params.yaml the present time, so that `git checkout .` goes back to the committed one.
+
+    `dvc exp run -S` writes it within a second of checking it out, often with as many bytes as before: git, which
+    compares seconds and sizes, would take it for unchanged and leave a refused value in it.
+    """
+    with contextlib.suppress(OSError):
+        os.utime(paths.PARAMS)
 
 
 def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000) -> None:

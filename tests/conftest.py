@@ -1,4 +1,5 @@
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -16,6 +17,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests compute little; threads w
 
 FIRST = "first"
 """Folder beside the built checkout with its first results."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, one has all that uses the built checkout, and begins with it; another file has one worker.
+
+    So each session or module fixture is made once.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("built" if uses_built(item) else item.path.stem))
+    items.sort(key=uses_built, reverse=True)
+
+
+def uses_built(item: pytest.Item) -> bool:
+    return "built" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture
@@ -59,6 +74,12 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
         mlflow.MlflowClient(f"sqlite:///{path}").get_experiment_by_name("none")
     return path
+
+
+@pytest.fixture
+def stored(workspace: Path, empty_store: Path) -> Path:
+    """The empty folder with MLflow's database in it."""
+    return Path(shutil.copy(empty_store, workspace)).parent
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -58,6 +59,7 @@ def write_film(
     ):
         output.metadata.update(metadata or {})
         stream = output.add_stream(codec, rate=rate, time_base=unit, options=coder or {})
+        assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = images[0].shape[:2]
         stream.codec_context.flags |= Flags.frame_duration
         stream.pix_fmt, stream.codec_context.bit_rate = pixels, 4_000_000
@@ -73,7 +75,7 @@ def write_film(
             frame.duration = round(after / unit)
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
-        if heard is not None:
+        if heard is not None and sound is not None:
             _add_sound(output, heard, sound, sound_start)
 
 
@@ -115,15 +117,16 @@ def heard(path: Path) -> tuple[np.ndarray, float, str]:
     """(S,) samples at 48 kHz, the second of the first, and the codec."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
-        resampler, parts, start = av.AudioResampler("fltp", "mono", 48_000), [], None
+        resampler, start = av.AudioResampler("fltp", "mono", 48_000), 0.0
+        parts: list[np.ndarray] = []
         for frame in container.decode(stream):
-            start = frame.time if start is None else start
+            start = start if parts else frame.time or 0.0
             parts += [part.to_ndarray()[0] for part in resampler.resample(frame)]
         parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
         return np.concatenate(parts), start, stream.codec_context.codec.canonical_name
 
 
-def copy(path: Path, video: Video, container: str) -> Path:
+def copy(path: Path, video: Video, container: Literal["mp4", "webm"]) -> Path:
     """The video written anew, nothing added."""
     target = OutputFolder(path.parent / "copy").target(path.name, path)
     with frame_writer(target, video, container) as write:

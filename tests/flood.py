@@ -24,7 +24,7 @@ class Flood:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                lines = []
+                lines: list[str] = []
                 while (line := self.rfile.readline().decode("latin-1").strip()) and len(lines) < 100:
                     lines.append(line)
                 if not lines:

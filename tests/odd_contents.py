@@ -67,6 +67,7 @@ def video(container: str, codec: str, frames: int = 5) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=10, width=SIZE[1], height=SIZE[0], pix_fmt="yuv420p")
+        assert isinstance(stream, av.VideoStream)
         for number in range(frames):
             output.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(picture(number + 1)))))
         output.mux(stream.encode())

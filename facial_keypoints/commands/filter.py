@@ -16,7 +16,7 @@ Every = Annotated[bool, typer.Option("--all/--largest", help="Every face, or onl
 Size = Annotated[int | None, typer.Option(min=16, max=4096, help="Side of a crop in pixels.", show_default="256")]
 Png = Annotated[Path | None, typer.Option(help="Your own picture for --name sticker, best with transparency.")]
 Anchors = Annotated[
-    Path | None, typer.Option(help="YAML or JSON file that says where keypoints lie in it; see the README.")
+    Path | None, typer.Option(help="YAML or JSON file that says where keypoints lie in it; see docs/using.md.")
 ]
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
-from torch import nn
 
 from facial_keypoints.outputs.output_folder import OutputFolder
 from pipeline.evaluation.style import png, style
@@ -19,7 +17,8 @@ from pipeline.inspection.layers import choose, convolutions, layer_outputs
 from pipeline.inspection.page import Picture, Section, page
 from pipeline.inspection.point_figures import attention_figure, uncertainty_figure
 from pipeline.inspection.uncertainty import spread
-from pipeline.models.forward import to_unit
+from pipeline.models.forward import keypoints_on_cpu
+from pipeline.models.network import KeypointNetwork
 
 VIEWS = 48
 DPI = 150
@@ -39,7 +38,7 @@ class Subject:
 
 
 def write_report(
-    network: nn.Module,
+    network: KeypointNetwork,
     subject: Subject,
     folder: OutputFolder,
     *,
@@ -97,13 +96,12 @@ Named = Iterator[tuple[str, Drawing]]
 
 
 def _parts(
-    network: nn.Module, subject: Subject, names: list[str], groups: dict[str, list[int]]
+    network: KeypointNetwork, subject: Subject, names: list[str], groups: dict[str, list[int]]
 ) -> Iterator[tuple[str, str, Named]]:
     """Title, text and named figures of each section of the page."""
     crop, picture = subject.crop, subject.picture
     chosen = choose(layer_outputs(network, crop), names)  # first, so that a wrong name is told at once
-    with torch.inference_mode():
-        points = network(to_unit(crop[None], torch.device("cpu")))[0, -1].double().numpy()
+    points = keypoints_on_cpu(network, crop[None])[0].astype(np.float64)
     sure = spread(network, crop, views=VIEWS, seed=0)
     yield "Certainty", _CERTAINTY, iter([("certainty", uncertainty_figure(crop, sure, picture=picture))])
     seen = attention(network, crop, points)

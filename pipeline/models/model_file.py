@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 import torch
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from facial_keypoints.core.atomic_files import whole
@@ -23,24 +23,25 @@ from facial_keypoints.core.text import brief, shown
 from pipeline.core.params import WrongValuesError, checked
 from pipeline.core.settings import Preprocess
 from pipeline.models import build_network
+from pipeline.models.network import KeypointNetwork
 from pipeline.models.settings import Model
 from pipeline.models.tensor_files import open_tensors
 
-# One key only: safetensors writes several in an order that changes between processes.
 _KEY = "facial_keypoints"
+"""The only key of the metadata: safetensors writes several in an order that changes between processes."""
 _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
-"""Of all tensors in networks, as safetensors calls them."""
+"""Types of the tensors in networks by safetensors' names."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a model file says of itself: settings with the types and bounds of params.yaml."""
+    """How to rebuild the network of a model file: settings with the types and bounds of params.yaml."""
 
     model: Model
     preprocess: Preprocess
 
 
-def save_model(path: Path, network: nn.Module, description: Mapping[str, Any]) -> None:
+def save_model(path: Path, network: KeypointNetwork, description: Mapping[str, Any]) -> None:
     """Write weights and `description`: {"model": section of params.yaml, "preprocess": {"size_px", "fit"}}."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with whole(path) as partial:
@@ -48,18 +49,18 @@ def save_model(path: Path, network: nn.Module, description: Mapping[str, Any]) -
 
 
 def read_description(path: Path) -> dict[str, Any]:
-    """What `save_model` was told, its types and bounds checked. Raises ModelError as `open_model_file`."""
+    """The description that `save_model` wrote, its types and bounds checked. Raises ModelError as `open_model_file`."""
     with _in_one_line(path), open_tensors(path) as file:
         return asdict(_description(file))
 
 
-def load_model(path: Path) -> nn.Module:
-    """The network of `open_model_file`."""
+def load_model(path: Path) -> KeypointNetwork:
+    """The network of `open_model_file`, without the description. Raises ModelError."""
     return open_model_file(path)[1]
 
 
-def open_model_file(path: Path) -> tuple[dict[str, Any], nn.Module]:
-    """What `save_model` was told, and the network in eval mode on the CPU, rebuilt from the file alone.
+def open_model_file(path: Path) -> tuple[dict[str, Any], KeypointNetwork]:
+    """The description that `save_model` wrote, and the network, rebuilt from the file alone, in eval mode on the CPU.
 
     Raises ModelError for a missing, damaged or foreign file, or one whose description and tensors do not agree.
     """
@@ -72,6 +73,7 @@ def open_model_file(path: Path) -> tuple[dict[str, Any], nn.Module]:
 
 @contextmanager
 def _in_one_line(path: Path) -> Iterator[None]:
+    """Turn what may be raised while a model file is read into a ModelError of one line with the remedy."""
     try:
         yield
     except FileNotFoundError:
@@ -98,20 +100,29 @@ def _description(file: Any) -> Description:
 
 
 class _NotDrawn(TorchFunctionMode):
-    """Leaves initial weights out: PyTorch imports its compiler, for seconds, to draw some that have no memory."""
+    """Skips the drawing of initial weights, for which PyTorch would load its compiler first where they have no memory.
+
+    That takes seconds.
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return args[0] if func in {Tensor.normal_, Tensor.uniform_} else func(*args, **(kwargs or {}))
 
 
-def _planned(description: Description) -> nn.Module:
-    """The network without memory for its tensors."""
-    mean_shape = torch.zeros(IBUG_68.count, 2)
+def _planned(description: Description) -> KeypointNetwork:
+    """The network of a description, without memory for its tensors."""
+    scheme = IBUG_68
+    mean_shape = torch.zeros(scheme.count, 2)
     with torch.device("meta"), _NotDrawn():
-        return build_network(asdict(description.model), side=description.preprocess.size_px, mean_shape=mean_shape)
+        return build_network(
+            asdict(description.model),
+            side=description.preprocess.size_px,
+            mean_shape=mean_shape,
+            flip_index=scheme.flip_index,
+        )
 
 
-def _tensors_for(network: nn.Module, file: Any) -> dict[str, Tensor]:
+def _tensors_for(network: KeypointNetwork, file: Any) -> dict[str, Tensor]:
     """The tensors of the file, once they are seen to be just those of the network. Raises ValueError."""
     planned = network.state_dict()
     if odd := sorted(planned.keys() ^ set(file.keys())):

@@ -1,12 +1,12 @@
-"""Train a network of the same kind on drawn faces; train starts from its weights."""
+"""Train a network of the same kind on synthetic faces; train starts from its weights."""
 
 from pipeline.core import paths
 from pipeline.core.params import flatten
 from pipeline.core.settings import Preprocess
 from pipeline.models.device import best_device
 from pipeline.models.settings import Model
-from pipeline.training.checkpoint import go_on, resumable, training_key
-from pipeline.training.initial_weights import weights_to_leave, write_weights
+from pipeline.training.checkpoint import resumable, resume_training, training_key
+from pipeline.training.initial_weights import transferable_weights, write_weights
 from pipeline.training.pretraining import pretraining
 from pipeline.training.settings import Augment, Pretrain, Train
 
@@ -29,5 +29,5 @@ def run(
         training = pretraining(
             preprocess=preprocess, model=model, augment=augment, train=train, pretrain=pretrain, device=device
         )
-        network, _ = go_on(training, checkpoint, lambda _: None)
-        write_weights(paths.PRETRAINED, weights_to_leave(network))
+        network, _ = resume_training(training, checkpoint, lambda _: None)
+        write_weights(paths.PRETRAINED, transferable_weights(network))

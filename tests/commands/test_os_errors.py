@@ -77,7 +77,7 @@ def test_without_a_folder_for_temporary_files_one_is_asked_for(
 ):
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nowhere"])
-    told = line_of(capsys, lambda: predicted(Mock(model_uri=None), *[None] * 4), "compare")
+    told = line_of(capsys, lambda: predicted(Mock(model_uri=None), *[Mock()] * 4), "compare")
     assert re.match(
         r"compare: .*No usable temporary directory found in \['/nowhere'\] \(in \S+/most_different_faces",
         told,

@@ -10,6 +10,7 @@ import termios
 import time
 from fcntl import ioctl
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -75,7 +76,7 @@ def test_a_reader_that_leaves_early_changes_nothing(arguments, status):
 @pytest.mark.parametrize("target", ["gone", pytest.param("full", marks=needs_full)])
 def test_the_work_is_done_whoever_reads_of_it(tmp_path, stream, target):
     with FULL.open("wb") if target == "full" else os.fdopen(deserted(), "wb") as unread:
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {stream: unread}
+        streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {stream: unread}
         done = run([sys.executable, "-c", WORK], cwd=tmp_path, **streams)
     assert (tmp_path / "result").read_text() == "whole"
     lost = (stream, target) == ("stdout", "full")
@@ -125,7 +126,7 @@ def test_a_full_disk_behind_standard_output_is_one_line(arguments):
 
 @pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}, {"PYTHONIOENCODING": "latin-1"}])
 def test_a_terminal_that_knows_few_characters_shows_escapes(variables):
-    command = keypoints("recipe", b"n\xe9\xe6\xbc\xa2\x1b[2J\n")
+    command: list[str | bytes] = [*keypoints("recipe"), b"n\xe9\xe6\xbc\xa2\x1b[2J\n"]
     done = subprocess.run(command, env=ENVIRONMENT | variables, capture_output=True, check=False)
     assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
     assert done.stderr.startswith(b"error: no recipe is called 'n\\udce9")

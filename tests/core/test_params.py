@@ -133,7 +133,7 @@ def test_every_parameter_has_a_comment():
     assert not [line for line in lines if " # " not in line]
 
 
-def bounds(name: str) -> tuple[float, float]:
+def bounds(name: str) -> tuple[Any, Any]:
     """The least and the greatest value that the settings allow for a dotted name; the latter may be excluded."""
     kind: Any = SECTIONS[name.split(".")[0]]
     for part in name.split(".")[1:]:

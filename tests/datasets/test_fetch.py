@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 
 import fsspec
 import pytest
@@ -25,7 +26,8 @@ from facial_keypoints.core.errors import SourceError
 from pipeline.core.paths import DATASET, RAW
 from pipeline.datasets import bounds, mirror, upstream
 from pipeline.datasets.manifest import manifest_digest, manifest_of, read_manifest
-from pipeline.datasets.settings import Fetch
+from pipeline.datasets.settings import Fetch, SyntheticFaces
+from pipeline.datasets.staging import Staging
 from pipeline.stages import fetch
 
 FILES = {
@@ -37,7 +39,7 @@ FILES = {
     "training_frames_keypoints.csv": b"training table",
 }
 MANIFEST = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
-SYNTHETIC = {"people": 2, "clips": 1, "frames": 5, "seed": 3}
+SYNTHETIC = SyntheticFaces(people=2, clips=1, frames=5, seed=3)
 
 
 @pytest.fixture(autouse=True)
@@ -103,8 +105,8 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfil
     return info
 
 
-def run(source: str = "youtube-faces") -> dict:
-    fetch.run(fetch=Fetch.model_validate({"source": source, "synthetic": SYNTHETIC}))
+def run(source: Literal["youtube-faces", "synthetic"] = "youtube-faces") -> dict:
+    fetch.run(fetch=Fetch(source, SYNTHETIC))
     return json.loads(DATASET.read_text())
 
 
@@ -171,11 +173,11 @@ class Server:
         body = body or b""
         if self.ranges and "Range" in request.headers:
             first, last = request.headers["Range"].removeprefix("bytes=").split("-")
-            part = f"bytes {first}-{min(int(last), len(body) - 1)}/{len(body)}"
+            sent_part = f"bytes {first}-{min(int(last), len(body) - 1)}/{len(body)}"
             body, status = body[int(first) : int(last) + 1], 206
         request.send_response(status)
         if status == 206:
-            request.send_header("Content-Range", part)
+            request.send_header("Content-Range", sent_part)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         if request.command == "GET":
@@ -460,20 +462,20 @@ def test_interrupted_run_is_taken_up_where_it_ended(
     folder: Path, choose: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose(folder)
-    store = mirror.Staging.store
+    store = Staging.store
 
-    def interrupted(staging: mirror.Staging, name: str, content: bytes) -> bool:
+    def interrupted(staging: Staging, name: str, content: bytes) -> bool:
         if len(staging.missing) == 3:
             raise KeyboardInterrupt
         return store(staging, name, content)
 
-    monkeypatch.setattr(mirror.Staging, "store", interrupted)
+    monkeypatch.setattr(Staging, "store", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run()
     assert not RAW.exists()
     kept = staged()
     assert len(kept) == 3
-    monkeypatch.setattr(mirror.Staging, "store", store)
+    monkeypatch.setattr(Staging, "store", store)
     for name in kept:  # cannot be read any more, so must not be
         (folder / name).write_bytes(b"gone bad since")
     run()
@@ -626,14 +628,14 @@ def test_files_that_change_or_go_while_a_folder_is_read_are_named(
     folder: Path, choose: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose(folder)
-    store = mirror.Staging.store
+    store = Staging.store
 
-    def while_changing(staging: mirror.Staging, name: str, content: bytes) -> bool:
+    def while_changing(staging: Staging, name: str, content: bytes) -> bool:
         (folder / "training/Ann_00.jpg").write_bytes(b"grows")
         (folder / "training/Bob_11.jpg").unlink(missing_ok=True)
         return store(staging, name, content)
 
-    monkeypatch.setattr(mirror.Staging, "store", while_changing)
+    monkeypatch.setattr(Staging, "store", while_changing)
     assert "training/Ann_00.jpg with another SHA-256" in failure()
 
 

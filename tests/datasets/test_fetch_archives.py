@@ -9,6 +9,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,19 +28,22 @@ from tests.datasets.test_fetch import (  # noqa: F401
 )
 from tests.flood import FLOOD_BYTES, flood, ok, until_enough  # noqa: F401
 
+_TAR: Any = tarfile
+"""With what tarfile keeps to itself, to write headers that it would not."""
+
 
 def header(name: str = "x", kind: bytes = tarfile.REGTYPE, size: int = 0) -> bytes:
     """One block of a .tar; its size may be anything."""
     info = member(name, kind)
     block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
-    block[124:136] = tarfile.itn(size, 12, tarfile.GNU_FORMAT)
+    block[124:136] = _TAR.itn(size, 12, tarfile.GNU_FORMAT)
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)
     return bytes(block)
 
 
 def pax(records: dict[str, str], kind: bytes = tarfile.XHDTYPE) -> bytes:
-    return tarfile.TarInfo._create_pax_generic_header(records, kind, "utf-8")
+    return _TAR.TarInfo._create_pax_generic_header(records, kind, "utf-8")
 
 
 def sparse_block(extended: bool = True) -> bytes:

@@ -198,6 +198,7 @@ def test_compare_tells_what_git_refuses(foreign: Path, command: list[str], monke
     assert shlex.join(["git", "config", "--global", "--add", "safe.directory", str(foreign)]) in done.stderr
 
 
+@pytest.mark.usefixtures("stored")
 def test_a_run_of_mlflow_is_compared_where_git_refuses(foreign: Path):
     write_outputs()
     run_track()
@@ -211,6 +212,7 @@ def test_a_sweep_begins_only_where_experiments_can(foreign: Path):
         free_name("sweep")
 
 
+@pytest.mark.usefixtures("stored")
 def test_a_run_without_its_commit_says_why(foreign: Path, capsys: pytest.CaptureFixture[str]):
     write_outputs()
     run_track()

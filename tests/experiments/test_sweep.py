@@ -226,7 +226,7 @@ def test_the_plot_shows_every_training_and_marks_what_is_behind_by_more_than_see
     with style():
         axes = sweep_figure(leaderboard(trainings, ["train.lr"]), trainings, ["train.lr"]).axes[0]
     dots = [line for line in axes.lines if line.get_marker() == "o"]
-    assert [len(line.get_xdata()) for line in dots] == [2, 3]
+    assert [np.size(line.get_xdata()) for line in dots] == [2, 3]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["lr best", "lr far"]
     assert dots[0].get_color() != dots[1].get_color()
     assert "orange" in axes.get_xlabel()

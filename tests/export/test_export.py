@@ -29,9 +29,9 @@ from pipeline.stages import preprocess, split
 from tests.architecture import ROOT
 from tests.dataset import face_points
 from tests.models.test_models import NAMES, description, network
-from tests.project.test_readme import PYTHON
+from tests.project.pages import python_examples
 
-(EXAMPLE,) = (code for code in PYTHON if "onnxruntime" in code)
+(EXAMPLE,) = python_examples("docs/using.md")
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 224, 224), np.uint8)
 
 
@@ -125,7 +125,7 @@ def test_the_example_needs_nothing_of_this_project_and_thirty_lines():
 
 def test_a_point_too_far_off_is_an_error_and_leaves_no_file(workspace, model, monkeypatch):
     def run(path, frames):
-        return by_network(model, frames) + np.float32([0.06, 0])
+        return by_network(model, frames) + np.array([0.06, 0], np.float32)
 
     monkeypatch.setattr(formats, "trace", lambda *_: None)
     monkeypatch.setitem(formats.WRITE_AND_RUN, "onnx", (lambda path, *_: path.touch(), run))
@@ -154,11 +154,11 @@ def prepared(raw):
     preprocess.run(preprocess=Preprocess(size_px=96, fit="stretch"))
 
 
-def test_frames_to_compare_are_validation_frames_of_the_right_size_else_drawn(prepared):
+def test_frames_to_compare_are_validation_frames_of_the_right_size_else_synthetic(prepared):
     frames, whose = frames_to_compare(96)
     assert (frames.shape, whose) == ((3, 96, 96), "frames of data/processed/val")
     frames, whose = frames_to_compare(128)
-    assert (frames.shape[1:], frames.dtype, whose) == ((128, 128), np.uint8, "drawn faces")
+    assert (frames.shape[1:], frames.dtype.name, whose) == ((128, 128), "uint8", "synthetic faces")
 
 
 def test_calibration_needs_training_frames_of_the_right_size(prepared):
@@ -170,11 +170,11 @@ def test_calibration_needs_training_frames_of_the_right_size(prepared):
 def test_the_error_of_labelled_frames_counts_source_pixels(prepared):
     def two_pixels_right(frames):
         truth = (face_points(90, 110) + 0.5) * [96 / 90, 96 / 110] - 0.5
-        return np.stack([truth + np.float32([2, 0])] * len(frames))
+        return np.stack([truth + np.array([2, 0], np.float32)] * len(frames))
 
     points = face_points(90, 110)
     expected = 2 * 90 / 96 / np.linalg.norm(points[36] - points[45])
-    assert labelled_error("test", two_pixels_right) == (pytest.approx(expected, rel=1e-4), 4)
+    assert labelled_error("test", two_pixels_right) == pytest.approx((expected, 4), rel=1e-4)
 
 
 def test_no_prepared_frames_give_no_error(workspace):
@@ -185,12 +185,13 @@ def invoke(*arguments):
     return CliRunner().invoke(app, ["export", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_command_exports_the_model_of_the_workspace(workspace, model):
     paths.MODEL.parent.mkdir(parents=True)
     paths.MODEL.symlink_to(model)
     done = invoke("--format", "pt2", "--output", "out/face.pt2")
     assert done.exit_code == 0, done.output
-    assert re.search(r"no point is further than 0.* px from PyTorch's on 4 drawn faces", done.output)
+    assert re.search(r"no point is further than 0.* px from PyTorch's on 4 synthetic faces", done.output)
     assert "out/face.pt2: " in done.output
 
 

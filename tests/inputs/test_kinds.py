@@ -23,6 +23,7 @@ def video(container: str, codec: str) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=25, width=64, height=48, pix_fmt="yuv420p")
+        assert isinstance(stream, av.VideoStream)
         for _ in range(60):  # a transport stream of so few pixels is short
             output.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
         output.mux(stream.encode())

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.geometry import resize_matrix
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import printable
 from facial_keypoints.inputs.first_picture import first_picture
 from facial_keypoints.mean_face.shape import mean_points
@@ -42,7 +43,7 @@ SMALL |= {"mirrored_view": True, "correction_ridge": 1.0}
 def network_called(name: str, window_frac: float = 1.0) -> nn.Module:
     torch.manual_seed(0)
     model = {"name": name, "window_frac": window_frac, "weights": "scratch", "coarse_to_fine": SMALL}
-    return build_network(model, side=SIDE, mean_shape=MEAN_SHAPE).eval()
+    return build_network(model, side=SIDE, mean_shape=MEAN_SHAPE, flip_index=IBUG_68.flip_index).eval()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """No pickle is loaded, wherever one is planted; one in place of a checkpoint: test_resume.py."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -86,8 +85,7 @@ def test_as_pretrained_weights_in_the_cache(tmp_path, monkeypatch, plant):
 
 @plants
 @pytest.mark.parametrize("name", ["model.safetensors", "python_model.pkl", "data/model.pth"])
-def test_in_a_model_of_mlflow(workspace, empty_store, plant, name):
-    shutil.copy(empty_store, "mlflow.db")
+def test_in_a_model_of_mlflow(workspace, stored, plant, name):
     model = workspace / "downloaded" / "model"
     (model / name).parent.mkdir(parents=True)
     plant(model / name)

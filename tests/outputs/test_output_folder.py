@@ -404,7 +404,7 @@ def test_what_a_killed_command_left_is_removed_by_the_next_and_what_another_writ
 
 def start_waiting(folder: Path, files: int = 1) -> subprocess.Popen:
     """A command that is half-way through its output; `files`: half-written ones then in the folder."""
-    command = [sys.executable, "-c", WAIT, "wait", folder]
+    command = [sys.executable, "-c", WAIT, "wait", str(folder)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=as_in_a_terminal)
     while len([path for path in folder.glob(".*.partial") if path.stat().st_size]) < files:
         assert process.poll() is None, process.stderr.read()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import KeypointDetector
 from facial_keypoints.inputs.pictures import read_picture
 from facial_keypoints.inputs.sources import Source
@@ -95,7 +96,9 @@ def model(tmp_path_factory):
     options = asdict(sections.model)
     options["coarse_to_fine"] |= {"fine_width": 8, "fine_px": 64, "fine_pyramid": 8, "coarse_px": 32}
     torch.manual_seed(0)
-    network = build_network(options, side=64, mean_shape=torch.from_numpy(face_points(64, 64)).float())
+    network = build_network(
+        options, side=64, mean_shape=torch.from_numpy(face_points(64, 64)).float(), flip_index=IBUG_68.flip_index
+    )
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
     preparation = asdict(sections.preprocess) | {"size_px": 64}
     save_model(path, network, {"model": options, "preprocess": preparation})
@@ -153,6 +156,7 @@ def test_many_damaged_models(model, tmp_path, steps):
     try_model(tmp_path / "model.safetensors", damaged(model, steps, 6000))
 
 
+@pytest.mark.slow
 @QUICK_MODELS
 @given(content=st.binary(max_size=2000))
 def test_any_bytes_as_picture_video_and_model(tmp_path, content):

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from typer.main import get_command
 from typer.testing import CliRunner
 
 from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import printable
 from facial_keypoints.detector import MIN_SCORE
 from facial_keypoints.inputs import sources
@@ -27,6 +27,7 @@ from pipeline.experiments.params import load_params
 from pipeline.models import build_network
 from pipeline.models.model_file import save_model
 from tests.architecture import ROOT
+from tests.commands_of import commands_of
 from tests.dataset import face_points, write_frame
 from tests.written import written
 
@@ -38,7 +39,9 @@ def model(tmp_path_factory):
     options = asdict(sections.model)
     options["coarse_to_fine"] |= {"fine_width": 8, "fine_px": 64, "fine_pyramid": 8}
     torch.manual_seed(0)
-    network = build_network(options, side=224, mean_shape=torch.from_numpy(face_points(224, 224)).float())
+    network = build_network(
+        options, side=224, mean_shape=torch.from_numpy(face_points(224, 224)).float(), flip_index=IBUG_68.flip_index
+    )
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
     save_model(path, network, {"model": options, "preprocess": asdict(sections.preprocess)})
     return path
@@ -110,7 +113,7 @@ def test_faces_are_searched_and_known_boxes_are_not(predict, photos, tmp_path):
 
 def test_the_least_score_that_help_tells_is_the_detectors():
     for name in ("predict", "filter"):
-        options = {option.name: option for option in get_command(app).commands[name].params}
+        options = {option.name: option for option in commands_of(app)[name].params}
         assert options["min_score"].show_default == f"{MIN_SCORE:g}"
 
 

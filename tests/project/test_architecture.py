@@ -3,12 +3,24 @@
 import subprocess
 import sys
 
+import grimp
 import pytest
 from ruamel.yaml import YAML
 
 from pipeline.cli import STAGES
 from pipeline.training.checkpoint import CODE
-from tests.architecture import MAY_IMPORT, ONLY_IN, ROOT, graph, is_settings, lies_in, modules, needed_by, room
+from tests.architecture import (
+    MAY_IMPORT,
+    ONLY_IN,
+    PACKAGES,
+    ROOT,
+    graph,
+    is_settings,
+    lies_in,
+    modules,
+    needed_by,
+    room,
+)
 
 DEFINED = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 
@@ -37,6 +49,13 @@ def test_a_module_imports_only_what_its_room_may(module):
         elif lies_in(imported, ("facial_keypoints", "pipeline")) and room(imported) != here:
             settings = module.startswith("pipeline.") and is_settings(imported)
             assert settings or lies_in(imported, MAY_IMPORT[here]), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "benchmarks", "examples"])
+def test_no_module_imports_itself_through_others(package):
+    graph = grimp.build_graph(package, exclude_type_checking_imports=True, cache_dir=None)
+    pairs = [(one, other) for one in graph.modules for other in graph.find_modules_directly_imported_by(one)]
+    assert not [pair for pair in pairs if graph.chain_exists(importer=pair[1], imported=pair[0])]
 
 
 @pytest.mark.parametrize("stage", STAGES)

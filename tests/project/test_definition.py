@@ -4,15 +4,16 @@ import subprocess
 import sys
 import tomllib
 
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
-from typer.main import get_command
 from typer.testing import CliRunner
 
 from pipeline.cli import STAGES, app, stage_sections
 from pipeline.core import paths
 from pipeline.experiments.params import SECTIONS
-from tests.architecture import ROOT
+from tests.architecture import PACKAGES, ROOT
+from tests.commands_of import commands_of
 
 DEFINED = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 
@@ -70,12 +71,12 @@ def test_an_installed_package_has_all_files():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     folders = {name: ROOT.joinpath(*name.split(".")) for name in settings}
     taken = {path for name, folder in folders.items() for part in settings[name] for path in folder.glob(part)}
-    files = {path for path in (ROOT / "pipeline").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
-    assert files == taken
+    files = {path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()}
+    assert {path for path in files if path.suffix not in (".py", ".pyc")} == taken
 
 
 def test_what_a_command_writes_unless_told_otherwise_stays_out_of_git():
-    options = [option for command in get_command(app).commands.values() for option in command.params]
+    options = [option for command in commands_of(app).values() for option in command.params]
     folders = [f"{option.default}/" for option in options if option.name == "output" and option.default]
     assert len(folders) >= 4
     ignored = subprocess.run(["git", "check-ignore", *folders], cwd=ROOT, capture_output=True, text=True)
@@ -116,12 +117,10 @@ def test_a_bad_parameter_ends_as_one_line(workspace):
 
 
 def test_a_full_disk_ends_as_one_line(raw, monkeypatch):
-    from pipeline.stages import split
-
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device", "data/split/samples.csv")
 
-    monkeypatch.setattr(split.pd.DataFrame, "to_csv", full)
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
     (raw.parents[1] / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     result = CliRunner().invoke(app, ["split"])
     assert result.exit_code == 1

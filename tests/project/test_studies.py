@@ -8,15 +8,20 @@ import torch
 
 from benchmarks import report, trainings
 from benchmarks.frames import FOLDS, Frames, divide
+from benchmarks.jobs import TABLE, Job, is_done, read_table
 from benchmarks.leaderboard_figure import apart, leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
-from benchmarks.trainings import TABLE, Job, committed_model, finish_as_asked, is_done
+from benchmarks.trainings import committed_model, refine_as_asked
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import paths
+from pipeline.evaluation.metrics_file import Baseline, write_metrics
 from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import with_values
 from pipeline.models import build_network
-from pipeline.training.trainer import Faces
+from pipeline.models.network import KeypointNetwork
+from pipeline.training.frames import LabelledFrames
 from tests.architecture import ROOT
+from tests.metrics import measured as metrics_of
 
 SAMPLES = pd.DataFrame(
     {
@@ -80,13 +85,13 @@ def test_the_leaderboard_is_the_mean_over_seeds_with_what_an_entry_costs(tmp_pat
     costs = dict.fromkeys(report.COSTS, 8.0) | {"parameters": 2e6}
     names = pd.DataFrame({"entry": ["coarse_to_fine", "resnet18"]})
     names.assign(**costs).to_csv("reports/costs.csv", index=False)
-    (tmp_path / "reports/metrics.json").write_text('{"baseline_mean_shape": {"nme": 0.28}}')
+    write_metrics(metrics_of(baseline_mean_shape=Baseline(28.0)))
     board = report.leaderboard(trainings)
     assert board["entry"].tolist() == ["coarse_to_fine", "resnet18", "mean_shape"]
     assert board["nme"].tolist() == pytest.approx([0.035, 0.06, 0.28])
     assert board["nme_spread"].iloc[0] == pytest.approx(0.01 / 2**0.5)  # of two, over one degree of freedom
     assert board["seeds"].iloc[0] == 2
-    assert report.readme_rows(board) == [
+    assert report.leaderboard_rows(board) == [
         "| **`coarse_to_fine`** | 3.50 ± 0.71 | 3.5 | 3.5 | 3.50 | 9 | 8 | 2.0 | 8 | 8.0 |",
         "| `resnet18` | 6.00 | 6.0 | 6.0 | 6.00 | 9 | 8 | 2.0 | 8 | 8.0 |",
         "| `mean_shape` | 28.00 | - | - | - | - | - | - | - | - |",
@@ -142,9 +147,9 @@ def test_only_trainings_with_the_parameters_of_today_count(tmp_path, monkeypatch
     assert f"{len(others)} of {len(others) + 1} trainings are not done" in capsys.readouterr().out
 
 
-class AlwaysTheMean(torch.nn.Module):
+class AlwaysTheMean(KeypointNetwork):
     def __init__(self, shape: torch.Tensor) -> None:
-        super().__init__()
+        super().__init__(len(shape))
         self.register_buffer("shape", shape)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -169,7 +174,7 @@ def test_a_training_becomes_a_row_also_in_a_fold(fold, tmp_path, monkeypatch):
     shape = torch.from_numpy(given.keypoints_crop[0]) + torch.tensor([1.0, 0.0])
     monkeypatch.setattr(trainings, "train_network", lambda *_: AlwaysTheMean(shape))
     trainings.run_all([Job("a", "b", params, fold)], given)
-    row = trainings.read_table().iloc[0]
+    row = read_table().iloc[0]
     assert row["nme"] == pytest.approx(1 / 20)
     assert row["faces"] == 9
     assert np.isnan(row["val_nme"]) == bool(fold)
@@ -209,22 +214,25 @@ def test_the_pipelines_own_model_is_not_trained_again(committed, monkeypatch):
     assert committed_model(Job("a", "b", committed)) is None
 
 
-def test_a_trained_network_is_finished_anew_for_other_options_of_that(committed):
-    network = build_network(asdict(committed.model), side=64, mean_shape=torch.rand(68, 2) * 64).eval()
+def test_a_trained_network_is_refined_anew_for_other_options_of_that(committed):
+    network = build_network(
+        asdict(committed.model), side=64, mean_shape=torch.rand(68, 2) * 64, flip_index=IBUG_68.flip_index
+    ).eval()
     network.correction.fill_(7)
-    faces = Faces(torch.zeros(2, 64, 64, dtype=torch.uint8), torch.rand(2, 68, 2) * 64)
-    finish_as_asked(network, committed, faces)
+    faces = LabelledFrames(torch.zeros(2, 64, 64, dtype=torch.uint8), torch.rand(2, 68, 2) * 64, IBUG_68)
+    refine_as_asked(network, committed, faces)
     assert network.mirrored_view
     assert network.correction.eq(7).all()
-    finish_as_asked(network, with_values({"model.coarse_to_fine.mirrored_view": False}), faces)
+    refine_as_asked(network, with_values({"model.coarse_to_fine.mirrored_view": False}), faces)
     assert not network.mirrored_view
     assert not network.correction.eq(7).any()
-    finish_as_asked(network, with_values({"model.coarse_to_fine.correction_ridge": 1e6}), faces)
+    refine_as_asked(network, with_values({"model.coarse_to_fine.correction_ridge": 1e6}), faces)
     assert network.mirrored_view
     assert network.correction.abs().max() < 0.01
-    plain = torch.nn.Identity()
-    finish_as_asked(plain, with_values({"model.coarse_to_fine.mirrored_view": False}), faces)
-    assert not hasattr(plain, "mirrored_view")
+    plain = AlwaysTheMean(torch.zeros(68, 2))
+    before = dict(vars(plain))
+    refine_as_asked(plain, with_values({"model.coarse_to_fine.mirrored_view": False}), faces)
+    assert vars(plain) == before
 
 
 def test_jobs_that_differ_in_their_last_options_share_a_training(tmp_path, monkeypatch):
@@ -241,7 +249,7 @@ def test_jobs_that_differ_in_their_last_options_share_a_training(tmp_path, monke
     assert len(trained) == 1
     trainings.run_all([Job("a", "fold", load_params(), 1), Job("a", "seed", with_values({"train.seed": 7}))], given)
     assert [params.train.seed for params in trained] == [0, 0, 7]
-    assert len(trainings.read_table()) == 5
+    assert len(read_table()) == 5
 
 
 def test_labels_are_moved_apart_by_hand():

@@ -30,10 +30,11 @@ def test_figures_and_targets_are_there():
     (names,) = re.findall(r"for figure in ([\w ]+);", script)
     definition = (ROOT / "dvc.yaml").read_text()
     assert all(f"reports/figures/{name}.png:\n          cache: false" in definition for name in names.split())
-    assert re.search(r"^test:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert "make test" in SCRIPTS
+    for target in ("test", "coverage"):
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert f"make {target}" in SCRIPTS
 
 
 def test_nothing_but_the_comment_may_write():
     rights = [job.get("permissions", {}) for job in JOBS.values()]
-    assert rights == [{}, {"contents": "read", "pull-requests": "write"}]
+    assert rights == [{}, {}, {"contents": "read", "pull-requests": "write"}]

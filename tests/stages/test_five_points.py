@@ -5,6 +5,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from tests.dataset import face_points, write_raw
 PARAMS = load_params(ROOT / "params.yaml")
 SQUARES = Preprocess(size_px=64, fit="pad")
 COURSE = replace(PARAMS.model, name="naimishnet")
-SECTIONS = {
+SECTIONS: dict[str, Any] = {
     "split": Split(val_people_frac=0.25, drop_test_copies=False, seed=0),
     "preprocess": SQUARES,
     "model": COURSE,
@@ -63,7 +64,7 @@ def test_five_points_go_through_all_stages(five: Path, empty_store: Path) -> Non
     assert description.scheme == FIVE
     with paths.TEST_PREDICTIONS.open() as table:
         assert next(csv.reader(table)) == ["", *map(str, range(10))]
-    assert set(json.loads(paths.METRICS.read_text())["regions"]) == set(FIVE.regions)
+    assert set(json.loads(paths.METRICS.read_text())["test_regions_nme_percent"]) == set(FIVE.regions)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths.FIGURES)
     assert FIVE.title in paths.MODEL_CARD.read_text()
     store = mlflow_store.open_store()

@@ -1,3 +1,6 @@
+import os
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -21,7 +24,7 @@ def samples(raw):
     return read_samples(paths.SAMPLES)
 
 
-def run(fit: str = "pad", size_px: int = 224):
+def run(fit: Literal["pad", "stretch"] = "pad", size_px: int = 224):
     preprocess.run(preprocess=Preprocess(size_px=size_px, fit=fit))
     return {name: load_arrays(paths.PROCESSED / name) for name in ("train", "val", "test")}
 
@@ -61,7 +64,7 @@ def test_rows_hold_their_own_frames(samples, raw):
 def test_the_number_of_cores_does_not_matter(samples, monkeypatch):
     run()
     many = {path: path.read_bytes() for path in sorted(paths.PROCESSED.rglob("*.npy"))}
-    monkeypatch.setattr(preprocess.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
     run()
     assert many == {path: path.read_bytes() for path in sorted(paths.PROCESSED.rglob("*.npy"))}
 
@@ -97,7 +100,7 @@ def test_a_full_disk_leaves_what_was_there(samples, monkeypatch):
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(preprocess.np, "save", full)
+    monkeypatch.setattr(np, "save", full)
     with pytest.raises(OSError, match="No space left"):
         run("stretch")
     assert before == {path: path.read_bytes() for path in sorted(paths.PROCESSED.rglob("*")) if path.is_file()}

@@ -81,6 +81,7 @@ def frame(root: Path) -> str:
     return (root / "data/raw/frame").read_text()
 
 
+@pytest.mark.slow
 def test_reachable_mirror_gives_the_real_frames_and_then_nothing_is_left_to_do(project: Path) -> None:
     assert repro(project, "../mirror").returncode == 0
     assert frame(project) == "real"
@@ -91,6 +92,7 @@ def test_reachable_mirror_gives_the_real_frames_and_then_nothing_is_left_to_do(p
     assert frame(project) == "real"
 
 
+@pytest.mark.slow
 def test_unreachable_source_is_said_and_faces_are_drawn_instead(project: Path) -> None:
     first = repro(project, "/nowhere")
     assert first.returncode == 0, first.stderr
@@ -103,6 +105,7 @@ def test_unreachable_source_is_said_and_faces_are_drawn_instead(project: Path) -
     assert "#" * 80 not in again.stderr
 
 
+@pytest.mark.slow
 def test_source_is_looked_for_when_the_parameter_goes_back_to_the_real_frames(project: Path) -> None:
     repro(project, "/nowhere")
     params = (project / "params.yaml").read_text()
@@ -112,6 +115,7 @@ def test_source_is_looked_for_when_the_parameter_goes_back_to_the_real_frames(pr
     assert "SYNTHETIC" in again.stderr
 
 
+@pytest.mark.slow
 def test_frames_in_the_cache_need_no_source(project: Path) -> None:
     repro(project, "../mirror")
     shutil.rmtree(project / "data/raw")
@@ -126,6 +130,7 @@ def test_frames_in_the_cache_need_no_source(project: Path) -> None:
     assert frame(project) == "real"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [0, 20])
 def test_a_lock_file_cut_short_by_a_kill_is_made_again_without_a_rerun(project: Path, left: int) -> None:
     repro(project, "../mirror")
@@ -151,6 +156,7 @@ def test_a_lock_file_stays_where_another_process_of_dvc_holds_its_list(project: 
     assert not (project / "dvc.lock.damaged").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", ["", '{"read": ', "[]"])
 def test_a_process_list_cut_short_by_a_kill_stops_nothing(project: Path, left: str) -> None:
     repro(project, "../mirror")
@@ -161,6 +167,7 @@ def test_a_process_list_cut_short_by_a_kill_stops_nothing(project: Path, left: s
     assert frame(project) == "real"
 
 
+@pytest.mark.slow
 def test_forced_fetch_looks_for_a_source_first(project: Path) -> None:
     repro(project, "../mirror")
     assert "SYNTHETIC" in repro(project, "/nowhere", "-f").stderr

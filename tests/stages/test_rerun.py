@@ -11,7 +11,7 @@ from pipeline.core.params import flatten
 from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import write_values
 from tests.architecture import PACKAGES, ROOT
-from tests.checkout import Checkout, stages_run
+from tests.checkout import Checkout
 
 pytestmark = pytest.mark.slow
 
@@ -98,14 +98,3 @@ def test_what_uses_a_model_trains_none():
     assert not [place for place in places for stage in STAGES if place in CODE[stage]]
     for stage in ("fetch", "split", "preprocess", "pretrain", "train", "evaluate", "render"):
         assert not [dep for dep in CODE[stage] if dep.startswith(("pipeline/experiments", "pipeline/export"))]
-
-
-def test_going_back_runs_nothing_again(checkout):
-    path = checkout.folder / "params.yaml"
-    before, lock = path.read_text(), (checkout.folder / "dvc.lock").read_bytes()
-    write_values({"evaluate.bootstrap_samples": 60, "train.epochs": 1}, path)
-    assert "train" in stages_run(checkout.run("dvc", "repro"))
-    assert (checkout.folder / "dvc.lock").read_bytes() != lock
-    path.write_text(before)
-    assert set(stages_run(checkout.run("dvc", "repro"))) <= {"track"}
-    assert (checkout.folder / "dvc.lock").read_bytes() == lock

@@ -15,11 +15,13 @@ import torch
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.windows import to_gray
 from pipeline.core import paths
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.logged_model import MODEL_NEEDS, model_files, save_pyfunc
 from pipeline.experiments.tracking.model_location import open_model
+from pipeline.experiments.tracking.store_location import store_uri
 from pipeline.export import formats
 from pipeline.models import build_network
 from pipeline.models.forward import predict_faces
@@ -53,7 +55,7 @@ def write_model(path: Path, *, name="coarse_to_fine", side=64, fit="pad", seed=0
     """A model file whose network answers something else for every picture, as a trained one does."""
     torch.manual_seed(seed)
     section = model_section(name) | options
-    network = build_network(section, side=side, mean_shape=MEAN_SHAPE * side / 224)
+    network = build_network(section, side=side, mean_shape=MEAN_SHAPE * side / 224, flip_index=IBUG_68.flip_index)
     for weights in network.parameters():
         if not weights.any():  # else an untrained network answers its mean shape
             torch.nn.init.normal_(weights, std=0.3)
@@ -107,6 +109,7 @@ def changed_version(logged: Path, folder: Path) -> Path:
     return copied
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["padded", "stretched"])
 def test_it_answers_pictures_of_any_size_as_the_network(request, kind):
     logged = request.getfixturevalue(kind)
@@ -303,7 +306,7 @@ def test_a_run_keeps_it_for_mlflow_and_for_predict(workspace, tmp_path, uri):  #
     (model,) = run.outputs.model_outputs
     location = uri.format(model_id=model.model_id, run_id=run.info.run_id)
     direct = predict_faces(load_model(paths.MODEL), [to_gray(p) for p in PICTURES], size_px=64, fit="pad")
-    answer = answer_alone(location, tmp_path, MLFLOW_TRACKING_URI=mlflow_store.store_uri())
+    answer = answer_alone(location, tmp_path, MLFLOW_TRACKING_URI=store_uri())
     np.testing.assert_allclose(answer, direct, atol=0.05)
     assert open_model(location).digest == file_sha256(paths.MODEL)
 

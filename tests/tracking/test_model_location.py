@@ -7,18 +7,18 @@ from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.model_location import locate_model
 
 
-def test_a_model_of_a_run_is_brought_from_mlflow(workspace, tmp_path):
-    (workspace / "model.safetensors").write_bytes(b"weights")
+def test_a_model_of_a_run_is_brought_from_mlflow(stored, tmp_path):
+    (stored / "model.safetensors").write_bytes(b"weights")
     store = mlflow_store.open_store()
     run = store.client.create_run(store.experiment_id)
-    store.client.log_artifact(run.info.run_id, str(workspace / "model.safetensors"), "model/artifacts")
+    store.client.log_artifact(run.info.run_id, str(stored / "model.safetensors"), "model/artifacts")
     brought = locate_model(f"runs:/{run.info.run_id}/model", tmp_path / "here")
     assert brought.read_bytes() == b"weights"
     assert tmp_path / "here" in brought.parents
     assert "MLFLOW_TRACKING_URI" not in os.environ  # a program that asks for a model may have a store of its own
 
 
-def test_a_run_that_is_not_there_is_one_line(workspace, tmp_path):
+def test_a_run_that_is_not_there_is_one_line(stored, tmp_path):
     mlflow_store.open_store()
     with pytest.raises(ModelError, match=r"cannot be had from MLflow .* keypoints runs"):
         locate_model("runs:/0123456789abcdef0123456789abcdef/model", tmp_path)

@@ -11,7 +11,7 @@ import pytest
 
 from facial_keypoints.core.atomic_files import file_sha256
 from pipeline.core.paths import METRICS
-from pipeline.experiments.tracking import mlflow_store, registry
+from pipeline.experiments.tracking import mlflow_store, registry, run_search
 from pipeline.experiments.tracking.local_store import prepare
 from pipeline.experiments.tracking.model_location import locate_model
 from pipeline.experiments.tracking.store_location import store_location
@@ -59,12 +59,12 @@ def record() -> str:
 
 def is_complete(run: str, brought: Path) -> bool:
     """Whether report and model are there, by run and by registry, and listed as MLflow's pages do."""
-    found = registry.find_run(run)
+    found = run_search.find_run(run)
     version = registry.add_version(found)
     places = (f"runs:/{run}/model", f"models:/{registry.REGISTERED}/{version.number}")
     models = {locate_model(model, brought / run / str(n)).read_text() for n, model in enumerate(places)}
     listed = [file.path for file in mlflow_store.open_store().client.list_artifacts(run)]
-    return registry.read_artifact(found, METRICS) == b"{}" and models == {run} and listed == ["reports"]
+    return run_search.read_artifact(found, METRICS) == b"{}" and models == {run} and listed == ["reports"]
 
 
 def locations(folder: Path) -> list[str]:
@@ -118,7 +118,7 @@ def test_a_copy_and_its_original_are_two_stores(first: Path, tmp_path: Path, ent
     theirs = record()
     assert is_complete(theirs, tmp_path / "theirs")
     assert is_complete(run, tmp_path / "original")
-    assert registry.find_run(mine) is None
+    assert run_search.find_run(mine) is None
     assert digests(copy) == before
 
 

@@ -56,7 +56,7 @@ def test_a_workspace_of_any_name_keeps_and_gives_back_files(
     store.client.log_model_artifacts(model, str(weights.parent))
     for number, place in enumerate([f"runs:/{run}/other", f"runs:/{run}/model", f"models:/{model}"]):
         assert locate_model(place, tmp_path / str(number)).read_bytes() == b"weights"
-    served = {}
+    served: dict[str, str] = {}
     monkeypatch.setattr(ui, "_run_server", lambda uri, files, port: served.update(uri=uri, files=files))
     ui.serve(59999)
     assert make_url(served["uri"]).database == str(root / "mlflow.db")

@@ -18,7 +18,7 @@ import pytest
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import TrackingError
 from pipeline.core import paths
-from pipeline.experiments.tracking import local_store, mlflow_store, registry
+from pipeline.experiments.tracking import local_store, mlflow_store, run_search
 from pipeline.experiments.tracking.live_run import training_run
 from tests.architecture import ROOT
 from tests.commands.test_full_disk import shell
@@ -160,9 +160,9 @@ def test_a_store_that_another_process_holds_is_one_line(workspace: Path, monkeyp
 READ = """
 import sys
 from pathlib import Path
-from pipeline import registry
+from pipeline.experiments.tracking import run_search
 from pipeline.experiments.tracking.model_location import locate_model
-print(registry.find_run(sys.argv[1]).info.run_id)
+print(run_search.find_run(sys.argv[1]).info.run_id)
 print(locate_model(f"runs:/{sys.argv[1]}/model", Path(sys.argv[2])))
 Path("mlflow.db").rename("other.db")
 """
@@ -201,7 +201,7 @@ def test_a_store_that_cannot_be_made_or_mended_is_one_line_at_once(
     ):
         monkeypatch.setenv("DVC_ROOT", str(root))
         with pytest.raises(TrackingError, match=told):
-            registry.find_run("any")
+            run_search.find_run("any")
 
 
 def test_a_store_whose_making_was_broken_off_is_not_there(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,11 @@
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import paths
 from pipeline.core.settings import Preprocess, Split
 from pipeline.experiments.params import load_params
@@ -22,8 +23,9 @@ from pipeline.models import build_network
 from pipeline.models.settings import Model
 from pipeline.stages import preprocess, split, train
 from pipeline.training.checkpoint import Checkpoint, resumable, training_key
+from pipeline.training.frames import LabelledFrames
 from pipeline.training.initial_weights import write_weights
-from pipeline.training.trainer import Faces, fit
+from pipeline.training.trainer import Epoch, fit
 from tests.architecture import ROOT
 from tests.payload import PLANTS
 from tests.training.test_augment import NOTHING
@@ -49,8 +51,10 @@ def train_with_checkpoints(name: str, path: Path, *, die_after: int | None = Non
     """Train on a few faces; returns the final state and the history."""
     torch.manual_seed(0)
     few = faces(10, shift=1.0)
-    large = Faces(functional.interpolate(few.images[:, None], (96, 96))[:, 0], few.keypoints_crop)
-    network = build_network(network_section(name), side=96, mean_shape=large.keypoints_crop.mean(0))
+    large = LabelledFrames(functional.interpolate(few.images[:, None], (96, 96))[:, 0], few.keypoints_crop, few.scheme)
+    network = build_network(
+        network_section(name), side=96, mean_shape=large.keypoints_crop.mean(0), flip_index=IBUG_68.flip_index
+    )
     checkpoint = Checkpoint(path, KEY)
     start, history = checkpoint.read()
     final = {}
@@ -85,7 +89,7 @@ STATE = {"weight": torch.arange(12.0).reshape(3, 4), "random.torch": torch.get_r
 def test_what_was_written_is_read(tmp_path):
     checkpoint = Checkpoint(tmp_path / "state", KEY)
     assert checkpoint.read() == (None, [])
-    rows = [train.Epoch(1, 0.1 / 3, 1 / 7, None, None), train.Epoch(2, 1e-9, 2 / 7, 0.1, 0.2)]
+    rows = [Epoch(1, 0.1 / 3, 1 / 7, None, None), Epoch(2, 1e-9, 2 / 7, 0.1, 0.2)]
     checkpoint.write(STATE, rows)
     state, history = checkpoint.read()
     assert history == rows
@@ -148,13 +152,19 @@ def test_the_checkpoint_goes_when_all_is_well_and_stays_when_not(workspace):
     assert not list((workspace / ".checkpoints/train").iterdir())
 
 
+@pytest.mark.slow
 def test_two_processes_do_not_train_the_same_at_once(workspace):
     code = (
         f"from pipeline.training.checkpoint import resumable\nwith resumable('{KEY}'): print('in', flush=True); input()"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes: dict[str, Any] = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+    }
     with subprocess.Popen(command, env=environment, **pipes) as first:
         assert first.stdout.readline() == "in\n"
         with subprocess.Popen(command, env=environment, **pipes) as second:
@@ -164,9 +174,8 @@ def test_two_processes_do_not_train_the_same_at_once(workspace):
 
 
 @pytest.fixture
-def prepared(raw, empty_store) -> Path:
+def prepared(raw, stored) -> Path:
     """A workspace with arrays to train on and an MLflow store."""
-    shutil.copy(empty_store, "mlflow.db")
     split.run(split=Split(val_people_frac=0.25, drop_test_copies=False, seed=0))
     preprocess.run(preprocess=Preprocess(size_px=96, fit="pad"))
     write_weights(paths.PRETRAINED, {})
@@ -227,6 +236,7 @@ def test_the_key_changes_with_parameters_data_and_device(tmp_path):
     assert training_key({"train.lr": 0.1}, [tmp_path], CPU) == keys[-1]
 
 
+@pytest.mark.slow
 def test_workers_end_with_the_stage_that_is_killed(tmp_path):
     script = tmp_path / "draw.py"
     draw = f"write_synthetic(Path({str(tmp_path / 'raw')!r}), people=99, clips=9, frames=9, seed=0)"

@@ -50,4 +50,5 @@ def test_every_estimate_counts():
 def test_a_learned_truth_cannot_lower_the_loss_by_growing():
     truth = face(100.0).requires_grad_()
     keypoint_loss("l1", "face_size", truth.detach()[:, None] + 1, truth).backward()
+    assert truth.grad is not None
     assert torch.allclose(truth.grad, torch.full_like(truth, -100 / 100 / (68 * 2)))

@@ -1,4 +1,5 @@
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 import torch
@@ -47,21 +48,22 @@ def test_inner_kernels_leave_out_the_first_layer_and_the_answering_one():
 
 @pytest.mark.parametrize("options", [{"fine_pyramid": IBUG_68.count}, {"fine_width": IBUG_68.count // 2}])
 def test_a_layer_that_happens_to_have_as_many_channels_as_points_is_inner(options):
-    kernels = [len(inner_kernels(coarse_to_fine(change))) for change in ({}, options)]
-    assert kernels[0] == kernels[1]
+    assert len(inner_kernels(coarse_to_fine(options))) == len(inner_kernels(coarse_to_fine({})))
 
 
 def coarse_to_fine(options: dict) -> nn.Module:
     section = asdict(load_params(ROOT / "params.yaml").model)
     section["coarse_to_fine"] |= options
-    return build_network(section, side=224, mean_shape=torch.rand(IBUG_68.count, 2) * 100 + 50)
+    return build_network(
+        section, side=224, mean_shape=torch.rand(IBUG_68.count, 2) * 100 + 50, flip_index=IBUG_68.flip_index
+    )
 
 
 def shift() -> nn.Parameter:
     return nn.Parameter(torch.zeros(IBUG_68.count, 2))
 
 
-def one_step(name: str) -> tuple[nn.Sequential, nn.Sequential]:
+def one_step(name: str) -> tuple[Any, Any]:
     """A network before and after one step."""
     net, old = network(), network()
     optimizer = make_optimizer(name, net, shift(), lr=0.01, weight_decay=0.0)

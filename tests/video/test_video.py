@@ -8,6 +8,7 @@ import socket
 import subprocess
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -46,7 +47,7 @@ video.onseeked = video.onerror = say;
 UNEVEN = [0, 0.04, 0.05, 0.3, 0.34, 0.7, 0.71, 0.72, 0.73, 1.2, 1.25, 1.3, 1.9, 2, 2.04, 2.1, 2.3, 2.4, 2.6, 3]
 
 
-def predict_video(folder, form: str = "json", overlay: bool = True, container: str | None = None, name="film.mp4"):
+def predict_video(folder, form: Any = "json", overlay: bool = True, container: Any = None, name="film.mp4"):
     job = Job(disc_detector(), OutputFolder(folder / "out"), form, overlay, smooth=True, container=container)
     (folder / "out").mkdir(exist_ok=True)
     return run(job, [Source(folder / name, "film")])
@@ -231,7 +232,7 @@ def test_what_is_written_lasts_as_long_as_the_video(tmp_path, container, lasts):
 
 def test_joined_recordings_go_on(tmp_path):
     """Each began at 0: the times of the second follow on those of the first."""
-    options = {"form": "mpegts", "codec": "mpeg2video", "unit": Fraction(1, FPS)}
+    options: dict[str, Any] = {"form": "mpegts", "codec": "mpeg2video", "unit": Fraction(1, FPS)}
     write_film(tmp_path / "part.ts", **options)
     (tmp_path / "film.ts").write_bytes((tmp_path / "part.ts").read_bytes() * 2)
     assert times(tmp_path / "film.ts") == pytest.approx(evenly(40), abs=0.03)
@@ -300,7 +301,7 @@ def test_turned_and_mirrored_agrees_with_the_matrix_in_numpy(tmp_path, turned):
     """Where FFmpeg's matrix sends the middles of the corners: (p, q) to (a p + c q, b p + d q)."""
     write_film(tmp_path / "film.mp4", [corners()] * 2, turned=turned)
     with av.open(str(tmp_path / "film.mp4")) as container:
-        frame = next(container.decode(video=0))
+        frame: Any = next(container.decode(video=0))
         matrix = np.frombuffer(bytes(frame.side_data["DISPLAYMATRIX"]), np.int32).reshape(3, 3)[:2, :2] / 65536
     places = np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]]) @ matrix
     expected = "".join(letter for _, letter in sorted(zip(map(tuple, places[:, ::-1].round()), "rgbw", strict=True)))
@@ -672,7 +673,8 @@ def test_a_disk_that_fills_leaves_no_video_and_says_so(tmp_path, monkeypatch, co
     write_film(tmp_path / "film.mp4", list(rng.integers(0, 256, (12, 96, 96, 3), np.uint8)), sound=tone(0.5))
     video = open_video(tmp_path / "film.mp4")
     whole = copy(tmp_path / "film.mp4", video, container)
-    room, sink = int(share * whole.stat().st_size), encoding.Sink.__init__
+    room = int(share * whole.stat().st_size)
+    sink: Any = encoding.Sink.__init__
     whole.unlink()
     monkeypatch.setattr(encoding.Sink, "__init__", lambda self, file, path: sink(self, FullFile(file, room), path))
     with pytest.raises(OSError, match="No space left on device") as caught:
@@ -703,7 +705,7 @@ def test_frames_that_no_encoder_takes_are_told_in_a_line(tmp_path, capsys):
 
 
 def test_frames_are_read_one_at_a_time(film):
-    frames = iter(FrameReader(open_video(film / "film.mp4")))
+    frames: Any = iter(FrameReader(open_video(film / "film.mp4")))
     assert next(frames).image.shape == (240, 320, 3)
     frames.close()
 

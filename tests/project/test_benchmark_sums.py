@@ -1,0 +1,103 @@
+"""What the benchmarks count and average, on cases worked out by hand."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import costs, detection, hiding, turned, video
+from benchmarks.found import overlaps_with
+from benchmarks.hiding import SIZE, Moment
+from facial_keypoints.filters.outline import cover
+from pipeline.experiments.params import load_params
+from tests.architecture import ROOT
+from tests.discs import disc_detector, disc_face, draw_discs
+
+FACE = disc_face(100, 100, 20)
+EYES_PX = float(np.linalg.norm(FACE[36] - FACE[45]))
+
+
+def moving(velocities: np.ndarray) -> np.ndarray:
+    """(T, 1, 68, 2) a face that rests for STILL frames and then moves by these pixels a frame to the right."""
+    at = np.concatenate([np.zeros(video.STILL), np.cumsum(velocities)])
+    return FACE + np.stack([at, np.zeros_like(at)], -1)[:, None, None, :]
+
+
+def test_jitter_is_the_step_of_what_rests_over_the_eye_distance():
+    truth = moving(np.zeros(3))
+    found = truth.copy()
+    found[::2, ..., 0] += 2  # to and fro by 2 px
+    assert video.jitter(found, truth) == pytest.approx(2 / EYES_PX)
+    assert video.jitter(truth + 5, truth) == 0
+    assert video.error_percent(found, truth) == pytest.approx(100 * 2 * 17 / 33 / EYES_PX)
+
+
+def test_points_that_trail_by_a_frame_lag_by_one():
+    truth = moving(np.array([1.0, 3, 5, 3, 1, -1, -3, -5, -3, -1]))
+    late = np.concatenate([truth[:1], truth[:-1]])
+    assert video.lag_frames(late, truth) == pytest.approx(1, abs=0.01)
+    assert video.lag_frames(truth, truth) == pytest.approx(0)
+
+
+def test_a_hidden_face_is_hidden_and_one_elsewhere_hides_nothing():
+    far = FACE + np.array([300, 100])
+    moment = Moment(np.zeros((*SIZE, 3), np.uint8), [cover(face, 1.0, SIZE) > 0.5 for face in (FACE, far)])
+    answers: list[Any] = [[SimpleNamespace(keypoints=FACE)], []]
+    hidden, elsewhere, *unseen = hiding.hidden_shares(answers, [moment, moment])
+    assert hidden > hiding.ENOUGH
+    assert [elsewhere, *unseen] == [0, 0, 0]
+
+
+def test_of_two_pictures_one_has_the_face_that_is_meant():
+    picture = draw_discs([(100, 100, 30)])
+    there, elsewhere = disc_face(100, 100, 30), disc_face(250, 100, 30)
+    assert turned.found_share(disc_detector(), [(picture, there), (picture, elsewhere)]) == 0.5
+
+
+def test_a_box_half_as_wide_overlaps_by_half():
+    face: Any = SimpleNamespace(box=(0, 0, 10, 10))
+    points = np.zeros((1, 68, 2))
+    points[0, 0] = (5, 10)
+    assert overlaps_with([face], points).tolist() == [[0.5]]
+    assert overlaps_with([], points).shape == (0, 1)
+
+
+def test_faces_missed_and_answers_besides_are_counted(capsys):
+    def answer(shift: float) -> Any:
+        low, high = (FACE + shift).min(0), (FACE + shift).max(0)
+        return SimpleNamespace(box=(*low, *(high - low)), keypoints=FACE + shift)
+
+    frames: Any = SimpleNamespace(files=["a", "b", "c"], truth=np.stack([FACE] * 3))
+    whole = np.stack([FACE + np.array([0.1 * EYES_PX, 0])] * 3)
+    detection.accuracy(frames, whole, [[answer(0), answer(200)], [answer(200)], [answer(0), answer(1)]])
+    told = capsys.readouterr().out.splitlines()
+    assert told == [
+        "1 of 3 labelled faces missed; 3 answers besides",
+        "NME of the found ones 0.00 %, of the same with --whole 10.00 %",
+    ]
+
+
+@pytest.mark.slow
+def test_multiply_adds_are_those_of_the_layer():
+    """A 3 x 3 convolution of one channel to four on 10 x 10 pixels: 4 x 8 x 8 outputs of 9 each."""
+    layer = torch.nn.Conv2d(1, 4, 3, bias=False)
+    assert costs.mega_macs(layer, 10) == pytest.approx(4 * 64 * 9 / 1e6)
+    # Backwards once more for the kernels; nothing asks for the gradient of the picture.
+    assert costs.step_flops(layer, torch.rand(2, 1, 10, 10)) == 2 * 2 * (2 * 4 * 64 * 9)
+    assert layer.weight.grad is None
+
+
+def test_pretraining_is_all_the_drawing_and_all_the_steps(monkeypatch):
+    params: Any = load_params(ROOT / "params.yaml")
+    pretrain = replace(params.pretrain, epochs=2, people=300, frames=4)
+    params = replace(params, pretrain=pretrain, train=replace(params.train, batch_size=100))
+    drawn: list[int] = []
+    monkeypatch.setattr(costs, "drawn_faces", lambda part, *_: drawn.append(part.people))
+    monkeypatch.setattr(costs, "seconds", lambda work: work() or 3.0)
+    # 150 people are drawn in 3 s, so 300 in 6 s; 2 epochs of 1,200 faces are 24 steps of half a second.
+    assert costs.pretraining_seconds(params, 0.5) == pytest.approx(6 + 12)
+    assert drawn == [150]
+    assert costs.pretraining_seconds(replace(params, pretrain=replace(pretrain, epochs=0)), 0.5) == 0
