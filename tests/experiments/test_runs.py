@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from facial_keypoints.core.errors import ModelError, TrackingError
 from pipeline.cli import app
 from pipeline.core import paths
+from pipeline.experiments.dvc.experiments import experiment_commits
 from pipeline.experiments.lookup import find_results
 from pipeline.experiments.run_list import ListedRun, listed_runs, ranked
 from pipeline.experiments.tracking import mlflow_store, run_search
@@ -218,3 +219,9 @@ def test_all_runs_are_found_however_many_pages_mlflow_makes(store, monkeypatch):
     search = found.client.search_runs
     monkeypatch.setattr(found.client, "search_runs", lambda *a, **k: search(*a, max_results=2, **k))
     assert {each.info.run_id for each in run_search.finished_runs(found)} == made
+
+
+def test_what_dvc_notes_of_work_under_way_is_no_experiment(two_revisions):
+    for reference in ("exec/EXEC_HEAD", "exec/EXEC_BASELINE", "stash", "celery/stash", "celery/failed", "apply/stash"):
+        git("update-ref", f"refs/exps/{reference}", "HEAD")
+    assert set(experiment_commits()) == {"tried"}

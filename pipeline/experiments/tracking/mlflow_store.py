@@ -1,7 +1,7 @@
 """The project's experiment in MLflow. MLflow is a view of the runs, DVC the record.
 
 mlflow takes seconds to import, so only functions import it. Every training depends on this file and live_run.py: what
-only `track` or `ui` needs stands in run_record.py.
+only `track` or `ui` needs stands in finished_run.py.
 """
 
 import json

@@ -6,7 +6,7 @@ import socket
 from facial_keypoints.core.errors import TrackingError
 from facial_keypoints.core.terminal import say
 from pipeline.experiments.tracking import mlflow_store
-from pipeline.experiments.tracking.run_record import START_VIEW, describe_experiment
+from pipeline.experiments.tracking.runs_page import START_VIEW, describe_experiment
 from pipeline.experiments.tracking.store_location import VARIABLE, store_location
 
 HOST = "127.0.0.1"
