@@ -22,7 +22,7 @@ from pipeline.evaluation.reports import read_dataset
 from pipeline.evaluation.settings import Evaluate
 from pipeline.models import count_parameters
 from pipeline.models.forward import predict_crops
-from pipeline.models.model_file import load_model, read_description
+from pipeline.models.model_file import open_model_file
 from pipeline.models.network import KeypointNetwork
 
 CED_NME = np.round(np.arange(0, 0.2001, 0.0005), 4)
@@ -30,7 +30,11 @@ CED_NME = np.round(np.arange(0, 0.2001, 0.0005), 4)
 
 
 def run(*, evaluate: Evaluate) -> None:
-    scheme, network = read_scheme(), load_model(paths.MODEL)
+    scheme, (description, network) = read_scheme(), open_model_file(paths.MODEL)
+    if description.scheme != scheme:
+        raise DataError(
+            f"{paths.MODEL} has {description.scheme.title} and the dataset {scheme.title}; train again: dvc repro"
+        )
     arrays = {split: load_arrays(paths.PROCESSED / split, scheme.count) for split in ("val", "test")}
     val, test = (_predicted_and_measured(network, split, of_split, scheme) for split, of_split in arrays.items())
     if not len(test):
@@ -39,7 +43,7 @@ def run(*, evaluate: Evaluate) -> None:
     regions = metrics.region_nme(test.point_errors, scheme)
     report = Metrics(
         dataset=read_dataset()["dataset"],
-        model=Network(read_description(paths.MODEL)["model"]["name"], count_parameters(network)),
+        model=Network(description.model.name, count_parameters(network)),
         **_groups(val, test, evaluate),
         test_regions_nme_percent={region: to_percent(error) for region, error in regions.items()},
         baseline_mean_shape=Baseline(to_percent(float(baseline.mean()))),

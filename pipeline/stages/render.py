@@ -63,7 +63,7 @@ def run(*, pretrain: Pretrain, train: Train, render: Render) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             save(figure, path, CHART_DPI if path in paths.CHARTS else DPI)
     first = {"pretrain": asdict(pretrain)} if pretrain.epochs else {}
-    preprocess = read_description(paths.MODEL)["preprocess"]
+    preprocess = asdict(read_description(paths.MODEL).preprocess)
     settings = flatten({"preprocess": preprocess, **first, "train": asdict(train)})
     sizes = breakdowns.by_size(measured.nme, measured.size_px)
     card = model_card(
