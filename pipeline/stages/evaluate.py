@@ -35,7 +35,7 @@ def run(*, evaluate: Evaluate) -> None:
     baseline = metrics.nme(test.of_shape(_mean_training_shape()), test.truth, IBUG_68)
     report = {
         "dataset": read_dataset()["dataset"],
-        "model": {"name": read_description(paths.MODEL)["model"]["name"], "parameters": count_parameters(network)},
+        "model": {"name": read_description(paths.MODEL).model.name, "parameters": count_parameters(network)},
         "val": val.measure(evaluate),
         "test": test.measure(evaluate),
         "test_known_people": test.measure(evaluate, test.known),
