@@ -4,9 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 
+from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.scheme import Scheme
 from pipeline.core.metrics import normalizing_length
-from pipeline.evaluation.style import PALETTE, percent
+from pipeline.evaluation.style import PALETTE
 from pipeline.inspection.attention import Attention
 from pipeline.inspection.drawing import Drawing, Face, empty_drawing, lay_heat, show_face
 from pipeline.inspection.uncertainty import Spread, ellipse_axes
@@ -56,7 +57,8 @@ def _region_bars(axes: Axes, sigma: np.ndarray, scheme: Scheme) -> None:
         axes.barh(row, 100 * values.mean(), height=0.6, color=PALETTE["model"], alpha=0.85)
         axes.plot(100 * values, np.full(len(values), row), ".", color=PALETTE["ink"], ms=3, mew=0, alpha=0.6)
         end = 100 * float(values.max())
-        axes.text(end, row, f"  {percent(float(values.mean()), 2)}", va="center", size=8.5, color=PALETTE["quiet"])
+        mean = percent_text(to_percent(float(values.mean())))
+        axes.text(end, row, f"  {mean}", va="center", size=8.5, color=PALETTE["quiet"])
     axes.set(
         yticks=range(len(means)), yticklabels=list(means), ylim=(len(means) - 0.4, -0.7), xlim=(0, 118 * sigma.max())
     )
@@ -87,7 +89,9 @@ def attention_figure(face: Face, seen: Attention, groups: dict[str, list[int]], 
         show_face(axes, face)
         lay_heat(axes, moved, seen.crop_from_places, face.crop.shape)
         axes.plot(*face.points[points].T, "o", color=PALETTE["truth"], ms=4, mec="white", mew=0.7)
-        axes.set_title(f"{_shown(label, points, face.scheme)}: up to {percent(float(moved.max() / eyes))}")
+        axes.set_title(
+            f"{_shown(label, points, face.scheme)}: up to {percent_text(to_percent(float(moved.max() / eyes)), 1)}"
+        )
     return drawing
 
 

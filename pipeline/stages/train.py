@@ -1,7 +1,7 @@
 """Train the network and write its averaged weights."""
 
 import csv
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import torch
 
 from facial_keypoints.core.atomic_files import file_sha256, whole
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.percent import to_percent
 from pipeline.core import paths
 from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.params import flatten
@@ -49,14 +50,17 @@ def run(*, preprocess: Preprocess, model: Model, augment: Augment, train: Train)
 
 
 def curves(epoch: Epoch) -> tuple[int, dict[str, float | None]]:
-    """Number and values of an epoch, as MLflow draws them."""
+    """Number of an epoch, and its values by their column of history.csv."""
     values = asdict(epoch)
-    return values.pop("epoch"), values
+    val_nme = values.pop("val_nme")
+    return values.pop("epoch"), {**values, "val_nme_percent": None if val_nme is None else to_percent(val_nme)}
 
 
 def write_history(path: Path, history: list[Epoch]) -> None:
+    """Write history.csv, a row an epoch."""
+    rows = [{"epoch": number, **values} for number, values in map(curves, history)]
     with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Epoch)], lineterminator="\n")
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        for epoch in history:
-            writer.writerow({name: round(v, 8) if isinstance(v, float) else v for name, v in asdict(epoch).items()})
+        for row in rows:
+            writer.writerow({name: round(v, 8) if isinstance(v, float) else v for name, v in row.items()})
