@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.geometry import resize_matrix
@@ -24,6 +24,7 @@ from pipeline.inspection.page import Picture, Section, page
 from pipeline.inspection.report import Subject, write_report
 from pipeline.inspection.uncertainty import ellipse_axes, spread, spread_of
 from pipeline.models import NETWORKS, build_network
+from pipeline.models.network import KeypointNetwork
 from tests.faces import drawn_face
 from tests.inputs.test_kinds import encoded
 
@@ -40,7 +41,7 @@ SMALL = {
 SMALL |= {"mirrored_view": True, "correction_ridge": 1.0}
 
 
-def network_called(name: str, window_frac: float = 1.0) -> nn.Module:
+def network_called(name: str, window_frac: float = 1.0) -> KeypointNetwork:
     torch.manual_seed(0)
     model = {"name": name, "window_frac": window_frac, "weights": "scratch", "coarse_to_fine": SMALL}
     return build_network(model, side=SIDE, mean_shape=MEAN_SHAPE, flip_index=IBUG_68.flip_index).eval()
@@ -52,7 +53,7 @@ def crop() -> np.ndarray:
     return cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
-class BrightestPlace(nn.Module):
+class BrightestPlace(KeypointNetwork):
     """Puts every point on the centre of light of the frame, so that it moves with whatever is in it."""
 
     def forward(self, images: Tensor) -> Tensor:
@@ -63,7 +64,7 @@ class BrightestPlace(nn.Module):
         return point[:, None, None].expand(-1, 1, 68, 2)
 
 
-class Corner(nn.Module):
+class Corner(KeypointNetwork):
     """Looks at the top left of the frame only, and lets the points move as it darkens."""
 
     def forward(self, images: Tensor) -> Tensor:
@@ -161,7 +162,7 @@ def test_activity_of_heatmaps_is_the_sum_of_the_softmax_of_all_points():
 def test_a_network_attends_to_what_it_looks_at():
     bright = np.full((SIDE, SIDE), 30, np.uint8)
     bright[16:34, 16:34] = 220
-    seen = attention(Corner().eval(), bright, MEAN_SHAPE.numpy() * 0.9)
+    seen = attention(Corner(IBUG_68.count).eval(), bright, MEAN_SHAPE.numpy() * 0.9)
     row, column = np.unravel_index(seen.moved_px[30].argmax(), (PLACES, PLACES))
     place = seen.crop_from_places @ (column, row, 1)
     assert np.abs(place[:2] - 24.5).max() < 8
@@ -169,7 +170,7 @@ def test_a_network_attends_to_what_it_looks_at():
 
 
 def test_places_are_spread_evenly_over_the_face():
-    seen = attention(Corner().eval(), np.zeros((SIDE, SIDE), np.uint8), MEAN_SHAPE.numpy())
+    seen = attention(Corner(IBUG_68.count).eval(), np.zeros((SIDE, SIDE), np.uint8), MEAN_SHAPE.numpy())
     assert not seen.moved_px.any()
     middle = seen.crop_from_places @ ((PLACES - 1) / 2, (PLACES - 1) / 2, 1)
     low, high = MEAN_SHAPE.numpy().min(0), MEAN_SHAPE.numpy().max(0)
@@ -199,13 +200,13 @@ def test_an_ellipse_lies_along_the_spread():
 
 def test_a_point_that_moves_with_the_picture_is_certain():
     image = blob(55, 45)
-    certain = spread(BrightestPlace().eval(), image, views=16, seed=0)
+    certain = spread(BrightestPlace(IBUG_68.count).eval(), image, views=16, seed=0)
     np.testing.assert_allclose(certain.mean[0], (55, 45), atol=0.1)
     assert certain.sigma_px.max() < 0.1
 
 
 def test_a_point_that_stays_whatever_is_shown_is_uncertain():
-    fixed = Corner().eval()
+    fixed = Corner(IBUG_68.count).eval()
     assert spread(fixed, np.zeros((SIDE, SIDE), np.uint8), views=16, seed=0).sigma_px.min() > 0.5
 
 

@@ -26,6 +26,7 @@ from pipeline.export import formats
 from pipeline.models import build_network
 from pipeline.models.forward import predict_faces
 from pipeline.models.model_file import load_model, read_description, save_model
+from pipeline.models.network import KeypointNetwork
 from tests.architecture import ROOT, imported_modules
 from tests.models.test_models import MEAN_SHAPE, NAMES, model_section
 from tests.tracking.test_tracking import EXPORT_MODEL, run_track, runs, train_live, workspace  # noqa: F401 (fixtures)
@@ -284,9 +285,10 @@ EXPORT = """
 import sys
 from pathlib import Path
 import numpy as np
-from pipeline import checkpoint, export
+from pipeline.export import formats
+from pipeline.models.model_file import load_model
 model, path = map(Path, sys.argv[1:])
-formats.export_model(model, checkpoint.load_model(model), path, kind="onnx", frames=np.zeros((2, 64, 64), np.uint8))
+formats.export_model(model, load_model(model), path, kind="onnx", frames=np.zeros((2, 64, 64), np.uint8))
 """
 
 
@@ -331,7 +333,7 @@ def test_weights_that_an_older_version_logged_with_its_code_are_still_read(works
     assert open_model(f"runs:/{run.info.run_id}/model").digest == file_sha256(paths.MODEL)
 
 
-class AsItsValuesAre(torch.nn.Module):
+class AsItsValuesAre(KeypointNetwork):
     def forward(self, images):
         return images[..., :68, :2] if images.sum() > 3 else images[..., -68:, :2]
 
@@ -341,7 +343,9 @@ def test_a_network_that_cannot_be_exported_is_one_line_and_leaves_the_run_as_it_
     before = [run.to_dictionary() for run in runs()]
     monkeypatch.setattr(formats, "export_model", EXPORT_MODEL)
     described = read_description(paths.MODEL)
-    monkeypatch.setattr("pipeline.models.model_file.open_model_file", lambda path: (described, AsItsValuesAre()))
+    monkeypatch.setattr(
+        "pipeline.models.model_file.open_model_file", lambda path: (described, AsItsValuesAre(IBUG_68.count))
+    )
     capfd.readouterr()
     with pytest.raises(ModelError, match=r"^PyTorch cannot export this network as onnx \(GuardOn.*make install$"):
         run_track()
