@@ -68,4 +68,4 @@ class DiscFinder:
 
 def disc_detector(*false_alarms: tuple[float, float, float, float], noise_px: float = 0.0) -> KeypointDetector:
     finder = DiscFinder(*false_alarms)
-    return KeypointDetector(TorchNetwork(DiscNetwork(noise_px), SIDE, "pad", "discs"), finder)  # type: ignore[arg-type]
+    return KeypointDetector(TorchNetwork(DiscNetwork(noise_px), SIDE, "pad", "discs"), finder)

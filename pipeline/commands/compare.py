@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facial_keypoints.core.percent import percent_text
 from facial_keypoints.core.terminal import say, say_table, tell
 
 if TYPE_CHECKING:
@@ -44,15 +45,11 @@ def compare(
     for name, (one, other) in changed(a.params, b.params).items():
         rows.append((name, *("" if value is None else str(value) for value in (one, other))))
     for label, name in METRICS.items():
-        rows.append((label, *(_percent_text(results.metrics.get(name)) for results in (a, b))))
+        rows.append((label, *(percent_text(results.metrics.get(name)) for results in (a, b))))
     say_table(rows)
     say(_sentence(split, difference))
     for path in _draw(a, b, split, difference, output):
         say(str(path))
-
-
-def _percent_text(percent: float | None) -> str:
-    return "unknown" if percent is None else f"{percent:.2f} %"
 
 
 def _sentence(split: str, difference: "Difference") -> str:

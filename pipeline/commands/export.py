@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facial_keypoints.core.scheme import Scheme
 from facial_keypoints.core.terminal import say
 
 
@@ -50,7 +51,8 @@ def _write(source: Path, target: Path, kind: Kind, int8: bool, scratch: Path) ->
     from pipeline.export.sample_frames import frames_to_compare, training_frames
     from pipeline.models.model_file import load_model, read_description
 
-    side = read_description(source)["preprocess"]["size_px"]
+    description = read_description(source)
+    side = description.preprocess.size_px
     calibration = training_frames(side) if int8 else None
     frames, whose = frames_to_compare(side)
     exact = target if calibration is None else scratch / "float32.onnx"
@@ -58,10 +60,10 @@ def _write(source: Path, target: Path, kind: Kind, int8: bool, scratch: Path) ->
     say(f"{kind}: no point is further than {difference:.1g} px from PyTorch's on {len(frames)} {whose}")
     if calibration is not None:
         quantize(exact, target, calibration)
-        _compare(exact, target)
+        _compare(exact, target, description.scheme)
 
 
-def _compare(exact: Path, rounded: Path) -> None:
+def _compare(exact: Path, rounded: Path, scheme: Scheme) -> None:
     """Say what rounding costs on the labelled frames that are here."""
     from functools import partial
 
@@ -69,6 +71,6 @@ def _compare(exact: Path, rounded: Path) -> None:
     from pipeline.export.sample_frames import labelled_error
 
     for split in ("val", "test"):
-        after, before = (labelled_error(split, partial(run_onnx, file)) for file in (rounded, exact))
+        after, before = (labelled_error(split, scheme, partial(run_onnx, file)) for file in (rounded, exact))
         if after and before:
             say(f"int8: NME {100 * after[0]:.3f} % on {after[1]} frames of {split}, float32 {100 * before[0]:.3f} %")

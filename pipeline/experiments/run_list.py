@@ -6,11 +6,12 @@ from functools import partial
 
 from facial_keypoints.core.errors import DataError, GitError
 from pipeline.core import paths
+from pipeline.evaluation.metric_names import present_values
 from pipeline.experiments.comparison import same_value
 from pipeline.experiments.dvc import git
 from pipeline.experiments.dvc.experiments import experiment_commits, read_committed
 from pipeline.experiments.lookup import WORKSPACE, reader_of
-from pipeline.experiments.results import in_percent, read_metrics, read_params
+from pipeline.experiments.results import read_metrics, read_params
 from pipeline.experiments.tracking import run_search
 
 HEAD = "HEAD"
@@ -117,7 +118,7 @@ def _head() -> dict[str, str]:
 
 def _mlflow_runs() -> Iterator[ListedRun]:
     for run in run_search.all_runs():
-        listed = ListedRun(None, run.info.run_id, run.data.params, in_percent(run.data.metrics))
+        listed = ListedRun(None, run.info.run_id, run.data.params, present_values(run.data.metrics))
         if _is_measured(listed):
             yield listed
 

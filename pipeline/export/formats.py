@@ -20,7 +20,6 @@ from torch.fx import GraphModule
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError, PipelineError
-from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import printable
 from pipeline.models.forward import BATCH, keypoints_on_cpu
 from pipeline.models.model_file import read_description
@@ -54,21 +53,28 @@ class BytesToPixels(nn.Module):
 def describe_export(model: Path) -> dict[str, str]:
     """What a user of the exported file has to know, by name; all of it goes into the file. Raises ModelError."""
     description = read_description(model)
-    side, fit = description["preprocess"]["size_px"], description["preprocess"]["fit"]
-    spans = ", ".join(f"{region} {points[0]}-{points[-1]}" for region, points in IBUG_68.regions.items())
+    side, fit = description.preprocess.size_px, description.preprocess.fit
+    scheme = description.scheme
+    regions = ", ".join(f"{region} {_span(points)}" for region, points in scheme.regions.items())
     return {
-        "points": f"{IBUG_68.title}, counted from 0, left and right as the subject has them: {spans}",
+        "points": f"{scheme.title}, counted from 0, left and right as the subject has them: {regions}",
         "input": f"frames: uint8 (batch, {side}, {side}), gray, one face each",
         "size_px": str(side),
         "fit": fit,
         "crop": f"the crop of a face goes to the square so: {_FITS[fit]}",
         "normalization": "none: gray levels 0..255 as they are",
-        "output": f"keypoints: float32 (batch, {IBUG_68.count}, 2), x then y in pixels of the {side}x{side} frame; "
+        "output": f"keypoints: float32 (batch, {scheme.count}, 2), x then y in pixels of the {side}x{side} frame; "
         "the centre of the top left pixel is (0, 0)",
-        "network": description["model"]["name"],
+        "network": description.model.name,
         "licence": "MIT",
         "model_digest": file_sha256(model),
     }
+
+
+def _span(points: tuple[int, ...]) -> str:
+    """Indices in words: 36-41 for a run without gaps, else each."""
+    run = len(points) > 1 and list(points) == list(range(points[0], points[-1] + 1))
+    return f"{points[0]}-{points[-1]}" if run else " ".join(map(str, points))
 
 
 def trace(network: KeypointNetwork, side: int) -> ExportedProgram:

@@ -7,7 +7,7 @@ import numpy as np
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import fit_square, transform_points
-from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.scheme import Scheme
 from pipeline.core import metrics, paths
 from pipeline.core.arrays import load_arrays
 from pipeline.datasets.synthetic import draw_face, random_identity
@@ -40,7 +40,7 @@ def training_frames(side: int) -> np.ndarray:
     return _spread(images, CALIBRATING)
 
 
-def labelled_error(split: str, predict: Callable[[np.ndarray], np.ndarray]) -> tuple[float, int] | None:
+def labelled_error(split: str, scheme: Scheme, predict: Callable[[np.ndarray], np.ndarray]) -> tuple[float, int] | None:
     """Mean NME over the labelled frames of a split, a fraction measured in source pixels, and the number of the frames.
 
     `predict` takes (N, S, S) uint8 frames and returns (N, K, 2) keypoints in their pixels. None where the split was not
@@ -48,12 +48,12 @@ def labelled_error(split: str, predict: Callable[[np.ndarray], np.ndarray]) -> t
     """
     if not (folder := paths.PROCESSED / split).is_dir():
         return None
-    arrays = load_arrays(folder).labelled()
+    arrays = load_arrays(folder, scheme.count).labelled()
     if not len(arrays.images):
         return None
     source_from_crop = np.linalg.inv(arrays.crop_from_source.astype(np.float64))
     predicted = transform_points(source_from_crop, predict(arrays.images))
-    errors = metrics.nme(predicted, transform_points(source_from_crop, arrays.keypoints_crop), IBUG_68)
+    errors = metrics.nme(predicted, transform_points(source_from_crop, arrays.keypoints_crop), scheme)
     return float(errors.mean()), len(arrays.images)
 
 

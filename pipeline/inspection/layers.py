@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.geometry import resize_matrix
-from facial_keypoints.core.scheme import IBUG_68
 from pipeline.models.forward import unit_images
 from pipeline.models.network import KeypointNetwork
 
@@ -31,6 +30,8 @@ class Layer:
     """(H, W) float32 input of the part of the network that holds the layer, mean over its channels."""
     crop_from_seen: np.ndarray
     """(3, 3) pixels of `seen` -> pixels of the frame."""
+    heatmaps: bool
+    """Whether there is a map for each keypoint."""
 
     @property
     def crop_from_maps(self) -> np.ndarray:
@@ -45,20 +46,22 @@ def layer_outputs(network: KeypointNetwork, crop: np.ndarray) -> list[Layer]:
     parts = {name: module for name, module in network.named_modules() if name}
     kept: list[tuple[str, Tensor]] = []
     shown: dict[str, Tensor] = {}
-    with _hooked(parts, kept, shown):
+    with _hooked(parts, kept, shown, network.points):
         estimates = network(images)
     layers = []
     for name, maps in kept:
         part = name.split(".")[0]
         seen = shown[part][0].mean(0).numpy()
         crop_from_seen = network.crop_from_part(part, seen.shape, len(crop), estimates[0])
-        layers.append(Layer(name, maps[0].numpy(), seen, crop_from_seen))
+        layers.append(Layer(name, maps[0].numpy(), seen, crop_from_seen, maps.shape[1] == network.points))
     return layers
 
 
 @contextmanager
-def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: dict[str, Tensor]) -> Iterator[None]:
-    """Inside, copy the maps that parts put out to `kept` and the inputs of stages to `shown`.
+def _hooked(
+    parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: dict[str, Tensor], points: int
+) -> Iterator[None]:
+    """Inside, copy the maps that parts put out to `kept` and the inputs of stages to `shown`; keypoints are no maps.
 
     They have to be copied, since a later layer may write over them in place.
     """
@@ -67,7 +70,7 @@ def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: 
         if "." not in name:
             shown[name] = inputs[0].clone()
         maps = isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1
-        if maps and output.shape[-2:] != (IBUG_68.count, 2):
+        if maps and output.shape[-2:] != (points, 2):
             kept.append((name, output.clone()))
 
     def hook(name: str, part: nn.Module) -> torch.utils.hooks.RemovableHandle:
@@ -84,7 +87,7 @@ def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: 
 def choose(layers: list[Layer], names: list[str]) -> list[Layer]:
     """The layers of these names; without names, the last layer of each size, after its activation where it has one.
 
-    Without names, heatmaps of the 68 points are always among them. Raises ModelError for a name that no layer has.
+    Without names, heatmaps of the points are always among them. Raises ModelError for a name that no layer has.
     """
     if not names:
         return _by_size(layers)
@@ -109,7 +112,7 @@ def _by_size(layers: list[Layer]) -> list[Layer]:
     for group in groups:
         active = [layer for layer in group if layer.maps.min() >= 0]
         chosen.append((active or group)[-1])
-        chosen += [layer for layer in group if len(layer.maps) == IBUG_68.count and layer is not chosen[-1]][-1:]
+        chosen += [layer for layer in group if layer.heatmaps and layer is not chosen[-1]][-1:]
     return chosen
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import ModelError
-from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.scheme import IBUG_68, Scheme, scheme_from
 from facial_keypoints.core.text import brief, shown
 from pipeline.core.params import WrongValuesError, checked
 from pipeline.core.settings import Preprocess
@@ -27,6 +27,7 @@ from pipeline.models.network import KeypointNetwork
 from pipeline.models.settings import Model
 from pipeline.models.tensor_files import open_tensors
 
+_SCHEME = "scheme"
 _KEY = "facial_keypoints"
 """The only key of the metadata: safetensors writes several in an order that changes between processes."""
 _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
@@ -35,23 +36,29 @@ _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
 
 @dataclass(frozen=True)
 class Description:
-    """How to rebuild the network of a model file: settings with the types and bounds of params.yaml."""
+    """How to rebuild the network of a model file: settings with the types and bounds of params.yaml, and its points."""
 
     model: Model
     preprocess: Preprocess
+    scheme: Scheme
 
 
-def save_model(path: Path, network: KeypointNetwork, description: Mapping[str, Any]) -> None:
-    """Write weights and `description`: {"model": section of params.yaml, "preprocess": {"size_px", "fit"}}."""
+def save_model(path: Path, network: KeypointNetwork, description: Mapping[str, Any], scheme: Scheme = IBUG_68) -> None:
+    """Write weights and `description`: {"model": section of params.yaml, "preprocess": {"size_px", "fit"}}.
+
+    A file says nothing of its scheme where that is IBUG_68, as all did before there were others.
+    """
+    if scheme != IBUG_68:
+        description = {**description, _SCHEME: scheme.as_data()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with whole(path) as partial:
         partial.write_bytes(save(tensors, {_KEY: json.dumps(description, sort_keys=True)}))
 
 
-def read_description(path: Path) -> dict[str, Any]:
+def read_description(path: Path) -> Description:
     """The description that `save_model` wrote, its types and bounds checked. Raises ModelError as `open_model_file`."""
     with _in_one_line(path), open_tensors(path) as file:
-        return asdict(_description(file))
+        return _description(file)
 
 
 def load_model(path: Path) -> KeypointNetwork:
@@ -59,7 +66,7 @@ def load_model(path: Path) -> KeypointNetwork:
     return open_model_file(path)[1]
 
 
-def open_model_file(path: Path) -> tuple[dict[str, Any], KeypointNetwork]:
+def open_model_file(path: Path) -> tuple[Description, KeypointNetwork]:
     """The description that `save_model` wrote, and the network, rebuilt from the file alone, in eval mode on the CPU.
 
     Raises ModelError for a missing, damaged or foreign file, or one whose description and tensors do not agree.
@@ -68,7 +75,7 @@ def open_model_file(path: Path) -> tuple[dict[str, Any], KeypointNetwork]:
         description = _description(file)
         network = _planned(description)
         network.load_state_dict(_tensors_for(network, file), assign=True)
-    return asdict(description), network.eval()
+    return description, network.eval()
 
 
 @contextmanager
@@ -87,7 +94,10 @@ def _in_one_line(path: Path) -> Iterator[None]:
 
 def _description(file: Any) -> Description:
     try:
-        return Description(**checked(json.loads((file.metadata() or {})[_KEY]), get_type_hints(Description)))
+        values = json.loads((file.metadata() or {})[_KEY])
+        own = values.pop(_SCHEME, None) if isinstance(values, dict) else None
+        scheme = IBUG_68 if own is None else scheme_from(own)
+        return Description(**checked(values, {"model": Model, "preprocess": Preprocess}), scheme=scheme)
     except KeyError:
         raise ValueError("it holds no description") from None
     except RecursionError:
@@ -111,7 +121,7 @@ class _NotDrawn(TorchFunctionMode):
 
 def _planned(description: Description) -> KeypointNetwork:
     """The network of a description, without memory for its tensors."""
-    scheme = IBUG_68
+    scheme = description.scheme
     mean_shape = torch.zeros(scheme.count, 2)
     with torch.device("meta"), _NotDrawn():
         return build_network(

@@ -1,7 +1,7 @@
 """Train the network and write its averaged weights."""
 
 import csv
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import torch
 
 from facial_keypoints.core.atomic_files import file_sha256, whole
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.percent import to_percent
 from pipeline.core import paths
 from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.params import flatten
@@ -39,24 +40,27 @@ def run(*, preprocess: Preprocess, model: Model, augment: Augment, train: Train)
     refuse_single_faces(network, min(train.batch_size, len(frames)), model.name)
     print(f"{model.name}, {count_parameters(network)} parameters, {len(frames)} frames, on {device.type}", flush=True)
     params = flatten({"preprocess": preprocess, "model": model, "augment": augment, "train": train})
-    key = training_key(params, [*folders, paths.PRETRAINED.parent], device)
+    key = training_key({**params, "scheme": str(scheme.as_data())}, [*folders, paths.PRETRAINED.parent], device)
     with resumable(key) as checkpoint, training_run(params, key) as live:
         training = partial(fit, network, frames, val_frames, settings=train, amounts=augment)
         averaged, history = resume_training(training, checkpoint, lambda epochs: live.log(dict(map(curves, epochs))))
         write_history(paths.HISTORY, history)
-        save_model(paths.MODEL, averaged, {"model": asdict(model), "preprocess": asdict(preprocess)})
+        save_model(paths.MODEL, averaged, {"model": asdict(model), "preprocess": asdict(preprocess)}, scheme)
         live.finish(file_sha256(paths.MODEL))
 
 
 def curves(epoch: Epoch) -> tuple[int, dict[str, float | None]]:
-    """Number and values of an epoch, as MLflow draws them."""
+    """Number of an epoch, and its values by their column of history.csv."""
     values = asdict(epoch)
-    return values.pop("epoch"), values
+    val_nme = values.pop("val_nme")
+    return values.pop("epoch"), {**values, "val_nme_percent": None if val_nme is None else to_percent(val_nme)}
 
 
 def write_history(path: Path, history: list[Epoch]) -> None:
+    """Write history.csv, a row an epoch."""
+    rows = [{"epoch": number, **values} for number, values in map(curves, history)]
     with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Epoch)], lineterminator="\n")
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        for epoch in history:
-            writer.writerow({name: round(v, 8) if isinstance(v, float) else v for name, v in asdict(epoch).items()})
+        for row in rows:
+            writer.writerow({name: round(v, 8) if isinstance(v, float) else v for name, v in row.items()})

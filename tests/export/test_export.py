@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from facial_keypoints import KeypointDetector
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.windows import to_gray
 from pipeline.cli import app
 from pipeline.core import paths
@@ -174,11 +175,11 @@ def test_the_error_of_labelled_frames_counts_source_pixels(prepared):
 
     points = face_points(90, 110)
     expected = 2 * 90 / 96 / np.linalg.norm(points[36] - points[45])
-    assert labelled_error("test", two_pixels_right) == pytest.approx((expected, 4), rel=1e-4)
+    assert labelled_error("test", IBUG_68, two_pixels_right) == pytest.approx((expected, 4), rel=1e-4)
 
 
 def test_no_prepared_frames_give_no_error(workspace):
-    assert labelled_error("test", lambda frames: frames) is None
+    assert labelled_error("test", IBUG_68, lambda frames: frames) is None
 
 
 def invoke(*arguments):

@@ -340,7 +340,9 @@ def test_a_saved_model_predicts_the_same(tmp_path, name):
     again = load_model(tmp_path / "m.safetensors")
     assert not again.training
     assert np.array_equal(predict_crops(net, images), predict_crops(again, images))
-    assert read_description(tmp_path / "m.safetensors") == description(name)
+    told = read_description(tmp_path / "m.safetensors")
+    assert {"model": asdict(told.model), "preprocess": asdict(told.preprocess)} == description(name)
+    assert told.scheme == IBUG_68
 
 
 def test_pictures_of_any_size_get_keypoints_in_their_own_pixels(tmp_path):

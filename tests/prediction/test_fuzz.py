@@ -15,7 +15,7 @@ from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import KeypointDetector
 from facial_keypoints.inputs.pictures import read_picture
-from facial_keypoints.inputs.sources import Source
+from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
 from facial_keypoints.prediction.batch import Job, run
 from pipeline.experiments.params import load_params

@@ -14,12 +14,14 @@ from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import committed_model, refine_as_asked
 from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import paths
+from pipeline.evaluation.metrics_file import Baseline, write_metrics
 from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import with_values
 from pipeline.models import build_network
 from pipeline.models.network import KeypointNetwork
 from pipeline.training.frames import LabelledFrames
 from tests.architecture import ROOT
+from tests.metrics import measured as metrics_of
 
 SAMPLES = pd.DataFrame(
     {
@@ -83,7 +85,7 @@ def test_the_leaderboard_is_the_mean_over_seeds_with_what_an_entry_costs(tmp_pat
     costs = dict.fromkeys(report.COSTS, 8.0) | {"parameters": 2e6}
     names = pd.DataFrame({"entry": ["coarse_to_fine", "resnet18"]})
     names.assign(**costs).to_csv("reports/costs.csv", index=False)
-    (tmp_path / "reports/metrics.json").write_text('{"baseline_mean_shape": {"nme": 0.28}}')
+    write_metrics(metrics_of(baseline_mean_shape=Baseline(28.0)))
     board = report.leaderboard(trainings)
     assert board["entry"].tolist() == ["coarse_to_fine", "resnet18", "mean_shape"]
     assert board["nme"].tolist() == pytest.approx([0.035, 0.06, 0.28])

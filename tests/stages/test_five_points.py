@@ -64,7 +64,7 @@ def test_five_points_go_through_all_stages(five: Path, empty_store: Path) -> Non
     assert description.scheme == FIVE
     with paths.TEST_PREDICTIONS.open() as table:
         assert next(csv.reader(table)) == ["", *map(str, range(10))]
-    assert set(json.loads(paths.METRICS.read_text())["regions"]) == set(FIVE.regions)
+    assert set(json.loads(paths.METRICS.read_text())["test_regions_nme_percent"]) == set(FIVE.regions)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths.FIGURES)
     assert FIVE.title in paths.MODEL_CARD.read_text()
     store = mlflow_store.open_store()

@@ -285,10 +285,9 @@ EXPORT = """
 import sys
 from pathlib import Path
 import numpy as np
-from pipeline.export import formats
-from pipeline.models.model_file import load_model
+from pipeline import checkpoint, export
 model, path = map(Path, sys.argv[1:])
-formats.export_model(model, load_model(model), path, kind="onnx", frames=np.zeros((2, 64, 64), np.uint8))
+formats.export_model(model, checkpoint.load_model(model), path, kind="onnx", frames=np.zeros((2, 64, 64), np.uint8))
 """
 
 
@@ -343,9 +342,7 @@ def test_a_network_that_cannot_be_exported_is_one_line_and_leaves_the_run_as_it_
     before = [run.to_dictionary() for run in runs()]
     monkeypatch.setattr(formats, "export_model", EXPORT_MODEL)
     described = read_description(paths.MODEL)
-    monkeypatch.setattr(
-        "pipeline.models.model_file.open_model_file", lambda path: (described, AsItsValuesAre(IBUG_68.count))
-    )
+    monkeypatch.setattr("pipeline.models.model_file.open_model_file", lambda path: (described, AsItsValuesAre(68)))
     capfd.readouterr()
     with pytest.raises(ModelError, match=r"^PyTorch cannot export this network as onnx \(GuardOn.*make install$"):
         run_track()

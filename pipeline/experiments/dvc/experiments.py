@@ -39,11 +39,11 @@ def read_committed(commit: str, path: Path) -> bytes:
 
 
 def _references() -> Iterator[tuple[str, str]]:
-    """(name, commit) of each experiment; those that wait in the queue are stashes and none yet."""
+    """(name, commit) of each experiment; those that wait in the queue, or that DVC keeps for itself, are none yet."""
     # Listed by names alone: to sort by date, git would open what a queue at work may just be removing.
     for line in git.lines("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps"):
         commit, _, reference = line.partition(" ")
-        if "/stash" not in reference:
+        if not reference.startswith(("refs/exps/stash", "refs/exps/exec/", "refs/exps/celery/")):
             yield reference.rsplit("/", 1)[1], commit
 
 

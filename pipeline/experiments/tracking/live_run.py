@@ -43,11 +43,14 @@ class LiveRun:
             mlflow_store.log_params(store, run_id, params)
 
     def log(self, epochs: Curves) -> None:
-        """Add points to the curves, e.g. {1: {"train_loss": 0.1, "val_nme": None}}; None adds none, nor does a point
-        that the run has already."""
+        """Add points to the curves, e.g. {1: {"train_loss": 0.1, "val_nme_percent": None}}.
+
+        None adds no point, nor does one that the run has already.
+        """
         if self._store and not self._failed:
             with self._outliving_failures():
-                mlflow_store.log_epochs(self._store, self._run_id, mlflow_store.lacking(epochs, self._logged))
+                curves = mlflow_store.missing(mlflow_store.named_curves(epochs), self._logged)
+                mlflow_store.log_epochs(self._store, self._run_id, curves)
 
     def finish(self, model_digest: str) -> None:
         """Tag the run with the digest of the weights it made, so that `track` finds it.

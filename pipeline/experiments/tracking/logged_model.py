@@ -35,7 +35,7 @@ def model_files(model: Path) -> Iterator[dict[str, Path]]:
     with tempfile.TemporaryDirectory() as folder:
         files = {"onnx": Path(folder) / "model.onnx", "weights": Path(folder) / "model.safetensors"}
         description, network = open_model_file(model)
-        frames = _frames(description["preprocess"]["size_px"])
+        frames = _frames(description.preprocess.size_px)
         export_model(model, network, files["onnx"], kind="onnx", frames=frames)
         shutil.copyfile(model, files["weights"])  # DVC may keep a link in its place, which MLflow refuses
         yield files
@@ -77,9 +77,12 @@ def save_pyfunc(path: Path, files: Mapping[str, Path], model: Any) -> None:
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
+    from pipeline.models.model_file import read_description
+
     # Without names, the model is given an array and not a dictionary of one.
     pictures = TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))
-    keypoints_source = TensorSpec(np.dtype(np.float32), (-1, 68, 2))
+    points = read_description(files["weights"]).scheme.count
+    keypoints_source = TensorSpec(np.dtype(np.float32), (-1, points, 2))
     pyfunc.save_model(
         path,
         mlflow_model=model,

@@ -50,9 +50,11 @@ _PREAMBLE = "(raised as a result of "
 """What SQLAlchemy may put before the database's own words."""
 _OTHER_VERSION = ("out-of-date database schema", "Can't locate revision")
 
+CURVES = "training"
+"""Section of MLflow's pages that shows what was measured after each epoch."""
 Value = bool | int | float | str
 Curves = Mapping[int, Mapping[str, float | None]]
-"""Epoch -> curve -> value, None where there is none."""
+"""Epoch, from 1 -> curve -> value, None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -212,14 +214,27 @@ def log_params(store: Store, run_id: str, params: Mapping[str, Value]) -> None:
     store.client.log_batch(run_id, params=[Param(*item) for item in as_written.items()])
 
 
+def metric_name(name: str) -> str:
+    """The dotted name as MLflow keeps it, "test/nme_percent": its pages make a section of what precedes a slash."""
+    return name.replace(".", "/", 1)
+
+
+def named_curves(epochs: Curves) -> Curves:
+    """The curves of history.csv under the names that MLflow keeps them by, as "training/val_nme_percent"."""
+    return {
+        epoch: {metric_name(f"{CURVES}.{name}"): value for name, value in values.items()}
+        for epoch, values in epochs.items()
+    }
+
+
 def logged_points(store: Store, run_id: str) -> set[tuple[str, int]]:
     """(curve, epoch) of every point that a run holds."""
     curves = store.client.get_run(run_id).data.metrics
     return {(name, point.step) for name in curves for point in store.client.get_metric_history(run_id, name)}
 
 
-def lacking(epochs: Curves, logged: set[tuple[str, int]]) -> Curves:
-    """The points that are not among those `logged`."""
+def missing(epochs: Curves, logged: set[tuple[str, int]]) -> Curves:
+    """The points whose (curve, epoch) is not among those `logged`."""
     return {
         epoch: {name: value for name, value in values.items() if (name, epoch) not in logged}
         for epoch, values in epochs.items()

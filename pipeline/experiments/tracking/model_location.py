@@ -4,10 +4,10 @@ import re
 import tempfile
 from pathlib import Path
 
+from facial_keypoints.core.addresses import without_credentials
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError, TrackingError
 from pipeline.core import paths
-from pipeline.core.redaction import without_credentials
 from pipeline.experiments.tracking.local_store import prepare
 from pipeline.experiments.tracking.mlflow_store import gist, process_store, quiet
 from pipeline.experiments.tracking.run_search import find_run
@@ -25,7 +25,8 @@ def open_model(model: Path | str | None) -> TorchNetwork:
     with tempfile.TemporaryDirectory() as folder:
         path = locate_model(model, Path(folder))
         description, module = open_model_file(path)
-        return TorchNetwork(module, **description["preprocess"], digest=file_sha256(path))
+        prepared = description.preprocess
+        return TorchNetwork(module, prepared.size_px, prepared.fit, file_sha256(path), description.scheme)
 
 
 def locate_model(model: Path | str | None, folder: Path) -> Path:

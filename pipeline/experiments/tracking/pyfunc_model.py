@@ -3,7 +3,7 @@
 It imports nothing of this project, so that no module of whoever loads it, nor another version loaded before, can take
 the place of its code.
 
-Input: (N, H, W, 3) uint8 RGB pictures of one face each, of any size. Output: (N, 68, 2) float32 keypoints, x then y, in
+Input: (N, H, W, 3) uint8 RGB pictures of one face each, of any size. Output: (N, K, 2) float32 keypoints, x then y, in
 the pixels of the pictures given, the centre of the top left pixel being (0, 0).
 """
 
@@ -39,7 +39,8 @@ class KeypointModel(PythonModel):
             )
         starts = range(0, len(model_input), BATCH)
         parts = [_predict(context.network, model_input[start : start + BATCH]) for start in starts]
-        return np.concatenate([np.zeros((0, 68, 2), np.float32), *parts])
+        points = context.network.get_outputs()[0].shape[1]
+        return np.concatenate([np.zeros((0, points, 2), np.float32), *parts])
 
 
 def _predict(network: InferenceSession, pictures: np.ndarray) -> np.ndarray:

@@ -26,11 +26,20 @@ from pipeline.experiments.tracking.mlflow_store import (
 
 START_VIEW = "start"
 """Key under which MLflow's pages find the columns of the runs table that a newcomer needs."""
+OLDER_COLUMNS = ("val.nme", "test.nme")
+"""Fractions, as runs of older checkouts have them; MLflow leaves out a column that no run has."""
 _COLUMNS = [
     "attributes.`Duration`",
     *(
         f"metrics.`{name}`"
-        for name in ("val.nme", "val.auc_08", "val.failure_rate_08", "test.nme", "test_unseen_people.nme")
+        for name in (
+            "val/nme_percent",
+            "val/auc_08_percent",
+            "val/failure_rate_08_percent",
+            "test/nme_percent",
+            "test_unseen_people/nme_percent",
+            *OLDER_COLUMNS,
+        )
     ),
     *(f"params.`{name}`" for name in ("model.name", "train.epochs", "train.lr", "train.seed")),
     "attributes.`Models`",
@@ -78,6 +87,7 @@ class RunRecord:
     params: Mapping[str, Value]
     """Dotted name -> value."""
     metrics: Mapping[str, float]
+    """Dotted name of metrics.json -> value."""
     curves: Curves
     """Columns of history.csv."""
     artifacts: Mapping[Path, str]
@@ -90,20 +100,6 @@ class RunRecord:
         files = sorted((folder, path.name, file_sha256(path)) for path, folder in self.artifacts.items())
         content = [self.model_digest, dict(self.dataset), dict(self.params), dict(self.metrics), files]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def flatten_metrics(measured: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """Numbers by dotted name, as `dvc metrics show` has them; an interval [low, high] becomes _low and _high."""
-    flat: dict[str, float] = {}
-    for name, value in measured.items():
-        match value:
-            case dict():
-                flat |= flatten_metrics(value, f"{prefix}{name}.")
-            case [float() | int() as low, float() | int() as high]:
-                flat |= {f"{prefix}{name}_low": low, f"{prefix}{name}_high": high}
-            case float() | int():
-                flat[f"{prefix}{name}"] = value
-    return flat
 
 
 def describe_experiment(store: Store) -> None:
@@ -182,9 +178,8 @@ def _git_tags() -> dict[str, str]:
 def _fill(store: Store, run_id: str, record: RunRecord, model_files: Mapping[str, Path]) -> None:
     client = store.client
     mlflow_store.log_params(store, run_id, record.params)
-    mlflow_store.log_epochs(
-        store, run_id, mlflow_store.lacking(record.curves, mlflow_store.logged_points(store, run_id))
-    )
+    curves = mlflow_store.named_curves(record.curves)
+    mlflow_store.log_epochs(store, run_id, mlflow_store.missing(curves, mlflow_store.logged_points(store, run_id)))
     _log_dataset(store, run_id, record.dataset)
     for path, folder in record.artifacts.items():
         client.log_artifact(run_id, str(path), folder or None)
@@ -192,7 +187,8 @@ def _fill(store: Store, run_id: str, record: RunRecord, model_files: Mapping[str
         client.log_artifact(run_id, str(record.lock))
     model_id = log_model(store, run_id, model_files, record.model_digest)
     # Epochs count from 1; what has only a step 0, MLflow draws as a bar.
-    mlflow_store.log_epochs(store, run_id, {0: record.metrics}, model_id)
+    metrics = {mlflow_store.metric_name(name): value for name, value in record.metrics.items()}
+    mlflow_store.log_epochs(store, run_id, {0: metrics}, model_id)
 
 
 def _log_dataset(store: Store, run_id: str, dataset: Mapping[str, Any]) -> None:

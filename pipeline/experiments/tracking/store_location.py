@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlparse
 
+from facial_keypoints.core.addresses import without_credentials
 from facial_keypoints.core.errors import TrackingError
 from pipeline.core.paths import workspace_root
-from pipeline.core.redaction import without_credentials
 
 EXPERIMENT = "facial-keypoints"
 VARIABLE = "MLFLOW_TRACKING_URI"
