@@ -30,7 +30,7 @@ from pipeline.evaluation.metrics_file import read_metrics, write_metrics
 from pipeline.experiments.params import load_params
 from pipeline.experiments.tracking import mlflow_store, ui
 from pipeline.experiments.tracking.live_run import training_run
-from pipeline.experiments.tracking.run_record import OLDER_COLUMNS, START_VIEW, describe_experiment
+from pipeline.experiments.tracking.runs_page import OLDER_COLUMNS, START_VIEW, describe_experiment
 from pipeline.experiments.tracking.store_location import EXPERIMENT
 from pipeline.export import formats
 from pipeline.models import build_network

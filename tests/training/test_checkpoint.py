@@ -196,7 +196,8 @@ def logged_epochs() -> list[list[int]]:
     """Of each MLflow run, the epochs of one curve."""
     store = mlflow_store.open_store()
     found = store.client.search_runs([store.experiment_id])
-    return [sorted(p.step for p in store.client.get_metric_history(run.info.run_id, "train_loss")) for run in found]
+    curve = "training/train_loss"
+    return [sorted(p.step for p in store.client.get_metric_history(run.info.run_id, curve)) for run in found]
 
 
 @pytest.mark.parametrize("last", [2, 3])
