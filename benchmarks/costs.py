@@ -10,7 +10,7 @@ multiply-adds of one face.
 
 import statistics
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -21,17 +21,20 @@ from benchmarks.frames import divide, load_frames
 from benchmarks.studies import entries
 from benchmarks.timing import seconds
 from pipeline.experiments.params import Params
-from pipeline.models import build_network, count_parameters
+from pipeline.models import count_parameters
 from pipeline.models.device import best_device, mixed_precision
-from pipeline.training.pretraining import drawn_faces
-from pipeline.training.trainer import Faces, Training
+from pipeline.models.network import KeypointNetwork
+from pipeline.training.frames import LabelledFrames
+from pipeline.training.initial_weights import new_network
+from pipeline.training.pretraining import synthetic_faces
+from pipeline.training.trainer import Training
 
 TABLE = Path("reports/costs.csv")
 _STEPS = 4
 _REPEATS = {1: 30, 64: 5}
 """Faces in a forward pass -> how often it is timed."""
 _MATRIX = 4096
-_DRAWN_PEOPLE = 150
+_PEOPLE = 150
 
 
 def forward_ms(network: torch.nn.Module, side: int, *, batch: int, threads: int) -> float:
@@ -53,9 +56,9 @@ def mega_macs(network: torch.nn.Module, side: int) -> float:
     return counter.get_total_flops() / 2e6
 
 
-def step_seconds(network: torch.nn.Module, params: Params, faces: Faces) -> float:
+def step_seconds(network: KeypointNetwork, params: Params, frames: LabelledFrames) -> float:
     """Seconds of a training step, its data and augmentation included: the median of _STEPS after as many others."""
-    training = Training(network.to(faces.images.device), params.train, params.augment, faces)
+    training = Training(network.to(frames.images.device), params.train, params.augment, frames)
     _, batches = next(training.epochs())
     times = [seconds(lambda: training.step(*next(batches)).item()) for _ in range(2 * _STEPS)]
     return statistics.median(times[_STEPS:])
@@ -83,24 +86,24 @@ def pretraining_seconds(params: Params, step: float) -> float:
     pretrain = params.pretrain
     if not pretrain.epochs:
         return 0.0
-    part = replace(pretrain, people=min(_DRAWN_PEOPLE, pretrain.people))
-    drawing = seconds(lambda: drawn_faces(part, params.preprocess, torch.device("cpu"))) / part.people
+    part = replace(pretrain, people=min(_PEOPLE, pretrain.people))
+    drawing = seconds(lambda: synthetic_faces(part, params.preprocess, torch.device("cpu"))) / part.people
     steps = pretrain.epochs * (pretrain.people * pretrain.frames // params.train.batch_size)
     return drawing * pretrain.people + step * steps
 
 
-def measure(name: str, params: Params, faces: Faces, peak: float) -> dict[str, object]:
+def measure(name: str, params: Params, frames: LabelledFrames, peak: float) -> dict[str, object]:
     side, threads = params.preprocess.size_px, torch.get_num_threads()
-    network = build_network(asdict(params.model), side=side, mean_shape=faces.keypoints_crop.mean(0).cpu()).eval()
+    network = new_network(params.model, params.preprocess, frames).cpu().eval()
     macs = mega_macs(network, side)
     forwards = {
         f"forward_{batch}_threads_{used}_ms": round(forward_ms(network, side, batch=batch, threads=used), 2)
         for batch in _REPEATS
         for used in (1, threads)
     }
-    flops = step_flops(network, faces.batch(torch.arange(2))[0].cpu()) / 2 * params.train.batch_size
-    step = step_seconds(network, params, faces)
-    steps = params.train.epochs * (len(faces) // params.train.batch_size)
+    flops = step_flops(network, frames.batch(torch.arange(2))[0].cpu()) / 2 * params.train.batch_size
+    step = step_seconds(network, params, frames)
+    steps = params.train.epochs * (len(frames) // params.train.batch_size)
     return {
         "entry": name,
         "parameters": count_parameters(network),
@@ -109,7 +112,7 @@ def measure(name: str, params: Params, faces: Faces, peak: float) -> dict[str, o
         "step_ms": round(1000 * step, 1),
         "step_share_of_peak": round(flops / step / peak, 3),
         "training_minutes": round((pretraining_seconds(params, step) + step * steps) / 60, 1),
-        "device": faces.images.device.type,
+        "device": frames.images.device.type,
         "threads": threads,
     }
 

@@ -11,7 +11,7 @@ from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import metrics, paths
 from pipeline.core.arrays import load_arrays
 from pipeline.core.settings import Split
-from pipeline.training.trainer import Faces
+from pipeline.training.frames import LabelledFrames
 
 FOLDS = 5
 
@@ -27,10 +27,10 @@ class Frames:
     samples: pd.DataFrame
     """Their rows of samples.csv."""
 
-    def faces(self, chosen: np.ndarray, device: torch.device) -> Faces:
+    def faces(self, chosen: np.ndarray, device: torch.device) -> LabelledFrames:
         """The (N,) chosen frames for the trainer."""
         images, keypoints = torch.from_numpy(self.images[chosen]), torch.from_numpy(self.keypoints_crop[chosen])
-        return Faces(images.to(device), keypoints.to(device))
+        return LabelledFrames(images.to(device), keypoints.to(device), IBUG_68)
 
     def errors(self, predicted_crop: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         """NME in source pixels of keypoints predicted for the (N,) chosen frames."""
@@ -41,14 +41,12 @@ class Frames:
 
 def load_frames() -> Frames:
     """Raises DataError where the prepared arrays are missing."""
-    splits = [load_arrays(paths.PROCESSED / split) for split in ("train", "val", "test")]
-    rows = [np.flatnonzero(arrays.samples["labelled"]) for arrays in splits]
-    both = list(zip(splits, rows, strict=True))
+    splits = [load_arrays(paths.PROCESSED / split).labelled() for split in ("train", "val", "test")]
     return Frames(
-        np.concatenate([arrays.images[row] for arrays, row in both]),
-        np.concatenate([arrays.keypoints_crop[row] for arrays, row in both]),
-        np.linalg.inv(np.concatenate([arrays.crop_from_source[row] for arrays, row in both]).astype(np.float64)),
-        pd.concat([arrays.samples.iloc[row] for arrays, row in both], ignore_index=True),
+        np.concatenate([arrays.images for arrays in splits]),
+        np.concatenate([arrays.keypoints_crop for arrays in splits]),
+        np.linalg.inv(np.concatenate([arrays.crop_from_source for arrays in splits]).astype(np.float64)),
+        pd.concat([arrays.samples for arrays in splits], ignore_index=True),
     )
 
 

@@ -16,7 +16,7 @@ from facial_keypoints.detector import Face as FoundFace
 from facial_keypoints.filters.lasting import COVERED_S, lasting
 from facial_keypoints.filters.outline import cover
 from facial_keypoints.filters.privacy import pixelate
-from facial_keypoints.prediction.tracks import FaceFollower
+from facial_keypoints.prediction.tracks import FaceTracker
 from facial_keypoints.video.reading import Frame
 from pipeline.datasets.synthetic import (
     Camera,
@@ -81,7 +81,7 @@ def _shy(second: float) -> tuple[float, Pose]:
 def followed_faces(
     truth: Iterable[Moment], detector: KeypointDetector
 ) -> Iterator[tuple[Frame, Mapping[int, FoundFace]]]:
-    follow = FaceFollower(detector)
+    follow = FaceTracker(detector)
     for number, moment in enumerate(truth):
         yield Frame(moment.picture, number / FPS, 1 / FPS), follow(moment.picture, number / FPS)
 

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
-from pipeline.evaluation.style import PALETTE, new_figure, percent
+from facial_keypoints.core.percent import percent_text, to_percent
+from pipeline.evaluation.style import PALETTE, new_figure
 
 _LABEL_STEP = 0.065
 """From name to name, of the height of the axes."""
@@ -23,9 +24,10 @@ def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str,
     """
     board = board.dropna(subset=["training_minutes"])
     best = board[board["entry"] == ours].iloc[0]
+    reached = percent_text(to_percent(best["nme"]))
     figure = new_figure(
         4.6,
-        title=f"{ours}: NME {percent(best['nme'], 2)} after {best['training_minutes']:.0f} minutes of training",
+        title=f"{ours}: NME {reached} after {best['training_minutes']:.0f} minutes of training",
         detail="every network trained here on these frames; area: parameters; line: ours with fewer epochs",
         dataset=dataset,
     )
@@ -36,7 +38,7 @@ def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str,
         axes.scatter(minutes, error, s=12 * millions, color=color, alpha=0.35, lw=0)
         axes.scatter(minutes, error, s=10, color=color)
     path = pd.concat([shorter, best.to_frame().T])
-    axes.plot(path["training_minutes"], 100 * path["nme"], "o-", color=PALETTE["model"], lw=1, ms=3)
+    axes.plot(path["training_minutes"], to_percent(path["nme"].to_numpy()), "o-", color=PALETTE["model"], lw=1, ms=3)
     axes.set(xscale="log", yscale="log", xlabel="minutes of training on two CPU cores", ylabel="test NME (%)")
     for axis, steps in ((axes.xaxis, (1, 2, 5)), (axes.yaxis, (1, 1.5, 2, 3, 4, 5, 7))):
         axis.set_major_locator(ticker.LogLocator(subs=steps))
@@ -51,7 +53,7 @@ def leaderboard_figure(board: pd.DataFrame, shorter: pd.DataFrame, *, ours: str,
 def _dots(board: pd.DataFrame) -> list[Dot]:
     """One for each row, best first."""
     rows = board.sort_values("nme")[["entry", "training_minutes", "nme", "parameters"]].to_numpy()
-    return [(entry, minutes, 100 * nme, parameters / 1e6) for entry, minutes, nme, parameters in rows]
+    return [(entry, minutes, to_percent(nme), parameters / 1e6) for entry, minutes, nme, parameters in rows]
 
 
 def _label(axes: Axes, dots: list[Dot]) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from facial_keypoints.inputs.sources import find_sources
+from facial_keypoints.inputs.search import find_sources
 from facial_keypoints.outputs.ledger import LEDGER
 from facial_keypoints.outputs.output_folder import OutputFolder
 

@@ -15,8 +15,9 @@ from benchmarks.jobs import KEY, read_table
 from benchmarks.leaderboard_figure import leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import FOLD_ERRORS
-from pipeline.core import metrics, paths
-from pipeline.core.json_files import read_json, write_json
+from pipeline.core import metrics
+from pipeline.core.json_files import write_json
+from pipeline.evaluation.metrics_file import read_metrics
 from pipeline.evaluation.style import save, style
 from pipeline.experiments.params import load_params
 
@@ -45,8 +46,7 @@ def leaderboard(trainings: pd.DataFrame) -> pd.DataFrame:
     table.insert(2, "nme_spread", groups["nme"].std())
     table.insert(0, "seeds", groups.size())
     table = table.join(pd.read_csv(costs.TABLE).set_index("entry")[COSTS])
-    baseline = read_json(paths.METRICS)["baseline_mean_shape"]["nme"]
-    table.loc["mean_shape", "nme"] = baseline
+    table.loc["mean_shape", "nme"] = read_metrics().baseline_mean_shape.nme_percent / 100
     return table.sort_values("nme").reset_index()
 
 
@@ -136,7 +136,7 @@ def main() -> None:
     quick = shorter(trainings_of("shorter"), board)
     quick.round(6).to_csv(SHORTER, index=False, lineterminator="\n")
     with style():
-        figure = leaderboard_figure(board, quick, ours=OURS, dataset=read_json(paths.METRICS)["dataset"])
+        figure = leaderboard_figure(board, quick, ours=OURS, dataset=read_metrics().dataset)
         save(figure, FIGURE)
     print(*leaderboard_rows(board), sep="\n")
     print(quick.to_string(index=False))

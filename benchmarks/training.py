@@ -4,17 +4,17 @@ python -m benchmarks.training
 """
 
 import itertools
-from dataclasses import asdict
 
 import torch
 
 from benchmarks.timing import compare
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import paths
 from pipeline.experiments.params import load_params
-from pipeline.models import build_network
 from pipeline.models.device import best_device, mixed_precision
-from pipeline.stages.train import labelled_faces
 from pipeline.training.augment import augment
+from pipeline.training.frames import load_labelled_frames
+from pipeline.training.initial_weights import new_network
 from pipeline.training.losses import keypoint_loss
 from pipeline.training.trainer import Training
 
@@ -25,9 +25,8 @@ def main() -> None:
     params = load_params()
     torch.manual_seed(0)
     device = best_device()
-    faces = labelled_faces(paths.PROCESSED / "train", params.preprocess.size_px, device)
-    mean_shape = faces.keypoints_crop.mean(0).cpu()
-    network = build_network(asdict(params.model), side=params.preprocess.size_px, mean_shape=mean_shape).to(device)
+    faces = load_labelled_frames(paths.PROCESSED / "train", params.preprocess.size_px, IBUG_68, device)
+    network = new_network(params.model, params.preprocess, faces)
     settings, amounts = params.train, params.augment
     training = Training(network, settings, amounts, faces)
     batches = itertools.chain.from_iterable(batches for _, batches in training.epochs())
@@ -40,7 +39,8 @@ def main() -> None:
     def frames() -> None:
         generator = torch.Generator().manual_seed(0)
         for _ in range(STEPS):
-            augment(*faces.batch(torch.randperm(len(faces))[: settings.batch_size]), amounts, generator)
+            batch = faces.batch(torch.randperm(len(faces))[: settings.batch_size])
+            augment(*batch, amounts, generator, flip_index=faces.scheme.flip_index)
 
     def bare() -> None:
         network.train()

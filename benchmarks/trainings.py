@@ -26,12 +26,15 @@ from benchmarks.studies import STUDIES
 from pipeline.core import metrics, paths
 from pipeline.experiments.params import Params
 from pipeline.models import count_parameters
+from pipeline.models.coarse_to_fine import CoarseToFine
 from pipeline.models.device import best_device
 from pipeline.models.forward import predict_crops
 from pipeline.models.model_file import load_model
-from pipeline.training.initial_weights import Weights, new_network, take_over, weights_to_leave
+from pipeline.models.network import KeypointNetwork
+from pipeline.training.frames import LabelledFrames
+from pipeline.training.initial_weights import Weights, load_transferred, new_network, transferable_weights
 from pipeline.training.pretraining import pretraining
-from pipeline.training.trainer import Faces, finish, fit, validate
+from pipeline.training.trainer import fit, refine, validate
 
 FOLD_ERRORS = Path("reports/unseen_people.csv")
 _LOCKS = Path(".checkpoints/trainings")
@@ -60,7 +63,7 @@ def train_and_measure(job: Job, frames: Frames) -> None:
     train_rows, val_rows, test_rows = divide(frames.samples, job.fold, job.params.split)
     train = frames.faces(train_rows, device)
     network = committed_model(job) or _last_trained(_without_last_options(job.params), job.fold, frames)
-    finish_as_asked(network, job.params, train)
+    refine_as_asked(network, job.params, train)
     errors = frames.errors(predict_crops(network, frames.images[test_rows]), test_rows)
     val_nme = validate(network, frames.faces(val_rows, device), job.params.train)[1]
     tested = frames.samples[test_rows]
@@ -80,7 +83,7 @@ def train_and_measure(job: Job, frames: Frames) -> None:
     _append(TABLE, pd.DataFrame([job.key() | row]))
 
 
-def committed_model(job: Job) -> torch.nn.Module | None:
+def committed_model(job: Job) -> KeypointNetwork | None:
     """The pipeline's own model, where by dvc.lock it is what the job would train, but for its last options."""
     if job.fold or not (paths.LOCK.exists() and paths.MODEL.exists()):
         return None
@@ -96,7 +99,7 @@ def committed_model(job: Job) -> torch.nn.Module | None:
 
 
 @lru_cache(maxsize=1)
-def _last_trained(params: Params, fold: int, frames: Frames) -> torch.nn.Module:
+def _last_trained(params: Params, fold: int, frames: Frames) -> KeypointNetwork:
     """Kept until another is trained: jobs that follow each other and differ in their last options alone share it."""
     train_rows, _, _ = divide(frames.samples, fold, params.split)
     return train_network(params, frames.faces(train_rows, best_device()))
@@ -107,32 +110,32 @@ def _without_last_options(params: Params) -> Params:
     return replace(params, model=replace(params.model, coarse_to_fine=coarse_to_fine))
 
 
-def finish_as_asked(network: torch.nn.Module, params: Params, train: Faces) -> None:
+def refine_as_asked(network: KeypointNetwork, params: Params, train: LabelledFrames) -> None:
     """Give a trained network the last options of `params`; one that has them, or knows none, stays as it is."""
-    asked = {option: getattr(params.model.coarse_to_fine, option) for option in _LAST_OPTIONS}
-    if any(getattr(network, option, value) != value for option, value in asked.items()):
-        for option, value in asked.items():
-            setattr(network, option, value)
-        finish(network, train)
+    asked = params.model.coarse_to_fine
+    if not isinstance(network, CoarseToFine):
+        return
+    if (network.mirrored_view, network.correction_ridge) != (asked.mirrored_view, asked.correction_ridge):
+        network.mirrored_view, network.correction_ridge = asked.mirrored_view, asked.correction_ridge
+        refine(network, train)
 
 
-def train_network(params: Params, train: Faces) -> torch.nn.Module:
+def train_network(params: Params, train: LabelledFrames) -> KeypointNetwork:
     """A network trained by params.yaml's sections as the train stage does it, without validation on the way."""
     device = train.images.device
     weights = pretrained_weights(params, device) if params.pretrain.epochs else {}
     torch.manual_seed(params.train.seed)
-    network = new_network(params.model, params.preprocess, train.keypoints_crop.mean(0).cpu()).to(device)
+    network = new_network(params.model, params.preprocess, train)
     if weights:
-        take_over(network, weights)
-    none = Faces(train.images[:0], train.keypoints_crop[:0])
-    return fit(network, train, none, settings=params.train, amounts=params.augment, on_epoch=lambda *_: None)
+        load_transferred(network, weights)
+    return fit(network, train, train.none(), settings=params.train, amounts=params.augment, on_epoch=lambda *_: None)
 
 
 def pretrained_weights(params: Params, device: torch.device) -> Weights:
     """What the pretrain stage leaves to train."""
     sections = ("preprocess", "model", "augment", "train", "pretrain")
     training = pretraining(**{name: getattr(params, name) for name in sections}, device=device)
-    return weights_to_leave(training(on_epoch=lambda *_: None))
+    return transferable_weights(training(on_epoch=lambda *_: None))
 
 
 def _by_people(known: np.ndarray, errors: np.ndarray) -> dict[str, float | None]:

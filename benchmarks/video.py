@@ -11,7 +11,7 @@ import numpy as np
 from facial_keypoints import KeypointDetector
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import Face as FoundFace
-from facial_keypoints.prediction.tracks import FaceFollower
+from facial_keypoints.prediction.tracks import FaceTracker
 from pipeline.core.metrics import normalizing_length
 from pipeline.datasets.synthetic import (
     Camera,
@@ -62,7 +62,7 @@ def _talking(frame: int) -> Expression:
     return Expression(jaw_open=float(max(0, 0.4 * np.sin(frame / 3))), smile=0.2)
 
 
-def follow(look: FaceFollower, frames: list[np.ndarray]) -> list[dict[int, FoundFace]]:
+def follow(look: FaceTracker, frames: list[np.ndarray]) -> list[dict[int, FoundFace]]:
     return [look(frame, number / FPS) for number, frame in enumerate(frames)]
 
 
@@ -89,7 +89,7 @@ def main() -> None:
     truth = np.stack(truths)
     detector = KeypointDetector.load()
     for smooth in (False, True):
-        look = FaceFollower(detector, smooth)
+        look = FaceTracker(detector, smooth)
         start = time.perf_counter()
         answers = follow(look, frames)
         seconds = time.perf_counter() - start

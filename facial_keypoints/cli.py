@@ -13,7 +13,7 @@ from facial_keypoints.commands.filter import filter_faces
 from facial_keypoints.commands.os_errors import is_of_the_system, one_line
 from facial_keypoints.commands.predict import predict
 from facial_keypoints.core.errors import PipelineError
-from facial_keypoints.core.terminal import say, standard_streams, tell
+from facial_keypoints.core.terminal import ReaderLeftError, say, standard_streams, tell
 
 _GROUP = "facial_keypoints.commands"
 """Entry points: functions that take the app and add their commands to it."""
@@ -69,6 +69,8 @@ def errors_as_one_line(command: str = "keypoints") -> Iterator[None]:
         yield
     except PipelineError as error:
         _fail(str(error), 1)
+    except ReaderLeftError:
+        raise typer.Exit(0) from None  # it has seen what it wanted, as `head -1` has
     except (OSError, MemoryError, RuntimeError) as error:
         if not is_of_the_system(error):
             raise

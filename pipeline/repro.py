@@ -3,7 +3,6 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -13,8 +12,9 @@ from facial_keypoints.core.terminal import standard_streams, tell
 from facial_keypoints.core.text import printable
 from pipeline.core.paths import workspace_root
 from pipeline.experiments.dvc import git
+from pipeline.experiments.dvc.internals import open_repository, run_dvc
+from pipeline.experiments.dvc.obstacles import refuse_what_stops_dvc
 from pipeline.experiments.dvc.repair import mend
-from pipeline.experiments.dvc.repo import locked, open_repo, refuse_what_stops_dvc
 from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import write_values
 
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
                 _draw_instead(reasons)
     except typer.Exit as end:
         return end.exit_code
-    status = _dvc("repro", *arguments)
+    status = run_dvc("repro", *arguments)
     if reasons and status == 0:
         _say("THESE RESULTS ARE OF SYNTHETIC FACES, as params.yaml and every report say", WAY_BACK)
     return status
@@ -45,9 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _prepare() -> None:
     """Mend what a killed DVC left; raise PipelineError for what would stop DVC, warn of what git refuses."""
-    with open_repo() as repo, locked(repo):
-        mend(repo)
-        refuse_what_stops_dvc(repo)
+    with open_repository() as repository, repository.locked():
+        mend(repository)
+        refuse_what_stops_dvc(repository)
     try:
         git.head()
     except GitError as error:
@@ -83,41 +83,8 @@ def _unreachable(arguments: list[str]) -> list[str]:
 
 def fetch_has_work() -> bool:
     """Whether `dvc repro` would run the fetch stage: it changed, and the cache has no outputs for what it is now."""
-    import logging
-
-    from dvc.exceptions import DvcException
-    from dvc.logger import set_loggers_level
-    from dvc.stage.cache import RunCacheNotFoundError
-
-    try:
-        with set_loggers_level(logging.CRITICAL), open_repo() as repo, locked(repo):
-            stage = repo.stage.load_one(name="fetch")
-            if not stage.changed():
-                return False
-            if stage.changed_stage() or stage.changed_deps():
-                _forget_last_run(stage)
-            repo.stage_cache.restore(stage, dry=True)
-    except RunCacheNotFoundError:
-        return True
-    except DvcException:
-        return False  # `dvc repro` says what is wrong
-    return False
-
-
-def _forget_last_run(stage: Any) -> None:
-    """Let a DVC stage stand for its dependencies as they are, without the outputs it had for others."""
-    from dvc_data.hashfile.hash_info import HashInfo
-
-    stage.save_deps()
-    for out in stage.outs:
-        out.hash_info = HashInfo()
-
-
-def _dvc(*arguments: str) -> int:
-    """Run DVC in this process: starting another costs half a second."""
-    from dvc.cli import main as dvc
-
-    return int(dvc(list(arguments)))
+    with open_repository() as repository, repository.locked():
+        return repository.has_work("fetch")
 
 
 def _say(title: str, *paragraphs: str) -> None:

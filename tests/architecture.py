@@ -69,7 +69,8 @@ Any module of the pipeline may import the `settings` of another room.
 
 ONLY_IN = {
     "mlflow": ("pipeline.experiments.tracking",),
-    "dvc": ("pipeline.experiments.dvc", "pipeline.repro"),
+    "dvc": ("pipeline.experiments.dvc.internals",),
+    "dvc_data": ("pipeline.experiments.dvc.internals",),
     "pydantic": ("pipeline",),
     "torch": ("pipeline",),
     "pandas": ("pipeline",),

@@ -3,10 +3,11 @@
 import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from facial_keypoints.detector import KeypointDetector
 from facial_keypoints.mean_face.shape import mean_points
+from pipeline.models.network import KeypointNetwork
 from pipeline.models.torch_network import TorchNetwork
 
 SIDE = 64
@@ -29,13 +30,13 @@ def draw_discs(discs: list[tuple[float, float, float]], size: tuple[int, int] = 
     return picture
 
 
-class DiscNetwork(nn.Module):
+class DiscNetwork(KeypointNetwork):
     """Places the face on the bright pixels, with noise in pixels; where there are none, points that make no face."""
 
     shape: torch.Tensor
 
     def __init__(self, noise_px: float = 0.0) -> None:
-        super().__init__()
+        super().__init__(len(FACE))
         self.register_buffer("shape", torch.from_numpy(FACE).float())
         self.noise_px, self.generator = noise_px, torch.Generator().manual_seed(0)
 
@@ -67,4 +68,4 @@ class DiscFinder:
 
 def disc_detector(*false_alarms: tuple[float, float, float, float], noise_px: float = 0.0) -> KeypointDetector:
     finder = DiscFinder(*false_alarms)
-    return KeypointDetector(TorchNetwork(DiscNetwork(noise_px), SIDE, "pad", "discs"), finder)  # type: ignore[arg-type]
+    return KeypointDetector(TorchNetwork(DiscNetwork(noise_px), SIDE, "pad", "discs"), finder)

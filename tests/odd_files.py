@@ -22,7 +22,8 @@ from facial_keypoints.core.text import printable
 from facial_keypoints.filters.apply import picture_filter
 from facial_keypoints.filters.files import Job as FilterJob
 from facial_keypoints.filters.files import filter_files
-from facial_keypoints.inputs.sources import Source, find_sources
+from facial_keypoints.inputs.search import find_sources
+from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
 from facial_keypoints.prediction import batch
 from tests.discs import disc_detector

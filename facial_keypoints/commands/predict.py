@@ -5,36 +5,81 @@ from typing import Annotated, Literal
 
 import typer
 
-from facial_keypoints.core.terminal import say
+_FINDING, _VIDEOS = "How faces are found", "Videos"
+"""Panels of the help."""
 
 Paths = Annotated[
     list[str],
-    typer.Argument(metavar="PATH...", help="Pictures, videos, folders, patterns; - is a picture on standard input."),
+    typer.Argument(
+        metavar="INPUT...",
+        help="Pictures, videos, folders, patterns or http(s) addresses; - is a picture on standard input.",
+        show_default=False,
+    ),
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for what is written.")]
-Format = Annotated[Literal["json", "csv", "pts"], typer.Option("--format", help="Of the points.")]
-Overlay = Annotated[bool, typer.Option(help="Write pictures and videos with the faces drawn on them.")]
-Model = Annotated[str | None, typer.Option(help="Model file or MLflow URI.", show_default="that of the workspace")]
-Detector = Annotated[Literal["haar", "yunet"], typer.Option(help="What proposes faces: OpenCV's cascade or YuNet.")]
-DetectorModel = Annotated[Path | None, typer.Option(help="YuNet's ONNX file.")]
+Output = Annotated[
+    str, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the results; - is standard output.")
+]
+Format = Annotated[Literal["json", "csv", "pts"], typer.Option("--format", help="Format of the keypoints.")]
+Overlay = Annotated[
+    bool | None,
+    typer.Option(
+        "--overlay/--no-overlay",
+        help="Also write pictures and videos with the faces drawn in.",
+        show_default="on",
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", help="Model file or MLflow URI.", show_default="that of the workspace"),
+]
+Detector = Annotated[
+    Literal["haar", "yunet"],
+    typer.Option(help="Finds the boxes of faces: OpenCV's cascade or YuNet.", rich_help_panel=_FINDING),
+]
+DetectorModel = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="ONNX file of YuNet, for --detector yunet.", rich_help_panel=_FINDING),
+]
 MinScore = Annotated[
     float | None,
-    typer.Option(min=0, max=1, help="Least score of a face; lower it for a weak model.", show_default="0.5"),
+    typer.Option(
+        metavar="SCORE",
+        min=0,
+        max=1,
+        help="Lowest score of a face; lower it for a weak model.",
+        show_default="0.5",
+        rich_help_panel=_FINDING,
+    ),
 ]
-Box = Annotated[list[str], typer.Option(metavar="X,Y,W,H", help="Look here, do not search; may come repeatedly.")]
-Whole = Annotated[bool, typer.Option("--whole", help="A picture shows one face as the dataset's frames do.")]
-Smooth = Annotated[bool, typer.Option(help="Smooth the points of a video over time.")]
+Box = Annotated[
+    list[str],
+    typer.Option(
+        metavar="X,Y,W,H",
+        help="Box round a face, in pixels, instead of a search; once for each face.",
+        rich_help_panel=_FINDING,
+    ),
+]
+Whole = Annotated[
+    bool,
+    typer.Option("--whole", help="Each picture is one face, cut out as in the dataset.", rich_help_panel=_FINDING),
+]
+Smooth = Annotated[
+    bool,
+    typer.Option(
+        "--smooth/--no-smooth", help="Smooth the keypoints over time.", show_default="on", rich_help_panel=_VIDEOS
+    ),
+]
 Video = Annotated[
     Literal["mp4", "webm"] | None,
-    typer.Option(help="Container of videos: H.264 with AAC, or VP9 with Opus.", show_default="mp4"),
+    typer.Option(help="Written as mp4 (H.264, AAC) or webm (VP9, Opus).", show_default="mp4", rich_help_panel=_VIDEOS),
 ]
 
 
 def predict(
     path: Paths,
-    output: Output = Path("predicted"),
+    output: Output = "predicted",
     form: Format = "json",
-    overlay: Overlay = True,
+    overlay: Overlay = None,
     model: Model = None,
     detector: Detector = "haar",
     detector_model: DetectorModel = None,
@@ -44,33 +89,58 @@ def predict(
     smooth: Smooth = True,
     video: Video = None,
 ) -> None:
-    """Find faces and their 68 keypoints in any pictures and videos."""
+    """Find faces and their 68 keypoints in pictures and videos.
+
+    Example: keypoints predict holiday/ clip.mp4 -o points --format csv
+    """
+    from facial_keypoints.commands.boxes import parse_boxes
+    from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, say_result
     from facial_keypoints.detector import KeypointDetector
-    from facial_keypoints.inputs.sources import find_sources, parse_boxes
+    from facial_keypoints.inputs.search import find_sources
     from facial_keypoints.outputs.output_folder import OutputFolder
     from facial_keypoints.prediction import batch
+    from facial_keypoints.prediction.standard_output import refuse_all_but_one_picture
 
-    boxes = parse_boxes(box, whole)
-    _check(bool(box) or whole, min_score, detector != "haar" or detector_model is not None, video, overlay)
-    points = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
-    folder = OutputFolder(output)
-    inputs = find_sources(path, folder)
-    batch.announce(inputs)
-    find = (lambda image: [points.whole(image)]) if whole else (lambda image: points(image, boxes)) if box else None
-    tally = batch.run(batch.Job(points, folder, form, overlay, smooth, find, video), inputs.sources)
+    _check_search(box, whole, min_score, detector != "haar" or detector_model is not None)
+    _check_overlay(output == STDOUT, overlay, video)
+    boxes = parse_boxes(box)
+    if output == STDOUT:
+        check_standard_output()
+    found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
+    if not whole:
+        found.check_search()
+    find = (lambda image: [found.whole(image)]) if whole else (lambda image: found(image, boxes)) if box else None
+    folder = None if output == STDOUT else OutputFolder(Path(output))
+    with find_sources(path, folder) as inputs:
+        batch.announce(inputs)
+        if form == "pts" and not folder:
+            refuse_all_but_one_picture(inputs.sources, "--format pts")
+        job = batch.Job(found, folder, form, overlay is not False, smooth, find, video)
+        tally = batch.run(job, inputs.sources)
     tally.skipped += inputs.undone
-    say(f"{tally}, in {output}" if inputs.sources else str(tally))
+    say_result(f"{tally}, in {output}" if inputs.sources and folder else str(tally), output)
     if tally.skipped:
         raise typer.Exit(1)
 
 
-def _check(known: bool, min_score: float | None, detector: bool, video: str | None, overlay: bool) -> None:
-    """Raises DataError for options that would not be heeded; `known`: where faces are, so that none is searched."""
+def _check_search(box: list[str], whole: bool, min_score: float | None, detector: bool) -> None:
+    """Raise DataError for options of a search where none is made."""
     from facial_keypoints.core.errors import DataError
 
-    if known and min_score is not None:
+    if box and whole:
+        raise DataError("--box and --whole exclude each other; leave one of the two out")
+    if (box or whole) and min_score is not None:
         raise DataError("--min-score is for faces that are searched, not for --box and --whole; leave it out")
-    if known and detector:
+    if (box or whole) and detector:
         raise DataError("--detector and --detector-model search, which --box and --whole do without; leave them out")
-    if video and not overlay:
-        raise DataError("--video is the container of the overlays that --no-overlay declines; leave one of the two out")
+
+
+def _check_overlay(printed: bool, overlay: bool | None, video: str | None) -> None:
+    """Raise DataError for options of overlays where none is written; `printed`: keypoints go to standard output."""
+    from facial_keypoints.core.errors import DataError
+
+    if printed and (overlay or video):
+        name = "--overlay" if overlay else "--video"
+        raise DataError(f"{name} is for pictures and videos in a folder, not for --output -; leave {name} out")
+    if video and overlay is False:
+        raise DataError("--video is the format of the overlays that --no-overlay declines; leave one of the two out")

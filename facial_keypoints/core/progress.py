@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.text import printable, shortened
 
 T = TypeVar("T")
@@ -80,7 +81,7 @@ class EpochLines:
         self._told += 1
         left_s = (time.monotonic() - self._start) / self._told * (self._epochs - epoch)
         parts = [f"epoch {epoch}/{self._epochs}", f"train {train_loss:.3g}"]
-        parts += [] if val_nme is None else [f"val {100 * val_nme:.2f} %"]
+        parts += [] if val_nme is None else [f"val {percent_text(to_percent(val_nme))}"]
         parts += [f"{_duration(left_s)} left"] if epoch < self._epochs else []
         tqdm.write("  ".join(parts), file=sys.stdout)
         sys.stdout.flush()

@@ -4,7 +4,7 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from select import select
 from typing import TextIO
@@ -22,10 +22,9 @@ def standard_streams() -> Iterator[None]:
     - What standard output loses for another reason, such as a full disk, is told at the end, and the status is not 0.
     - Characters that a terminal does not know come as escapes.
     """
-    for number in range(3):
-        _open_closed(number)
+    closed = [_open_closed(number) for number in range(3)]
     sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
-    output, errors = _Unfailing(1), _Unfailing(2)
+    output, errors = _Unfailing(1, closed[1]), _Unfailing(2, closed[2])
     sys.stdout, sys.stderr = _text_stream(output, sys.stdout), _text_stream(errors, sys.stderr)
     status: str | int | None = 0
     try:
@@ -33,25 +32,49 @@ def standard_streams() -> Iterator[None]:
     except SystemExit as ended:
         status = ended.code
     sys.stdout.flush()
-    if output.fault:
-        tell(f"error: standard output: {output.fault}, so that what was printed is not whole; make room there")
-    sys.exit(status or int(output.fault is not None))
+    lost = output.fault if output.fault and output.fault.errno != errno.EPIPE else None
+    if lost:
+        tell(f"error: standard output: {lost.strerror}, so that what was printed is not whole; make room there")
+    sys.exit(status or int(lost is not None))
+
+
+class ReaderLeftError(BrokenPipeError):
+    """Nobody reads standard output any more, so that what is made for it alone need not be made."""
+
+
+def write_output(data: bytes) -> None:
+    """Write bytes to standard output, at once, for whoever makes nothing else.
+
+    Raises ReaderLeftError where nobody reads it, OSError where it cannot be written, as on a full disk.
+    """
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise ReaderLeftError(errno.EPIPE, os.strerror(errno.EPIPE), "standard output") from None
+    stream = _unfailing_output()
+    if stream and stream.fault:
+        fault, stream.fault = stream.fault, None  # told by whoever catches it
+        kind = ReaderLeftError if fault.errno == errno.EPIPE else OSError
+        raise kind(fault.errno, fault.strerror, "standard output")
+
+
+def output_was_closed() -> bool:
+    """Whether this process was started without a standard output (`>&-`)."""
+    stream = _unfailing_output()
+    return stream is not None and stream.was_closed
+
+
+def _unfailing_output() -> "_Unfailing | None":
+    """What `standard_streams` put below standard output, None outside of it."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return raw if isinstance(raw, _Unfailing) else None
 
 
 def say(text: str) -> None:
     """Print a line, made printable, and at once."""
     print(printable(text), flush=True)
-
-
-def say_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of cells in columns, also where characters are two places wide, as Chinese ones are."""
-    from rich.cells import cell_len
-
-    shown = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(*shown, strict=True)]
-    for row in shown:
-        cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip(), flush=True)
 
 
 def tell(text: str) -> None:
@@ -65,10 +88,10 @@ def tell(text: str) -> None:
 class _Unfailing(io.FileIO):
     """A file descriptor that keeps its first fault to itself and from then on writes into the null device."""
 
-    fault: str | None = None
-
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, was_closed: bool) -> None:
         super().__init__(number, "w", closefd=False)
+        self.was_closed = was_closed
+        self.fault: OSError | None = None
 
     def write(self, data: "bytes | memoryview") -> int | None:  # type: ignore[override]
         try:
@@ -76,20 +99,21 @@ class _Unfailing(io.FileIO):
                 select([], [self], [])
             return written
         except OSError as error:
-            if error.errno != errno.EPIPE:
-                self.fault = error.strerror
+            self.fault = error
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self.fileno())
             os.close(null)
             return len(data)
 
 
-def _open_closed(number: int) -> None:
-    """Open the null device under a number that is closed, as are none below it."""
+def _open_closed(number: int) -> bool:
+    """Open the null device under a number if it is closed, as none below it is; whether it was."""
     try:
         os.fstat(number)
     except OSError:
         os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        return True
+    return False
 
 
 def _text_stream(raw: io.RawIOBase, like: TextIO | None) -> TextIO:

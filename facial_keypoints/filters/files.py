@@ -10,11 +10,12 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.detector import Face, KeypointDetector
 from facial_keypoints.filters.apply import PictureFilter
 from facial_keypoints.filters.lasting import COVERED_S, lasting
-from facial_keypoints.inputs.sources import Source
+from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder, Target
 from facial_keypoints.prediction.batch import Tally, each, tell_faults, telling_removed, warn, watched
 from facial_keypoints.prediction.result_files import write_picture
-from facial_keypoints.prediction.tracks import FaceFollower
+from facial_keypoints.prediction.standard_output import print_picture
+from facial_keypoints.prediction.tracks import FaceTracker
 from facial_keypoints.video.reading import Frame, FrameReader, open_video
 from facial_keypoints.video.sound import Container
 from facial_keypoints.video.writing import frame_writer
@@ -30,7 +31,8 @@ class Job:
     name: str
     """Name of the filter, which also stands in the names of what is written."""
     apply: PictureFilter
-    output: OutputFolder
+    output: OutputFolder | None
+    """None is standard output, for one picture."""
     every: bool
     """Whether all faces are filtered, or only the largest of each picture or frame."""
     container: Container | None = None
@@ -61,18 +63,21 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
     made = job.apply(picture, [_points(face) for face in faces.values()])
     # A crop has the number that its face has for `predict`, too.
     counts = [f"_{number}" for number in faces] if job.name == "crop" else [""]
-    with _target(job, source) as target:
-        for count, part in zip(counts, made, strict=True):
-            write_picture(target, part, count)
-        if job.name == "crop":
-            target.remove_outdated(r"_\d+\.(jpg|png)")
+    if job.output:
+        with _target(job.output, job, source) as target:
+            for count, part in zip(counts, made, strict=True):
+                write_picture(target, part, count)
+            if job.name == "crop":
+                target.remove_outdated(r"_\d+\.(jpg|png)")
+    else:
+        print_picture(source, made)
     if job.name in _HIDING and not faces:
         _warn_of_none(job, source)
     return len(faces)
 
 
-def _target(job: Job, source: Source) -> AbstractContextManager[Target]:
-    return job.output.claimed_target(source.name, source.path, f"_{job.name}")
+def _target(output: OutputFolder, job: Job, source: Source) -> AbstractContextManager[Target]:
+    return output.claimed_target(source.name, source.origin, f"_{job.name}")
 
 
 def _warn_of_none(job: Job, source: Source) -> None:
@@ -83,10 +88,11 @@ def _warn_of_none(job: Job, source: Source) -> None:
 def _video(job: Job, source: Source) -> int:
     """Filter a video; returns how many different faces were seen. Raises DataError for crops and damaged videos."""
     assert source.path is not None
+    assert job.output is not None
     if job.name == "crop":
         raise DataError(f"{source.shown} is a video, of which crop makes nothing; give pictures")
     video = open_video(source.path)
-    reader, follow = FrameReader(video), FaceFollower(job.detector, every_frame=job.name in _HIDING)
+    reader, follow = FrameReader(video), FaceTracker(job.detector, every_frame=job.name in _HIDING)
     seen: set[int] = set()
 
     def faces_of(frame: Frame) -> Mapping[int, Face]:
@@ -99,7 +105,7 @@ def _video(job: Job, source: Source) -> int:
     if job.name in _HIDING:
         shown = lasting(followed, COVERED_S, job.detector, job.output.path)
     done = bare = 0
-    with _target(job, source) as target, frame_writer(target, video, job.container) as write:
+    with _target(job.output, job, source) as target, frame_writer(target, video, job.container) as write:
         for frame, faces in shown:
             write(frame._replace(image=_filtered(job, frame.image, faces)))
             done, bare = done + 1, bare + (not faces)

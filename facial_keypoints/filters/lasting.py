@@ -10,7 +10,7 @@ import numpy as np
 
 from facial_keypoints.detector import Face, KeypointDetector
 from facial_keypoints.finding.windows import to_gray, windows_of_points
-from facial_keypoints.video.held_frames import HeldFrames
+from facial_keypoints.video.frame_buffer import FrameBuffer
 from facial_keypoints.video.reading import Frame
 
 COVERED_S = 0.5
@@ -57,7 +57,7 @@ def lasting(
     """
     waiting = deque[_Waiting]()
     known: dict[int, _Seen] = {}
-    with HeldFrames(folder) as images:
+    with FrameBuffer(folder) as images:
         for number, (frame, faces) in enumerate(followed):
             oldest_s = frame.time_s - reach_s - _ROUNDING_S
             while len(waiting) > 1 and waiting[0].frame.time_s < oldest_s:
@@ -73,12 +73,12 @@ def lasting(
             yield _released(waiting, images)
 
 
-def _released(waiting: deque[_Waiting], images: HeldFrames) -> tuple[Frame, list[Face]]:
+def _released(waiting: deque[_Waiting], images: FrameBuffer) -> tuple[Frame, list[Face]]:
     held, frame, faces = waiting.popleft()
     return frame._replace(image=images.take(held)), faces
 
 
-def _cover_before(face: Face, earlier: Iterable[_Waiting], images: HeldFrames, look: KeypointDetector) -> None:
+def _cover_before(face: Face, earlier: Iterable[_Waiting], images: FrameBuffer, look: KeypointDetector) -> None:
     """Add a face to the frames before the one in which it was found, of which the last comes first."""
     for held, _, faces in earlier:
         window = windows_of_points(face.keypoints.astype(np.float64)[None])

@@ -20,6 +20,7 @@ def has_frames(file: BinaryIO, head: bytes) -> bool:
 
 
 def _gif_has_frames(file: BinaryIO) -> bool:
+    """Whether a second frame follows the first."""
     file.seek(10)
     _skip_palette(file)
     file.seek(2, os.SEEK_CUR)
@@ -37,20 +38,21 @@ def _gif_has_frames(file: BinaryIO) -> bool:
                 file.seek(1, os.SEEK_CUR)
             case b";" | b"":
                 return False
-            case _:  # of no block: readers go over it
+            case _:  # a byte of no block, which readers pass over
                 continue
         _skip_parts(file)
     return False
 
 
 def _skip_palette(file: BinaryIO) -> None:
-    """Go over a byte of flags and the palette of which it tells; behind the screen's flags stand two more bytes."""
+    """Read a byte of flags and pass over the palette that it tells of, if any."""
     flags = file.read(1)
     if flags and flags[0] & 0x80:
         file.seek(3 << (flags[0] & 7) + 1, os.SEEK_CUR)
 
 
 def _skip_parts(file: BinaryIO) -> None:
+    """Pass over the parts of a block, each after its length, up to the empty one that ends it."""
     for _ in range(_MOST_BLOCKS):
         length = file.read(1)
         if not length or not length[0]:
@@ -59,7 +61,7 @@ def _skip_parts(file: BinaryIO) -> None:
 
 
 def _png_has_frames(file: BinaryIO) -> bool:
-    """Two frames are told of, or one beside a still that other programs show."""
+    """Whether the header tells of two frames, or of one beside a still picture that other programs show."""
     file.seek(8)
     frames, still = 0, 1
     for _ in range(_MOST_BLOCKS):
@@ -76,6 +78,7 @@ def _png_has_frames(file: BinaryIO) -> bool:
 
 
 def _webp_has_frames(file: BinaryIO) -> bool:
+    """Whether the file holds two chunks of animation frames."""
     file.seek(8)
     if file.read(4) != b"WEBP":
         return False

@@ -1,6 +1,6 @@
-"""Reads pictures in a process of its own: no file takes more memory or time than is set, nor crashes this process.
+"""Reads pictures in a process of its own, so that no file takes more memory or time than is set, or crashes this one.
 
-The decoders are C libraries, which a small file can lead anywhere; so the system bounds what they may take.
+The decoders are C libraries, in which a small file can set off anything; the operating system bounds what they take.
 """
 
 import io
@@ -32,9 +32,9 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_AREN
 
 
 class Decoder:
-    """`read_picture` in another process, started when first needed, and anew where a picture was its end.
+    """Runs `read_picture` in another process, which is started when first needed and again where a picture ended it.
 
-    A context manager, for one thread at a time; leaving it ends what is being read.
+    A context manager, for one thread at a time; leaving it also ends a reading in progress.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Decoder:
         self._end()
 
     def read(self, source: Path | bytes, page: int = 0) -> np.ndarray:
-        """As `read_picture` does. Raises DataError also where a limit of time or memory is met."""
+        """(H, W, 3) uint8 RGB, as `read_picture` gives it. Raises DataError as that does, and beyond the limits."""
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._process = _start()
@@ -55,13 +55,13 @@ class Decoder:
             return _ask(self._process, source, page)
         except (BrokenPipeError, EOFError):
             shown = "the picture" if isinstance(source, bytes) else printable(str(source))
-            raise DataError(f"{shown} {_told(self._end(wait=True))}") from None
+            raise DataError(f"{shown} {_why_ended(self._end(wait=True))}") from None
         except MemoryError:  # here, with the answer half read
             self._end()
             raise
 
     def _end(self, wait: bool = False) -> int:
-        """The status with which the process ended: of its own if `wait`."""
+        """End the process, or wait for its own end if `wait`; returns its exit status, 0 where there is none."""
         process, self._process = self._process, None
         if process is None:
             return 0
@@ -102,8 +102,8 @@ def _ask(process: "subprocess.Popen[bytes]", source: Path | bytes, page: int) ->
     return picture
 
 
-def _told(status: int) -> str:
-    """What a picture did to the process that read it, to follow its name."""
+def _why_ended(status: int) -> str:
+    """Why the process ended that read a picture, to follow its name in a message."""
     if status == -signal.SIGXCPU:
         return f"takes more than {CPU_LIMIT_S} s of processor time to read; make it smaller, or save it anew"
     if status == -signal.SIGKILL:  # by the system, when memory runs out
@@ -112,7 +112,7 @@ def _told(status: int) -> str:
 
 
 def serve() -> None:
-    """Read pictures as standard input asks, until it ends."""
+    """Answer requests on standard input with pictures on standard output, until standard input ends."""
     from PIL import AvifImagePlugin
 
     AvifImagePlugin.DEFAULT_MAX_THREADS = 2

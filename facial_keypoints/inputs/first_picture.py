@@ -1,4 +1,4 @@
-"""The first picture of a file, for those who look at one."""
+"""The first picture of a file, for commands that look at one picture."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from facial_keypoints.inputs.pages import pages_of
 
 
 def first_picture(path: Path) -> tuple[np.ndarray, str]:
-    """(H, W, 3) uint8 RGB, and what of the file is not looked at, empty if it is all. Raises DataError."""
+    """(H, W, 3) uint8 RGB, and a sentence on what else the file holds, empty if nothing. Raises DataError."""
     with Decoder() as decoder:
         picture = decoder.read(path)
     try:

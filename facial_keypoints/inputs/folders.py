@@ -13,7 +13,7 @@ Identity = tuple[int, int]
 
 
 def identity_of(path: Path) -> Identity | None:
-    """None where there is nothing."""
+    """What stands under a path; None where there is nothing."""
     try:
         status = path.stat()
     except OSError:
@@ -38,7 +38,7 @@ class Walk:
     _met: set[Identity | None] = field(default_factory=set)
 
     def files(self, folder: Path) -> Iterator[Path]:
-        """Regular files below a folder by their names, then what only links lead to; in linear time and memory."""
+        """Regular files below a folder by name, then those that only links lead to; in linear time."""
         yield from self._below(folder)
         for link in self._links:  # grows meanwhile
             yield from self._behind(link)
@@ -70,7 +70,7 @@ class Walk:
             yield link
 
     def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
-        """What is in a folder, the last name first; nothing where it was entered before or is not to be."""
+        """Entries of a folder, the last name first; none if it was entered before or is hidden or spared."""
         identity = identity_of(folder)
         if identity in self._entered or identity == self.spared:
             return []
@@ -87,7 +87,7 @@ class Walk:
 
 
 def matching(pattern: str, walk: Walk) -> Iterator[Path]:
-    """What there is of the names that a pattern allows: * ? [ ], and ** for any number of folders; no hidden ones."""
+    """Existing paths that match a pattern of * ? [ ] and, for any number of folders, **; no hidden ones."""
     parts = Path(pattern).parts
     if "**" not in parts:
         yield from map(Path, sorted(glob.glob(pattern)))
@@ -100,16 +100,16 @@ def matching(pattern: str, walk: Walk) -> Iterator[Path]:
 
 
 def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a path is one that the pattern allows, both by their parts."""
-    places = _with_none(pattern, {0})
+    """Whether the parts of a path match the parts of a pattern."""
+    places = _with_empty(pattern, {0})
     for part in parts:
         fitting = {place for place in places if place < len(pattern) and _part_fits(part, pattern[place])}
-        places = _with_none(pattern, {place + (pattern[place] != "**") for place in fitting})
+        places = _with_empty(pattern, {place + (pattern[place] != "**") for place in fitting})
     return len(pattern) in places
 
 
-def _with_none(pattern: Sequence[str], places: set[int]) -> set[int]:
-    """The places too that are reached where a ** stands for no folder."""
+def _with_empty(pattern: Sequence[str], places: set[int]) -> set[int]:
+    """`places` in a pattern, counted in parts, and those reached from them where a ** stands for no folder at all."""
     reached = set(places)
     for place, part in enumerate(pattern):
         if place in reached and part == "**":

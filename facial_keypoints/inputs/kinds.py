@@ -26,6 +26,8 @@ VIDEO_SUFFIXES = frozenset(f".{suffix}" for suffix in _VIDEO_SUFFIXES.split())
 
 
 class Kind(Enum):
+    """What can be looked at."""
+
     PICTURE = "picture"
     ANIMATION = "animation"
     VIDEO = "video"
@@ -33,15 +35,18 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Content:
+    """What a file holds."""
+
     name: str
     """With its article: "a JPEG", "text"."""
     kind: Kind | None = None
     """None for what cannot be looked at."""
     foreign: bool = False
-    """A picture that other programs can read."""
+    """A picture that only other programs can read."""
 
     @property
     def known(self) -> bool:
+        """Whether it was recognized."""
         return self != _UNKNOWN
 
 
@@ -120,7 +125,7 @@ _TRANSPORT_PACKETS = (188, 192, 204)
 
 
 def kind_of(path: Path) -> Kind | None:
-    """Whether a file holds a picture, an animation or a video, None for anything else or what cannot be read."""
+    """Whether a file holds a picture, an animation or a video; None for anything else and for what cannot be read."""
     try:
         return content_of(path).kind
     except OSError:
@@ -151,6 +156,7 @@ def content_of_file(file: BinaryIO, suffix: str = "") -> Content:
 
 
 def _by_head(head: bytes) -> Content:
+    """Content of a file by its first HEAD_BYTES."""
     if not head.strip(b"\0"):
         return Content("zeros") if head else EMPTY
     for mark, content in _SIGNATURES:
@@ -174,7 +180,7 @@ def _by_head(head: bytes) -> Content:
 
 
 def _by_brands(head: bytes) -> Content:
-    """Of an ISO base media file (ISO/IEC 14496-12), by what it says to be compatible with."""
+    """Content of an ISO base media file (ISO/IEC 14496-12), by the brands that it names."""
     size = min(int.from_bytes(head[:4], "big"), len(head))
     brands = {head[8:12], *(head[at : at + 4] for at in range(16, size - 3, 4))}
     if b"avis" in brands:
@@ -198,6 +204,7 @@ def _is_transport_stream(head: bytes) -> bool:
 
 
 def _is_text(head: bytes) -> bool:
+    """Whether the first bytes of a file are UTF-8 without control characters."""
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:

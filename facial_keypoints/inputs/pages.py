@@ -1,4 +1,4 @@
-"""Which pictures a file holds that is no animation: pages of a TIFF, views of a multi-picture JPEG (MPO).
+"""The pictures in a file that is no animation: pages of a TIFF, views of a multi-picture JPEG (MPO).
 
 TIFF 6.0 and BigTIFF, https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf; MPO, CIPA DC-007.
 """
@@ -14,9 +14,9 @@ from facial_keypoints.core.text import printable
 
 PAGE_LIMIT = 1000
 _MOST_ENTRIES = 4096
-"""Of a directory of a TIFF; real ones have some dozens."""
+"""Most entries of a directory of a TIFF; real ones have some dozens."""
 _MOST_SEGMENTS = 2000
-"""Before the first scan of a JPEG: 64 KB each."""
+"""Most segments, of up to 64 KB each, before the first scan of a JPEG."""
 _SUBFILE_TYPE, _SUB_DIRECTORIES = 254, 330
 _REDUCED, _MASK = 1, 4
 _MP_ENTRIES = 0xB002
@@ -30,7 +30,7 @@ class Directory:
 
     subfile_type: int
     has_more_below: bool
-    """Pictures that are no pages: of a camera's raw file the picture itself."""
+    """Whether it has sub-directories, which are no pages; the picture itself in the raw file of a camera."""
 
 
 def pages_of(path: Path) -> list[int]:
@@ -46,7 +46,7 @@ def pages_of(path: Path) -> list[int]:
 
 
 def page_numbers(file: BinaryIO) -> list[int]:
-    """The same of an open file; at most one more than PAGE_LIMIT."""
+    """Frame numbers as `pages_of` gives them, of an open file; at most one more than PAGE_LIMIT."""
     file.seek(0)
     mark = file.read(4)
     if mark[:2] in (b"II", b"MM"):
@@ -89,13 +89,14 @@ def directories(file: BinaryIO) -> Iterator[Directory]:
 
 
 def _read(file: BinaryIO, form: str) -> tuple:
+    """The next values of a file by their struct format."""
     return struct.unpack(form, file.read(struct.calcsize(form)))
 
 
 def _views(jpeg: BinaryIO) -> list[int]:
-    """Of the pictures that a JPEG lists: other views, and others of the first one's size.
+    """Numbers of the pictures in a JPEG: the first, those listed as views, and those of its size.
 
-    What is smaller is a preview or a map of its light or depth.
+    A smaller one is a preview, or a map of light or depth.
     """
     try:
         entries = _listed_pictures(jpeg)
@@ -128,7 +129,7 @@ def _listed_pictures(jpeg: BinaryIO) -> list[tuple[int, int]]:
 
 
 def _jpeg_size(jpeg: BinaryIO, start: int) -> bytes:
-    """The bytes that tell height and width of a JPEG that begins at `start`."""
+    """The bytes that give height and width of the JPEG that begins at `start`, empty if there are none."""
     for marker, _, _ in _segments(jpeg, start):
         if marker & 0xF0 == 0xC0 and marker not in (0xC4, 0xC8, 0xCC):
             return jpeg.read(5)[1:]
@@ -136,7 +137,7 @@ def _jpeg_size(jpeg: BinaryIO, start: int) -> bytes:
 
 
 def _segments(jpeg: BinaryIO, start: int) -> Iterator[tuple[int, int, int]]:
-    """(marker, offset, length) of what stands before the first scan; the file stands at the offset meanwhile."""
+    """(marker, offset, length) of each segment before the first scan; the file is at the offset when one is yielded."""
     at = start + 2
     for _ in range(_MOST_SEGMENTS):
         jpeg.seek(at)

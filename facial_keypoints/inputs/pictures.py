@@ -1,4 +1,4 @@
-"""Pictures of any common kind as one thing: upright RGB, eight bits a channel; bounded memory and time."""
+"""Read pictures of any common format as upright RGB, eight bits a channel, in bounded memory and time."""
 
 import io
 import os
@@ -20,7 +20,8 @@ from facial_keypoints.inputs.rgb import rgb_of
 PIXEL_LIMIT = 150_000_000
 """More pixels are refused before they are decoded: a small file can unpack to more memory than there is."""
 FRAME_PIXEL_LIMIT = 50_000_000
-"""Of animations and videos, which hold several frames at once: 40 bytes a pixel were measured. 8K has 33 million."""
+"""Pixels of a frame of animations and videos, of which several are held at once: 40 bytes a pixel were measured. 8K has
+33 million."""
 MEMORY_LIMIT = 2**31
 """Bytes that a picture may take while it is read, its file included."""
 SCAN_LIMIT = 100
@@ -28,23 +29,24 @@ SCAN_LIMIT = 100
 HEADER_LIMIT = 2**26
 """Bytes of a JPEG before its pixels, which Pillow puts together in quadratic time."""
 BYTE_LIMIT = 2**30
+"""Most bytes of a file."""
 
 # Pillow knows more kinds, some of which start other programs.
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
 _PIXEL_BYTES = {"JPEG": 13, "MPO": 13, "WEBP": 18, "AVIF": 20, "JPEG2000": 26}
 _OTHER_PIXEL_BYTES = 9
-"""What the decoder, Pillow and the result hold at once: the most that was measured with any mode of a format."""
+"""Bytes a pixel that decoder, Pillow and result hold at once: the most measured with any mode of a format."""
 _GIVE = "give a JPEG, PNG, WebP, TIFF or BMP"
 _AFTER_DATA = re.compile(rb"\xff[^\0\xd0-\xd7\xff]")
 """Where a JPEG's coded pixels end: a marker that is no restart."""
 _BARE_MARKERS = (0x01, 0xD8)
-"""Those that no length follows."""
+"""Markers that no length follows."""
 
 
 def read_picture(source: Path | bytes, page: int = 0) -> np.ndarray:
     """(H, W, 3) uint8 RGB of a file or its bytes, upright by its EXIF orientation.
 
-    Transparent pictures stand on white, deeper ones are scaled to eight bits, of several frames number `page` is read.
+    Transparent pictures are put on white, deeper ones scaled to eight bits; of several frames, number `page` is read.
     Raises DataError for what is missing, damaged, no picture, or beyond the limits above.
     """
     name = "the picture" if isinstance(source, bytes) else printable(str(source))
@@ -80,6 +82,7 @@ def _too_many_pixels() -> str:
 
 
 def _refuse_too_much(image: Image.Image, content: bytes) -> None:
+    """Raise _TooMuchError for a picture whose pixels, memory or scans are beyond the limits."""
     pixels = image.width * image.height
     if pixels > PIXEL_LIMIT:
         raise _TooMuchError(_too_many_pixels())
@@ -95,7 +98,7 @@ def _refuse_too_much(image: Image.Image, content: bytes) -> None:
 
 
 def _scan_places(jpeg: bytes, start: int) -> Iterator[int]:
-    """Where the scans are of the JPEG that begins at `start`."""
+    """Offsets of the scans of the JPEG that begins at `start`."""
     at = start + 2
     while found := _AFTER_DATA.search(jpeg, at):
         marker, at = jpeg[found.start() + 1], found.end()
@@ -108,6 +111,7 @@ def _scan_places(jpeg: bytes, start: int) -> Iterator[int]:
 
 
 def _unknown(content: bytes) -> str:
+    """Why Pillow finds no picture in the bytes, to follow the name of the file."""
     if not content:
         return f"is empty; {_GIVE}"
     held = content_of_file(io.BytesIO(content))

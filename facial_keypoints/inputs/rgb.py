@@ -15,19 +15,20 @@ _UPRIGHT: dict[object, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda rgb: rgb[::-1, ::-1].swapaxes(0, 1),
     8: lambda rgb: rgb.swapaxes(0, 1)[::-1],
 }
-"""EXIF orientation -> what turns the picture upright."""
+"""EXIF orientation -> the rotation or mirroring that makes the picture upright."""
 _PART_PIXELS = 2**20
 
 
 def rgb_of(image: Image.Image) -> np.ndarray:
-    """(H, W, 3) uint8 of a picture that is loaded; its own memory is freed."""
-    turn = _turn(image)
+    """(H, W, 3) uint8 RGB, upright, of a loaded picture, which is closed so that its memory is free."""
+    upright = _upright(image)
     rgb = _converted(image)
     image.close()
-    return np.ascontiguousarray(turn(rgb)) if turn else rgb
+    return np.ascontiguousarray(upright(rgb)) if upright else rgb
 
 
-def _turn(image: Image.Image) -> Callable[[np.ndarray], np.ndarray] | None:
+def _upright(image: Image.Image) -> Callable[[np.ndarray], np.ndarray] | None:
+    """What rotates or mirrors the pixels upright by the EXIF orientation; None where nothing need be done."""
     try:
         return _UPRIGHT.get(image.getexif().get(_ORIENTATION))
     except Exception:  # a damaged note beside a sound picture
@@ -35,6 +36,7 @@ def _turn(image: Image.Image) -> Callable[[np.ndarray], np.ndarray] | None:
 
 
 def _converted(image: Image.Image) -> np.ndarray:
+    """(H, W, 3) uint8 RGB as stored, not yet upright."""
     parts = list(_parts(*image.size))
     deep = image.mode == "F" or image.mode.startswith("I")
     low, high = _range(image, parts) if deep else (0.0, 0.0)
@@ -55,7 +57,7 @@ def _parts(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _flat(image: Image.Image) -> np.ndarray:
-    """(h, w, 3) uint8, on white where the picture is transparent."""
+    """(h, w, 3) uint8 RGB of a part, on white where it is transparent."""
     if not image.has_transparency_data:
         return np.asarray(image.convert("RGB"))
     rgba = image.convert("RGBA")
@@ -64,7 +66,7 @@ def _flat(image: Image.Image) -> np.ndarray:
 
 
 def _range(image: Image.Image, parts: list[tuple[int, int, int, int]]) -> tuple[float, float]:
-    """What becomes black and white: 16 bits by their range, others by their least and their greatest value."""
+    """The values that become black and white: the ends of 16 bits, else the least and the greatest value."""
     if image.mode.startswith("I;16"):
         return 0.0, 65535.0
     numbers = (_numbers(image.crop(part)) for part in parts)
@@ -73,9 +75,10 @@ def _range(image: Image.Image, parts: list[tuple[int, int, int, int]]) -> tuple[
 
 
 def _numbers(image: Image.Image) -> np.ndarray:
+    """(h, w) float64 values; those that are no numbers become finite."""
     return np.nan_to_num(np.asarray(image, np.float32)).astype(np.float64)
 
 
 def _scaled(image: Image.Image, low: float, high: float) -> np.ndarray:
-    """(h, w) uint8."""
+    """(h, w) uint8 gray of a part, `low` black and `high` white."""
     return np.asarray(np.rint((_numbers(image) - low) * (255 / max(high - low, 1e-9))), np.uint8)

@@ -1,177 +1,63 @@
-"""What pictures and videos paths, folders and patterns come to; whatever is not taken is told or left out by reason."""
+"""From the arguments of a command line to pictures and videos, each with a name of its own for what is written."""
 
-import functools
-import glob
-import os
-import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from facial_keypoints.core.atomic_files import is_partial
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.text import printable
-from facial_keypoints.inputs.folders import Walk, identity_of, matching
-from facial_keypoints.inputs.kinds import APPLE_DOUBLE, EMPTY, PICTURE_SUFFIXES, VIDEO_SUFFIXES, Content, content_of
-from facial_keypoints.inputs.pages import pages_of
-
-STDIN = "-"
-_GIVE = "give a JPEG, PNG, WebP, TIFF or another picture, or a video"
+from facial_keypoints.core.text import counted
+from facial_keypoints.inputs.download import Downloads
+from facial_keypoints.inputs.finder import Finder
+from facial_keypoints.inputs.source import Source
+from facial_keypoints.outputs.output_folder import OutputFolder
 
 
-@dataclass(frozen=True)
-class Found:
-    """A picture or video that is not named yet."""
+@dataclass
+class Inputs(AbstractContextManager["Inputs"]):
+    """What the arguments of a command line come to; leaving the context removes what was fetched from addresses."""
 
-    path: Path | None
-    """None for standard input."""
-    page: int | None = None
-    """Number of one picture of a file that holds several, counted from 0."""
+    sources: list[Source]
+    problems: list[DataError]
+    """What is wrong with arguments, and with files of folders whose names promise a picture or video."""
+    left_out: dict[str, list[Path]] = field(default_factory=dict)
+    """Why other files of folders are not looked at -> those files."""
+    missed: int = 0
+    """How many of the files left out are pictures."""
+    fetched: ExitStack = field(default_factory=ExitStack)
+    """Holds the files from addresses."""
+
+    def __exit__(self, *_: object) -> None:
+        self.fetched.close()
 
     @property
-    def stem(self) -> str:
-        stem = self.path.stem if self.path else "stdin"
-        return stem if self.page is None else f"{stem}-page{self.page + 1}"
+    def undone(self) -> int:
+        """How many pictures and videos are asked for and not looked at."""
+        return len(self.problems) + self.missed
+
+    def lines_left_out(self) -> list[str]:
+        """A line for each reason why files are left out: how many, and the names of some."""
+        return [
+            f"left out, {reason}: {counted([path.name for path in paths])}" for reason, paths in self.left_out.items()
+        ]
 
 
-class Finder:
-    """Collects inputs in the order in which they are given, each once."""
+def find_sources(given: Iterable[str], output: OutputFolder | None, ending: str = "") -> Inputs:
+    """Sources of files, folders (with their subfolders), patterns, web addresses and "-", and the faults of the rest.
 
-    def __init__(self, output: Path) -> None:
-        """`output`: a folder in which nothing is looked for."""
-        self.found: dict[tuple[str, str, int | None], Found] = {}
-        self.problems: list[DataError] = []
-        self.left_out: dict[str, list[Path]] = {}
-        """Why files of folders are not looked at -> those files."""
-        self.missed = 0
-        """How many of them are pictures."""
-        self._output = identity_of(output)
-        self._real_folder = functools.lru_cache(maxsize=None)(os.path.realpath)
-
-    def look(self, text: str) -> None:
-        """Take what a path on the command line stands for: a name that exists is no pattern."""
-        try:
-            if text == STDIN:
-                self.found["", STDIN, None] = Found(None)
-            elif not text:
-                raise DataError(f"an empty path is given; {_GIVE}")
-            elif os.path.isdir(text):
-                self._take_folder(Path(text))
-            elif _is_here(text):
-                self._take_given(Path(text))
-            else:
-                self._take_matching(text)
-        except DataError as error:
-            self.problems.append(error)
-
-    def _take_given(self, path: Path) -> None:
-        content = _look_at(path)
-        if content.kind is None:
-            raise _refusal(path, content)
-        self._take(path)
-
-    def _take_matching(self, pattern: str) -> None:
-        walk = Walk(self._output)
-        names = list(matching(pattern, walk)) if glob.has_magic(pattern) else []
-        if not names:
-            raise DataError(f"{printable(pattern)} is not here; correct the path")
-        folders = [name for name in names if name.is_dir()]
-        self._take_listed(name for name in names if not name.is_dir())
-        self._note(walk)
-        for folder in folders:
-            self._take_folder(folder)
-
-    def _take_folder(self, folder: Path) -> None:
-        if identity_of(folder) == self._output:
-            raise DataError(f"{printable(str(folder))} is where results go; choose another --output")
-        walk = Walk(self._output)
-        taken = self._take_listed(walk.files(folder))
-        self._note(walk)
-        if not taken:
-            raise DataError(f"{printable(str(folder))} holds no picture or video that can be read; give another folder")
-
-    def _take_listed(self, files: Iterable[Path]) -> int:
-        """Take what can be looked at of files that were not named one by one; answers how many those are."""
-        taken = 0
-        for file in files:
-            try:
-                content = _look_at(file)
-                if content.kind:
-                    self._take(file)
-                    taken += 1
-                elif not is_partial(file):
-                    self._leave_out(file, content)
-            except DataError as error:
-                self.problems.append(error)
-        return taken
-
-    def _leave_out(self, file: Path, content: Content) -> None:
-        if content.foreign:
-            self.missed += 1
-            self._note_left_out(f"{content.name}, which cannot be read here (convert it to JPEG)", file)
-        elif _promises(file) and content != APPLE_DOUBLE:
-            raise _refusal(file, content)
-        elif not file.name.startswith("."):
-            self._note_left_out("no picture or video", file)
-
-    def _note(self, walk: Walk) -> None:
-        """Tell what a walk passed over."""
-        for folder in walk.hidden:
-            self._note_left_out("a hidden folder (name it to look inside)", folder)
-        for path in walk.special:
-            self._note_left_out("a pipe, socket or device", path)
-        for link in walk.dangling:
-            if _promises(link):
-                self.problems.append(DataError(f"{printable(str(link))} is a link that leads nowhere; mend it"))
-            else:
-                self._note_left_out("a link that leads nowhere", link)
-        self.problems += [_unreadable(folder, error) for folder, error in walk.closed]
-
-    def _note_left_out(self, reason: str, path: Path) -> None:
-        self.left_out.setdefault(reason, []).append(path)
-
-    def _take(self, path: Path) -> None:
-        try:
-            pages = pages_of(path)
-        except OSError as error:
-            raise _unreadable(path, error) from None
-        for page in pages if len(pages) > 1 else [None]:
-            self.found.setdefault((self._real_folder(path.parent), path.name, page), Found(path, page))
-
-
-def _is_here(text: str) -> bool:
-    try:
-        os.lstat(text)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return False
-    except OSError as error:
-        raise _unreadable(Path(text), error) from None
-    return True
-
-
-def _look_at(path: Path) -> Content:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise DataError(
-                f"{printable(str(path))} is no file; {_GIVE}, or send a picture to standard input and give -"
-            )
-        return content_of(path)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"{printable(str(path))} cannot be read ({error.strerror}); correct the path or its permissions")
-
-
-def _promises(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES
-
-
-def _refusal(path: Path, content: Content) -> DataError:
-    shown = printable(str(path))
-    if content.foreign:
-        return DataError(f"{shown} is {content.name}, which cannot be read here; convert it to JPEG")
-    if content == EMPTY:
-        return DataError(f"{shown} is empty; {_GIVE}")
-    return DataError(f"{shown} holds {content.name}, no picture or video that is known; {_GIVE}")
+    Args:
+        given: the arguments, in the order in which their sources come.
+        output: where results go, None for standard output. What it holds is no input unless it is named itself; no
+            output replaces an input, and none called by the name of a source and `ending` anything not its own.
+        ending: what follows the name of a source in the names of its outputs, such as "_hat".
+    """
+    with ExitStack() as fetched:
+        finder = Finder(output.path if output else None, fetched.enter_context(Downloads()))
+        for text in given:
+            finder.look(text)
+        sources = list(finder.found.values())
+        if output:
+            output.protect(source.path for source in sources if source.path)
+            names = output.names([(source.name, source.origin) for source in sources], ending)
+            sources = [replace(source, name=name) for source, name in zip(sources, names, strict=True)]
+        return Inputs(sources, finder.problems, finder.left_out, finder.missed, fetched.pop_all())

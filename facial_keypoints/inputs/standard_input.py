@@ -29,7 +29,7 @@ def read_standard_input() -> bytes:
 
 
 def _refuse_other_than_picture(content: bytes) -> None:
-    """At the first bytes already: what never ends is most often no picture."""
+    """Raise DataError unless bytes are a picture, or its beginning: what never ends is most often none."""
     held = content_of_file(io.BytesIO(content))
     if held.kind in (Kind.VIDEO, Kind.ANIMATION):
         raise DataError(f"standard input holds {held.name}; save it as a file and give that")

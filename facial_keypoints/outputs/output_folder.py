@@ -42,7 +42,7 @@ class OutputFolder:
         """Let no output replace these files either."""
         self._inputs |= {identity for path in inputs if (identity := _identity(path))}
 
-    def names(self, wanted: Sequence[tuple[str, Path | None]], ending: str = "") -> list[str]:
+    def names(self, wanted: Sequence[tuple[str, Path | str | None]], ending: str = "") -> list[str]:
         """A name for each (stem, source), with a number where a file called by it and `ending` is not its own to write.
 
         A source has the name again that it had before, if it can. Takes time in proportion to the number of files.
@@ -53,12 +53,15 @@ class OutputFolder:
     def _look_for_names(self, ending: str) -> FreeNames:
         return FreeNames(self.path, ending, self.is_own, self._ledger.names_of)
 
-    def target(self, name: str, source: Path | None) -> "Target":
-        """Where the files go that are made of a source, None for standard input, and whose names begin with `name`."""
+    def target(self, name: str, source: Path | str | None) -> "Target":
+        """Where the files go that are made of a source and whose names begin with `name`.
+
+        `source`: a file, the address that it was fetched from, or None for standard input.
+        """
         return Target(self, name, self._called(source))
 
     @contextmanager
-    def claimed_target(self, name: str, source: Path | None, ending: str = "") -> Iterator["Target"]:
+    def claimed_target(self, name: str, source: Path | str | None, ending: str = "") -> Iterator["Target"]:
         """Yield the target of a source, whose files are called by `name`, one of `names`, and `ending`.
 
         Where a program beside this one was quicker to give the name to another source, the next free number follows it.
@@ -79,9 +82,9 @@ class OutputFolder:
         self._ledger.read()
         return any(exists(self.path / file) for file in self._ledger.foreign(name, source))
 
-    def _called(self, source: Path | None) -> str:
-        """What the ledger calls a source: its place relative to the folder, so that both may move together."""
-        return "-" if source is None else os.path.relpath(source, self.path)
+    def _called(self, source: Path | str | None) -> str:
+        """What the ledger calls a source: a file by its place relative to the folder, as both may move together."""
+        return os.path.relpath(source, self.path) if isinstance(source, Path) else source or "-"
 
     @contextmanager
     def writing(self, name: str, source: str) -> Iterator[Path]:

@@ -1,39 +1,34 @@
-"""Write what was found: overlay pictures, and JSON, CSV or iBUG .pts files."""
+"""Write what was found into a folder: a JSON, CSV or .pts file for each source, and pictures."""
 
-import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TextIO
+from typing import Protocol, TextIO
 
 import cv2
 import numpy as np
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.scheme import IBUG_68
-from facial_keypoints.detector import Face
 from facial_keypoints.outputs.output_folder import Target
-
-Format = Literal["json", "csv", "pts"]
-Faces = Mapping[int, Face]
-"""Faces by number, which counts from 1; in a video a face keeps its number."""
+from facial_keypoints.prediction.formats import (
+    About,
+    Faces,
+    Format,
+    csv_header,
+    csv_rows,
+    frame_record,
+    json_line,
+    picture_record,
+    pts_text,
+)
 
 _JPEG_LONGEST_PX = 65_000
-
-
-@dataclass(frozen=True)
-class About:
-    """What the faces were found in and with."""
-
-    source: str
-    width: int
-    height: int
-    model_sha256: str
-    is_video: bool = False
+_JPEG_QUALITY = 93
 
 
 class FaceWriter(Protocol):
+    """Takes the faces of one picture, or of one video frame after frame."""
+
     def __call__(self, frame: int, time_s: float, faces: Faces) -> None:
         """Write the faces of the next frame, shown at `time_s`; a picture is frame 0 at 0 s."""
 
@@ -53,20 +48,17 @@ def face_writer(target: Target, form: Format, about: About) -> Iterator[FaceWrit
         partial.open("w", encoding="utf-8", newline="") as file,
     ):
         if form == "csv":
-            yield _csv_writer(file, about)
+            file.write(csv_header(about.points))
+            yield lambda frame, time_s, faces: _write(file, csv_rows(about, frame, time_s, faces))
         elif not about.is_video:
-            yield _json_picture_writer(file, about)
+            yield lambda frame, time_s, faces: _write(file, json_line(picture_record(about, faces)))
         else:
             with _json_video_writer(file, about) as write:
                 yield write
 
 
-def _json_picture_writer(file: TextIO, about: About) -> FaceWriter:
-    def write(frame: int, time_s: float, faces: Faces) -> None:
-        listed = [_record(number, face) for number, face in faces.items()]
-        file.write(json.dumps(_head(about) | {"faces": listed}) + "\n")
-
-    return write
+def _write(file: TextIO, text: str) -> None:
+    file.write(text)
 
 
 @contextmanager
@@ -77,55 +69,16 @@ def _json_video_writer(file: TextIO, about: About) -> Iterator[FaceWriter]:
 
     def write(frame: int, time_s: float, faces: Faces) -> None:
         nonlocal before, start_s
-        listed = [_record(number, face) for number, face in faces.items()]
-        file.write(before + json.dumps({"frame": frame, "time_s": _rounded(time_s), "faces": listed}))
+        file.write(before + json.dumps(frame_record(frame, time_s, faces)))
         before = ",\n"
         if frame:
             end["fps"] = round(frame / (time_s - start_s), 3)
         else:
             start_s = time_s
 
-    file.write(json.dumps(_head(about))[:-1] + ', "frames": [\n')
+    file.write(json.dumps(about.record())[:-1] + ', "frames": [\n')
     yield write
     file.write(f"\n], {json.dumps(end)[1:]}\n")
-
-
-def _rounded(time_s: float) -> float:
-    """To microseconds, which tell any two frames apart."""
-    return round(time_s, 6)
-
-
-def _head(about: About) -> dict[str, Any]:
-    return {name: value for name, value in vars(about).items() if name != "is_video"}
-
-
-def _record(number: int, face: Face) -> dict[str, Any]:
-    return {
-        "face": number,
-        "box": [round(value, 2) for value in face.box],
-        "score": round(face.score, 3),
-        "turn_deg": face.turn_deg._asdict() if face.turn_deg else None,
-        "keypoints": np.round(face.keypoints.astype(np.float64), 3).tolist(),
-    }
-
-
-_CSV_HEAD = ["source", "model_sha256", "frame", "time_s", "face", "score"]
-_CSV_HEAD += ["box_x", "box_y", "box_width", "box_height", "yaw_deg", "pitch_deg", "roll_deg"]
-_CSV_HEAD += [*(f"{axis}{index}" for index in range(IBUG_68.count) for axis in "xy")]
-
-
-def _csv_writer(file: TextIO, about: About) -> FaceWriter:
-    rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(_CSV_HEAD)
-
-    def write(frame: int, time_s: float, faces: Faces) -> None:
-        for number, face in faces.items():
-            points = np.round(face.keypoints.ravel().astype(np.float64), 3).tolist()
-            place = [round(value, 2) for value in face.box]
-            head = [about.source, about.model_sha256, frame, _rounded(time_s), number, round(face.score, 3)]
-            rows.writerow([*head, *place, *(face.turn_deg or ("", "", "")), *points])
-
-    return write
 
 
 def _pts_writer(target: Target, about: About) -> FaceWriter:
@@ -139,10 +92,9 @@ def _pts_writer(target: Target, about: About) -> FaceWriter:
     def write(frame: int, time_s: float, faces: Faces) -> None:
         for number, face in faces.items():
             count = "" if len(faces) == 1 else f".face{number}"
-            # iBUG counts pixels from 1.
-            lines = [f"{x:.3f} {y:.3f}" for x, y in face.keypoints.astype(np.float64) + 1]
-            with target.writing(f"{count}.pts" if not about.is_video else f"/{frame:06d}.face{number}.pts") as partial:
-                partial.write_text("\n".join(["version: 1", f"n_points: {IBUG_68.count}", "{", *lines, "}", ""]))
+            ending = f"{count}.pts" if not about.is_video else f"/{frame:06d}.face{number}.pts"
+            with target.writing(ending) as partial:
+                partial.write_text(pts_text(face))
 
     return write
 
@@ -152,14 +104,15 @@ def write_picture(target: Target, rgb: np.ndarray, count: str = "") -> None:
 
     Raises DataError for a picture that neither can hold.
     """
-    suffix = ".jpg" if max(rgb.shape) <= _JPEG_LONGEST_PX else ".png"
-    content = _encoded(rgb, suffix)
+    suffix, content = encoded_picture(rgb)
     with target.writing(f"{count}{suffix}") as partial:
         partial.write_bytes(content)
 
 
-def _encoded(rgb: np.ndarray, suffix: str) -> bytes:
-    options = [cv2.IMWRITE_JPEG_QUALITY, 93] if suffix == ".jpg" else []
+def encoded_picture(rgb: np.ndarray) -> tuple[str, bytes]:
+    """ ".jpg" or, where JPEG is too short, ".png", and such a file of (H, W, 3) uint8 RGB. Raises DataError."""
+    suffix = ".jpg" if max(rgb.shape) <= _JPEG_LONGEST_PX else ".png"
+    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if suffix == ".jpg" else []
     try:
         done, code = cv2.imencode(suffix, np.ascontiguousarray(rgb[..., ::-1]), options)
     except cv2.error:
@@ -168,4 +121,4 @@ def _encoded(rgb: np.ndarray, suffix: str) -> bytes:
         raise DataError(
             f"a picture of {rgb.shape[1]} x {rgb.shape[0]} pixels is more than a {suffix} file holds; make it smaller"
         )
-    return code.tobytes()
+    return suffix, code.tobytes()

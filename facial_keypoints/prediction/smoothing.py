@@ -1,4 +1,4 @@
-"""Smooth moving points: still ones hold still, quick ones are not held back.
+"""Smooth moving points: still ones stop trembling, quick ones do not lag.
 
 The one-euro filter (Casiez, Roussel and Vogel, CHI 2012): a low-pass filter whose cutoff rises with the speed.
 """
@@ -9,7 +9,7 @@ import numpy as np
 
 _LEAST_CUTOFF_HZ = 0.5
 _CUTOFF_PER_SPEED = 16.0
-"""Hz for a face size a second."""
+"""Hz for a speed of one face size a second; jitter and lag: python -m benchmarks.video."""
 _SPEED_CUTOFF_HZ = 5.0
 
 
@@ -20,7 +20,7 @@ class OneEuro:
         self._raw: np.ndarray | None = None
 
     def __call__(self, points: np.ndarray, time_s: float) -> np.ndarray:
-        """(P, 2) smoothed pixels of (P, 2) points of the next frame, which is later than that before."""
+        """(K, 2) smoothed points of the (K, 2) points of the next frame, which is later than the one before; pixels."""
         if self._raw is None:
             self._raw, self._smooth, self._velocity = points, points, np.zeros_like(points)
             self._time_s = time_s
@@ -35,15 +35,16 @@ class OneEuro:
         return self._smooth
 
     def _speed(self) -> np.ndarray:
-        """(P, 1) of each point, or of the whole face if that is quicker: it moves at once and is measured best."""
+        """(K, 1) speed of each point in face sizes a second, or of the whole face, measured best, if quicker."""
         own = np.linalg.norm(self._velocity, axis=1, keepdims=True)
         return np.asarray(np.maximum(own, np.linalg.norm(self._velocity.mean(0))))
 
 
 def _share(cutoff_hz: float | np.ndarray, rate_hz: float) -> float | np.ndarray:
-    """Of the new value in the mean with the old one."""
+    """Weight, 0..1, of the new value beside the old one in a low-pass filter of this cutoff at this rate."""
     return 1 / (1 + rate_hz / (2 * math.pi * cutoff_hz))
 
 
 def _mixed(old: np.ndarray, new: np.ndarray, share: float | np.ndarray) -> np.ndarray:
+    """The mean of old and new values, of which the new ones weigh `share`."""
     return np.asarray(old + share * (new - old))

@@ -1,4 +1,4 @@
-"""Follow faces through a video: where a face was, it is looked for first, and it keeps its number."""
+"""Track faces through a video: a face is looked for where it was, and keeps its number."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,40 +12,44 @@ from facial_keypoints.prediction.smoothing import OneEuro
 
 _SEARCH_EVERY_S = 0.4
 _SEARCH_EVERY_FRAMES = 30
-"""Whichever comes first: a file may crowd all its frames into a moment."""
+"""The whole frame is searched anew after so many seconds or frames, whichever comes first: a file may crowd all its
+frames into a moment."""
 _ROUNDING_S = 0.001
 """Times in WebM are whole milliseconds."""
 _REMEMBERED_S = 1.5
-"""A face that is gone for longer comes back under a new number."""
+"""Seconds; a face that is gone for longer comes back under a new number."""
 _MOVED_FRAC = 0.06
-"""Shift or growth, over the side of the window, from which a face is looked at again in its new place."""
+"""Shift or growth, over the side of the window, from which a face is predicted again in a window on its new place."""
 
 
 @dataclass
 class _Track:
+    """A face on its way through a video."""
+
     number: int
     smoother: OneEuro
     points: np.ndarray
-    """(68, 2) pixels, not smoothed: the next frame is searched where the face is."""
+    """(K, 2) float64 pixels of the frame, not smoothed: the next frame is searched where the face is."""
     seen: int
     """Frame in which the face was last found."""
     seen_s: float
-    """Its time."""
+    """Time of that frame in seconds."""
     shown: Face = field(init=False)
+    """The face as it is shown, smoothed if that is wanted."""
 
 
-class FaceFollower:
-    """Faces of one video, frame after frame. Not to be shared between threads."""
+class FaceTracker:
+    """Tracks the faces of one video, frame after frame. Not to be shared between threads."""
 
     def __init__(self, detector: KeypointDetector, smooth: bool = True, every_frame: bool = False) -> None:
-        """`every_frame`: search anew in each frame, so that nobody who appears between two searches is missed."""
+        """`smooth`: smooth the points over time; `every_frame`: search each frame, so that nobody new is missed."""
         self._detector, self._smooth, self._every_frame = detector, smooth, every_frame
         self._tracks: list[_Track] = []
         self._frame, self._time_s, self._last_number = -1, 0.0, 0
         self._searched, self._searched_s = -_SEARCH_EVERY_FRAMES, 0.0
 
     def __call__(self, image: np.ndarray, time_s: float) -> dict[int, Face]:
-        """Faces of the next (H, W, 3) RGB frame, later than that before, by their number; numbers count from 1."""
+        """Faces, by number from 1, of the next (H, W, 3) uint8 RGB frame, which is later than the one before."""
         self._frame, self._time_s = self._frame + 1, time_s
         gray = to_gray(image)
         active = [track for track in self._tracks if track.seen == self._frame - 1]
@@ -57,7 +61,7 @@ class FaceFollower:
         return {track.number: track.shown for track in self._tracks if track.seen == self._frame}
 
     def _is_due(self) -> bool:
-        """Whether it is time to search; a search because of a lost face does not put it off."""
+        """Whether it is time to search the whole frame; a search because of a lost face does not put it off."""
         if (
             self._frame - self._searched < _SEARCH_EVERY_FRAMES
             and self._time_s - self._searched_s < _SEARCH_EVERY_S - _ROUNDING_S
@@ -85,7 +89,7 @@ class FaceFollower:
         return self._detector.points_and_scores([gray], np.zeros(len(windows), int), windows)
 
     def _search(self, image: np.ndarray) -> None:
-        """Find faces anywhere; one near a face lost of late is that face."""
+        """Find faces anywhere in the frame; one near a face that was lost recently continues its track."""
         for face in self._detector(image):
             here = [track for track in self._tracks if track.seen == self._frame]
             if any(_overlap(face, track) > SAME_FACE / 2 for track in here):
@@ -109,13 +113,15 @@ class FaceFollower:
 
 
 class KnownFaces:
-    """Faces of one video whose places are known in every frame: their order gives their numbers."""
+    """Faces of one video whose places are known in every frame; their order gives their numbers."""
 
     def __init__(self, find: Callable[[np.ndarray], Sequence[Face]], smooth: bool = True) -> None:
+        """`find`: the faces of an (H, W, 3) uint8 RGB frame, in the same order in every frame."""
         self._find, self._smooth = find, smooth
         self._smoothers: dict[int, OneEuro] = {}
 
     def __call__(self, image: np.ndarray, time_s: float) -> dict[int, Face]:
+        """Faces of the next frame, by number, counted from 1."""
         faces = dict(enumerate(self._find(image), start=1))
         if not self._smooth:
             return faces
@@ -126,11 +132,12 @@ class KnownFaces:
 
 
 def _overlap(face: Face, track: _Track) -> float:
+    """Overlap of a face and the last place of a track: area in common over area together, 0..1."""
     return float(overlaps(np.array([face.box]), boxes_of_points(track.points[None]))[0, 0])
 
 
 def _near(face: Face, track: _Track) -> bool:
-    """Whether the middles lie within a face of each other and the sizes are alike."""
+    """Whether a face lies less than its size away from the last place of a track, and the sizes are alike."""
     (x, y, width, height), old = face.box, boxes_of_points(track.points[None])[0]
     size, old_size = np.sqrt(width * height), np.sqrt(old[2] * old[3])
     apart = np.hypot(x + width / 2 - old[0] - old[2] / 2, y + height / 2 - old[1] - old[3] / 2)

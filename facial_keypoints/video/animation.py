@@ -15,7 +15,7 @@ from facial_keypoints.video.times import Decoded
 
 _FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
 _USUAL_MS = 100
-"""How long browsers show a frame that should last at most _SHORTEST_MS."""
+"""How long browsers show a frame that should last _SHORTEST_MS or less."""
 _SHORTEST_MS = 10
 
 
@@ -23,7 +23,7 @@ class Animation:
     """An animated picture; goes through its frames each time that it is iterated over."""
 
     rate = Fraction(1000, _USUAL_MS)
-    frame_count, told_s = 0, 0.0  # to know them, all would have to be read
+    frame_count, stated_s = 0, 0.0  # to know them, all frames would have to be read
     start, has_sound, sound_start = Fraction(0), False, None
 
     def __init__(self, path: Path) -> None:
@@ -44,12 +44,13 @@ class Animation:
             self.faults.append(str(error) or type(error).__name__)
 
     def _frames(self, image: Image.Image) -> Iterator[Decoded]:
+        """The frames until EOFError. Raises DataError, and whatever Pillow raises for damaged ones."""
         if image.width * image.height > FRAME_PIXEL_LIMIT:
             raise DataError(f"{self._path} has frames of {image.width} x {image.height} pixels; make them smaller")
         at = Fraction(0)
         for number in count():
             image.seek(number)
-            shown = rgb_of(image.copy())  # some kinds tell only then how long it lasts
+            shown = rgb_of(image.copy())  # some formats tell only then how long the frame lasts
             told_ms = image.info.get("duration") or 0
             lasts = Fraction(round(1000 * (told_ms if told_ms > _SHORTEST_MS else _USUAL_MS)), 1_000_000)
             yield Decoded(shown, at, lasts)

@@ -1,4 +1,4 @@
-"""Open video files so that nothing but their own bytes is read: whatever they are called, whatever they refer to."""
+"""Open video files so that nothing but their own bytes is read, whatever they are called and refer to."""
 
 import stat
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ _GIVE_UP_AFTER = 10
 
 @contextmanager
 def opened(path: Path) -> Iterator[InputContainer]:
-    """The container of a local file. Raises DataError for what is none."""
+    """The container of a local file. Raises DataError for a file that is no video."""
     with _open(path) as file:
         try:
             container = _container(file)
@@ -43,6 +43,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
 
 
 def no_video(path: Path) -> DataError:
+    """The error for a file in which no video can be decoded."""
     return DataError(f"{printable(str(path))} holds no video that can be decoded here; convert it with another program")
 
 
@@ -60,7 +61,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 class _Nameless:
-    """What FFmpeg needs of a file, without a name to take for an address or a format."""
+    """The methods of a file that FFmpeg needs, without a name that it might take for an address or a format."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
@@ -86,7 +87,10 @@ def _refuse(*_: Any) -> None:
 
 
 def missing_bytes(path: Path) -> int:
-    """Of a Matroska or WebM file that was cut off, of which FFmpeg says nothing; see RFC 8794 and RFC 9559."""
+    """How many bytes a Matroska or WebM file lacks by its own header, 0 for others: FFmpeg says nothing of it.
+
+    See RFC 8794 and RFC 9559.
+    """
     with _open(path) as file:
         head = file.read(4096)
     at, size = 0, 0
@@ -102,7 +106,7 @@ def missing_bytes(path: Path) -> int:
 
 
 def picture_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The best stream of moving pictures. Raises DataError where there is none."""
+    """The best stream of moving pictures. Raises DataError where there is none or its frames are too large."""
     streams = [stream for stream in container.streams.video if stream.codec_context is not None]
     moving = [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
     if not moving:
@@ -119,28 +123,31 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def sound_stream(container: InputContainer) -> AudioStream | None:
-    """The best sound, where there is one that can be decoded."""
+    """The best stream of sound; None where none can be decoded."""
     streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
     best = container.streams.best("audio")
     return best if best in streams and isinstance(best, AudioStream) else next(iter(streams), None)
 
 
 def starts_at(stream: VideoStream | AudioStream | None) -> Fraction | None:
-    """Seconds on the file's own clock; None where the file does not say."""
+    """Start of a stream in seconds on the clock of the file; None where the file does not say."""
     if stream is None or stream.start_time is None or stream.time_base is None:
         return None
     return stream.start_time * stream.time_base
 
 
-def _read_only(container: InputContainer, chosen: Any) -> None:
-    """Have FFmpeg pass over the packets of all other streams."""
+def _discard_others(container: InputContainer, chosen: Any) -> None:
+    """Have FFmpeg pass over the packets of all streams but the chosen one."""
     for stream in container.streams:
         stream.discard = Discard.default if stream is chosen else Discard.all
 
 
 def packets(container: InputContainer, stream: VideoStream | AudioStream, faults: list[str]) -> Iterator[Packet]:
-    """All packets of a stream that can be read, and an empty one at the end; adds to `faults` what went wrong."""
-    _read_only(container, stream)
+    """All packets of a stream that can be read, then an empty one, which makes decoders give what they hold back.
+
+    What went wrong is added to `faults`.
+    """
+    _discard_others(container, stream)
     failed = 0
     while failed < _GIVE_UP_AFTER:
         try:

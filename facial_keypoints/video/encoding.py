@@ -1,4 +1,4 @@
-"""Pictures and sound encoded and put together in one file, in a way that browsers play."""
+"""Encode pictures and sound into one file that browsers play."""
 
 import errno
 import os
@@ -31,7 +31,7 @@ _ENCODERS: dict[Container, tuple[str, Fraction, dict[str, str]]] = {
         {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "28", "b": "0"},
     ),
 }
-"""Encoder, unit of times, options; their speeds: python -m benchmarks.video_files."""
+"""Encoder, unit of time in seconds, options; speeds: python -m benchmarks.video_files."""
 _MUXER = {"mp4": {"movflags": "+faststart"}, "webm": {}}
 """Faststart: what players need comes first, so that they begin before all is loaded."""
 _REPEATABLE = {"fflags": "+bitexact"}
@@ -39,9 +39,9 @@ _WRITTEN_AT_ONCE = 2**18
 
 
 class Sink:
-    """A file for FFmpeg, which does not tell why one cannot be written; this remembers it.
+    """A file for FFmpeg to write to; it keeps the error of the system, which FFmpeg does not tell.
 
-    What fails is answered as FFmpeg's own files do, by a negative number: it does not look at exceptions in time.
+    After an error it returns a negative number, as the files of FFmpeg do, which looks at exceptions too late.
     """
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
@@ -66,17 +66,18 @@ class Sink:
         return -(self.error.errno or errno.EIO)
 
     def read_again(self, *_: Any) -> BinaryIO:
-        """What is written so far, which faststart moves on."""
+        """What is written so far, opened for reading: FFmpeg moves it on to make room at the front (faststart)."""
         self._tried(lambda: self._file.flush() or 0)
         return self._path.open("rb")
 
     def restart(self) -> None:
+        """Forget what was written."""
         self._file.seek(0)
         self._file.truncate()
 
 
 class Encoding:
-    """A file into which frames go one after another, and the sound along with them."""
+    """A file that takes frames one after another, and the sound along with them."""
 
     def __init__(self, output: OutputContainer, stream: VideoStream, sound: TimedPackets, faults: list[str]) -> None:
         self._output, self._stream, self._sound, self._faults = output, stream, sound, faults
@@ -86,22 +87,25 @@ class Encoding:
         self.count = 0
 
     def add(self, frame: Frame) -> None:
+        """Encode the next frame. Raises av.FFmpegError."""
         self.count += 1
         for packet in self._stream.encode(self._coded(frame)):
             self._put(packet)
 
     def finish(self) -> None:
+        """Write what encoders hold back and the rest of the sound, and close the file. Raises av.FFmpegError."""
         for packet in self._stream.encode(None):
             self._put(packet)
         self._sound_until(float("inf"))
         self._output.close()
 
     def give_up(self) -> None:
+        """Close a file that will not be used."""
         with suppress(av.FFmpegError, ValueError, OSError):
             self._output.close()
 
     def _coded(self, frame: Frame) -> VideoFrame:
-        """In the colours that browsers know, sides that are odd longer by a repeated pixel."""
+        """A frame in the colours of browsers (BT.709); an odd side gains a repeated pixel."""
         height, width = frame.image.shape[:2]
         even = cv2.copyMakeBorder(frame.image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         coded = self._reformatter.reformat(
@@ -112,7 +116,7 @@ class Encoding:
             threads=1,
         )
         unit = self._stream.codec_context.time_base
-        self._ticks = max(self._ticks + 1, round(frame.time_s / unit))  # more than one a tick there cannot be
+        self._ticks = max(self._ticks + 1, round(frame.time_s / unit))  # at most one a tick
         coded.time_base, coded.pts = unit, self._ticks
         coded.duration = max(1, round(frame.lasts_s / unit))
         return coded
@@ -139,7 +143,7 @@ class Encoding:
 
 @contextmanager
 def encoding(sink: Sink, video: Video, kind: Container, faults: list[str]) -> Iterator[Encoding]:
-    """Begin a file with the sound of `video` in the best way that works; `faults` is told what is wrong with it."""
+    """Begin a file with the sound of `video`, copied or encoded; what is wrong with the sound is added to `faults`."""
     with ExitStack() as files:
         source = files.enter_context(opened(video.path)) if video.has_sound else None
         begun = _begun(sink, video, kind, source, faults)
@@ -169,7 +173,7 @@ def _begun(sink: Sink, video: Video, kind: Container, source: InputContainer | N
 
 
 def _output(sink: Sink, video: Video, kind: Container) -> tuple[OutputContainer, VideoStream]:
-    """A file that waits for its streams to be complete, of which it has the pictures."""
+    """A file with its stream of pictures, to which a stream of sound may still be added."""
     output = av.open(
         sink,
         "w",

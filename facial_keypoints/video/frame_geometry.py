@@ -1,4 +1,4 @@
-"""How a stored frame is to be shown: the right way up, with square pixels, at one size throughout a video."""
+"""Show a stored frame the right way up, with square pixels, at one size throughout a video."""
 
 from fractions import Fraction
 
@@ -8,7 +8,7 @@ import numpy as np
 from facial_keypoints.inputs.pictures import PIXEL_LIMIT
 
 _ASPECT_LIMIT = 10
-"""Pixels that are longer than this, over their other side, are taken for a mistake of the file."""
+"""Longest side of a pixel over its other side; more is taken for a mistake of the file."""
 
 Matrix = tuple[int, ...]
 """Nine numbers a b u, c d v, x y w, by rows: a point goes from (p, q) to (a p + c q + x, b p + d q + y); see
@@ -16,9 +16,9 @@ https://developer.apple.com/documentation/quicktime-file-format/movie_header_ato
 
 
 def natural_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
-    """Width and height with square pixels of a frame whose pixels are `aspect` as wide as high; nothing shrinks.
+    """Width and height in square pixels of a frame whose pixels are `aspect` times as wide as high; no side shrinks.
 
-    As they are where that makes more than PIXEL_LIMIT pixels.
+    They stay as they are where that would make more than PIXEL_LIMIT pixels.
     """
     if not aspect or not Fraction(1, _ASPECT_LIMIT) <= aspect <= _ASPECT_LIMIT:
         return width, height
@@ -27,7 +27,7 @@ def natural_size(width: int, height: int, aspect: Fraction | None) -> tuple[int,
 
 
 def upright(image: np.ndarray, matrix: Matrix) -> np.ndarray:
-    """The (H, W, 3) image turned and mirrored as the matrix says, to the nearest right angle."""
+    """The (H, W, 3) image rotated and mirrored as the matrix says, to the nearest right angle."""
     a, b, _, c, d = matrix[:5]
     if not (a or b or c or d):
         return image
@@ -39,7 +39,7 @@ def upright(image: np.ndarray, matrix: Matrix) -> np.ndarray:
 
 
 def fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """An (H, W, 3) image of another size as large as it goes in the middle of a black one, `size` wide and high."""
+    """The (H, W, 3) image scaled to fit into `size`, (width, height) in pixels, centred on black."""
     height, width = image.shape[:2]
     if (width, height) == size:
         return image

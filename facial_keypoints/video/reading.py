@@ -14,19 +14,21 @@ from facial_keypoints.inputs.kinds import Kind, kind_of
 from facial_keypoints.inputs.pictures import FRAME_PIXEL_LIMIT
 from facial_keypoints.video.animation import Animation
 from facial_keypoints.video.container import no_video
-from facial_keypoints.video.decoding import Film
 from facial_keypoints.video.frame_geometry import fitted
 from facial_keypoints.video.times import Clock
+from facial_keypoints.video.video_file import VideoFile
 
 _PRELUDE_S = Fraction(1, 10)
 """Sound may start so much before the pictures without their starting later: encoders need a run-up."""
 
 _WHOLE_FROM = 0.9
-"""Share of the told length from which a video is not asked where the rest is."""
+"""Share of the stated duration from which a video counts as whole."""
 
 
 @dataclass(frozen=True)
 class Video:
+    """What is known of a video or animation before its frames are read."""
+
     path: Path
     width: int
     """Upright, with square pixels, as of the first frame; later ones of another size are fitted into it."""
@@ -41,16 +43,18 @@ class Video:
 
 
 class Frame(NamedTuple):
+    """A frame of a video as it is shown."""
+
     image: np.ndarray
     """(H, W, 3) uint8 RGB, upright, with square pixels."""
     time_s: float
-    """When it is shown, from the start of pictures and sound; later than that of the frame before."""
+    """Seconds at which it is shown, from the start of pictures and sound; later than those of the frame before."""
     lasts_s: float
-    """As the file says; the next frame may come earlier or later."""
+    """Seconds for which it is shown, as the file says; the next frame may come earlier or later."""
 
 
 def open_video(path: Path) -> Video:
-    """What a video or animated picture is, found by decoding its first frame. Raises DataError."""
+    """The video or animated picture in a file, whose first frame is decoded. Raises DataError where there is none."""
     source = _source(path)
     first = next(iter(source), None)
     if first is None:
@@ -84,7 +88,7 @@ class FrameReader:
 
     @property
     def frame_count(self) -> int:
-        """As the file says, for a progress bar alone."""
+        """Number of frames as the file says, for a progress bar alone."""
         return self._video.frame_count
 
     @property
@@ -93,12 +97,12 @@ class FrameReader:
         return self._source.faults
 
     @property
-    def doubt(self) -> str:
-        """What may be wrong with the file though all that it holds could be decoded."""
-        if self._reached_s >= _WHOLE_FROM * self._source.told_s:
+    def shortfall(self) -> str:
+        """By how much the frames end early, though all of them could be decoded; empty where they do not."""
+        if self._reached_s >= _WHOLE_FROM * self._source.stated_s:
             return ""
-        return f"it ends after {self._reached_s:.2f} s but says that it lasts {self._source.told_s:.2f} s"
+        return f"it ends after {self._reached_s:.2f} s but says that it lasts {self._source.stated_s:.2f} s"
 
 
-def _source(path: Path) -> Film | Animation:
-    return Animation(path) if kind_of(path) is Kind.ANIMATION else Film(path)
+def _source(path: Path) -> VideoFile | Animation:
+    return Animation(path) if kind_of(path) is Kind.ANIMATION else VideoFile(path)

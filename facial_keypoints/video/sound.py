@@ -17,30 +17,30 @@ from facial_keypoints.video.times import Clock
 Container = Literal["mp4", "webm"]
 Way = Literal["copied", "encoded"]
 TimedPackets = Iterator[tuple[float, Packet]]
-"""Packets to put into a file, each with its second."""
+"""Packets to put into a file, each with its time in seconds."""
 
 _PLAYED = {"mp4": ("aac", "mp3"), "webm": ("opus", "vorbis")}
-"""Sounds that browsers play out of a container."""
-_WITH_HEAD = ("aac", "vorbis")
-"""Sounds whose decoder must be told of them beforehand, which not every container does."""
+"""Codecs that browsers play out of a container."""
+_WITH_HEADER = ("aac", "vorbis")
+"""Codecs that need a header before the first packet, which not every container has."""
 _ENCODERS = {"mp4": ("aac", 192_000), "webm": ("libopus", 128_000)}
 _RATE_HZ = 48_000
 _LEAST_MP3_HZ = 16_000
 """MP4 takes no less, see ISO/IEC 14496-3."""
 _USUAL_S = 0.02
 _APART_S = 0.1
-"""How early or late sound may come before a part is left out or silence is put in."""
+"""Seconds by which sound may come early or late before a part is left out or silence is put in."""
 _SILENCE_S = 12 * 3600.0
-"""Times that ask for more, all in all, are a mistake of the file or mean harm."""
+"""Most seconds of silence put in: times that ask for more are a mistake of the file, or mean harm."""
 
 
 def add_sound(
     output: OutputContainer, source: InputContainer, kind: Container, way: Way, start: Fraction, faults: list[str]
 ) -> TimedPackets:
-    """Add the best sound of `source` to the streams of `output`; what it holds comes bit by bit.
+    """Add a stream for the best sound of `source` to `output`; returns its packets, made while they are taken.
 
-    `start` is what becomes 0 s; `faults` is told what is wrong with the sound. Raises ValueError or
-    av.FFmpegError where `output` cannot take it in this way.
+    `start`, in seconds on the clock of `source`, becomes 0 s; what is wrong with the sound is added to `faults`. Raises
+    ValueError or av.FFmpegError where `output` cannot take the sound in this way.
     """
     stream = sound_stream(source)
     if stream is None:
@@ -55,7 +55,7 @@ def add_sound(
 
 def _is_played(stream: AudioStream, kind: Container) -> bool:
     name = stream.codec_context.codec.canonical_name
-    if name in _WITH_HEAD and not stream.codec_context.extradata:
+    if name in _WITH_HEADER and not stream.codec_context.extradata:
         return False
     return name in _PLAYED[kind] and (name != "mp3" or stream.codec_context.sample_rate >= _LEAST_MP3_HZ)
 
@@ -135,7 +135,7 @@ def _evenly(
 
 
 class _Resampler:
-    """Brings frames of any kind, which may change, to what an encoder takes."""
+    """Converts frames of sound, whose format may change on the way, to the format of an encoder."""
 
     def __init__(self, encoder: AudioStream) -> None:
         self._encoder, self._resampler, self._kind = encoder, self._new(encoder), ""

@@ -7,8 +7,8 @@ import numpy as np
 
 _BACK_S = 0.5
 _ON_S = 24 * 3600.0
-"""Steps beyond these, back or on, are no times but a new start, as where recordings were joined. A camera that records
-when something moves may rest for hours within one file."""
+"""Seconds back and on: a longer step is the start of another recording that was joined on. A camera that records when
+something moves may rest for hours within one file."""
 
 
 class Decoded(NamedTuple):
@@ -23,7 +23,7 @@ class Decoded(NamedTuple):
 
 
 class Clock:
-    """Makes seconds that only go on of the times that a file gives to its frames or sounds, one after another."""
+    """Turns the times of frames or sounds, one after another, into seconds that always increase."""
 
     def __init__(self, start: Fraction, usual_s: float) -> None:
         """`start`: what becomes 0; `usual_s`: the usual step, taken where a time is missing or repeated."""
@@ -33,6 +33,7 @@ class Clock:
         self._last: float | None = None
 
     def __call__(self, at: Fraction | None) -> float:
+        """Seconds of the next frame or sound, whose time on the clock of the file is `at`, None if it has none."""
         time = None if at is None else float(at - self._start) + self._shift
         if self._last is None:
             time = time or 0.0

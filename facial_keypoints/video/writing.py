@@ -17,6 +17,8 @@ from facial_keypoints.video.sound import Container
 
 
 class FrameWriter:
+    """Takes the frames of a video one after another; made by `frame_writer`."""
+
     def __init__(self, file: Encoding, encoder: Executor, sound_faults: list[str]) -> None:
         self._file, self._encoder = file, encoder
         self._last: Future[None] | None = None
@@ -24,12 +26,12 @@ class FrameWriter:
         """What was wrong with the sound, once all is written; the pictures do not suffer from it."""
 
     def __call__(self, frame: Frame) -> None:
-        """Add a frame, later than that before; it is encoded while the next one is looked at."""
+        """Add a frame, later than the one before; another thread encodes it while the caller makes the next one."""
         self._wait()
         self._last = self._encoder.submit(self._file.add, frame)
 
     def finish(self) -> None:
-        """Write what is still to be encoded: in the other thread too, since FFmpeg passes no interruption on."""
+        """Write what is still to be encoded, in the other thread too, since FFmpeg passes no interruption on."""
         self._wait()
         self._encoder.submit(self._file.finish).result()
 
@@ -43,8 +45,8 @@ class FrameWriter:
 def frame_writer(target: Target, video: Video, container: Container | None = None) -> Iterator[FrameWriter]:
     """Write frames of the size of `video` to the target's .mp4 or .webm, with its sound; an odd side gains a pixel.
 
-    Nothing else goes over: no place, camera or turn. Whole at the end or not there: raises OSError where the disk does
-    not take it, DataError where it cannot be encoded.
+    No metadata goes over, such as place and camera. The file is whole at the end or not there. Raises OSError where the
+    disk does not take it, DataError where it cannot be encoded.
     """
     kind = container or "mp4"
     path = target.folder.path / f"{target.name}.{kind}"

@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from facial_keypoints.core.scheme import Scheme
 from facial_keypoints.core.terminal import say
 
 
 class Kind(StrEnum):
+    """Formats of an exported network."""
+
     onnx = "onnx"
     pt2 = "pt2"
 
@@ -18,17 +21,15 @@ class Kind(StrEnum):
 def export(
     output: Annotated[Path, typer.Option(help="File to write.")],
     kind: Annotated[Kind, typer.Option("--format", help="ONNX for any runtime, or PyTorch's own.")] = Kind.onnx,
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Convolutions in 8 bits, for a smaller and faster file.")
-    ] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Convolutions in 8 bits: a smaller and faster file.")] = False,
     model: Annotated[
         str | None, typer.Option(help="Model file or MLflow URI; else the model of this workspace.")
     ] = None,
 ) -> None:
     """Write the trained network as one file that runs without this project: gray frames in, pixels out.
 
-    Before it is written, it is compared with PyTorch on frames of data/processed, or on drawn ones where there are
-    none: a point that is off by more than 0.05 px is an error. 8 bits round by more; how much is measured and told.
+    Before it is written, it is compared with PyTorch on frames of data/processed, or on synthetic ones where there
+    are none: a point that is off by more than 0.05 px is an error. 8 bits round by more; how much is measured and told.
     """
     from facial_keypoints.core.errors import ModelError
     from facial_keypoints.outputs.output_folder import OutputFolder
@@ -44,13 +45,17 @@ def export(
 
 
 def _write(source: Path, target: Path, kind: Kind, int8: bool, scratch: Path) -> None:
-    """Write the network of a model file, compare it and say how far it is off. Raises ModelError."""
+    """Export the network of the model file `source` to `target`, and print how far its points are from PyTorch's.
+
+    `scratch` is a folder for what is needed on the way. Raises ModelError where they are too far.
+    """
     from pipeline.export.formats import export_model
     from pipeline.export.quantization import quantize
     from pipeline.export.sample_frames import frames_to_compare, training_frames
     from pipeline.models.model_file import load_model, read_description
 
-    side = read_description(source)["preprocess"]["size_px"]
+    description = read_description(source)
+    side = description.preprocess.size_px
     calibration = training_frames(side) if int8 else None
     frames, whose = frames_to_compare(side)
     exact = target if calibration is None else scratch / "float32.onnx"
@@ -58,17 +63,17 @@ def _write(source: Path, target: Path, kind: Kind, int8: bool, scratch: Path) ->
     say(f"{kind}: no point is further than {difference:.1g} px from PyTorch's on {len(frames)} {whose}")
     if calibration is not None:
         quantize(exact, target, calibration)
-        _compare(exact, target)
+        _compare(exact, target, description.scheme)
 
 
-def _compare(exact: Path, rounded: Path) -> None:
-    """Say what rounding costs on the labelled frames that are here."""
+def _compare(exact: Path, rounded: Path, scheme: Scheme) -> None:
+    """Print the NME of the exact and the rounded network on the labelled frames of val and test that are here."""
     from functools import partial
 
     from pipeline.export.formats import run_onnx
     from pipeline.export.sample_frames import labelled_error
 
     for split in ("val", "test"):
-        after, before = (labelled_error(split, partial(run_onnx, file)) for file in (rounded, exact))
+        after, before = (labelled_error(split, scheme, partial(run_onnx, file)) for file in (rounded, exact))
         if after and before:
             say(f"int8: NME {100 * after[0]:.3f} % on {after[1]} frames of {split}, float32 {100 * before[0]:.3f} %")

@@ -20,8 +20,12 @@ def inspect(
         typer.Option(help="Layer to show maps and kernels of, once for each; else the last of each size of maps."),
     ] = None,
     points: Annotated[
-        str, typer.Option(help="Points to ask about: numbers 0..67, ranges, regions, each a panel: 30,36-41,mouth.")
-    ] = "8,19,30,36,48,jaw",
+        str | None,
+        typer.Option(
+            help="Points to ask about: numbers 0..67, ranges, regions, each a panel: 30,36-41,mouth.",
+            show_default="8,19,30,36,48,jaw",
+        ),
+    ] = None,
     whole: Annotated[bool, typer.Option("--whole", help="The picture is one face, framed as in the dataset.")] = False,
 ) -> None:
     """Show what the network learned and where it looks, on one face: figures and one page of HTML."""
@@ -36,11 +40,12 @@ def inspect(
     from pipeline.inspection.subject import frame_of_largest_face, frame_of_whole
     from pipeline.models import count_parameters
 
-    groups, folder = point_groups(points), OutputFolder(output, [path])
+    folder = OutputFolder(output, [path])
     picture, unseen = first_picture(path)
     if unseen:
         tell(f"note: {unseen}")
     network = open_model(model)
+    groups = point_groups(points, network.scheme)
     detector = KeypointDetector(network, HaarDetector())
     shown = printable(path.name)
     crop = frame_of_whole(detector, picture) if whole else frame_of_largest_face(detector, picture, shown)
@@ -50,6 +55,6 @@ def inspect(
         "network": f"{type(module).__name__}, {count_parameters(module) / 1e6:.2f} million parameters",
         "SHA-256 of the model": network.digest,
     }
-    subject = Subject(shown, crop)
+    subject = Subject(shown, crop, network.scheme)
     page = write_report(module, subject, folder, layers=layer or [], groups=groups, facts=facts)
     say(f"open {page}")

@@ -25,6 +25,13 @@ class Arrays:
     samples: pd.DataFrame
     """Rows of samples.csv."""
 
+    def labelled(self) -> "Arrays":
+        """The rows that have keypoints, copied into memory."""
+        rows = self.samples["labelled"].to_numpy()
+        return Arrays(
+            self.images[rows], self.keypoints_crop[rows], self.crop_from_source[rows], self.samples.iloc[rows]
+        )
+
 
 def load_arrays(folder: Path, points: int = -1) -> Arrays:
     """Open what preprocess wrote to `folder`; images stay on disk until used.

@@ -1,14 +1,22 @@
-"""Keypoint errors, per face first, as fractions of each face's normalizing length (see `normalizing_length`)."""
+"""Keypoint errors, per face first, as fractions of each face's normalizing length (see `normalizing_length`).
+
+N faces of K points each; coordinates are x then y, in pixels of one frame.
+"""
 
 import numpy as np
 
-from facial_keypoints.core.scheme import Scheme
+from facial_keypoints.core.scheme import IBUG_68, Scheme
 
 FAILURE_THRESHOLD = 0.08
+"""NME above which a face counts as failed, and up to which AUC looks (as Kowalski et al., "Deep Alignment Network",
+CVPRW 2017, have it on 300-W)."""
 
 
 def point_distances(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(N, K) Euclidean distances in pixels between (N, K, 2) predicted and true keypoints of one frame."""
+    """(N, K) Euclidean distances in pixels between (N, K, 2) predicted and true keypoints of one frame.
+
+    Raises ValueError for other shapes.
+    """
     if predicted.shape != truth.shape or truth.ndim != 3:
         raise ValueError(f"predicted {predicted.shape} and truth {truth.shape} should both be (N, K, 2)")
     return np.asarray(np.linalg.norm(predicted.astype(np.float64) - truth.astype(np.float64), axis=-1))
@@ -26,6 +34,15 @@ def normalizing_length(truth: np.ndarray, scheme: Scheme) -> np.ndarray:
     return np.asarray(np.linalg.norm(one - other, axis=-1))
 
 
+def normalizer_in_words(scheme: Scheme) -> str:
+    """What `normalizing_length` measures, as captions and reports name it."""
+    if scheme == IBUG_68:
+        return "distance between the outer eye corners"
+    if scheme.normalizer is None:
+        return "size of the box round the points"
+    return "distance between points {} and {}".format(*scheme.normalizer)
+
+
 def box_size(truth: np.ndarray) -> np.ndarray:
     """(N,) square root of the area of the tight box round (N, K, 2) true keypoints, in pixels."""
     return np.asarray(np.sqrt(np.prod(np.ptp(truth.astype(np.float64), axis=1), axis=-1)))
@@ -36,15 +53,19 @@ def nme(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) -> np.ndarray:
     return np.asarray(point_distances(predicted, truth).mean(1) / normalizing_length(truth, scheme))
 
 
+def point_errors(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """(N, K) distance of each point over the `normalizing_length` of its face; `nme` is the mean over a face."""
+    return np.asarray(point_distances(predicted, truth) / normalizing_length(truth, scheme)[:, None])
+
+
 def nme_box(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """(N,) mean point distance over `box_size`, which a rotated head shrinks less than the distance of its eyes."""
     return np.asarray(point_distances(predicted, truth).mean(1) / box_size(truth))
 
 
-def region_nme(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) -> dict[str, float]:
-    """Mean over faces of the NME of each region's points alone."""
-    relative = point_distances(predicted, truth) / normalizing_length(truth, scheme)[:, None]
-    return {region: float(relative[:, list(points)].mean()) for region, points in scheme.regions.items()}
+def region_nme(point_errors: np.ndarray, scheme: Scheme) -> dict[str, float]:
+    """Region -> mean over faces of the error of the region's points alone, of (N, K) `point_errors`."""
+    return {region: float(point_errors[:, list(points)].mean()) for region, points in scheme.regions.items()}
 
 
 def ced(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
@@ -58,7 +79,7 @@ def auc(errors: np.ndarray, threshold: float = FAILURE_THRESHOLD) -> float:
 
 
 def failure_rate(errors: np.ndarray, threshold: float = FAILURE_THRESHOLD) -> float:
-    """Share of errors above `threshold`."""
+    """Share of the (N,) errors above `threshold`."""
     return float((errors > threshold).mean())
 
 
@@ -67,10 +88,17 @@ def bootstrap_interval(
 ) -> tuple[float, float] | None:
     """95 % percentile interval of the mean of (N,) errors when whole groups are drawn with replacement.
 
-    None for a single group, which tells nothing of how groups differ.
-
     Frames of one person resemble each other, so people are the independent unit (cluster bootstrap; Field and Welsh,
     "Bootstrapping clustered data", JRSS B 2007).
+
+    Args:
+        errors: (N,) numbers of any unit.
+        groups: (N,) the group of each, e.g. the person whom a face shows.
+        samples: How many times as many groups as there are are drawn.
+        generator: Draws them.
+
+    Returns:
+        Lower and upper bound; None for a single group, which tells nothing of how groups differ.
     """
     _, group_of = np.unique(groups, return_inverse=True)
     sums, counts = np.bincount(group_of, weights=errors), np.bincount(group_of)

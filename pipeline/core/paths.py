@@ -20,6 +20,8 @@ VAL_PREDICTIONS = Path("data/predictions/val_frames_keypoints.csv")
 TEST_PREDICTIONS = Path("data/predictions/test_frames_keypoints.csv")
 PREDICTIONS = {"val": VAL_PREDICTIONS, "test": TEST_PREDICTIONS}
 """Split -> predictions of its frames, in the layout of the label tables."""
+TEST_ERRORS = Path("data/predictions/test_errors_percent.npy")
+"""(N, K) error of each point of the labelled test faces, in the order of their rows in per_frame.csv."""
 
 HISTORY = Path("reports/history.csv")
 METRICS = Path("reports/metrics.json")

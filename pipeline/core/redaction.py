@@ -5,19 +5,12 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote
 
+from facial_keypoints.core.addresses import USER, user_pattern
+
 HIDDEN = "***"
 
 
-def _user(ends: str) -> re.Pattern[str]:
-    """User and password of an address in a text in which the characters `ends` end it.
-
-    A password may hold an @ or a / that should have been quoted; what is a port and a path has digits after the colon.
-    """
-    return re.compile(rf"(?<=://)(?:[^/?#@:{ends}]*:(?!\d+(?:[/?#\s]|$))[^{ends}]*|[^/?#{ends}]*)@")
-
-
-_USER = _user(r"\n")
-_USER_IN_TEXT = _user(r"\s'\"")
+_USER_IN_TEXT = user_pattern(r"\s'\"")
 _QUERY = re.compile(r"(://[^\s?'\")]*)\?[^\s'\")]+")
 _SECRET = r"\w*(?:password|passwd|pwd|token|secret|signature)\w*"
 _PAIR = re.compile(rf"(?i)\b({_SECRET})=[^\s&;,'\")]+")
@@ -32,11 +25,6 @@ _PASSWORDS = (
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
 )
-
-
-def without_credentials(address: str) -> str:
-    """The address without user, password and query."""
-    return _USER.sub("", address).partition("?")[0] if "://" in address else address
 
 
 def without_secrets(message: str) -> str:
@@ -58,7 +46,7 @@ def _credentials() -> Iterator[tuple[str, str]]:
     yield from ((os.environ.get(name, ""), "") for name in _USERS)
     yield from (("", os.environ.get(name, "")) for name in _PASSWORDS)
     for address in (os.environ.get(name, "") for name in _ADDRESSES):
-        if found := _USER.search(address):
+        if found := USER.search(address):
             user, _, password = found[0].removesuffix("@").partition(":")
             yield user, password
         for name, value in parse_qsl(address.partition("?")[2]):

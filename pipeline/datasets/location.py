@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from facial_keypoints.core.addresses import without_credentials
 from facial_keypoints.core.errors import SourceError
-from pipeline.core.redaction import without_credentials
 from pipeline.datasets import bounds
 from pipeline.datasets.streams import Answer, Stream, in_time, plain_file
 

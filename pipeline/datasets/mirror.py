@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from facial_keypoints.core.addresses import without_credentials
 from facial_keypoints.core.errors import SourceError
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.terminal import tell
 from facial_keypoints.core.text import printable
-from pipeline.core.redaction import without_credentials
 from pipeline.datasets import bounds, upstream
 from pipeline.datasets.archives import read_tar, read_zip
 from pipeline.datasets.faults import WAYS_ON, TransientFaultError, explain, http_status

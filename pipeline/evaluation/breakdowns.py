@@ -1,4 +1,7 @@
-"""Charts that break the error down by point, region, person and face size: data in, Matplotlib figure out."""
+"""Charts that break the error down by point, region, person and face size: data in, Matplotlib figure out.
+
+Errors are percent of the normalizing length of their face (see `pipeline.core.metrics.normalizing_length`).
+"""
 
 from itertools import pairwise
 from typing import Any
@@ -10,44 +13,49 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from facial_keypoints.core.scheme import IBUG_68
-from pipeline.core.metrics import normalizing_length
-from pipeline.evaluation.style import PALETTE, SEQUENTIAL, new_figure, percent
+from facial_keypoints.core.percent import percent_text
+from facial_keypoints.core.scheme import Scheme
+from pipeline.core.metrics import normalizer_in_words, normalizing_length
+from pipeline.evaluation.metrics_file import GroupMetrics, Metrics
+from pipeline.evaluation.style import PALETTE, SEQUENTIAL, new_figure
 
 NUMBERED_POINTS = 5
 """So many of the worst points carry their index on the mean face."""
 SIZE_EDGES_PX = (20, 30, 40, 60, 90)
-"""Faces are grouped by the distance of their outer eye corners: below the first, between two, from the last up."""
+"""Faces are grouped by their normalizing length: below the first, between two of these, from the last up."""
 FEWEST_FOR_BOX = 10
 """Quartiles of fewer faces say little; each is then drawn by itself."""
 
-_GROUPS = {"test": "all", "test_known_people": "known people", "test_unseen_people": "unseen people"}
 
-
-def mean_face(keypoints: np.ndarray) -> np.ndarray:
-    """(68, 2) mean of (N, 68, 2) faces of any frame, each centred and measured in its interocular; not turned."""
+def mean_face(keypoints: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """(K, 2) mean of (N, K, 2) faces of any frame, each centred and in units of its normalizing length; not rotated."""
     centred = keypoints - keypoints.mean(1, keepdims=True)
-    return np.asarray((centred / normalizing_length(keypoints, IBUG_68)[:, None, None]).mean(0))
+    return np.asarray((centred / normalizing_length(keypoints, scheme)[:, None, None]).mean(0))
 
 
-def error_by_point_figure(mean_face: np.ndarray, errors: np.ndarray, *, dataset: str) -> Figure:
-    """Mean error of each point on the (68, 2) mean face, and by region; `errors`: (N, 68) fractions of interocular."""
+def error_by_point_figure(
+    mean_face: np.ndarray, errors: np.ndarray, regions: dict[str, float], scheme: Scheme, *, dataset: str
+) -> Figure:
+    """Mean error of each point on the (K, 2) mean face, and by region.
+
+    `errors`: (N, K) percent. `regions`: region -> mean error of its points, percent.
+    """
     by_point = errors.mean(0)
-    by_region = pd.Series({_words(name): by_point[list(points)].mean() for name, points in IBUG_68.regions.items()})
+    by_region = pd.Series({_words(name): error for name, error in regions.items()})
     by_region = by_region.sort_values(ascending=False, kind="stable")
     figure = new_figure(
         4.9,
-        title=f"The {by_region.index[0]} is hardest: {percent(by_region.iloc[0])}, "
-        f"the {by_region.index[-1]} easiest: {percent(by_region.iloc[-1])}",
+        title=f"The {by_region.index[0]} is hardest: {percent_text(by_region.iloc[0], 1)}, "
+        f"the {by_region.index[-1]} easiest: {percent_text(by_region.iloc[-1], 1)}",
         detail=f"{len(errors):,} labelled test faces; left and right are the subject's",
         dataset=dataset,
     )
     face, bars = figure.subplots(1, 2, width_ratios=[1.35, 1], gridspec_kw={"wspace": 0.08})
-    shades = cm.ScalarMappable(colors.Normalize(100 * by_point.min(), 100 * by_point.max()), SEQUENTIAL)
-    _draw_mean_face(face, mean_face, by_point, shades)
-    face.set_title(f"Mean error by point; the {NUMBERED_POINTS} worst by number (from 0)")
+    shades = cm.ScalarMappable(colors.Normalize(by_point.min(), by_point.max()), SEQUENTIAL)
+    _draw_mean_face(face, mean_face, by_point, shades, scheme)
+    face.set_title(f"Mean error by point; the {min(NUMBERED_POINTS, scheme.count)} worst by number (from 0)")
     bar = figure.colorbar(shades, ax=face, location="bottom", shrink=0.6, aspect=30, pad=0.02)
-    bar.set_label("% of the distance between the outer eye corners")
+    bar.set_label(f"% of the {normalizer_in_words(scheme)}")
     bar.outline.set_visible(False)
     _draw_bars(bars, by_region, shades)
     return figure
@@ -57,19 +65,22 @@ def _words(region: str) -> str:
     return region.replace("_", " ")
 
 
-def _draw_mean_face(axes: Axes, points: np.ndarray, errors: np.ndarray, shades: cm.ScalarMappable) -> None:
-    for contour in IBUG_68.contours:
+def _draw_mean_face(
+    axes: Axes, points: np.ndarray, errors: np.ndarray, shades: cm.ScalarMappable, scheme: Scheme
+) -> None:
+    """The (K, 2) points with their contours, each in the shade and size of its (K,) errors, the worst with numbers."""
+    for contour in scheme.contours:
         line = points[contour.path]
         axes.plot(line[:, 0], line[:, 1], color=PALETTE["line"], lw=1, zorder=1)
     x, y = points[:, 0], points[:, 1]
     sizes = 20 + 80 * errors / (errors.max() or 1)
-    axes.scatter(x, y, s=sizes, c=shades.to_rgba(100 * errors), edgecolors=PALETTE["ink"], linewidths=0.5, zorder=2)
+    axes.scatter(x, y, s=sizes, c=shades.to_rgba(errors), edgecolors=PALETTE["ink"], linewidths=0.5, zorder=2)
     centre = points.mean(0)
     for index in np.argsort(-errors, kind="stable")[:NUMBERED_POINTS]:
-        outward = (points[index] - centre) / np.linalg.norm(points[index] - centre)
+        outward = (points[index] - centre) / max(float(np.linalg.norm(points[index] - centre)), 1e-9)
         offset = 13 * outward * (1, -1)  # y of a label counts upwards
         _write(axes, str(index), points[index], offset, weight="bold")
-    for region, of_region in IBUG_68.regions.items():
+    for region, of_region in scheme.regions.items():
         _label_region(axes, region, points[list(of_region)])
     axes.set_aspect("equal")
     axes.set_anchor("N")
@@ -84,7 +95,7 @@ def _label_region(axes: Axes, region: str, points: np.ndarray) -> None:
     match region:
         case "right_brow" | "left_brow":
             place, offset = (x, top), (0, 13)
-        case "nose":
+        case "nose" if len(points) > 2:
             place, offset = (points[1:3, 0].mean(), points[1:3, 1].mean()), (24, 0)
         case "jaw":
             place, offset = (x, bottom), (0, 13)
@@ -99,10 +110,9 @@ def _write(axes: Axes, text: str, place: ArrayLike, offset: ArrayLike, **look: A
 
 
 def _draw_bars(axes: Axes, by_region: pd.Series, shades: cm.ScalarMappable) -> None:
-    """Longest bar on top, each with its value at its end."""
-    shown = 100 * by_region.to_numpy()
-    bars = axes.barh(by_region.index, shown, color=shades.to_rgba(shown), height=0.65)
-    axes.bar_label(bars, [percent(value) for value in by_region], padding=4)
+    """A bar for each region in the given order, from the top, each with its value at its end."""
+    bars = axes.barh(by_region.index, by_region.to_numpy(), color=shades.to_rgba(by_region.to_numpy()), height=0.65)
+    axes.bar_label(bars, [percent_text(value, 1) for value in by_region], padding=4)
     axes.invert_yaxis()
     axes.set_title("Mean error by region")
     axes.spines[["bottom", "left"]].set_visible(False)
@@ -112,35 +122,40 @@ def _draw_bars(axes: Axes, by_region: pd.Series, shades: cm.ScalarMappable) -> N
 
 
 def error_by_group_figure(
-    groups: dict[str, dict[str, Any]], nme: np.ndarray, interocular_px: np.ndarray, *, dataset: str
+    measured: Metrics, nme: np.ndarray, size_px: np.ndarray, scheme: Scheme, *, dataset: str
 ) -> Figure:
     """NME by whether the person was trained on, and by face size.
 
-    `groups`: metrics.json; a group without faces may be missing or hold nulls. `nme` (N,) fractions, `interocular_px`
-    (N,) source pixels of the same faces.
+    `nme`: (N,) percent of the labelled test faces. `size_px`: (N,) their normalizing length, pixels of their frames.
     """
-    present = {label: groups[name] for name, label in _GROUPS.items() if (groups.get(name) or {}).get("faces")}
-    means = {label: f"{label} {percent(group['nme'], 2)}" for label, group in present.items()}
+    groups = {
+        "all": measured.test,
+        "known people": measured.test_known_people,
+        "unseen people": measured.test_unseen_people,
+    }
+    present = {label: group for label, group in groups.items() if group.faces}
+    means = [f"{label} {percent_text(group.nme_percent)}" for label, group in present.items()]
     figure = new_figure(
         3.9,
-        title=f"Mean error: {', '.join(means[label] for label in list(means)[1:] or means)}",
+        title=f"Mean error: {', '.join(means[1:])}",
         detail=f"{len(nme):,} labelled test faces",
         dataset=dataset,
     )
     people, sizes = figure.subplots(1, 2, width_ratios=[1, 1.5], gridspec_kw={"wspace": 0.1})
     _draw_people(people, present)
-    _draw_sizes(sizes, by_size(nme, interocular_px))
+    _draw_sizes(sizes, by_size(nme, size_px), scheme)
     return figure
 
 
-def _draw_people(axes: Axes, groups: dict[str, dict[str, Any]]) -> None:
+def _draw_people(axes: Axes, groups: dict[str, GroupMetrics]) -> None:
     for row, (label, group) in enumerate(groups.items()):
         color = PALETTE["unseen" if label.startswith("unseen") else "model"]
-        if group["nme_ci95"]:
-            axes.plot([100 * bound for bound in group["nme_ci95"]], [row, row], color=color, lw=5, alpha=0.35)
-        axes.plot(100 * group["nme"], row, "o", color=color, ms=8)
-        _write(axes, percent(group["nme"], 2), (100 * group["nme"], row), (0, 14), weight="bold")
-    axes.set_yticks(range(len(groups)), [f"{label}\nn = {group['faces']:,}" for label, group in groups.items()])
+        if group.nme_ci95_percent:
+            axes.plot(group.nme_ci95_percent, [row, row], color=color, lw=5, alpha=0.35)
+        nme = group.nme_percent or 0.0
+        axes.plot(nme, row, "o", color=color, ms=8)
+        _write(axes, percent_text(nme), (nme, row), (0, 14), weight="bold")
+    axes.set_yticks(range(len(groups)), [f"{label}\nn = {group.faces:,}" for label, group in groups.items()])
     axes.set_ylim(len(groups) - 0.5, -0.6)
     axes.margins(x=0.25)
     axes.tick_params(axis="y", length=0, labelcolor=PALETTE["ink"])
@@ -151,21 +166,21 @@ def _draw_people(axes: Axes, groups: dict[str, dict[str, Any]]) -> None:
     axes.grid(axis="x")
 
 
-def by_size(nme: np.ndarray, interocular_px: np.ndarray) -> dict[str, np.ndarray]:
-    """Label of each size bin that holds a face -> NME of its faces."""
+def by_size(nme: np.ndarray, size_px: np.ndarray) -> dict[str, np.ndarray]:
+    """Label of each range of `SIZE_EDGES_PX` that holds a face -> NME of its faces; both arguments are (N,)."""
     edges = SIZE_EDGES_PX
     labels = [f"< {edges[0]}", *(f"{low} to {high}" for low, high in pairwise(edges)), f"≥ {edges[-1]}"]
-    bin_of = np.digitize(interocular_px, edges)
+    bin_of = np.digitize(size_px, edges)
     return {label: nme[bin_of == index] for index, label in enumerate(labels) if (bin_of == index).any()}
 
 
-def _draw_sizes(axes: Axes, bins: dict[str, np.ndarray]) -> None:
+def _draw_sizes(axes: Axes, bins: dict[str, np.ndarray], scheme: Scheme) -> None:
     explained = []
     for place, errors in enumerate(bins.values()):
         if len(errors) < FEWEST_FOR_BOX:
-            axes.scatter(np.full(len(errors), place), 100 * errors, facecolors="none", edgecolors=PALETTE["model"])
+            axes.scatter(np.full(len(errors), place), errors, facecolors="none", edgecolors=PALETTE["model"])
         else:
-            _draw_box(axes, 100 * errors, place)
+            _draw_box(axes, errors, place)
     sizes = [len(errors) for errors in bins.values()]
     if max(sizes) >= FEWEST_FOR_BOX:
         explained.append("box: middle half, line: median, dot: mean, whiskers: 5 to 95 %")
@@ -176,7 +191,7 @@ def _draw_sizes(axes: Axes, bins: dict[str, np.ndarray]) -> None:
     axes.set_ylim(bottom=0)
     axes.tick_params(axis="x", length=0, labelcolor=PALETTE["ink"])
     axes.set_title("NME (%) by face size")
-    axes.set_xlabel("\n".join(["distance between the outer eye corners in the frame (px)", *explained]))
+    axes.set_xlabel("\n".join([f"{normalizer_in_words(scheme)} in the frame (px)", *explained]))
     axes.grid(axis="y")
 
 

@@ -1,6 +1,4 @@
-"""Charts of the curves: data in, Matplotlib figure out; never saves. Errors come as fractions and show as percent."""
-
-from typing import Any
+"""Charts of the curves: data in, Matplotlib figure out; never saves. Errors and shares are percent."""
 
 import numpy as np
 import pandas as pd
@@ -8,32 +6,38 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.core.metrics import FAILURE_THRESHOLD
-from pipeline.evaluation.style import PALETTE, new_figure, percent
+from facial_keypoints.core.percent import percent_text, to_percent
+from facial_keypoints.core.scheme import Scheme
+from pipeline.core.metrics import FAILURE_THRESHOLD, normalizer_in_words
+from pipeline.evaluation.metrics_file import GroupMetrics
+from pipeline.evaluation.style import PALETTE, new_figure
+
+_THRESHOLD = to_percent(FAILURE_THRESHOLD)
 
 
-def ced_figure(ced: pd.DataFrame, test: dict[str, Any], *, dataset: str) -> Figure:
-    """Cumulative error distribution of the model and the mean shape.
+def ced_figure(ced: pd.DataFrame, test: GroupMetrics, scheme: Scheme, *, dataset: str) -> Figure:
+    """Cumulative error distribution of the model and of the mean shape.
 
-    `ced`: columns nme, model, mean_shape, all fractions; `test`: the group of that name in metrics.json.
+    `ced` has the columns nme_percent, model_percent and mean_shape_percent; `test` is that group of metrics.json, in
+    which there is a face at least.
     """
-    within = percent(1 - test["failure_rate_08"])
+    area, failures = test.auc_08_percent or 0.0, test.failure_rate_08_percent or 0.0
     figure = new_figure(
         4.3,
-        title=f"{within} of the faces stay within an error of 8 %",
-        detail=f"{test['faces']:,} labelled test faces, mean NME {percent(test['nme'], 2)}",
+        title=f"{percent_text(100 - failures, 1)} of the faces stay within an error of {_THRESHOLD:g} %",
+        detail=f"{test.faces:,} labelled test faces, mean NME {percent_text(test.nme_percent)}",
         dataset=dataset,
     )
     axes = figure.subplots()
-    x, threshold = 100 * ced["nme"], 100 * FAILURE_THRESHOLD
-    label = _ced_label("model", test["auc_08"], test["failure_rate_08"])
-    axes.fill_between(x, 100 * ced["model"], where=x <= threshold, color=PALETTE["model"], alpha=0.1, lw=0)
-    axes.plot(x, 100 * ced["model"], color=PALETTE["model"], label=label)
-    label = _ced_label("mean shape", *_area_and_failures(ced["nme"].to_numpy(), ced["mean_shape"].to_numpy()))
-    axes.plot(x, 100 * ced["mean_shape"], color=PALETTE["baseline"], ls="--", label=label)
-    axes.axvline(threshold, color=PALETTE["ink"], lw=1.2, ls=":", label=f"failure threshold, {threshold:g} %")
+    x = ced["nme_percent"]
+    label = _ced_label("model", area, failures)
+    axes.fill_between(x, ced["model_percent"], where=x <= _THRESHOLD, color=PALETTE["model"], alpha=0.1, lw=0)
+    axes.plot(x, ced["model_percent"], color=PALETTE["model"], label=label)
+    label = _ced_label("mean shape", *_area_and_failures(x.to_numpy(), ced["mean_shape_percent"].to_numpy()))
+    axes.plot(x, ced["mean_shape_percent"], color=PALETTE["baseline"], ls="--", label=label)
+    axes.axvline(_THRESHOLD, color=PALETTE["ink"], lw=1.2, ls=":", label=f"failure threshold, {_THRESHOLD:g} %")
     axes.set(xlim=(0, x.max()), ylim=(0, 101), ylabel="share of faces (%)")
-    axes.set_xlabel("NME no more than (% of the distance between the outer eye corners)")
+    axes.set_xlabel(f"NME no more than (% of the {normalizer_in_words(scheme)})")
     axes.xaxis.set_major_locator(ticker.MultipleLocator(2))
     axes.grid()
     axes.legend()
@@ -41,24 +45,29 @@ def ced_figure(ced: pd.DataFrame, test: dict[str, Any], *, dataset: str) -> Figu
 
 
 def _ced_label(name: str, area: float, failures: float) -> str:
-    return f"{name}: AUC@8% = {percent(area)}, failures {percent(failures)}"
+    return f"{name}: AUC@8% = {percent_text(area, 1)}, failures {percent_text(failures, 1)}"
 
 
 def _area_and_failures(nme: np.ndarray, share: np.ndarray) -> tuple[float, float]:
-    """Area under a sampled CED up to the failure threshold, over the threshold, and the share above it."""
-    thresholds = np.append(nme[nme < FAILURE_THRESHOLD], FAILURE_THRESHOLD)
+    """Area under a sampled CED up to the failure threshold, over the threshold, and the share of faces above it.
+
+    All percent: (T,) increasing `nme`, the (T,) `share` of the faces with no more than it, and both results.
+    """
+    thresholds = np.append(nme[nme < _THRESHOLD], _THRESHOLD)
     shares = np.interp(thresholds, nme, share)
-    return float(np.trapezoid(shares, thresholds) / FAILURE_THRESHOLD), float(1 - shares[-1])
+    return float(np.trapezoid(shares, thresholds) / _THRESHOLD), float(100 - shares[-1])
 
 
 def learning_curves_figure(history: pd.DataFrame, *, train_faces: int, val_faces: int, dataset: str) -> Figure:
-    """Loss, validation NME and learning rate by epoch; `history` has the columns of history.csv, val ones maybe NaN."""
-    validated = bool(history["val_nme"].notna().any())
+    """Loss, validation NME and learning rate by epoch.
+
+    `history` has the columns of history.csv; those that begin with val are NaN where nobody was held out.
+    """
+    validated = bool(history["val_nme_percent"].notna().any())
     epochs = f"{len(history)} epoch{'s' if len(history) > 1 else ''}"
     last = history.iloc[-1]
-    reached = (
-        f"Validation NME {percent(last['val_nme'], 2)}" if validated else f"Training loss {last['train_loss']:.3g}"
-    )
+    nme_reached = f"Validation NME {percent_text(last['val_nme_percent'])}"
+    reached = nme_reached if validated else f"Training loss {last['train_loss']:.3g}"
     figure = new_figure(
         3.4,
         title=f"{reached} after {epochs}",
@@ -72,7 +81,7 @@ def learning_curves_figure(history: pd.DataFrame, *, train_faces: int, val_faces
     if validated:
         _curve(loss, history, "val_loss", "baseline", "validation")
         loss.legend()
-        _curve(nme[0], history.assign(val_nme=100 * history["val_nme"]), "val_nme", "baseline")
+        _curve(nme[0], history, "val_nme_percent", "baseline")
         nme[0].set_title("Validation NME (%), log scale")
         _log_scale(nme[0])
     _curve(rate, history, "lr", "quiet")

@@ -12,7 +12,9 @@ from matplotlib.lines import Line2D
 from torch import Tensor, nn
 from torchvision.utils import make_grid
 
-from pipeline.evaluation.style import DIVERGING, PALETTE, WIDTH_IN, new_figure, percent
+from facial_keypoints.core.percent import percent_text
+from pipeline.evaluation.style import DIVERGING, PALETTE, WIDTH_IN, new_figure
+from pipeline.models.network import to_unit
 
 CELL_IN = 1.4
 """Least side of one face."""
@@ -27,11 +29,11 @@ class Faces:
     images: np.ndarray
     """(N, S, S) uint8 gray."""
     truth_crop: np.ndarray
-    """(N, 68, 2) crop pixels."""
+    """(N, K, 2) crop pixels."""
     predicted_crop: np.ndarray
-    """(N, 68, 2) crop pixels."""
+    """(N, K, 2) crop pixels."""
     nme: np.ndarray
-    """(N,) fractions."""
+    """(N,) percent."""
     known: np.ndarray
     """(N,) whether the person is in the training split."""
 
@@ -98,7 +100,7 @@ def _draw_face(axes: Axes, faces: Faces, index: int) -> None:
     axes.spines[:].set_visible(False)
     unseen = not faces.known[index]
     axes.set_xlabel(
-        f"{percent(faces.nme[index])}  {'unseen' if unseen else 'known'}",
+        f"{percent_text(faces.nme[index], 1)}  {'unseen' if unseen else 'known'}",
         color=PALETTE["unseen" if unseen else "ink"],
         weight="bold" if unseen else "normal",
         labelpad=2,
@@ -144,7 +146,7 @@ def first_layer(network: nn.Module, image: np.ndarray) -> FirstLayer:
 
     layer.register_forward_hook(stop)
     with torch.inference_mode(), contextlib.suppress(_ReachedError):
-        exact(torch.from_numpy(image[None, None].astype(np.float64) / 255))
+        exact(to_unit(torch.from_numpy(image[None]), torch.float64))
     seen, responses = calls[0]
     return FirstLayer(seen[0].mean(0).numpy(), layer.weight.detach().sum(1).numpy(), responses[0].numpy())
 

@@ -6,6 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from facial_keypoints.core.percent import percent_text
+from facial_keypoints.core.scheme import IBUG_68, Scheme
+from pipeline.core.metrics import normalizer_in_words
+from pipeline.evaluation.metrics_file import Metrics
+
 _GROUPS = {
     "val": "val, by which all was chosen: people never trained on",
     "test": "test",
@@ -14,7 +19,7 @@ _GROUPS = {
 }
 
 _INTENDED = """\
-Placing 68 points on a picture of one face, upright to half turned, for teaching, research and tools that need the
+Placing {points} points on a picture of one face, upright to half turned, for teaching, research and tools that need the
 shape of a face: alignment, overlays, animation, blurring for privacy. Find the faces first; the framing that it expects
 is that of its training frames: the whole head with some space round it.
 
@@ -38,11 +43,11 @@ Code and weights: MIT. The frames come from a repository under MIT, but were cut
 Database and show real people: look up the terms of that database before any use beyond research, and publish no
 frame.""",
 }
-_DRAWN = {
-    "data": "Faces drawn by this project, with exact labels. Nothing measured here holds for photographs.",
+_SYNTHETIC = {
+    "data": "Synthetic faces, made by this project, with exact labels. Nothing measured here holds for photographs.",
     "limits": """\
 - {people} people, none of them real: a network trained on them shows that everything works, and is for nothing else.
-- Every face is drawn by the same code, so that the test is far easier than one on photographs would be.
+- Every face is made by the same code, so that the test is far easier than one on photographs would be.
 - The test {shows}
 - Faces are small ({sizes}).""",
     "licence": "Code, weights and frames: MIT.",
@@ -50,44 +55,56 @@ _DRAWN = {
 
 
 def model_card(
-    measured: Mapping[str, Any],
+    measured: Metrics,
     dataset: Mapping[str, Any],
+    scheme: Scheme,
     samples: pd.DataFrame,
+    *,
     settings: Mapping[str, Any],
     sizes: Mapping[str, np.ndarray],
 ) -> str:
     """Markdown of the card.
 
-    `measured`: metrics.json. `dataset`: dataset.json. `samples`: samples.csv. `settings`: what to tell of the training,
-    by name. `sizes`: NME of the labelled test faces, fractions, by range of the eye distance in pixels.
+    Args:
+        measured: What evaluate measured.
+        dataset: The contents of dataset.json.
+        scheme: What the points are.
+        samples: The rows of samples.csv.
+        settings: Dotted name -> value of what the card tells of the training.
+        sizes: Range of the normalizing length in pixels -> (N,) NME of the labelled test faces in it, percent.
     """
-    about = _DRAWN if dataset["dataset"] == "synthetic" else _REAL
+    about = _SYNTHETIC if dataset["dataset"] == "synthetic" else _REAL
+    length = normalizer_in_words(scheme)
     facts = {
         "people": samples["person"].nunique(),
-        "shows": _shows(measured["test_unseen_people"]["faces"]),
-        "sizes": f"most often {max(sizes, key=lambda name: len(sizes[name]))} px from eye to eye",
+        "shows": _shows(measured.test_unseen_people.faces),
+        "sizes": f"most often {max(sizes, key=lambda name: len(sizes[name]))} px {_size_in_words(scheme)}",
     }
-    network = measured["model"]
-    set_to = _table(["setting", "value"], [[f"`{name}`", f"`{value}`"] for name, value in settings.items()])
+    name = measured.model.name
+    set_to = _table(["setting", "value"], [[f"`{key}`", f"`{value}`"] for key, value in settings.items()])
     sections = {
-        "": f"# Model card: 68 facial keypoints by `{network['name']}`\n\n{_summary(measured)}",
-        "Model": f"`{network['name']}`, {network['parameters']:,} parameters. A gray square frame in, 68 points of the "
-        f"iBUG 300-W scheme out.\n\n{set_to}",
-        "Intended use": _INTENDED,
+        "": f"# Model card: {scheme.count} facial keypoints by `{name}`\n\n{_summary(measured)}",
+        "Model": f"`{name}`, {measured.model.parameters:,} parameters. A gray square frame in, {scheme.title} "
+        f"out.\n\n{set_to}",
+        "Intended use": _INTENDED.format(points=scheme.count),
         "Data": f"{about['data']}\n\nDataset `{dataset['dataset']}`, revision `{dataset['revision']}`, "
-        f"{dataset['files']:,} files, SHA-256 of the whole `{dataset['sha256']}`.{_drawn(settings)}\n\n"
+        f"{dataset['files']:,} files, SHA-256 of the whole `{dataset['sha256']}`.{_synthetic_first(settings)}\n\n"
         f"{_splits(samples)}",
-        "Results": f"NME: mean distance of the 68 points over that of the outer eye corners. AUC up to 8 %, over 8 %. "
-        f"Intervals: 95 %, drawn over people.\n\n{_results(measured)}",
-        "Where it errs": f"{_regions(measured)}\n\n{_sizes(sizes)}",
+        "Results": f"NME: mean distance of the {scheme.count} points over the {length}. AUC up to 8 %, over 8 %. "
+        f"Intervals: 95 %, resampled over people.\n\n{_results(measured)}",
+        "Where it errs": f"{_regions(measured)}\n\n{_sizes(sizes, length)}",
         "Known limits": about["limits"].format(**facts),
         "Licence": about["licence"],
     }
     return "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections.items()) + "\n"
 
 
+def _size_in_words(scheme: Scheme) -> str:
+    return "from eye to eye" if scheme == IBUG_68 else f"of {normalizer_in_words(scheme)}"
+
+
 def _shows(unseen: int) -> str:
-    """Whom the test shows, with as many faces of people never seen."""
+    """Whom the test shows; `unseen` counts its faces of people who are not in the training split."""
     if not unseen:
         return """\
 shows nobody who does not also train, in other frames of the same clips: no error on people never
@@ -97,26 +114,26 @@ mostly shows people who also train, in other frames of the same clips. The row o
   is the honest one; it has {unseen} frames, hence its wide interval."""
 
 
-def _drawn(settings: Mapping[str, Any]) -> str:
-    """What pretrain showed the network."""
+def _synthetic_first(settings: Mapping[str, Any]) -> str:
+    """A sentence on the synthetic faces of pretrain, where there were some."""
     if "pretrain.epochs" not in settings:
         return ""
     faces = settings["pretrain.people"] * settings["pretrain.frames"]
-    return f" Before these the network was trained on {faces:,} faces drawn by this project."
+    return f" Before these the network was trained on {faces:,} synthetic faces."
 
 
-def _summary(measured: Mapping[str, Any]) -> str:
-    test, unseen = measured["test"], measured["test_unseen_people"]
-    never = f", **{_percent(unseen['nme'], 2)}** on people it never saw" if unseen["faces"] else ""
+def _summary(measured: Metrics) -> str:
+    test, unseen = measured.test, measured.test_unseen_people
+    never = f", **{percent_text(unseen.nme_percent)}** on people it never saw" if unseen.faces else ""
     return (
-        f"Mean error (NME) **{_percent(test['nme'], 2)}** on {test['faces']:,} labelled test frames of "
-        f"{measured['dataset']}{never}; the mean "
-        f"training face, which looks at no picture, has {_percent(measured['baseline_mean_shape']['nme'], 2)}."
+        f"Mean error (NME) **{percent_text(test.nme_percent)}** on {test.faces:,} labelled test frames of "
+        f"{measured.dataset}{never}; the mean "
+        f"training face, which looks at no picture, has {percent_text(measured.baseline_mean_shape.nme_percent)}."
     )
 
 
 def _splits(samples: pd.DataFrame) -> str:
-    """Frames, labels and people of each split; test also by whether its people train."""
+    """Table of frames, labels and people of each split; of the test also by whether its people train."""
     test = samples["split"] == "test"
     known = samples["known"].fillna(False).astype(bool)
     parts = {
@@ -138,29 +155,26 @@ def _splits(samples: pd.DataFrame) -> str:
     return _table(["split", "frames", "labelled", "people"], rows)
 
 
-def _results(measured: Mapping[str, Any]) -> str:
+def _results(measured: Metrics) -> str:
     rows = []
     for name, label in _GROUPS.items():
-        if (group := measured[name])["faces"]:
-            shares = [_percent(group["auc_08"], 1), _percent(group["failure_rate_08"], 1)]
-            interval = " to ".join(_percent(bound, 2) for bound in group["nme_ci95"] or ()) or "one person"
-            rows.append([label, f"{group['faces']:,}", _percent(group["nme"], 2), interval, *shares])
+        if (group := getattr(measured, name)).faces:
+            shares = [percent_text(group.auc_08_percent, 1), percent_text(group.failure_rate_08_percent, 1)]
+            interval = " to ".join(map(percent_text, group.nme_ci95_percent or ())) or "one person"
+            rows.append([label, f"{group.faces:,}", percent_text(group.nme_percent), interval, *shares])
     return _table(["faces", "frames", "NME", "95 % interval", "AUC", "above 8 %"], rows)
 
 
-def _regions(measured: Mapping[str, Any]) -> str:
-    rows = [[region.replace("_", " "), _percent(value, 2)] for region, value in measured["regions"].items()]
-    return _table(["points of the", "NME"], rows)
+def _regions(measured: Metrics) -> str:
+    regions = measured.test_regions_nme_percent.items()
+    return _table(["points of the", "NME"], [[name.replace("_", " "), percent_text(value)] for name, value in regions])
 
 
-def _sizes(sizes: Mapping[str, np.ndarray]) -> str:
-    rows = [[f"{name} px", f"{len(nme):,}", _percent(float(nme.mean()), 2)] for name, nme in sizes.items()]
-    return _table(["outer eye corners apart", "frames", "NME"], rows)
+def _sizes(sizes: Mapping[str, np.ndarray], length: str) -> str:
+    rows = [[f"{name} px", f"{len(nme):,}", percent_text(float(nme.mean()))] for name, nme in sizes.items()]
+    return _table([length, "frames", "NME"], rows)
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
-
-
-def _percent(fraction: float, digits: int) -> str:
-    return f"{100 * fraction:.{digits}f} %"

@@ -143,11 +143,6 @@ def _glyphs() -> frozenset[int]:
     return frozenset(get_font(findfont(_FONT)).get_charmap())
 
 
-def percent(fraction: float, digits: int = 1) -> str:
-    """0.0412 -> "4.1 %"."""
-    return f"{100 * fraction:.{digits}f} %"
-
-
 def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
     """Write a PNG that has the same bytes every time."""
     content = png(figure, dpi)

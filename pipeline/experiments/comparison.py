@@ -14,7 +14,7 @@ BOOTSTRAP_SAMPLES = 2000
 
 @dataclass(frozen=True)
 class Difference:
-    """NME of B minus NME of A over the faces that both measured, fractions."""
+    """NME of B minus NME of A over the faces that both measured, percentage points."""
 
     faces: int
     people: int
@@ -36,8 +36,8 @@ class Difference:
         return "A is better" if self.interval[0] > 0 else "no difference beyond chance"
 
     def __str__(self) -> str:
-        bounds = "unknown" if self.interval is None else " to ".join(f"{100 * bound:+.2f}" for bound in self.interval)
-        return f"{100 * self.mean:+.2f} points, 95 % interval {bounds}"
+        bounds = "unknown" if self.interval is None else " to ".join(f"{bound:+.2f}" for bound in self.interval)
+        return f"{self.mean:+.2f} points, 95 % interval {bounds}"
 
 
 def person_of(sample_id: str) -> str:

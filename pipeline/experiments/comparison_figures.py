@@ -5,12 +5,13 @@ import pandas as pd
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
+from facial_keypoints.core.percent import percent_text, to_percent
 from pipeline.core.metrics import FAILURE_THRESHOLD, ced
 from pipeline.evaluation.grids import Faces, faces_figure
-from pipeline.evaluation.style import PALETTE, label, new_figure, percent
+from pipeline.evaluation.style import PALETTE, label, new_figure
 
-_LIMIT = 0.16
-"""NME up to which the curves are drawn."""
+_LIMIT = 16
+"""NME up to which the curves are drawn, percent."""
 _ROW_LABEL_MOST = 16
 """Characters along the height of a face."""
 
@@ -18,17 +19,17 @@ _ROW_LABEL_MOST = 16
 def ced_pair_figure(
     first: pd.Series, second: pd.Series, names: tuple[str, str], *, title: str, detail: str, dataset: str
 ) -> Figure:
-    """Cumulative error distributions of two runs on the same faces; each Series is NME as fractions."""
+    """Cumulative error distributions of two runs on the same faces; each Series is NME in percent."""
     figure = new_figure(4.3, title=title, detail=detail, dataset=dataset)
     axes = figure.subplots()
     thresholds = np.linspace(0, _LIMIT, 641)
     looks = ((PALETTE["baseline"], "--"), (PALETTE["model"], "-"))
     for nme, name, (color, line) in zip((first, second), names, looks, strict=True):
-        shares = 100 * ced(nme.to_numpy(), thresholds)
-        mean = f"mean NME {percent(nme.mean(), 2)}"
-        axes.plot(100 * thresholds, shares, line, color=color, label=f"{label(name)}: {mean}")
-    axes.axvline(100 * FAILURE_THRESHOLD, color=PALETTE["ink"], lw=1.2, ls=":", label="failure threshold, 8 %")
-    axes.set(xlim=(0, 100 * _LIMIT), ylim=(0, 101), ylabel="share of faces (%)")
+        shares = to_percent(ced(nme.to_numpy(), thresholds))
+        mean = f"mean NME {percent_text(nme.mean())}"
+        axes.plot(thresholds, shares, line, color=color, label=f"{label(name)}: {mean}")
+    axes.axvline(to_percent(FAILURE_THRESHOLD), color=PALETTE["ink"], lw=1.2, ls=":", label="failure threshold, 8 %")
+    axes.set(xlim=(0, _LIMIT), ylim=(0, 101), ylabel="share of faces (%)")
     axes.set_xlabel("NME no more than (% of the distance between the outer eye corners)")
     axes.xaxis.set_major_locator(ticker.MultipleLocator(2))
     axes.grid()

@@ -1,6 +1,6 @@
 """A trained network as a file that runs without this project: ONNX, or PyTorch's own .pt2.
 
-Both take gray frames as bytes and answer pixels, so that whoever uses them has nothing to normalize.
+Both take gray frames as bytes and give keypoints in pixels, so that whoever uses them has nothing to normalize.
 """
 
 import io
@@ -20,12 +20,13 @@ from torch.fx import GraphModule
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError, PipelineError
-from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import printable
-from pipeline.models.forward import BATCH, to_unit
+from pipeline.models.forward import BATCH, keypoints_on_cpu
 from pipeline.models.model_file import read_description
+from pipeline.models.network import KeypointNetwork, to_unit
 
 TOLERANCE_PX = 0.05
+"""The most that a keypoint of an exported file may differ from PyTorch's, in pixels of the frame."""
 OPSET = 18
 """The oldest that PyTorch writes; runtimes know it since 2023."""
 METADATA_FILE = "metadata.json"
@@ -35,46 +36,53 @@ _FITS = {
     "pad": "keep its aspect ratio, centre it, repeat its border",
     "stretch": "stretch it",
 }
+"""How a crop becomes a square, for users of the file."""
 
 
 class BytesToPixels(nn.Module):
-    """(B, S, S) uint8 gray frames -> (B, 68, 2) float32 keypoints in their pixels: the last estimate of `network`."""
+    """(B, S, S) uint8 gray frames -> (B, K, 2) float32 keypoints in their pixels."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: KeypointNetwork) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, frames: Tensor) -> Tensor:
-        estimates: Tensor = self.network(frames[:, None].float() / 255)
-        return estimates[:, -1]
+        return self.network.keypoints(to_unit(frames))
 
 
 def describe_export(model: Path) -> dict[str, str]:
-    """What a user of the exported file has to know, by name; all of it goes into the file."""
+    """What a user of the exported file has to know, by name; all of it goes into the file. Raises ModelError."""
     description = read_description(model)
-    side, fit = description["preprocess"]["size_px"], description["preprocess"]["fit"]
-    spans = ", ".join(f"{region} {points[0]}-{points[-1]}" for region, points in IBUG_68.regions.items())
+    side, fit = description.preprocess.size_px, description.preprocess.fit
+    scheme = description.scheme
+    regions = ", ".join(f"{region} {_span(points)}" for region, points in scheme.regions.items())
     return {
-        "points": f"{IBUG_68.title}, counted from 0, left and right as the subject has them: {spans}",
+        "points": f"{scheme.title}, counted from 0, left and right as the subject has them: {regions}",
         "input": f"frames: uint8 (batch, {side}, {side}), gray, one face each",
         "size_px": str(side),
         "fit": fit,
         "crop": f"the crop of a face goes to the square so: {_FITS[fit]}",
         "normalization": "none: gray levels 0..255 as they are",
-        "output": f"keypoints: float32 (batch, {IBUG_68.count}, 2), x then y in pixels of the {side}x{side} frame; "
+        "output": f"keypoints: float32 (batch, {scheme.count}, 2), x then y in pixels of the {side}x{side} frame; "
         "the centre of the top left pixel is (0, 0)",
-        "network": description["model"]["name"],
+        "network": description.model.name,
         "licence": "MIT",
         "model_digest": file_sha256(model),
     }
 
 
-def trace(network: nn.Module, side: int) -> ExportedProgram:
-    """The graph from frames to keypoints for batches of any size."""
+def _span(points: tuple[int, ...]) -> str:
+    """Indices in words: 36-41 for a run without gaps, else each."""
+    run = len(points) > 1 and list(points) == list(range(points[0], points[-1] + 1))
+    return f"{points[0]}-{points[-1]}" if run else " ".join(map(str, points))
+
+
+def trace(network: KeypointNetwork, side: int) -> ExportedProgram:
+    """The graph from (B, side, side) uint8 frames to keypoints, for batches of any size."""
     # A batch of one would be taken for the only size there is.
     example = torch.zeros(2, side, side, dtype=torch.uint8)
     shapes = {"frames": {0: Dim("batch", min=1)}}
-    # Not strict: that takes arrays of NumPy on the way, as IBUG_68.flip_index, for zeros (PyTorch 2.14).
+    # Not strict: that takes arrays of NumPy on the way, as `flip_index`, for zeros (PyTorch 2.14).
     program = torch.export.export(BytesToPixels(network).eval(), (example,), dynamic_shapes=shapes, strict=False)
     for graph in program.graph_module.modules():
         for node in graph.graph.nodes if isinstance(graph, GraphModule) else []:
@@ -84,12 +92,14 @@ def trace(network: nn.Module, side: int) -> ExportedProgram:
 
 
 def write_pt2(path: Path, program: ExportedProgram, metadata: dict[str, str]) -> None:
+    """Write PyTorch's own format, for `torch.export.load`; the metadata is its extra file METADATA_FILE."""
     content = io.BytesIO()  # a name that does not end in .pt2, as that of a file half written, would bring a warning
     torch.export.save(program, content, extra_files={METADATA_FILE: json.dumps(metadata, indent=2)})
     path.write_bytes(content.getvalue())
 
 
 def write_onnx(path: Path, program: ExportedProgram, metadata: dict[str, str]) -> None:
+    """Write ONNX with the metadata as model properties, the same bytes on every machine. Raises ModelError."""
     import onnx
     from onnx.inliner import inline_local_functions
 
@@ -114,7 +124,7 @@ def write_onnx(path: Path, program: ExportedProgram, metadata: dict[str, str]) -
 
 
 def _extrema() -> dict[Callable[..., Any], Callable[..., Any]]:
-    """Smallest and largest values over all axes, which PyTorch's exporter knows over given axes only."""
+    """Translations of amin and amax over all axes, which PyTorch's exporter knows over given axes only."""
     from onnxscript import opset18
 
     def reduce(operator: Any) -> Callable[..., Any]:
@@ -139,21 +149,20 @@ def _forget_origin(graph: Any) -> None:
     graph.ClearField("value_info")
 
 
-def run_torch(network: nn.Module, frames: np.ndarray) -> np.ndarray:
-    """(N, 68, 2) float32 keypoints of (N, S, S) uint8 frames by the network itself, on the CPU."""
-    with torch.inference_mode():
-        return np.concatenate([network(to_unit(b, torch.device("cpu")))[:, -1].numpy() for b in batches(frames)])
+def run_torch(network: KeypointNetwork, frames: np.ndarray) -> np.ndarray:
+    """(N, K, 2) float32 keypoints of (N, S, S) uint8 frames by the network itself, on the CPU."""
+    return np.concatenate([keypoints_on_cpu(network, batch) for batch in batches(frames)])
 
 
 def run_pt2(path: Path, frames: np.ndarray) -> np.ndarray:
-    """The same by a .pt2 file."""
+    """(N, K, 2) float32 keypoints of (N, S, S) uint8 frames by a .pt2 file."""
     module = torch.export.load(io.BytesIO(path.read_bytes())).module()
     with torch.inference_mode():
         return np.concatenate([module(torch.from_numpy(np.array(batch))).numpy() for batch in batches(frames)])
 
 
 def run_onnx(path: Path, frames: np.ndarray) -> np.ndarray:
-    """The same by an ONNX file in onnxruntime."""
+    """(N, K, 2) float32 keypoints of (N, S, S) uint8 frames by an ONNX file in onnxruntime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
@@ -161,18 +170,29 @@ def run_onnx(path: Path, frames: np.ndarray) -> np.ndarray:
 
 
 def batches(frames: np.ndarray) -> list[np.ndarray]:
-    """The first frame alone, then the others together: a file that fits one size of batch only shows here."""
+    """The first of (N, S, S) frames alone, then the others BATCH at a time: a file for one size of batch fails here."""
     return [frames[:1], *(frames[start : start + BATCH] for start in range(1, len(frames), BATCH))]
 
 
 WRITE_AND_RUN = {"onnx": (write_onnx, run_onnx), "pt2": (write_pt2, run_pt2)}
+"""Kind of file -> how it is written, and how it is run."""
 
 
-def export_model(model: Path, network: nn.Module, path: Path, *, kind: str, frames: np.ndarray) -> float:
-    """Write `network`, loaded from `model`, to `path` as a file of this kind: "onnx" or "pt2".
+def export_model(model: Path, network: KeypointNetwork, path: Path, *, kind: str, frames: np.ndarray) -> float:
+    """Write a network as a file that runs without this project, and compare the two.
 
-    Returns by how many pixels its keypoints of the (N, S, S) uint8 frames differ from the network's at most. Raises
-    ModelError above TOLERANCE_PX or where PyTorch cannot export the network.
+    Args:
+        model: the model file that `network` was loaded from.
+        network: in eval mode, on the CPU.
+        path: the file to write.
+        kind: "onnx" or "pt2".
+        frames: (N, S, S) uint8, on which the file is compared with the network.
+
+    Returns:
+        By how many pixels a keypoint of the file differs from the network's at most.
+
+    Raises:
+        ModelError: where that is above TOLERANCE_PX, or PyTorch cannot export the network.
     """
     write, run = WRITE_AND_RUN[kind]
     metadata = describe_export(model)

@@ -6,16 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from facial_keypoints.core.scheme import IBUG_68
-
 _BATCH = 16
+"""Frames that onnxruntime reads the ranges of at once."""
 
 
 def quantize(source: Path, target: Path, frames: np.ndarray) -> None:
-    """Turn the convolutions of the ONNX file `source` into int8, with the ranges that (N, S, S) uint8 frames show.
+    """Write the ONNX file `source` to `target` with convolutions in int8, with the ranges that the frames show.
 
-    Each convolution that sees the picture itself and each that makes the maps of the points stays float32, as all
-    arithmetic on coordinates does: they are little work, and a quarter of the rounding error went with them (measured).
+    Each convolution that sees the picture itself and each that makes the heatmaps stays float32, as all arithmetic on
+    coordinates does: they are little work, and a quarter of the rounding error went with them (measured).
+
+    Args:
+        source: an ONNX file of `formats.write_onnx`.
+        target: the file to write.
+        frames: (N, S, S) uint8 training frames.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quant_pre_process, quantize_static
@@ -37,14 +41,15 @@ def quantize(source: Path, target: Path, frames: np.ndarray) -> None:
 
 
 def _float_convolutions(graph: Any) -> list[str]:
-    """Names of the convolutions with a one-channel input or the channels of points as output."""
+    """Names of the convolutions with one input channel or as many output channels as the file gives keypoints."""
+    points = graph.output[0].type.tensor_type.shape.dim[1].dim_value
     shapes = {weights.name: tuple(weights.dims) for weights in graph.initializer}
     convolutions = [(node.name, shapes[node.input[1]]) for node in graph.node if node.op_type == "Conv"]
-    return [name for name, (outputs, inputs, *_) in convolutions if inputs == 1 or outputs % IBUG_68.count == 0]
+    return [name for name, (outputs, inputs, *_) in convolutions if inputs == 1 or outputs == points]
 
 
 class _Calibration:
-    """The frames batch by batch, as onnxruntime asks for them."""
+    """The frames in batches, by the interface of onnxruntime's CalibrationDataReader."""
 
     def __init__(self, frames: np.ndarray) -> None:
         self._batches = self._feeds(frames)

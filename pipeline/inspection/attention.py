@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from torch import nn
 
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.progress import progress
-from pipeline.models.forward import to_unit
+from pipeline.models.forward import keypoints_on_cpu
+from pipeline.models.network import KeypointNetwork
 
 PLACES = 20
 """Places of the patch along each side."""
@@ -35,13 +35,13 @@ class Attention:
 
 
 @torch.inference_mode()
-def attention(network: nn.Module, crop: np.ndarray, keypoints_crop: np.ndarray) -> Attention:
+def attention(network: KeypointNetwork, crop: np.ndarray, keypoints_crop: np.ndarray) -> Attention:
     """Cover one place after another of a face and predict its points again.
 
     The patch shows a blur of the frame: it takes away what is there and adds no edges of its own.
 
     Args:
-        network: (B, 1, S, S) -> (B, E, 68, 2), on the CPU.
+        network: on the CPU, in eval mode.
         crop: (S, S) uint8 frame.
         keypoints_crop: (68, 2) crop px; places are spread over the square round them.
     """
@@ -49,12 +49,12 @@ def attention(network: nn.Module, crop: np.ndarray, keypoints_crop: np.ndarray) 
     column, row = np.meshgrid(np.arange(PLACES), np.arange(PLACES))
     centres = transform_points(crop_from_places, np.stack([column, row], -1).reshape(-1, 2).astype(np.float64))
     blurred = cv2.GaussianBlur(crop, (0, 0), 1.5 * half).astype(np.float32)
-    reference = network(to_unit(crop[None], torch.device("cpu")))[:, -1].numpy()
+    reference = keypoints_on_cpu(network, crop[None])
     moved = []
     batches = np.array_split(centres, -(-len(centres) // _BATCH))
     for batch in progress(batches, label="cover", total=len(batches), unit="batches"):
         covered = np.stack([_covered(crop, blurred, centre, half) for centre in batch])
-        points = network(to_unit(covered, torch.device("cpu")))[:, -1].numpy()
+        points = keypoints_on_cpu(network, covered)
         moved.append(np.linalg.norm(points - reference, axis=-1))
     return Attention(np.concatenate(moved).T.reshape(-1, PLACES, PLACES), crop_from_places)
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.scheme import Scheme
 from pipeline.evaluation.grids import face_window
 from pipeline.evaluation.style import new_figure
 
@@ -35,10 +35,23 @@ def empty_drawing(height_in: float, title: str, detail: str, picture: str) -> Dr
     return Drawing(new_figure(height_in, title=title, detail=detail, dataset=picture), title, detail)
 
 
-def show_face(axes: Axes, crop: np.ndarray, points: np.ndarray) -> None:
-    """Show the face of an (S, S) uint8 frame with faint lines along its (68, 2) points, frame px."""
+@dataclass(frozen=True)
+class Face:
+    """A face in a frame."""
+
+    crop: np.ndarray
+    """(S, S) uint8 frame."""
+    points: np.ndarray
+    """(K, 2) frame px."""
+    scheme: Scheme
+    """What the points are."""
+
+
+def show_face(axes: Axes, face: Face) -> None:
+    """Show a face with faint lines along its points."""
+    crop, points = face.crop, face.points
     axes.imshow(crop, cmap="gray", vmin=0, vmax=255, interpolation="bicubic")
-    for contour in IBUG_68.contours:
+    for contour in face.scheme.contours:
         axes.plot(*points[contour.path].T, color="white", lw=0.5, alpha=0.5)
     left, top, size = face_window(points, crop.shape[-1])
     margin = min(0.1 * size, left + 0.5, top + 0.5, crop.shape[-1] - 0.5 - max(left, top) - size)

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from facial_keypoints.core.scheme import IBUG_68
 from pipeline.evaluation.style import DIVERGING
-from pipeline.inspection.drawing import HEAT, Drawing, empty_drawing, lay_heat, show_face
+from pipeline.inspection.drawing import HEAT, Drawing, Face, empty_drawing, lay_heat, show_face
 from pipeline.inspection.layers import Layer
 
 _MOST_MAPS = 72
@@ -12,7 +11,7 @@ _MOST_SLICES = 16
 """Outputs and inputs of which kernels are shown."""
 
 
-def layer_figure(layer: Layer, crop: np.ndarray, keypoints_crop: np.ndarray, *, picture: str) -> Drawing:
+def layer_figure(layer: Layer, face: Face, *, picture: str) -> Drawing:
     """The maps of a layer, the input of its part of the network, and where on the face it responds."""
     count = len(layer.maps)
     of = f"{count} maps" if count <= _MOST_MAPS else f"the {_MOST_MAPS} strongest of {count} maps"
@@ -27,8 +26,8 @@ def layer_figure(layer: Layer, crop: np.ndarray, keypoints_crop: np.ndarray, *, 
     seen.imshow(layer.seen, cmap="gray", interpolation="bicubic")
     seen.set_title("What this part sees")
     seen.axis("off")
-    show_face(back, crop, keypoints_crop)
-    lay_heat(back, activity(layer.maps), layer.crop_from_maps, crop.shape)
+    show_face(back, face)
+    lay_heat(back, activity(layer), layer.crop_from_maps, face.crop.shape)
     back.set_title("Where it responds")
     axes = right.subplots()
     axes.imshow(_tiles(strongest(layer.maps, _MOST_MAPS)), cmap=HEAT, interpolation="nearest", vmin=0, vmax=1)
@@ -60,13 +59,14 @@ def kernels_figure(name: str, kernels: np.ndarray, *, picture: str) -> Drawing:
     return drawing
 
 
-def activity(maps: np.ndarray) -> np.ndarray:
-    """(h, w) how strongly (C, h, w) maps respond at each place: the mean of their absolute values.
+def activity(layer: Layer) -> np.ndarray:
+    """(h, w) how strongly the maps of a layer respond at each place: the mean of their absolute values.
 
-    Heatmaps of the 68 points hold logits, of which the network takes the softmax: for these it is the sum of the
+    Heatmaps of the points hold logits, of which the network takes the softmax: for these it is the sum of the
     probabilities.
     """
-    if len(maps) == IBUG_68.count:
+    maps = layer.maps
+    if layer.heatmaps:
         logits = np.exp(maps - maps.max((1, 2), keepdims=True))
         return np.asarray((logits / logits.sum((1, 2), keepdims=True)).sum(0))
     return np.asarray(np.abs(maps).mean(0))

@@ -12,10 +12,8 @@ from torch import Tensor, nn
 
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.geometry import resize_matrix
-from facial_keypoints.core.scheme import IBUG_68
-from pipeline.models.coarse_to_fine import CoarseToFine, upright_shape
-from pipeline.models.tensor_geometry import invert_affine, similarity_between
-from pipeline.models.window import Window
+from pipeline.models.forward import unit_images
+from pipeline.models.network import KeypointNetwork
 
 _SAME_SIZE = 1.25
 """Maps whose sides differ by less count as of one size: convolutions without padding lose a few pixels."""
@@ -32,6 +30,8 @@ class Layer:
     """(H, W) float32 input of the part of the network that holds the layer, mean over its channels."""
     crop_from_seen: np.ndarray
     """(3, 3) pixels of `seen` -> pixels of the frame."""
+    heatmaps: bool
+    """Whether there is a map for each keypoint."""
 
     @property
     def crop_from_maps(self) -> np.ndarray:
@@ -40,25 +40,28 @@ class Layer:
 
 
 @torch.inference_mode()
-def layer_outputs(network: nn.Module, crop: np.ndarray) -> list[Layer]:
+def layer_outputs(network: KeypointNetwork, crop: np.ndarray) -> list[Layer]:
     """Every module whose output for an (S, S) uint8 frame is feature maps, in the order in which they finish."""
-    images = torch.from_numpy(crop.astype(np.float32) / 255)[None, None]
+    images = unit_images(crop[None], torch.device("cpu"))
     parts = {name: module for name, module in network.named_modules() if name}
     kept: list[tuple[str, Tensor]] = []
     shown: dict[str, Tensor] = {}
-    with _hooked(parts, kept, shown):
+    with _hooked(parts, kept, shown, network.points):
         estimates = network(images)
     layers = []
     for name, maps in kept:
-        stage = name.split(".")[0]
-        seen = shown[stage][0].mean(0).numpy()
-        layers.append(Layer(name, maps[0].numpy(), seen, _crop_from_seen(network, stage, estimates[:, 0], crop, seen)))
+        part = name.split(".")[0]
+        seen = shown[part][0].mean(0).numpy()
+        crop_from_seen = network.crop_from_part(part, seen.shape, len(crop), estimates[0])
+        layers.append(Layer(name, maps[0].numpy(), seen, crop_from_seen, maps.shape[1] == network.points))
     return layers
 
 
 @contextmanager
-def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: dict[str, Tensor]) -> Iterator[None]:
-    """Inside, copy the maps that parts put out to `kept` and the inputs of stages to `shown`.
+def _hooked(
+    parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: dict[str, Tensor], points: int
+) -> Iterator[None]:
+    """Inside, copy the maps that parts put out to `kept` and the inputs of stages to `shown`; keypoints are no maps.
 
     They have to be copied, since a later layer may write over them in place.
     """
@@ -67,7 +70,7 @@ def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: 
         if "." not in name:
             shown[name] = inputs[0].clone()
         maps = isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1
-        if maps and output.shape[-2:] != (IBUG_68.count, 2):
+        if maps and output.shape[-2:] != (points, 2):
             kept.append((name, output.clone()))
 
     def hook(name: str, part: nn.Module) -> torch.utils.hooks.RemovableHandle:
@@ -81,27 +84,10 @@ def _hooked(parts: dict[str, nn.Module], kept: list[tuple[str, Tensor]], shown: 
             handle.remove()
 
 
-def _crop_from_seen(
-    network: nn.Module, stage: str, first_estimate: Tensor, crop: np.ndarray, seen: np.ndarray
-) -> np.ndarray:
-    """(3, 3) pixels of the input of a stage -> pixels of the frame.
-
-    A fine stage sees the face cut out upright, a network with a window the middle of the frame, all else the whole
-    frame, all of them resized.
-    """
-    if isinstance(network, CoarseToFine) and stage == "fine":
-        upright = upright_shape(network.mean_shape, network.fine_px, network.fine_margin_frac)
-        return invert_affine(similarity_between(first_estimate, upright[None]))[0].double().numpy()
-    share = network.share if isinstance(network, Window) else 1.0
-    middle = (len(crop) - 1) / 2 * (1 - share)
-    window = np.array([[share, 0, middle], [0, share, middle], [0, 0, 1]])
-    return np.asarray(window @ resize_matrix(seen.shape, crop.shape))
-
-
 def choose(layers: list[Layer], names: list[str]) -> list[Layer]:
     """The layers of these names; without names, the last layer of each size, after its activation where it has one.
 
-    Without names, heatmaps of the 68 points are always among them. Raises ModelError for a name that no layer has.
+    Without names, heatmaps of the points are always among them. Raises ModelError for a name that no layer has.
     """
     if not names:
         return _by_size(layers)
@@ -126,7 +112,7 @@ def _by_size(layers: list[Layer]) -> list[Layer]:
     for group in groups:
         active = [layer for layer in group if layer.maps.min() >= 0]
         chosen.append((active or group)[-1])
-        chosen += [layer for layer in group if len(layer.maps) == IBUG_68.count and layer is not chosen[-1]][-1:]
+        chosen += [layer for layer in group if layer.heatmaps and layer is not chosen[-1]][-1:]
     return chosen
 
 

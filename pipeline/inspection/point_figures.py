@@ -4,11 +4,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 
-from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.percent import percent_text, to_percent
+from facial_keypoints.core.scheme import Scheme
 from pipeline.core.metrics import normalizing_length
-from pipeline.evaluation.style import PALETTE, percent
+from pipeline.evaluation.style import PALETTE
 from pipeline.inspection.attention import Attention
-from pipeline.inspection.drawing import Drawing, empty_drawing, lay_heat, show_face
+from pipeline.inspection.drawing import Drawing, Face, empty_drawing, lay_heat, show_face
 from pipeline.inspection.uncertainty import Spread, ellipse_axes
 
 _COLUMNS = 3
@@ -16,10 +17,10 @@ _ENLARGED = (1, 2, 5, 10, 20)
 """By how much ellipses may be drawn larger than they are."""
 
 
-def uncertainty_figure(crop: np.ndarray, spread: Spread, *, picture: str) -> Drawing:
+def uncertainty_figure(crop: np.ndarray, spread: Spread, scheme: Scheme, *, picture: str) -> Drawing:
     """Points of an (S, S) uint8 frame, ellipses that hold 95 % of the predictions, and the mean of each region."""
     angles, axes_px = ellipse_axes(spread.covariance)
-    eyes = float(normalizing_length(spread.mean[None], IBUG_68)[0])
+    eyes = float(normalizing_length(spread.mean[None], scheme)[0])
     room = 0.035 * eyes / max(float(np.median(axes_px)), 1e-6)
     enlarged = max([factor for factor in _ENLARGED if factor <= room], default=1)
     shown = "drawn to scale" if enlarged == 1 else f"drawn {enlarged} times as large"
@@ -30,7 +31,7 @@ def uncertainty_figure(crop: np.ndarray, spread: Spread, *, picture: str) -> Dra
         picture,
     )
     face, bars = drawing.figure.subplots(1, 2, width_ratios=[1.25, 1])
-    show_face(face, crop, spread.mean)
+    show_face(face, Face(crop, spread.mean, scheme))
     long, short = 2 * enlarged * axes_px.T
     ellipses = EllipseCollection(
         long,
@@ -45,18 +46,19 @@ def uncertainty_figure(crop: np.ndarray, spread: Spread, *, picture: str) -> Dra
     )
     face.add_collection(ellipses)
     face.plot(*spread.mean.T, ".", color=PALETTE["prediction"], ms=2.5, mew=0)
-    _region_bars(bars, spread.sigma_px / eyes)
+    _region_bars(bars, spread.sigma_px / eyes, scheme)
     return drawing
 
 
-def _region_bars(axes: Axes, sigma: np.ndarray) -> None:
-    """Bars of the mean `sigma` of each region, its points as dots; (68,) fractions of the interocular distance."""
-    means = {name.replace("_", " "): sigma[list(points)] for name, points in IBUG_68.regions.items()}
+def _region_bars(axes: Axes, sigma: np.ndarray, scheme: Scheme) -> None:
+    """Bars of the mean `sigma` of each region, its points as dots; (K,) fractions of the normalizing length."""
+    means = {name.replace("_", " "): sigma[list(points)] for name, points in scheme.regions.items()}
     for row, values in enumerate(means.values()):
         axes.barh(row, 100 * values.mean(), height=0.6, color=PALETTE["model"], alpha=0.85)
         axes.plot(100 * values, np.full(len(values), row), ".", color=PALETTE["ink"], ms=3, mew=0, alpha=0.6)
         end = 100 * float(values.max())
-        axes.text(end, row, f"  {percent(float(values.mean()), 2)}", va="center", size=8.5, color=PALETTE["quiet"])
+        mean = percent_text(to_percent(float(values.mean())))
+        axes.text(end, row, f"  {mean}", va="center", size=8.5, color=PALETTE["quiet"])
     axes.set(
         yticks=range(len(means)), yticklabels=list(means), ylim=(len(means) - 0.4, -0.7), xlim=(0, 118 * sigma.max())
     )
@@ -66,12 +68,10 @@ def _region_bars(axes: Axes, sigma: np.ndarray) -> None:
     axes.grid(axis="x")
 
 
-def attention_figure(
-    crop: np.ndarray, keypoints_crop: np.ndarray, seen: Attention, groups: dict[str, list[int]], *, picture: str
-) -> Drawing:
-    """For each group of points, how far they move on average when a place of the (S, S) uint8 frame is covered.
+def attention_figure(face: Face, seen: Attention, groups: dict[str, list[int]], *, picture: str) -> Drawing:
+    """For each group of points, how far they move on average when a place of the frame is covered.
 
-    `keypoints_crop` is (68, 2) frame px; `groups` names lists of points, a panel each.
+    `groups` names lists of points, a panel each.
     """
     rows = -(-len(groups) // _COLUMNS)
     drawing = empty_drawing(
@@ -80,21 +80,23 @@ def attention_figure(
         "the brighter a place, the farther the marked points move when it is covered, in % of the eye distance",
         picture,
     )
-    eyes = float(normalizing_length(keypoints_crop[None], IBUG_68)[0])
+    eyes = float(normalizing_length(face.points[None], face.scheme)[0])
     grid = drawing.figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axes in grid[len(groups) :]:
         axes.axis("off")
     for axes, (label, points) in zip(grid, groups.items(), strict=False):
         moved = seen.moved_px[points].mean(0)
-        show_face(axes, crop, keypoints_crop)
-        lay_heat(axes, moved, seen.crop_from_places, crop.shape)
-        axes.plot(*keypoints_crop[points].T, "o", color=PALETTE["truth"], ms=4, mec="white", mew=0.7)
-        axes.set_title(f"{_shown(label, points)}: up to {percent(float(moved.max() / eyes))}")
+        show_face(axes, face)
+        lay_heat(axes, moved, seen.crop_from_places, face.crop.shape)
+        axes.plot(*face.points[points].T, "o", color=PALETTE["truth"], ms=4, mec="white", mew=0.7)
+        axes.set_title(
+            f"{_shown(label, points, face.scheme)}: up to {percent_text(to_percent(float(moved.max() / eyes)), 1)}"
+        )
     return drawing
 
 
-def _shown(label: str, points: list[int]) -> str:
+def _shown(label: str, points: list[int], scheme: Scheme) -> str:
     """The label of a group of points as a reader knows it."""
-    if label in IBUG_68.regions:
+    if label in scheme.regions:
         return label.replace("_", " ")
     return f"point {label}" if len(points) == 1 else f"points {label}"

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
-from torch import nn
 
+from facial_keypoints.core.scheme import IBUG_68, Scheme
 from facial_keypoints.outputs.output_folder import OutputFolder
 from pipeline.evaluation.style import png, style
 from pipeline.inspection.attention import attention
-from pipeline.inspection.drawing import Drawing
+from pipeline.inspection.drawing import Drawing, Face
 from pipeline.inspection.layer_figures import kernels_figure, layer_figure
 from pipeline.inspection.layers import choose, convolutions, layer_outputs
 from pipeline.inspection.page import Picture, Section, page
 from pipeline.inspection.point_figures import attention_figure, uncertainty_figure
 from pipeline.inspection.uncertainty import spread
-from pipeline.models.forward import to_unit
+from pipeline.models.forward import keypoints_on_cpu
+from pipeline.models.network import KeypointNetwork
 
 VIEWS = 48
 DPI = 150
@@ -36,10 +36,12 @@ class Subject:
     """Name of the file it comes from."""
     crop: np.ndarray
     """(S, S) uint8 frame."""
+    scheme: Scheme = IBUG_68
+    """What the points of the network are."""
 
 
 def write_report(
-    network: nn.Module,
+    network: KeypointNetwork,
     subject: Subject,
     folder: OutputFolder,
     *,
@@ -50,7 +52,7 @@ def write_report(
     """Write a PNG for each figure and a page that shows them all.
 
     Args:
-        network: (B, 1, S, S) -> (B, E, 68, 2), on the CPU.
+        network: (B, 1, S, S) -> (B, E, K, 2), on the CPU.
         subject: the face that is looked at.
         folder: where the files go.
         layers: names of the layers whose maps and kernels are shown, or none for the last of each size.
@@ -97,19 +99,19 @@ Named = Iterator[tuple[str, Drawing]]
 
 
 def _parts(
-    network: nn.Module, subject: Subject, names: list[str], groups: dict[str, list[int]]
+    network: KeypointNetwork, subject: Subject, names: list[str], groups: dict[str, list[int]]
 ) -> Iterator[tuple[str, str, Named]]:
     """Title, text and named figures of each section of the page."""
-    crop, picture = subject.crop, subject.picture
+    crop, picture, scheme = subject.crop, subject.picture, subject.scheme
     chosen = choose(layer_outputs(network, crop), names)  # first, so that a wrong name is told at once
-    with torch.inference_mode():
-        points = network(to_unit(crop[None], torch.device("cpu")))[0, -1].double().numpy()
+    points = keypoints_on_cpu(network, crop[None])[0].astype(np.float64)
+    face = Face(crop, points, scheme)
     sure = spread(network, crop, views=VIEWS, seed=0)
-    yield "Certainty", _CERTAINTY, iter([("certainty", uncertainty_figure(crop, sure, picture=picture))])
+    yield "Certainty", _CERTAINTY, iter([("certainty", uncertainty_figure(crop, sure, scheme, picture=picture))])
     seen = attention(network, crop, points)
-    looks = attention_figure(crop, points, seen, groups, picture=picture)
+    looks = attention_figure(face, seen, groups, picture=picture)
     yield "Attention", _ATTENTION, iter([("attention", looks)])
-    maps = ((f"maps {layer.name}", layer_figure(layer, crop, points, picture=picture)) for layer in chosen)
+    maps = ((f"maps {layer.name}", layer_figure(layer, face, picture=picture)) for layer in chosen)
     yield "Feature maps", _MAPS, maps
     found = convolutions(network, names).items()
     kernels = ((f"kernels {name}", kernels_figure(name, weights, picture=picture)) for name, weights in found)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
+from pipeline.models.forward import unit_images
+from pipeline.models.network import KeypointNetwork
 from pipeline.models.tensor_geometry import apply_affine, invert_affine, similarity_about_centre, warp
 
 _ROTATION_DEG, _LOG_SCALE, _SHIFT_FRAC = 6.0, 0.06, 0.02
@@ -36,7 +37,7 @@ class Spread:
 
 
 @torch.inference_mode()
-def spread(network: nn.Module, crop: np.ndarray, *, views: int, seed: int) -> Spread:
+def spread(network: KeypointNetwork, crop: np.ndarray, *, views: int, seed: int) -> Spread:
     """The spread of the predictions for `views` views of an (S, S) uint8 frame; `seed` draws their changes."""
     generator = torch.Generator().manual_seed(seed)
     side = len(crop)
@@ -46,11 +47,11 @@ def spread(network: nn.Module, crop: np.ndarray, *, views: int, seed: int) -> Sp
         scale=torch.exp(_LOG_SCALE * torch.randn(views, generator=generator)),
         shift_px=_SHIFT_FRAC * side * torch.randn((views, 2), generator=generator),
     )
-    image = torch.from_numpy(crop.astype(np.float32) / 255)[None, None]
+    image = unit_images(crop[None], torch.device("cpu"))
     parts = []
     for start in range(0, views, _BATCH):
         matrix = view_from_crop[start : start + _BATCH]
-        seen = network(warp(image.expand(len(matrix), 1, side, side), matrix, side))[:, -1]
+        seen = network.keypoints(warp(image.expand(len(matrix), 1, side, side), matrix, side))
         parts.append(apply_affine(invert_affine(matrix), seen))
     return spread_of(torch.cat(parts).double().numpy())
 

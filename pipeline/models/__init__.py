@@ -1,11 +1,7 @@
 """Networks by name. To add one: a file beside this one and a line in NETWORKS.
 
-Contract: a file offers `build(name, options, *, side, mean_shape)`, where `options` are those of params.yaml under the
-network's name, `side` the pixels of the square frames and `mean_shape` (68, 2) the mean training face in them. The
-network's forward takes (B, 1, S, S) float32 images in 0..1 and returns (B, E, 68, 2) float32 keypoints in crop pixels,
-E successive estimates of which the last is the answer; the training loss counts all of them. It may have a parameter
-`mirror_shift` (68, 2), which training then learns (geometry.mirror_keypoints), a method `fit_correction(batches)`,
-called in eval mode with the training frames when its weights are final, and a flag `draft`, set until then.
+A file offers `build(name, options, *, side, mean_shape, flip_index)`, which returns a `network.KeypointNetwork`.
+`options` are those of params.yaml under the network's name; the other arguments are as `build_network` has them.
 """
 
 import importlib
@@ -13,7 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the names alone must not load torch
+    import numpy as np
     from torch import Tensor, nn
+
+    from pipeline.models.network import KeypointNetwork
 
 NETWORKS = {
     "coarse_to_fine": "coarse_to_fine",
@@ -28,30 +27,44 @@ NETWORKS = {
 
 
 def build_network(
-    model: Mapping[str, Any], *, side: int, mean_shape: "Tensor", load_pretrained: bool = False
-) -> "nn.Module":
+    model: Mapping[str, Any],
+    *,
+    side: int,
+    mean_shape: "Tensor",
+    flip_index: "np.ndarray",
+    load_pretrained: bool = False,
+) -> "KeypointNetwork":
     """A new network by the `model` section of params.yaml.
 
-    With `load_pretrained` and weights "pretrained" it starts from weights of ImageNet; else the caller fills them in.
-    Raises ValueError for an unknown name, frames of a size it cannot take, or weights that do not exist or cannot be
-    had; TypeError for options that do not fit.
+    Args:
+        model: the section.
+        side: pixels of the sides of the square frames.
+        mean_shape: (K, 2) mean training face in their pixels.
+        flip_index: (K,) permutation that gives each point of a mirrored frame its own number.
+        load_pretrained: whether it takes over weights trained elsewhere if the section asks for them; without, the
+            caller fills in the weights.
+
+    Raises:
+        ValueError: for an unknown name, frames of a size that the network cannot take, a window in front of a network
+            that finds the face itself, or pretrained weights that do not exist or cannot be had.
+        TypeError: for options that do not fit.
     """
     name, share = model["name"], model["window_frac"]
     if name not in NETWORKS:
         raise ValueError(f"no network is called {name!r}; there are {', '.join(NETWORKS)}")
     module = importlib.import_module(f"pipeline.models.{NETWORKS[name]}")
-    if share < 1 and NETWORKS[name] == "coarse_to_fine":
-        raise ValueError("it finds the face itself; set model.window_frac to 1")
     window = importlib.import_module("pipeline.models.window")
     seen = window.shape_in_window(mean_shape, side, share)
-    network: nn.Module = module.build(name, model.get(name, {}), side=side, mean_shape=seen)
+    network: KeypointNetwork = module.build(
+        name, model.get(name, {}), side=side, mean_shape=seen, flip_index=flip_index
+    )
+    if share < 1:
+        network = window.Window(network, share)
     if load_pretrained and model["weights"] == "pretrained":
-        start = getattr(network, "load_pretrained", None)
-        if start is None:
-            raise ValueError(f"{name} has no pretrained weights; set model.weights to scratch")
-        start()
-    return window.Window(network, share) if share < 1 else network
+        network.load_pretrained()
+    return network
 
 
 def count_parameters(network: "nn.Module") -> int:
+    """Number of trainable values, those that training learns and not the buffers beside them."""
     return sum(parameter.numel() for parameter in network.parameters())

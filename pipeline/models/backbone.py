@@ -1,32 +1,38 @@
-"""A classifier of torchvision with its last layer made to answer keypoints: what one would try first."""
+"""A classifier of torchvision whose last layer gives keypoints instead of classes: what one would try first."""
 
 from collections.abc import Mapping
 from pickle import UnpicklingError
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.hub import load_state_dict_from_url
 from torchvision.models import get_model, get_model_weights
 
-from facial_keypoints.core.scheme import IBUG_68
 from pipeline.models.layers import standardize
+from pipeline.models.network import KeypointNetwork
 from pipeline.models.tensor_geometry import face_size
 
 
-def build(name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tensor) -> nn.Module:
+def build(
+    name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tensor, flip_index: np.ndarray
+) -> KeypointNetwork:
+    """See `pipeline.models.build_network`; it has no options and takes frames of any side."""
     return Backbone(name, mean_shape)
 
 
-class Backbone(nn.Module):
+class Backbone(KeypointNetwork):
+    """Regression of offsets from the mean face, in face sizes, by the classifier `name` on the whole frame."""
+
     mean_shape: Tensor
 
     def __init__(self, name: str, mean_shape: Tensor) -> None:
-        """`name`: as torchvision has it, e.g. "resnet18"; `mean_shape`: (68, 2) mean training face in crop pixels."""
-        super().__init__()
+        """`name`: as torchvision has it, e.g. "resnet18"; `mean_shape`: (K, 2) mean training face in crop pixels."""
+        super().__init__(len(mean_shape))
         self.name = name
         self.register_buffer("mean_shape", mean_shape)
-        self.network = get_model(name, weights=None, num_classes=2 * IBUG_68.count)
+        self.network = get_model(name, weights=None, num_classes=2 * self.points)
         place, colour = next((n, m) for n, m in self.network.named_modules() if isinstance(m, nn.Conv2d))
         side, stride, margin = colour.kernel_size[0], colour.stride[0], colour.kernel_size[0] // 2
         self.first = place
@@ -34,15 +40,18 @@ class Backbone(nn.Module):
         self.network.set_submodule(place, gray)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 1, S, S) images in 0..1 -> (B, 1, 68, 2) keypoints in crop pixels."""
-        offsets = self.network(standardize(images)).float().view(-1, 1, IBUG_68.count, 2)
+        """(B, 1, S, S) images in 0..1 -> (B, 1, K, 2) keypoints in crop pixels."""
+        offsets = self.network(standardize(images)).float().view(-1, 1, self.points, 2)
         return torch.add(self.mean_shape, face_size(self.mean_shape) * offsets)
 
-    def load_pretrained(self) -> None:
-        """Start from torchvision's weights for ImageNet; the first layer gets the sum of its kernels over the colours.
+    def label_tensors(self) -> set[str]:
+        return {"mean_shape"}
 
-        The last layer, for 1,000 classes there, stays new. Fetched once by torch.hub, to $TORCH_HOME. Raises ValueError
-        where they cannot be had.
+    def load_pretrained(self) -> None:
+        """Take over torchvision's weights for ImageNet; the first layer gets the sum of its kernels over the colours.
+
+        The last layer, for 1,000 classes there, stays new. torch.hub fetches the weights once, to $TORCH_HOME. Raises
+        ValueError where they cannot be had.
         """
         url = get_model_weights(self.name).DEFAULT.url
         try:

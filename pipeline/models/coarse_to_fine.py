@@ -2,12 +2,12 @@
 
 The face covers a seventh of a frame, so a network that works on the whole frame wastes its time on background. Here a
 small network looks at a reduced view and guesses the points; the similarity that brings this guess to the mean face
-cuts an upright face of one size from the frame, and a larger network with a feature pyramid (Lin et al., CVPR 2017)
-places each point there as the mean of a heatmap (Sun et al., "Integral Human Pose Regression", ECCV 2018). The
-cut-out is the idea of deep alignment networks (Kowalski et al., CVPRW 2017).
+cuts an upright face of one size from the frame, and a larger network with a feature pyramid (Lin et al., "Feature
+Pyramid Networks", CVPR 2017) places each point there as the mean of a heatmap (Sun et al., "Integral Human Pose
+Regression", ECCV 2018). The cut-out is the idea of "Deep Alignment Network" (Kowalski et al., CVPRW 2017).
 
-Once trained it looks at the mirrored cut-out as well and takes the mean, and a linear map, fitted on the training
-frames, corrects what the shape as a whole tells about each point.
+Two refinements follow the training: the network looks at the mirrored cut-out as well and takes the mean, and a linear
+map, fitted on the training frames, corrects each point by what the shape as a whole tells about it.
 """
 
 import math
@@ -15,12 +15,13 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facial_keypoints.core.scheme import IBUG_68
 from pipeline.models.layers import PointMaps, Residual, conv_norm_relu, standardize
+from pipeline.models.network import KeypointNetwork
 from pipeline.models.tensor_geometry import (
     apply_affine,
     face_size,
@@ -35,21 +36,27 @@ _JITTER_TURN_RAD = 0.1
 _JITTER_LOG_SCALE = 0.1
 _JITTER_SHIFT_FRAC = 0.04
 _FINE_BLOCKS = (1, 2, 1)
-_SHAPE_FEATURES = 2 * IBUG_68.count + 4
+"""Residual blocks at each level of the feature pyramid, the finest first."""
 
 
-def build(name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tensor) -> nn.Module:
-    return CoarseToFine(mean_shape, **options)
+def build(
+    name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tensor, flip_index: np.ndarray
+) -> KeypointNetwork:
+    """See `pipeline.models.build_network`; `options` as `CoarseToFine` takes them."""
+    return CoarseToFine(mean_shape, flip_index, **options)
 
 
-class CoarseToFine(nn.Module):
-    draft = False  # one view and no correction, for a cheap look while it trains
+class CoarseToFine(KeypointNetwork):
+    """A coarse network on the whole frame and one or more fine networks on the face cut out by its guess."""
+
+    finds_face = True
     mean_shape: Tensor
     correction: Tensor
 
     def __init__(
         self,
         mean_shape: Tensor,
+        flip_index: np.ndarray,
         *,
         coarse_px: int,
         fine_px: int,
@@ -60,33 +67,84 @@ class CoarseToFine(nn.Module):
         mirrored_view: bool,
         correction_ridge: float,
     ) -> None:
-        """`mean_shape`: (68, 2) mean face of the training frames in crop pixels."""
-        super().__init__()
+        """Build a network with new weights.
+
+        Args:
+            mean_shape: (K, 2) mean face of the training frames in crop pixels.
+            flip_index: (K,) permutation that gives each point of a mirrored face its own number.
+            coarse_px: side of the reduced view on which the face is found.
+            fine_px: side P of the cut-out.
+            fine_margin_frac: room on each side of the mean face in the cut-out, over the face's longer extent.
+            fine_width: channels after the first convolution of a fine network.
+            fine_pyramid: channels of its feature pyramid.
+            fine_networks: how many fine networks place the points, of which the mean counts.
+            mirrored_view: whether the refinement looks at the mirrored cut-out as well.
+            correction_ridge: penalty on the entries of the linear correction; above 0.
+        """
+        super().__init__(len(mean_shape))
+        self.flip_index = flip_index
+        self.refined = True
         self.coarse_px, self.fine_px, self.fine_margin_frac = coarse_px, fine_px, fine_margin_frac
         self.mirrored_view, self.correction_ridge = mirrored_view, correction_ridge
         self.register_buffer("mean_shape", mean_shape)
-        self.register_buffer("correction", torch.zeros(_SHAPE_FEATURES, 2 * IBUG_68.count))
-        self.mirror_shift = nn.Parameter(torch.zeros(IBUG_68.count, 2))
-        self.coarse = CoarseNetwork(coarse_px)
-        self.fine = FineNetworks(FineNetwork(fine_width, fine_pyramid) for _ in range(fine_networks))
+        self.register_buffer("correction", torch.zeros(self._shape_features_count, 2 * self.points))
+        self.mirror_shift = nn.Parameter(torch.zeros(self.points, 2))
+        self.coarse = CoarseNetwork(coarse_px, self.points)
+        self.fine = FineNetworks(FineNetwork(fine_width, fine_pyramid, self.points) for _ in range(fine_networks))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 1, S, S) images in 0..1 -> (B, E, 68, 2) keypoints in crop pixels: the coarse ones, then the fine ones.
+        """(B, 1, S, S) images in 0..1 -> (B, E, K, 2) keypoints in crop pixels: the coarse ones, then the fine ones.
 
-        In training those of every fine network, each looking at a cut-out of its own; else their mean.
+        In training the fine ones are those of every fine network, each of which looks at a cut-out of its own;
+        otherwise there is one fine estimate, their mean.
         """
         coarse, upright_from_crop = self._find(images)
         if self.training:
-            fine = [self._placed_askew(network, images, upright_from_crop) for network in self.fine]
+            fine = [self._placed_in_jittered_cut_out(network, images, upright_from_crop) for network in self.fine]
         else:
             placed = self._placed(self._cut_out(images, upright_from_crop))
-            if not self.draft:
+            if self.refined:
                 placed = self._corrected(placed, upright_from_crop)
             fine = [_in_crop(placed, upright_from_crop)]
         return torch.stack([coarse, *fine], 1)
 
+    def learned_mirror_shift(self) -> nn.Parameter:
+        return self.mirror_shift
+
+    def skip_refinement(self, skip: bool) -> None:
+        """Leave out the mirrored view and the correction."""
+        self.refined = not skip
+
+    @torch.inference_mode()
+    def fit_refinement(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Fit the correction: ridge regression of the error that is left on the shape that was placed.
+
+        Both are in pixels of the cut-out.
+        """
+        count = self._shape_features_count
+        gram = torch.eye(count, dtype=torch.float64) * self.correction_ridge
+        moment = torch.zeros(count, 2 * self.points, dtype=torch.float64)
+        for images, keypoints in batches:
+            _, upright_from_crop = self._find(images)
+            placed = self._placed(self._cut_out(images, upright_from_crop))
+            error = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1).double().cpu()
+            features = self._shape_features(placed, upright_from_crop).double().cpu()
+            gram += features.T @ features
+            moment += features.T @ error
+        self.correction.copy_(torch.linalg.solve(gram, moment))
+
+    def label_tensors(self) -> set[str]:
+        return {"mean_shape", "mirror_shift", "correction"}
+
+    def crop_from_part(self, part: str, seen_hw: tuple[int, int], side: int, estimates: Tensor) -> np.ndarray:
+        """The fine networks see the cut-out, which the first estimate places; the coarse one sees the whole frame."""
+        if part != "fine":
+            return super().crop_from_part(part, seen_hw, side, estimates)
+        upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
+        return invert_affine(similarity_between(estimates[:1], upright[None]))[0].double().numpy()
+
     def _find(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Coarse (B, 68, 2) keypoints and the (B, 3, 3) `upright_from_crop` that cuts the face out."""
+        """(B, K, 2) coarse keypoints in crop pixels and the (B, 3, 3) `upright_from_crop` that cuts the face out."""
         small = functional.interpolate(images, size=(self.coarse_px, self.coarse_px), mode="area")
         offsets = self.coarse(standardize(small))
         with torch.autocast(images.device.type, enabled=False):  # in bfloat16 points would be off by a pixel
@@ -95,35 +153,44 @@ class CoarseToFine(nn.Module):
             return coarse, similarity_between(coarse.detach(), upright.expand_as(coarse))
 
     def _cut_out(self, images: Tensor, upright_from_crop: Tensor) -> Tensor:
-        """(B, 1, P, P) upright faces."""
+        """(B, 1, P, P) upright faces of (B, 1, S, S) images."""
         with torch.autocast(images.device.type, enabled=False):
             return warp(images, upright_from_crop, self.fine_px)
 
-    def _placed_askew(self, network: nn.Module, images: Tensor, upright_from_crop: Tensor) -> Tensor:
-        """(B, 68, 2) crop pixels by one fine network, from a cut-out of its own.
+    def _placed_in_jittered_cut_out(self, network: nn.Module, images: Tensor, upright_from_crop: Tensor) -> Tensor:
+        """(B, K, 2) crop pixels, placed by one fine network in a randomly moved cut-out of its own.
 
-        The more the networks differ in what they see, the more their errors cancel in the mean.
+        The network learns to place points where the coarse guess errs, and the more the networks differ in what they
+        see, the more their errors cancel in the mean.
         """
         with torch.autocast(images.device.type, enabled=False):
-            askew = random_similarity(len(images), self.fine_px).to(upright_from_crop) @ upright_from_crop
-        return _in_crop(network(standardize(self._cut_out(images, askew))), askew)
+            jittered_from_upright = random_similarity(len(images), self.fine_px).to(upright_from_crop)
+            jittered_from_crop = jittered_from_upright @ upright_from_crop
+        return _in_crop(network(standardize(self._cut_out(images, jittered_from_crop))), jittered_from_crop)
 
     def _placed(self, cut_out: Tensor) -> Tensor:
-        """(B, 1, P, P) upright faces -> (B, 68, 2) points in their pixels: the mean over networks and views."""
-        views = [cut_out] if self.draft or not self.mirrored_view else [cut_out, cut_out.flip(-1)]
+        """(B, 1, P, P) upright faces -> (B, K, 2) points in their pixels: the mean over networks and views."""
+        views = [cut_out, cut_out.flip(-1)] if self.refined and self.mirrored_view else [cut_out]
         straight, *mirrored = self.fine(standardize(torch.cat(views))).mean(1).unflatten(0, (len(views), -1))
         with torch.autocast(cut_out.device.type, enabled=False):
-            turned_back = [unmirror_keypoints(points, self.fine_px, self.mirror_shift) for points in mirrored]
+            turned_back = [
+                unmirror_keypoints(points, self.fine_px, self.flip_index, self.mirror_shift) for points in mirrored
+            ]
             return torch.stack([straight, *turned_back]).mean(0)
 
     def _corrected(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
+        """(B, K, 2) points of the cut-out after the linear correction."""
         with torch.autocast(placed.device.type, enabled=False):
             return placed + (self._shape_features(placed, upright_from_crop) @ self.correction).view_as(placed)
 
-    def _shape_features(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
-        """(B, 140): how points of the cut-out differ from the mean shape, in face sizes; turn and size of the face; 1.
+    @property
+    def _shape_features_count(self) -> int:
+        return 2 * self.points + 4
 
-        The labels come off a grid of the frame's, so how a face is turned and how large it is tell about them too.
+    def _shape_features(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
+        """(B, 2 K + 4): offsets of the points from the mean shape, in face sizes; rotation and size of the face; 1.
+
+        Labels lie on a grid of the frame's, so that they depend on how a face is rotated and how large it is.
         """
         upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
         shape = ((placed - upright) / face_size(upright)).flatten(1)
@@ -131,39 +198,28 @@ class CoarseToFine(nn.Module):
         scale = torch.linalg.vector_norm(cos_sin, dim=1, keepdim=True)
         return torch.cat([shape, cos_sin / scale, scale.log(), torch.ones_like(scale)], 1)
 
-    @torch.inference_mode()
-    def fit_correction(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Fit the correction on (B, 1, S, S) training images and their (B, 68, 2) keypoints, in eval mode.
-
-        Ridge regression of what is left of the error, in pixels of the cut-out, on the shape placed there.
-        """
-        gram = torch.eye(_SHAPE_FEATURES, dtype=torch.float64) * self.correction_ridge
-        moment = torch.zeros(_SHAPE_FEATURES, 2 * IBUG_68.count, dtype=torch.float64)
-        for images, keypoints in batches:
-            _, upright_from_crop = self._find(images)
-            placed = self._placed(self._cut_out(images, upright_from_crop))
-            missing = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1).double().cpu()
-            features = self._shape_features(placed, upright_from_crop).double().cpu()
-            gram += features.T @ features
-            moment += features.T @ missing
-        self.correction.copy_(torch.linalg.solve(gram, moment))
-
 
 def _in_crop(placed: Tensor, upright_from_crop: Tensor) -> Tensor:
-    """(B, 68, 2) points of the cut-out in crop pixels."""
+    """(B, K, 2) points in pixels of the cut-out -> in crop pixels."""
     with torch.autocast(placed.device.type, enabled=False):
         return apply_affine(invert_affine(upright_from_crop), placed)
 
 
 def upright_shape(mean_shape: Tensor, side: int, margin_frac: float) -> Tensor:
-    """(68, 2) mean shape scaled and centred so that its longer extent and a margin on both sides fill `side` pixels."""
+    """(K, 2) mean shape scaled and centred so that its longer extent and a margin on both sides fill `side` pixels.
+
+    `margin_frac` is the margin on each side over the longer extent.
+    """
     low, high = mean_shape.amin(0), mean_shape.amax(0)
     scale = side / ((high - low).amax() * (1 + 2 * margin_frac))
     return (mean_shape - (low + high) / 2) * scale + (side - 1) / 2
 
 
 def random_similarity(count: int, side: int) -> Tensor:
-    """(B, 3, 3) small turns, scales and shifts about the centre of `side` pixels, as the coarse guesses err."""
+    """(count, 3, 3) small random rotations, scales and shifts about the centre of `side` pixels.
+
+    Drawn from torch's own generator on the CPU, so that every device sees the same.
+    """
     return similarity_about_centre(
         side,
         turn_rad=_JITTER_TURN_RAD * torch.randn(count),
@@ -173,14 +229,15 @@ def random_similarity(count: int, side: int) -> Tensor:
 
 
 class CoarseNetwork(nn.Module):
-    """(B, 1, P, P) -> (B, 68, 2) offsets from the mean shape, in face sizes."""
+    """(B, 1, C, C) reduced frames -> (B, K, 2) offsets from the mean shape, in face sizes; 0 before training."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, side: int, points: int) -> None:
         super().__init__()
+        self.points = points
         channels = (1, 16, 32, 64, 96)
         self.trunk = nn.Sequential(*(conv_norm_relu(i, o, stride=2) for i, o in pairwise(channels)))
         self.hidden = nn.Linear(channels[-1] * math.ceil(side / 16) ** 2, 256)
-        self.offsets = nn.Linear(256, 2 * IBUG_68.count)
+        self.offsets = nn.Linear(256, 2 * points)
         nn.init.zeros_(self.offsets.weight)
         nn.init.zeros_(self.offsets.bias)
 
@@ -188,13 +245,13 @@ class CoarseNetwork(nn.Module):
         hidden = functional.relu(self.hidden(self.trunk(images).flatten(1)))
         with torch.autocast(images.device.type, enabled=False):
             offsets: Tensor = self.offsets(hidden.float())
-            return offsets.view(-1, IBUG_68.count, 2)
+            return offsets.view(-1, self.points, 2)
 
 
 class FineNetwork(nn.Module):
-    """(B, 1, P, P) upright faces -> (B, 68, 2) keypoints in pixels of the cut-out."""
+    """(B, 1, P, P) upright faces -> (B, K, 2) keypoints in pixels of the cut-out."""
 
-    def __init__(self, width: int, pyramid: int) -> None:
+    def __init__(self, width: int, pyramid: int, points: int) -> None:
         super().__init__()
         channels = [width, 2 * width, 4 * width, 6 * width]
         self.stem = conv_norm_relu(1, width, kernel=5, stride=2)
@@ -204,7 +261,7 @@ class FineNetwork(nn.Module):
         )
         self.laterals = nn.ModuleList(nn.Conv2d(c, pyramid, 1) for c in channels[1:])
         self.smooth = conv_norm_relu(pyramid, pyramid)
-        self.heatmaps = PointMaps(pyramid, IBUG_68.count, 1)
+        self.heatmaps = PointMaps(pyramid, points, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.stem(images)
@@ -216,14 +273,17 @@ class FineNetwork(nn.Module):
 
 
 class FineNetworks(nn.ModuleList):
-    """(B, 1, P, P) upright faces -> (B, M, 68, 2) keypoints in pixels of the cut-out, of each network."""
+    """(B, 1, P, P) upright faces -> (B, M, K, 2) keypoints in pixels of the cut-out, those of each of M networks."""
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.stack([network(images) for network in self], 1)
 
 
 def soft_argmax(heatmaps: Tensor, side: int) -> Tensor:
-    """(B, K, h, w) scores -> (B, K, 2) mean positions under their softmax, in pixels of the `side` the maps cover."""
+    """(B, K, h, w) scores -> (B, K, 2) mean positions under their softmax, in pixels of the image that the maps cover.
+
+    `side` is the width and height of that image.
+    """
     with torch.autocast(heatmaps.device.type, enabled=False):
         weights = heatmaps.float().flatten(2).softmax(-1).view_as(heatmaps)
         height, width = heatmaps.shape[-2:]

@@ -1,29 +1,36 @@
 """Course networks of this dataset: convolutions with pooling on the whole frame, then fully connected layers.
 
-All learn the labels as (p - 100) / 50, as the course does. Where they come from, and their training:
-pipeline/experiments/recipes.
+All learn the labels as (p - 100) / 50, as the course does. The recipes in pipeline/experiments/recipes name the
+projects that they come from, and train them as those do.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facial_keypoints.core.scheme import IBUG_68
+from pipeline.models.network import KeypointNetwork
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Layer table: what is pooled 2x2 after each convolution without padding, and the layers between it and 136."""
+    """Layer table of a course network: convolutions without padding, each pooled 2x2, then fully connected layers."""
 
-    convolutions: tuple[tuple[int, int], ...]  # channels, kernel
+    convolutions: tuple[tuple[int, int], ...]
+    """Output channels and kernel side of each."""
     hidden: tuple[int, ...]
+    """Outputs of the fully connected layers before the last one, which gives the 2 K coordinates."""
     hidden_dropout: tuple[float, ...]
+    """Probability after each of `hidden`."""
     convolution_dropout: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
-    batch_norm: bool = False  # after every layer but the last
-    elu: bool = False  # and Glorot initialization, last hidden layer linear; else ReLU as PyTorch initializes it
+    """Probability after each of `convolutions`."""
+    batch_norm: bool = False
+    """After every layer but the last."""
+    elu: bool = False
+    """ELU, Glorot initialization and a linear last hidden layer; else ReLU and what PyTorch initializes with."""
 
 
 NETWORKS = {
@@ -55,14 +62,19 @@ NETWORKS = {
 }
 
 
-def build(name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tensor) -> nn.Module:
-    return CourseNetwork(NETWORKS[name], side)
+def build(
+    name: str, options: Mapping[str, Any], *, side: int, mean_shape: Tensor, flip_index: np.ndarray
+) -> KeypointNetwork:
+    """See `pipeline.models.build_network`; it has no options. Raises ValueError for frames that are too small."""
+    return CourseNetwork(NETWORKS[name], side, len(mean_shape))
 
 
-class CourseNetwork(nn.Module):
-    def __init__(self, layers: Layers, side: int) -> None:
+class CourseNetwork(KeypointNetwork):
+    """The network of one layer table."""
+
+    def __init__(self, layers: Layers, side: int, points: int) -> None:
         """Raises ValueError where convolutions and pooling leave nothing of frames `side` pixels wide."""
-        super().__init__()
+        super().__init__(points)
         self.trunk = nn.Sequential(*_convolutions(layers))
         for _, kernel in layers.convolutions:
             side = (side - kernel + 1) // 2
@@ -70,19 +82,20 @@ class CourseNetwork(nn.Module):
             raise ValueError("its convolutions with pooling leave nothing of frames this small")
         flat = layers.convolutions[-1][0] * side * side
         self.head = nn.Sequential(nn.Flatten(), *_hidden_layers(layers, flat))
-        self.coordinates = nn.Linear(layers.hidden[-1], 2 * IBUG_68.count)
+        self.coordinates = nn.Linear(layers.hidden[-1], 2 * points)
         if layers.elu:
             self.apply(_glorot)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 1, S, S) images in 0..1 -> (B, 1, 68, 2) keypoints in crop pixels, learned as (p - 100) / 50."""
+        """(B, 1, S, S) images in 0..1 -> (B, 1, K, 2) keypoints in crop pixels, learned as (p - 100) / 50."""
         hidden = self.head(self.trunk(images))
         with torch.autocast(images.device.type, enabled=False):
             normalized: Tensor = self.coordinates(hidden.float())
-            return 50 * normalized.view(-1, 1, IBUG_68.count, 2) + 100
+            return 50 * normalized.view(-1, 1, self.points, 2) + 100
 
 
 def _convolutions(layers: Layers) -> list[nn.Module]:
+    """From (B, 1, S, S) images to the pooled maps of the last convolution."""
     modules: list[nn.Module] = []
     inputs = 1
     for (outputs, kernel), dropout in zip(layers.convolutions, layers.convolution_dropout, strict=False):
@@ -96,6 +109,7 @@ def _convolutions(layers: Layers) -> list[nn.Module]:
 
 
 def _hidden_layers(layers: Layers, inputs: int) -> list[nn.Module]:
+    """From (B, inputs) flattened maps to the values that the coordinates are made of."""
     modules: list[nn.Module] = []
     for index, (outputs, dropout) in enumerate(zip(layers.hidden, layers.hidden_dropout, strict=True)):
         modules.append(nn.Linear(inputs, outputs))
@@ -111,7 +125,7 @@ def _hidden_layers(layers: Layers, inputs: int) -> list[nn.Module]:
 
 
 def _glorot(module: nn.Module) -> None:
-    """Convolutions evenly from -0.05..0.05, dense layers after Glorot, as the paper has it."""
+    """Draw kernels evenly from -0.05..0.05 and dense weights as Glorot and Bengio (AISTATS 2010), as the paper does."""
     if not isinstance(module, nn.Linear | nn.Conv2d):
         return
     if isinstance(module, nn.Linear):

@@ -6,18 +6,21 @@ import torch
 
 
 def best_device() -> torch.device:
+    """The first CUDA device where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def mixed_precision(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """For `mixed`, bfloat16 autocast on CUDA and on processors that compute with it natively; else float32.
+    """The context in which a training computes its estimates.
 
-    Prediction never uses it, so that a model gives the same points everywhere, up to rounding.
+    With `precision` "mixed" it is bfloat16 autocast on CUDA and on processors that compute with bfloat16 natively; else
+    float32. Prediction never uses it, so that a model gives the same points everywhere, up to rounding.
     """
     native = device.type == "cuda" or cpu_has_bfloat16()
     return torch.autocast(device.type, torch.bfloat16, enabled=native and precision == "mixed")
 
 
 def cpu_has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16; without them autocast is slower than float32."""
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

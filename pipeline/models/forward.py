@@ -1,41 +1,52 @@
-"""Keypoints of prepared arrays and of pictures."""
+"""Keypoints of frames and of pictures by a network."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.progress import progress
-from facial_keypoints.core.scheme import IBUG_68
 from pipeline.models.device import best_device
+from pipeline.models.network import KeypointNetwork, to_unit
 
 BATCH = 64
+"""Frames that go through a network together."""
 
 
-def predict_crops(network: nn.Module, images: np.ndarray) -> np.ndarray:
-    """(N, 68, 2) float32 keypoints in crop pixels of (N, S, S) uint8 images; `network` is in eval mode."""
+def predict_crops(network: KeypointNetwork, images: np.ndarray) -> np.ndarray:
+    """(N, K, 2) float32 keypoints in crop pixels of (N, S, S) uint8 frames, on the best device of this machine.
+
+    `network` is in eval mode and is moved to that device.
+    """
     device = best_device()
     network = network.to(device)
     batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-    parts = [np.zeros((0, IBUG_68.count, 2), np.float32)]
+    parts = [np.zeros((0, network.points, 2), np.float32)]
     with torch.inference_mode():
         for batch in progress(batches, label="predict", total=len(batches), unit="batches"):
-            parts.append(network(to_unit(batch, device))[:, -1].float().cpu().numpy())
+            parts.append(network.keypoints(unit_images(batch, device)).float().cpu().numpy())
     return np.concatenate(parts)
 
 
-def to_unit(images: np.ndarray, device: torch.device) -> torch.Tensor:
+def unit_images(frames: np.ndarray, device: torch.device) -> Tensor:
     """(B, S, S) uint8 -> (B, 1, S, S) float32 in 0..1 on `device`."""
-    return torch.from_numpy(np.array(images)).to(device)[:, None].float().div_(255)
+    return to_unit(torch.from_numpy(np.array(frames)).to(device))
 
 
-def predict_faces(network: nn.Module, images: Sequence[np.ndarray], *, size_px: int, fit: str) -> np.ndarray:
-    """(N, 68, 2) float32 keypoints in the pixels of (H, W) uint8 pictures of one face each, of any sizes.
+@torch.inference_mode()
+def keypoints_on_cpu(network: KeypointNetwork, frames: np.ndarray) -> np.ndarray:
+    """(B, K, 2) float32 keypoints of one batch of (B, S, S) uint8 frames by a network on the CPU, in eval mode."""
+    return network.keypoints(unit_images(frames, torch.device("cpu"))).numpy()
 
-    Raises DataError for anything that is no gray picture, as what cv2.imread answers for a missing file.
+
+def predict_faces(network: KeypointNetwork, images: Sequence[np.ndarray], *, size_px: int, fit: str) -> np.ndarray:
+    """(N, K, 2) float32 keypoints in the pixels of (H, W) uint8 pictures of one face each, of any sizes.
+
+    `size_px` and `fit` say how a picture becomes a frame of the network, see `core.geometry.fit_square`. Raises
+    DataError for anything that is no gray picture, as what cv2.imread gives for a missing file.
     """
     for index, image in enumerate(images):
         if not isinstance(image, np.ndarray) or image.ndim != 2 or image.dtype != np.uint8 or not image.size:

@@ -9,57 +9,65 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import torch
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import ModelError
-from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.scheme import IBUG_68, Scheme, scheme_from
 from facial_keypoints.core.text import brief, shown
 from pipeline.core.params import WrongValuesError, checked
 from pipeline.core.settings import Preprocess
 from pipeline.models import build_network
+from pipeline.models.network import KeypointNetwork
 from pipeline.models.settings import Model
 from pipeline.models.tensor_files import open_tensors
 
-# One key only: safetensors writes several in an order that changes between processes.
+_SCHEME = "scheme"
 _KEY = "facial_keypoints"
+"""The only key of the metadata: safetensors writes several in an order that changes between processes."""
 _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
-"""Of all tensors in networks, as safetensors calls them."""
+"""Types of the tensors in networks by safetensors' names."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a model file says of itself: settings with the types and bounds of params.yaml."""
+    """How to rebuild the network of a model file: settings with the types and bounds of params.yaml, and its points."""
 
     model: Model
     preprocess: Preprocess
+    scheme: Scheme
 
 
-def save_model(path: Path, network: nn.Module, description: Mapping[str, Any]) -> None:
-    """Write weights and `description`: {"model": section of params.yaml, "preprocess": {"size_px", "fit"}}."""
+def save_model(path: Path, network: KeypointNetwork, description: Mapping[str, Any], scheme: Scheme = IBUG_68) -> None:
+    """Write weights and `description`: {"model": section of params.yaml, "preprocess": {"size_px", "fit"}}.
+
+    A file says nothing of its scheme where that is IBUG_68, as all did before there were others.
+    """
+    if scheme != IBUG_68:
+        description = {**description, _SCHEME: scheme.as_data()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with whole(path) as partial:
         partial.write_bytes(save(tensors, {_KEY: json.dumps(description, sort_keys=True)}))
 
 
-def read_description(path: Path) -> dict[str, Any]:
-    """What `save_model` was told, its types and bounds checked. Raises ModelError as `open_model_file`."""
+def read_description(path: Path) -> Description:
+    """The description that `save_model` wrote, its types and bounds checked. Raises ModelError as `open_model_file`."""
     with _in_one_line(path), open_tensors(path) as file:
-        return asdict(_description(file))
+        return _description(file)
 
 
-def load_model(path: Path) -> nn.Module:
-    """The network of `open_model_file`."""
+def load_model(path: Path) -> KeypointNetwork:
+    """The network of `open_model_file`, without the description. Raises ModelError."""
     return open_model_file(path)[1]
 
 
-def open_model_file(path: Path) -> tuple[dict[str, Any], nn.Module]:
-    """What `save_model` was told, and the network in eval mode on the CPU, rebuilt from the file alone.
+def open_model_file(path: Path) -> tuple[Description, KeypointNetwork]:
+    """The description that `save_model` wrote, and the network, rebuilt from the file alone, in eval mode on the CPU.
 
     Raises ModelError for a missing, damaged or foreign file, or one whose description and tensors do not agree.
     """
@@ -67,11 +75,12 @@ def open_model_file(path: Path) -> tuple[dict[str, Any], nn.Module]:
         description = _description(file)
         network = _planned(description)
         network.load_state_dict(_tensors_for(network, file), assign=True)
-    return asdict(description), network.eval()
+    return description, network.eval()
 
 
 @contextmanager
 def _in_one_line(path: Path) -> Iterator[None]:
+    """Turn what may be raised while a model file is read into a ModelError of one line with the remedy."""
     try:
         yield
     except FileNotFoundError:
@@ -85,7 +94,10 @@ def _in_one_line(path: Path) -> Iterator[None]:
 
 def _description(file: Any) -> Description:
     try:
-        return Description(**checked(json.loads((file.metadata() or {})[_KEY]), get_type_hints(Description)))
+        values = json.loads((file.metadata() or {})[_KEY])
+        own = values.pop(_SCHEME, None) if isinstance(values, dict) else None
+        scheme = IBUG_68 if own is None else scheme_from(own)
+        return Description(**checked(values, {"model": Model, "preprocess": Preprocess}), scheme=scheme)
     except KeyError:
         raise ValueError("it holds no description") from None
     except RecursionError:
@@ -98,20 +110,29 @@ def _description(file: Any) -> Description:
 
 
 class _NotDrawn(TorchFunctionMode):
-    """Leaves initial weights out: PyTorch imports its compiler, for seconds, to draw some that have no memory."""
+    """Skips the drawing of initial weights, for which PyTorch would load its compiler first where they have no memory.
+
+    That takes seconds.
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return args[0] if func in {Tensor.normal_, Tensor.uniform_} else func(*args, **(kwargs or {}))
 
 
-def _planned(description: Description) -> nn.Module:
-    """The network without memory for its tensors."""
-    mean_shape = torch.zeros(IBUG_68.count, 2)
+def _planned(description: Description) -> KeypointNetwork:
+    """The network of a description, without memory for its tensors."""
+    scheme = description.scheme
+    mean_shape = torch.zeros(scheme.count, 2)
     with torch.device("meta"), _NotDrawn():
-        return build_network(asdict(description.model), side=description.preprocess.size_px, mean_shape=mean_shape)
+        return build_network(
+            asdict(description.model),
+            side=description.preprocess.size_px,
+            mean_shape=mean_shape,
+            flip_index=scheme.flip_index,
+        )
 
 
-def _tensors_for(network: nn.Module, file: Any) -> dict[str, Tensor]:
+def _tensors_for(network: KeypointNetwork, file: Any) -> dict[str, Tensor]:
     """The tensors of the file, once they are seen to be just those of the network. Raises ValueError."""
     planned = network.state_dict()
     if odd := sorted(planned.keys() ^ set(file.keys())):

@@ -1,11 +1,11 @@
 """The geometry of `facial_keypoints.core.geometry` on tensors, whole batches at once and differentiably."""
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from facial_keypoints.core.geometry import mirror_matrix
-from facial_keypoints.core.scheme import IBUG_68
 
 
 def apply_affine(matrix: Tensor, points: Tensor) -> Tensor:
@@ -14,15 +14,18 @@ def apply_affine(matrix: Tensor, points: Tensor) -> Tensor:
 
 
 def face_size(keypoints: Tensor) -> Tensor:
-    """(...,) size of (..., 68, 2) faces: the square root of the area of the box round the points, in their unit."""
+    """(...) size of (..., K, 2) faces: the square root of the area of the box round the points, in their unit.
+
+    `facial_keypoints.core.geometry.face_size` for tensors, differentiably.
+    """
     return (keypoints.amax(-2) - keypoints.amin(-2)).prod(-1).sqrt()
 
 
 def similarity_between(source: Tensor, target: Tensor) -> Tensor:
     """(B, 3, 3) `target_from_source`: the similarity that brings (B, K, 2) source nearest to (B, K, 2) target points.
 
-    Least squares over turn, scale and shift without mirroring, in closed form (points as complex numbers): with both
-    sets centred, the factor is sum(conj(s) t) / sum(|s|^2). Umeyama, PAMI 1991, for two dimensions.
+    Least squares over rotation, scale and shift without mirroring, in closed form: with the points as complex numbers
+    and both sets centred, the factor is sum(conj(s) t) / sum(|s|^2) (Umeyama, PAMI 1991, for two dimensions).
     """
     source_mean, target_mean = source.mean(1), target.mean(1)
     s, t = source - source_mean[:, None], target - target_mean[:, None]
@@ -35,9 +38,13 @@ def similarity_between(source: Tensor, target: Tensor) -> Tensor:
 
 
 def similarity_about_centre(side: int, *, turn_rad: Tensor, scale: Tensor, shift_px: Tensor) -> Tensor:
-    """(B, 3, 3) matrices that turn (B,) and scale (B,) about the centre of `side` pixels, then shift (B, 2).
+    """(B, 3, 3) matrices that rotate and scale about the centre of images `side` pixels wide, then shift.
 
-    Positive turns bring the x axis towards the y axis: clockwise as seen on the screen.
+    Args:
+        side: width and height of the images in pixels.
+        turn_rad: (B,); positive rotations bring the x axis towards the y axis, clockwise as seen on the screen.
+        scale: (B,); above 1 enlarges.
+        shift_px: (B, 2).
     """
     cos, sin = scale * turn_rad.cos(), scale * turn_rad.sin()
     linear = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
@@ -45,24 +52,34 @@ def similarity_about_centre(side: int, *, turn_rad: Tensor, scale: Tensor, shift
     return to_3x3(torch.cat([linear, (centre + shift_px - linear @ centre)[..., None]], -1))
 
 
-def mirror_keypoints(keypoints: Tensor, side: int, shift: Tensor | None = None) -> Tensor:
-    """(B, 68, 2) keypoints of mirrored images `side` pixels wide, renumbered.
+def mirror_keypoints(keypoints: Tensor, side: int, flip_index: np.ndarray, shift: Tensor | None = None) -> Tensor:
+    """Keypoints of mirrored images from those of the images.
 
-    `shift` (68, 2), in face sizes, is what labels of mirrored images differ by from mirrored labels. It is not 0 where
-    labels lie to one side of what they name, as those made on a coarse grid do.
+    Args:
+        keypoints: (B, K, 2) pixels.
+        side: width of the images in pixels.
+        flip_index: (K,) permutation that gives each mirrored point its own number, as `Scheme.flip_index`.
+        shift: (K, 2), in face sizes, what labels of mirrored images differ by from mirrored labels; None for 0. It is
+            not 0 where labels lie to one side of what they name, as those made on a coarse grid do.
+
+    Returns:
+        (B, K, 2) pixels of the mirrored images.
     """
     mirror = torch.from_numpy(mirror_matrix(side)).to(keypoints)
-    mirrored = apply_affine(mirror[None], keypoints)[:, torch.from_numpy(IBUG_68.flip_index)]
+    mirrored = apply_affine(mirror[None], keypoints)[:, torch.from_numpy(flip_index)]
     return mirrored if shift is None else mirrored + shift * face_size(keypoints)[:, None, None]
 
 
-def unmirror_keypoints(keypoints: Tensor, side: int, shift: Tensor) -> Tensor:
-    """The inverse of `mirror_keypoints`."""
-    return mirror_keypoints(keypoints - shift * face_size(keypoints)[:, None, None], side)
+def unmirror_keypoints(keypoints: Tensor, side: int, flip_index: np.ndarray, shift: Tensor) -> Tensor:
+    """Keypoints of images from those of the mirrored images: the inverse of `mirror_keypoints`, up to the face's size.
+
+    `shift` counts in sizes of the given faces, which the shift itself changes a little.
+    """
+    return mirror_keypoints(keypoints - shift * face_size(keypoints)[:, None, None], side, flip_index)
 
 
 def to_3x3(matrix: Tensor) -> Tensor:
-    """(B, 2, 3) -> (B, 3, 3) with the last row (0, 0, 1)."""
+    """(B, 2, 3) affine matrices as (B, 3, 3) with the last row (0, 0, 1)."""
     count = matrix.shape[0]  # len() would fix the size of batches in exported files
     last = matrix.new_tensor([0.0, 0.0, 1.0]).expand(count, 1, 3)
     return torch.cat([matrix, last], 1)
@@ -78,7 +95,10 @@ def invert_affine(matrix: Tensor) -> Tensor:
 
 
 def warp(images: Tensor, target_from_source: Tensor, side: int) -> Tensor:
-    """Resample (B, C, H, W) images to (B, C, side, side) by (B, 3, 3) matrices, differentiably; the border repeats."""
+    """Resample (B, C, H, W) images to (B, C, side, side) by (B, 3, 3) matrices, bilinearly and differentiably.
+
+    Outside of the source its border repeats.
+    """
     height, width = images.shape[-2:]
     unit_from_pixels = images.new_tensor([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])
     matrix = (unit_from_pixels @ invert_affine(target_from_source))[:, None, None, :2]

@@ -1,22 +1,21 @@
-"""A PyTorch network as the library's detector asks for it."""
+"""A PyTorch network as the library's detector wants it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
 from facial_keypoints.core.scheme import IBUG_68, Scheme
 from pipeline.models.device import best_device
-from pipeline.models.forward import BATCH, to_unit
+from pipeline.models.forward import BATCH, unit_images
+from pipeline.models.network import KeypointNetwork
 
 
 @dataclass
 class TorchNetwork:
-    """See `facial_keypoints.network.Network`; brings `module` to the best device of this machine, in eval mode."""
+    """A `facial_keypoints.network.Network`; it moves `module` to the best device of this machine, in eval mode."""
 
-    module: nn.Module
-    """Takes (B, 1, S, S) float32 in 0..1, gives (B, E, K, 2)."""
+    module: KeypointNetwork
     size_px: int
     fit: str
     digest: str = ""
@@ -31,5 +30,5 @@ class TorchNetwork:
         parts = []
         with torch.inference_mode():
             for start in range(0, len(crops), BATCH):
-                parts.append(self.module(to_unit(crops[start : start + BATCH], self.device)).double().cpu().numpy())
-        return np.concatenate(parts) if parts else np.zeros((0, 1, self.scheme.count, 2))
+                parts.append(self.module(unit_images(crops[start : start + BATCH], self.device)).double().cpu().numpy())
+        return np.concatenate(parts) if parts else np.zeros((0, 1, self.module.points, 2))

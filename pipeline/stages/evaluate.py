@@ -3,157 +3,104 @@
 What is chosen is chosen by val; the test is what one looks at when all is chosen.
 """
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from torch import nn
 
+from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
-from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.percent import percent_text, to_percent
+from facial_keypoints.core.scheme import Scheme
 from pipeline.core import metrics, paths
 from pipeline.core.arrays import Arrays, load_array, load_arrays
-from pipeline.core.json_files import write_json
-from pipeline.core.labels import LABELS, read_keypoints_csv, write_keypoints_csv
+from pipeline.core.dataset_scheme import read_scheme
+from pipeline.core.labels import LABELS, write_keypoints_csv
 from pipeline.core.tables import write_table
+from pipeline.evaluation.measured_faces import MeasuredFaces, measure_faces, shape_nme
+from pipeline.evaluation.metrics_file import Baseline, GroupMetrics, Metrics, Network, write_metrics
 from pipeline.evaluation.reports import read_dataset
 from pipeline.evaluation.settings import Evaluate
 from pipeline.models import count_parameters
 from pipeline.models.forward import predict_crops
-from pipeline.models.model_file import load_model, read_description
+from pipeline.models.model_file import open_model_file
+from pipeline.models.network import KeypointNetwork
 
-THRESHOLDS = np.round(np.arange(0, 0.2001, 0.0005), 4)
+CED_NME = np.round(np.arange(0, 0.2001, 0.0005), 4)
 """NME at which the CED is tabulated."""
 
 
 def run(*, evaluate: Evaluate) -> None:
-    network = load_model(paths.MODEL)
-    val, test = (_measured(network, split) for split in ("val", "test"))
-    if not len(test.truth):
+    scheme, (description, network) = read_scheme(), open_model_file(paths.MODEL)
+    if description.scheme != scheme:
+        raise DataError(
+            f"{paths.MODEL} has {description.scheme.title} and the dataset {scheme.title}; train again: dvc repro"
+        )
+    arrays = {split: load_arrays(paths.PROCESSED / split, scheme.count) for split in ("val", "test")}
+    val, test = (_predicted_and_measured(network, split, of_split, scheme) for split, of_split in arrays.items())
+    if not len(test):
         raise DataError(f"{paths.RAW / LABELS['test']} labels no frame; at least one is needed to measure an error")
-    baseline = metrics.nme(test.of_shape(_mean_training_shape()), test.truth, IBUG_68)
-    report = {
-        "dataset": read_dataset()["dataset"],
-        "model": {"name": read_description(paths.MODEL)["model"]["name"], "parameters": count_parameters(network)},
-        "val": val.measure(evaluate),
-        "test": test.measure(evaluate),
-        "test_known_people": test.measure(evaluate, test.known),
-        "test_unseen_people": test.measure(evaluate, ~test.known),
-        "regions": metrics.region_nme(test.predicted, test.truth, IBUG_68),
-        "baseline_mean_shape": {"nme": float(baseline.mean())},
-    }
-    write_json(paths.METRICS, _rounded(report))
+    baseline = shape_nme(_mean_training_shape(scheme), test, arrays["test"], scheme)
+    regions = metrics.region_nme(test.point_errors, scheme)
+    report = Metrics(
+        dataset=read_dataset()["dataset"],
+        model=Network(description.model.name, count_parameters(network)),
+        **_groups(val, test, evaluate),
+        test_regions_nme_percent={region: to_percent(error) for region, error in regions.items()},
+        baseline_mean_shape=Baseline(to_percent(float(baseline.mean()))),
+    )
+    measured = write_metrics(report)
     _write_ced(test.nme, baseline)
     write_table(paths.PER_FRAME, pd.concat([val.table("val"), test.table("test")]))
-    for name, faces in (
-        ("val, to choose by", val.nme),
-        ("test, to look at in the end", test.nme),
-        ("mean face", baseline),
-    ):
-        if len(faces):
-            print(f"{name}: NME {100 * faces.mean():.2f} % on {len(faces):,} faces of {report['dataset']}")
+    _write_point_errors(test.point_errors)
+    _tell(measured)
 
 
-def _measured(network: nn.Module, split: str) -> "LabelledFaces":
+def _predicted_and_measured(network: KeypointNetwork, split: str, arrays: Arrays, scheme: Scheme) -> MeasuredFaces:
     """Predict all frames of a split, write that down, and measure those with labels."""
-    arrays = load_arrays(paths.PROCESSED / split)
-    predicted = to_source(arrays, predict_crops(network, arrays.images))
+    source_from_crop = np.linalg.inv(arrays.crop_from_source.astype(np.float64))
+    predicted = transform_points(source_from_crop, predict_crops(network, arrays.images))
     write_keypoints_csv(paths.PREDICTIONS[split], arrays.samples["file"].tolist(), predicted)
-    return LabelledFaces(arrays, predicted)
+    return measure_faces(arrays, predicted, scheme)
 
 
-class LabelledFaces:
-    """The labelled frames of a split, their truth read from the untouched label table, and their errors."""
-
-    def __init__(self, arrays: Arrays, predicted: np.ndarray) -> None:
-        """`predicted`: (N, 68, 2) source pixels of all frames of the split."""
-        rows = np.flatnonzero(arrays.samples["labelled"])
-        self.samples = arrays.samples.iloc[rows]
-        self._arrays = Arrays(arrays.images, arrays.keypoints_crop[rows], arrays.crop_from_source[rows], self.samples)
-        self.truth = _truth(self.samples)
-        self.predicted = predicted[rows]
-        self.known = self.samples["known"].fillna(False).to_numpy(bool)
-        self.nme = metrics.nme(self.predicted, self.truth, IBUG_68)
-        crop_from_source = self._arrays.crop_from_source.astype(np.float64)
-        residuals = transform_points(crop_from_source, self.predicted) - self._arrays.keypoints_crop
-        # The unit of the course losses: (p - 100) / 50 of pixels in a frame of 224.
-        self.course_residuals = residuals * (224 / arrays.images.shape[-1]) / 50
-
-    def of_shape(self, shape_crop: np.ndarray) -> np.ndarray:
-        """(N, 68, 2) source pixels where every frame is given the same (68, 2) points in crop pixels."""
-        return to_source(self._arrays, np.broadcast_to(shape_crop, self.truth.shape))
-
-    def table(self, split: str) -> pd.DataFrame:
-        """A row for each face."""
-        worst = metrics.point_distances(self.predicted, self.truth).argmax(1)
-        return pd.DataFrame(
-            {
-                "sample_id": self.samples["sample_id"].array,
-                "split": split,
-                "nme": self.nme.round(6),
-                "known": self.known,
-                "worst_point": worst,
-            }
-        )
-
-    def measure(self, evaluate: Evaluate, chosen: np.ndarray | None = None) -> dict[str, Any]:
-        """Metrics of the faces, or of the (N,) chosen ones; null where there is none."""
-        chosen = np.ones(len(self.nme), bool) if chosen is None else chosen
-        names = ("nme", "nme_median", "nme_ci95", "auc_08", "failure_rate_08", "nme_box", "smooth_l1", "mse")
-        if not chosen.any():
-            return {"faces": 0, **dict.fromkeys(names)}
-        errors, residuals = self.nme[chosen], np.abs(self.course_residuals[chosen])
-        people = self.samples["person"].to_numpy()[chosen]
-        interval = metrics.bootstrap_interval(
-            errors, people, samples=evaluate.bootstrap_samples, generator=np.random.default_rng(evaluate.seed)
-        )
-        values = (
-            errors.mean(),
-            np.median(errors),
-            interval and list(interval),
-            metrics.auc(errors),
-            metrics.failure_rate(errors),
-            metrics.nme_box(self.predicted[chosen], self.truth[chosen]).mean(),
-            np.where(residuals < 1, residuals**2 / 2, residuals - 0.5).mean(),
-            (residuals**2).mean(),
-        )
-        return {"faces": int(chosen.sum()), **dict(zip(names, values, strict=True))}
+def _groups(val: MeasuredFaces, test: MeasuredFaces, evaluate: Evaluate) -> dict[str, GroupMetrics]:
+    """Metrics of each group of faces that metrics.json names."""
+    chosen = {
+        "val": (val, np.ones(len(val), bool)),
+        "test": (test, np.ones(len(test), bool)),
+        "test_known_people": (test, test.known),
+        "test_unseen_people": (test, ~test.known),
+    }
+    interval = {"bootstrap_samples": evaluate.bootstrap_samples, "seed": evaluate.seed}
+    return {name: faces.measure(rows, **interval) for name, (faces, rows) in chosen.items()}
 
 
-def to_source(arrays: Arrays, keypoints_crop: np.ndarray) -> np.ndarray:
-    """(N, 68, 2) float64 crop pixels -> source pixels."""
-    return transform_points(np.linalg.inv(arrays.crop_from_source.astype(np.float64)), keypoints_crop)
-
-
-def _truth(samples: pd.DataFrame) -> np.ndarray:
-    """(N, 68, 2) labels of frames in source pixels."""
-    tables = {folder: dict(zip(*read_keypoints_csv(paths.RAW / LABELS[folder]), strict=True)) for folder in LABELS}
-    try:
-        rows = [tables[folder][file] for folder, file in zip(samples["folder"], samples["file"], strict=True)]
-    except KeyError as error:
-        raise DataError(f"no label table of {paths.RAW} has {error}; make the lists again with: dvc repro") from None
-    return np.stack(rows) if rows else np.zeros((0, IBUG_68.count, 2), np.float32)
-
-
-def _mean_training_shape() -> np.ndarray:
-    """(68, 2) crop pixels."""
+def _mean_training_shape(scheme: Scheme) -> np.ndarray:
+    """(K, 2) mean of the training labels, crop pixels."""
     path = paths.PROCESSED / "train" / "keypoints.npy"
     try:
-        return np.asarray(np.nanmean(load_array(path, np.float32, (-1, IBUG_68.count, 2)), axis=0))
+        return np.asarray(np.nanmean(load_array(path, np.float32, (-1, scheme.count, 2)), axis=0))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: {error}; make it again with: dvc repro preprocess") from None
 
 
-def _rounded(value: Any) -> Any:
-    """The same tree with every float to 6 decimals."""
-    if isinstance(value, dict):
-        return {name: _rounded(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_rounded(part) for part in value]
-    return round(float(value), 6) if isinstance(value, float | np.floating) else value
-
-
 def _write_ced(errors: np.ndarray, baseline: np.ndarray) -> None:
-    shares = {"model": metrics.ced(errors, THRESHOLDS), "mean_shape": metrics.ced(baseline, THRESHOLDS)}
-    write_table(paths.CED, pd.DataFrame({"nme": THRESHOLDS, **shares}).round(6))
+    """Share of the test faces with an NME up to each of `CED_NME`, by the model and by the mean shape, all percent."""
+    shares = {"model_percent": metrics.ced(errors, CED_NME), "mean_shape_percent": metrics.ced(baseline, CED_NME)}
+    table = {"nme_percent": CED_NME, **shares}
+    write_table(paths.CED, pd.DataFrame({name: to_percent(values) for name, values in table.items()}).round(4))
+
+
+def _write_point_errors(point_errors: np.ndarray) -> None:
+    """(N, K) errors of each point of the labelled test faces, in the order of per_frame.csv, in percent."""
+    with whole(paths.TEST_ERRORS) as partial, partial.open("wb") as file:
+        np.save(file, to_percent(point_errors))
+
+
+def _tell(measured: Metrics) -> None:
+    groups = {"val, to choose by": measured.val, "test, to look at in the end": measured.test}
+    for name, group in groups.items():
+        if group.faces:
+            told = f"NME {percent_text(group.nme_percent)} on {group.faces:,} faces of {measured.dataset}"
+            print(f"{name}: {told}")
+    print(f"mean shape: NME {percent_text(measured.baseline_mean_shape.nme_percent)} on the same test faces")

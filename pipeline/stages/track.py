@@ -5,22 +5,25 @@ import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.percent import percent_text
 from facial_keypoints.core.plain_files import read_plain
 from facial_keypoints.core.terminal import say
 from facial_keypoints.core.text import brief
 from pipeline.core import paths
+from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.json_files import write_json
+from pipeline.core.metrics import normalizer_in_words
 from pipeline.core.params import flatten
 from pipeline.core.settings import Preprocess, Split
 from pipeline.datasets.settings import Fetch
-from pipeline.evaluation.reports import read_dataset, read_metrics
+from pipeline.evaluation.metrics_file import Metrics, read_metrics
+from pipeline.evaluation.reports import read_dataset
 from pipeline.evaluation.settings import Evaluate, Render
+from pipeline.experiments.tracking.finished_run import RunRecord, keep
 from pipeline.experiments.tracking.mlflow_store import Value
-from pipeline.experiments.tracking.run_record import RunRecord, flatten_metrics, keep
 from pipeline.experiments.tracking.store_location import shown_store
 from pipeline.models.settings import Model
 from pipeline.training.settings import Augment, Pretrain, Train
@@ -63,13 +66,13 @@ def read_record(params: Mapping[str, Value]) -> RunRecord:
     """Gather what the earlier stages wrote. Raises DataError for a missing or damaged file."""
     measured = read_metrics()
     return RunRecord(
-        name=f"{os.environ.get('DVC_EXP_NAME') or measured['model']['name']} {_headline(measured)}",
+        name=f"{os.environ.get('DVC_EXP_NAME') or measured.model.name} {_headline(measured)}",
         description=describe(measured),
         model=paths.MODEL,
         model_digest=file_sha256(paths.MODEL),
         dataset=read_dataset(),
         params=params,
-        metrics=flatten_metrics(measured),
+        metrics=measured.flat(),
         curves=read_history(paths.HISTORY),
         artifacts=_artifacts(),
         lock=paths.LOCK,
@@ -94,27 +97,24 @@ def read_history(path: Path) -> dict[int, dict[str, float | None]]:
         ) from None
 
 
-def _headline(measured: Mapping[str, Any]) -> str:
+def _headline(measured: Metrics) -> str:
     """The error by which runs are chosen; the test's where nobody was held out."""
-    split = "val" if measured["val"]["faces"] else "test"
-    return f"{split} {_percent(measured[split]['nme'])}"
+    name, group = ("val", measured.val) if measured.val.faces else ("test", measured.test)
+    return f"{name} {percent_text(group.nme_percent)}"
 
 
-def describe(measured: Mapping[str, Any]) -> str:
+def describe(measured: Metrics) -> str:
     """A few lines of Markdown for whoever opens the run."""
-    val, test, unseen = (measured[name] for name in ("val", "test", "test_unseen_people"))
-    held_out = f"**{_percent(val['nme'])}** on the {val['faces']} faces of val, by which one chooses"
-    never = f"{_percent(unseen['nme'])} on the {unseen['faces']} of" if unseen["faces"] else "none of which shows"
+    val, test, unseen = measured.val, measured.test, measured.test_unseen_people
+    held_out = f"**{percent_text(val.nme_percent)}** on the {val.faces} faces of val, by which one chooses"
+    never = f"{percent_text(unseen.nme_percent)} on the {unseen.faces} of" if unseen.faces else "none of which shows"
+    length = normalizer_in_words(read_scheme())
     return (
-        f"**{measured['model']['name']}** on **{measured['dataset']}**: keypoint error (NME) "
-        f"{held_out if val['faces'] else 'unknown on val, as nobody was held out'}.\n\n"
-        f"When all is chosen: {_percent(test['nme'])} on the {test['faces']} labelled test faces, {never} people "
+        f"**{measured.model.name}** on **{measured.dataset}**: keypoint error (NME) "
+        f"{held_out if val.faces else 'unknown on val, as nobody was held out'}.\n\n"
+        f"When all is chosen: {percent_text(test.nme_percent)} on the {test.faces} labelled test faces, {never} people "
         f"the network never saw. The mean face, which looks at no picture, has "
-        f"{_percent(measured['baseline_mean_shape']['nme'])}.\n\n"
-        "NME: mean distance of the 68 points over the distance of the outer eye corners; a fraction in the metrics. "
+        f"{percent_text(measured.baseline_mean_shape.nme_percent)}.\n\n"
+        f"NME: mean distance of the points over the {length}, in percent. "
         "Curves: *Model metrics*. Pictures: *Artifacts*. Model: column *Models*. Rebuild: `git_commit`, `dvc.lock`."
     )
-
-
-def _percent(fraction: float | None) -> str:
-    return "unknown" if fraction is None else f"{100 * fraction:.2f} %"

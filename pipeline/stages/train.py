@@ -1,17 +1,17 @@
 """Train the network and write its averaged weights."""
 
 import csv
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from facial_keypoints.core.atomic_files import file_sha256, whole
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.percent import to_percent
 from pipeline.core import paths
-from pipeline.core.arrays import load_arrays
+from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.params import flatten
 from pipeline.core.settings import Preprocess
 from pipeline.experiments.tracking.live_run import training_run
@@ -19,58 +19,48 @@ from pipeline.models import count_parameters
 from pipeline.models.device import best_device
 from pipeline.models.model_file import save_model
 from pipeline.models.settings import Model
-from pipeline.training.checkpoint import go_on, resumable, training_key
-from pipeline.training.initial_weights import new_network, read_weights, refuse_single_faces, take_over
+from pipeline.training.checkpoint import resumable, resume_training, training_key
+from pipeline.training.frames import load_labelled_frames
+from pipeline.training.initial_weights import load_transferred, new_network, read_weights, refuse_single_faces
 from pipeline.training.settings import Augment, Train
-from pipeline.training.trainer import Epoch, Faces, fit
+from pipeline.training.trainer import Epoch, fit
 
 
 def run(*, preprocess: Preprocess, model: Model, augment: Augment, train: Train) -> None:
     device = best_device()
     torch.manual_seed(train.seed)  # initial weights, dropout and jitter inside networks
     folders = [paths.PROCESSED / split for split in ("train", "val")]
-    faces, val_faces = (labelled_faces(folder, preprocess.size_px, device) for folder in folders)
-    if not len(faces):
+    scheme = read_scheme()
+    frames, val_frames = (load_labelled_frames(folder, preprocess.size_px, scheme, device) for folder in folders)
+    if not len(frames):
         raise DataError(f"{folders[0]} holds no labelled frame; mend the labels, then: dvc repro -fs split")
-    network = new_network(model, preprocess, faces.keypoints_crop.mean(0).cpu()).to(device)
+    network = new_network(model, preprocess, frames)
     if weights := read_weights(paths.PRETRAINED):
-        take_over(network, weights)
-    refuse_single_faces(network, min(train.batch_size, len(faces)), model.name)
-    print(f"{model.name}, {count_parameters(network)} parameters, {len(faces)} frames, on {device.type}", flush=True)
+        load_transferred(network, weights)
+    refuse_single_faces(network, min(train.batch_size, len(frames)), model.name)
+    print(f"{model.name}, {count_parameters(network)} parameters, {len(frames)} frames, on {device.type}", flush=True)
     params = flatten({"preprocess": preprocess, "model": model, "augment": augment, "train": train})
-    key = training_key(params, [*folders, paths.PRETRAINED.parent], device)
-    settings, amounts = train, augment
+    key = training_key({**params, "scheme": str(scheme.as_data())}, [*folders, paths.PRETRAINED.parent], device)
     with resumable(key) as checkpoint, training_run(params, key) as live:
-        undisturbed = partial(fit, network, faces, val_faces, settings=settings, amounts=amounts)
-        averaged, history = go_on(undisturbed, checkpoint, lambda epochs: live.log(dict(map(curves, epochs))))
+        training = partial(fit, network, frames, val_frames, settings=train, amounts=augment)
+        averaged, history = resume_training(training, checkpoint, lambda epochs: live.log(dict(map(curves, epochs))))
         write_history(paths.HISTORY, history)
-        save_model(paths.MODEL, averaged, {"model": asdict(model), "preprocess": asdict(preprocess)})
+        save_model(paths.MODEL, averaged, {"model": asdict(model), "preprocess": asdict(preprocess)}, scheme)
         live.finish(file_sha256(paths.MODEL))
 
 
-def labelled_faces(folder: Path, size_px: int, device: torch.device) -> Faces:
-    arrays = load_arrays(folder)
-    if (found := arrays.images.shape[-1]) != size_px:
-        raise DataError(
-            f"{folder} holds frames of {found} pixels where preprocess.size_px is {size_px}; make them again with: "
-            "dvc repro preprocess"
-        )
-    rows = arrays.samples["labelled"].to_numpy()
-    return Faces(
-        torch.from_numpy(np.ascontiguousarray(arrays.images[rows])).to(device),
-        torch.from_numpy(arrays.keypoints_crop[rows]).to(device),
-    )
-
-
 def curves(epoch: Epoch) -> tuple[int, dict[str, float | None]]:
-    """Number and values of an epoch, as MLflow draws them."""
+    """Number of an epoch, and its values by their column of history.csv."""
     values = asdict(epoch)
-    return values.pop("epoch"), values
+    val_nme = values.pop("val_nme")
+    return values.pop("epoch"), {**values, "val_nme_percent": None if val_nme is None else to_percent(val_nme)}
 
 
 def write_history(path: Path, history: list[Epoch]) -> None:
+    """Write history.csv, a row an epoch."""
+    rows = [{"epoch": number, **values} for number, values in map(curves, history)]
     with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Epoch)], lineterminator="\n")
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        for epoch in history:
-            writer.writerow({name: round(v, 8) if isinstance(v, float) else v for name, v in asdict(epoch).items()})
+        for row in rows:
+            writer.writerow({name: round(v, 8) if isinstance(v, float) else v for name, v in row.items()})

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,24 +16,35 @@ def augment(
     keypoints_crop: Tensor,
     amounts: Augment,
     generator: torch.Generator,
+    *,
+    flip_index: np.ndarray,
     mirror_shift: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Changed copies of (B, 1, S, S) images in 0..1 and their (B, 68, 2) keypoints in crop pixels.
+    """Randomly changed copies of images and their keypoints.
 
-    `generator` lives on the CPU, so that every device sees the same draws; `mirror_shift`: see mirror_keypoints.
+    Args:
+        images: (B, 1, S, S) float32, 0..1.
+        keypoints_crop: (B, K, 2) crop pixels.
+        amounts: the largest amount of each change.
+        generator: lives on the CPU, so that every device sees the same draws.
+        flip_index: (K,), as `tensor_geometry.mirror_keypoints` takes it.
+        mirror_shift: (K, 2) in face sizes or None, the `shift` of `mirror_keypoints`.
+
+    Returns:
+        Images and keypoints of the same shapes and units.
     """
     count, side = len(images), images.shape[-1]
     mirrored = (torch.rand(count, generator=generator) < amounts.mirror_prob).to(images.device)[:, None, None]
     mirror = torch.from_numpy(mirror_matrix(side)).to(images)
     moved_from_mirrored = random_similarity(count, side, amounts, generator).to(images)
     matrix = torch.where(mirrored, moved_from_mirrored @ mirror, moved_from_mirrored)
-    keypoints = torch.where(mirrored, mirror_keypoints(keypoints_crop, side, mirror_shift), keypoints_crop)
+    keypoints = torch.where(mirrored, mirror_keypoints(keypoints_crop, side, flip_index, mirror_shift), keypoints_crop)
     changed = change_tone(warp(images, matrix, side), amounts, generator)
     return occlude(changed, amounts, generator), apply_affine(moved_from_mirrored, keypoints)
 
 
 def random_similarity(count: int, side: int, amounts: Augment, generator: torch.Generator) -> Tensor:
-    """(B, 3, 3) turn and scale about the centre, then shift."""
+    """(count, 3, 3) random rotations and scales about the centre of `side` pixels, followed by shifts."""
     return similarity_about_centre(
         side,
         turn_rad=torch.deg2rad(amounts.rotation_deg * _uniform(count, generator)),
@@ -42,7 +54,7 @@ def random_similarity(count: int, side: int, amounts: Augment, generator: torch.
 
 
 def change_tone(images: Tensor, amounts: Augment, generator: torch.Generator) -> Tensor:
-    """Contrast about each image's mean, then brightness; gray levels stay in 0..1."""
+    """Change the contrast of (B, 1, S, S) images about the mean of each, then the brightness; levels stay in 0..1."""
     contrast = 1 + amounts.contrast * _uniform((len(images), 1, 1, 1), generator).to(images)
     brightness = amounts.brightness * _uniform((len(images), 1, 1, 1), generator).to(images)
     mean = images.mean((1, 2, 3), keepdim=True)
@@ -50,7 +62,7 @@ def change_tone(images: Tensor, amounts: Augment, generator: torch.Generator) ->
 
 
 def occlude(images: Tensor, amounts: Augment, generator: torch.Generator) -> Tensor:
-    """Cover a rectangle of one gray level in a share `occlusion_prob` of the images."""
+    """Cover a rectangle by one gray level in a share `occlusion_prob` of (B, 1, S, S) images."""
     count, side = len(images), images.shape[-1]
     covered = torch.rand(count, generator=generator) < amounts.occlusion_prob
     half = amounts.occlusion_max_frac * side / 2 * torch.rand((count, 2), generator=generator)
@@ -64,5 +76,5 @@ def occlude(images: Tensor, amounts: Augment, generator: torch.Generator) -> Ten
 
 
 def _uniform(size: int | tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Even draws from -1..1."""
+    """Draws from the uniform distribution over -1..1, on the CPU."""
     return 2 * torch.rand(size, generator=generator) - 1

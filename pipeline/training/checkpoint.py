@@ -1,6 +1,7 @@
-"""What a training that was killed left, to go on from: one safetensors file, written after every epoch.
+"""Checkpoints: the state of a training after its last finished epoch, from which it goes on when it was killed.
 
-It lies in the main workspace and is no output of a stage: DVC removes those before it runs the stage again.
+A checkpoint is one safetensors file, written after every epoch. It lies in the main workspace and is no output of a
+stage: DVC removes those before it runs the stage again.
 """
 
 import hashlib
@@ -15,12 +16,13 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from facial_keypoints.core import terminal
 from facial_keypoints.core.atomic_files import file_sha256, whole
 from facial_keypoints.core.text import brief
 from pipeline.core.paths import workspace_root
+from pipeline.models.network import KeypointNetwork
 from pipeline.models.tensor_files import open_tensors
 from pipeline.training.trainer import Epoch
 from pipeline.training.training_state import State
@@ -34,10 +36,14 @@ _HEADER_BYTES = 8_000_000
 
 
 def training_key(params: Mapping[str, Any], data: Sequence[Path], device: torch.device) -> str:
-    """SHA-256 over all that decides what a training computes.
+    """SHA-256 over all that decides what a training computes, so that no other training takes its checkpoint.
 
-    `params` by dotted name, the files of the folders `data`, the code of the rooms CODE, and
-    the arithmetic: PyTorch's version and the kind of processor.
+    Args:
+        params: values by dotted names.
+        data: folders whose files are hashed, those in folders below them not.
+        device: where it trains; with PyTorch's version and the processor's instructions it decides the arithmetic.
+
+    The code of the rooms CODE is part of it, too.
     """
     content = {
         "params": dict(params),
@@ -56,7 +62,10 @@ def training_code() -> list[Path]:
 
 @contextmanager
 def resumable(key: str) -> Iterator["Checkpoint"]:
-    """The checkpoint of the training with this key, gone when the body ends well. One process at a time has it."""
+    """Give the body the checkpoint of the training with this key, and remove it when the body ends well.
+
+    One process at a time has it; another one waits.
+    """
     path = workspace_root() / ".checkpoints" / "train" / f"{key[:16]}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_suffix(".lock"))
@@ -73,14 +82,20 @@ def resumable(key: str) -> Iterator["Checkpoint"]:
         lock.release()
 
 
-def go_on(
-    training: Callable[..., nn.Module], checkpoint: "Checkpoint", tell: Callable[[Sequence[Epoch]], None]
-) -> tuple[nn.Module, list[Epoch]]:
-    """`training` (`fit` but for `on_epoch` and `resume`) from where an earlier process was killed, and its history.
+def resume_training(
+    training: Callable[..., KeypointNetwork], checkpoint: "Checkpoint", tell: Callable[[Sequence[Epoch]], None]
+) -> tuple[KeypointNetwork, list[Epoch]]:
+    """Train from where an earlier process was killed, or from the beginning, and write the checkpoint after each epoch.
 
-    After every epoch the state is kept; `tell` hears of the epochs before the start, then of each.
+    Args:
+        training: `trainer.fit` with all arguments but `on_epoch` and `resume`.
+        checkpoint: of this training.
+        tell: called with the epochs of the earlier process, if there are any, then with each new one.
+
+    Returns:
+        What `fit` returns, and the history with all epochs.
     """
-    start, history = checkpoint.read()
+    saved, history = checkpoint.read()
     if history:
         print(f"going on after epoch {len(history)}", flush=True)
         tell(history)
@@ -90,7 +105,7 @@ def go_on(
         checkpoint.write(state, history)  # before anybody hears of it: what was told, no restart takes back
         tell([epoch])
 
-    return training(on_epoch=on_epoch, resume=start), history
+    return training(on_epoch=on_epoch, resume=saved), history
 
 
 class Checkpoint:
@@ -101,7 +116,7 @@ class Checkpoint:
         self.failed = False
 
     def write(self, state: State, history: Sequence[Epoch]) -> None:
-        """A place that cannot be written is told once: a training needs it only if it is killed."""
+        """Replace the file. Where it cannot be written, warn once: a training needs it only if it is killed."""
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
         about = {"key": self.key, "history": [asdict(epoch) for epoch in history]}
         header = json.dumps(about | {"sha256": _digest(about, tensors)})
@@ -114,7 +129,10 @@ class Checkpoint:
             self.failed = True
 
     def read(self) -> tuple[State | None, list[Epoch]]:
-        """What `write` wrote last; nothing, and the file set aside with a warning, if that is not what it holds."""
+        """State and history that `write` wrote last; None and no rows where there is no file.
+
+        A file that holds something else is set aside with a warning, and read as no file.
+        """
         try:
             return self._read()
         except FileNotFoundError:
@@ -141,6 +159,7 @@ class Checkpoint:
 
 
 def _digest(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the header and the tensors, by which a damaged file is told."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(tensors):
         digest.update(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}".encode())

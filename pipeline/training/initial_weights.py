@@ -1,4 +1,4 @@
-"""The network that a training starts with, and the weights that a training on drawn faces leaves to it."""
+"""The network that a training starts with, and the weights that pretraining on synthetic faces hands over to it."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -11,24 +11,35 @@ from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import ConfigError, ModelError
 from pipeline.core.settings import Preprocess
 from pipeline.models import build_network
+from pipeline.models.network import KeypointNetwork
 from pipeline.models.settings import Model
 from pipeline.models.tensor_files import open_tensors
+from pipeline.training.frames import LabelledFrames
 
 Weights = dict[str, Tensor]
-_OF_THE_LABELS = {"mean_shape", "mirror_shift", "correction"}
-"""Tensors of networks that tell of the faces and labels they were trained on, not of how faces look."""
+"""Entries of `state_dict` by their names."""
 
 
-def new_network(model: Model, preprocess: Preprocess, mean_shape: Tensor) -> nn.Module:
-    """By the parameters; `mean_shape` (68, 2) of the training faces. Raises ConfigError."""
+def new_network(model: Model, preprocess: Preprocess, frames: LabelledFrames) -> KeypointNetwork:
+    """The network of params.yaml with the weights a training on `frames` starts from, on their device.
+
+    Draws from torch's own generator. Raises ConfigError where the settings do not fit together.
+    """
     try:
-        return build_network(asdict(model), side=preprocess.size_px, mean_shape=mean_shape, load_pretrained=True)
+        network = build_network(
+            asdict(model),
+            side=preprocess.size_px,
+            mean_shape=frames.mean_shape,
+            flip_index=frames.scheme.flip_index,
+            load_pretrained=True,
+        )
+        return network.to(frames.images.device)
     except ValueError as error:
         raise ConfigError(f"model.name {model.name} cannot be built as params.yaml says: {error}") from None
 
 
 def refuse_single_faces(network: nn.Module, step_faces: int, name: str) -> None:
-    """Raise ConfigError where a step of one face would be normalized over its faces."""
+    """Raise ConfigError for a network that normalizes over the faces of a step where a step has just one."""
     if step_faces == 1 and any(isinstance(module, nn.BatchNorm1d) for module in network.modules()):
         raise ConfigError(
             f"{name} normalizes over the faces of a step, of which there is 1 and should be 2 or more; raise "
@@ -36,15 +47,15 @@ def refuse_single_faces(network: nn.Module, step_faces: int, name: str) -> None:
         )
 
 
-def weights_to_leave(network: nn.Module) -> Weights:
-    """What another training of such a network, on other faces, can start from."""
-    tensors = network.state_dict().items()
-    return {name: tensor for name, tensor in tensors if name.rpartition(".")[2] not in _OF_THE_LABELS}
+def transferable_weights(network: KeypointNetwork) -> Weights:
+    """The weights that another training of such a network, on other faces and labels, can start from."""
+    of_labels = network.label_tensors()
+    return {name: tensor for name, tensor in network.state_dict().items() if name not in of_labels}
 
 
-def take_over(network: nn.Module, weights: Weights) -> None:
-    """Start from what `weights_to_leave` gave. Raises ModelError where that was a network of another shape."""
-    own = weights_to_leave(network)
+def load_transferred(network: KeypointNetwork, weights: Weights) -> None:
+    """Load what `transferable_weights` gave for another network. Raises ModelError where that one has other tensors."""
+    own = transferable_weights(network)
     if _kinds(weights) != _kinds(own):
         raise ModelError(
             "the weights of pretrain are of another network than params.yaml says; make them again with: "
@@ -58,6 +69,7 @@ def _kinds(weights: Weights) -> dict[str, tuple[torch.dtype, torch.Size]]:
 
 
 def write_weights(path: Path, weights: Weights) -> None:
+    """Write a safetensors file without a description: it is good only with the params.yaml that made it."""
     with whole(path) as partial:
         partial.write_bytes(save({name: tensor.cpu().contiguous() for name, tensor in weights.items()}))
 

@@ -7,18 +7,27 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.models.layers import PointMaps
+from pipeline.models.network import KeypointNetwork
 
-_MUON_STEP = 0.4  # root mean square over the rate; AdamW's is about 0.2, and twice that was best on validation frames
+_MUON_STEP = 0.4
+"""Root mean square of Muon's steps over the rate. AdamW's is about 0.2; twice that was best on validation frames."""
 
 
 def make_optimizer(
     name: str, network: nn.Module, mirror_shift: nn.Parameter, *, lr: float, weight_decay: float
 ) -> torch.optim.AdamW:
-    """AdamW; with `name` muon, Muon for the inner convolutions.
+    """The optimizer of a network and of the shift of mirrored labels.
 
-    Matrices and kernels decay, norms and biases keep their scale. `mirror_shift` is learned along: the frames that are
-    not mirrored hold the network to the labels' convention, so what is left between its points and mirrored labels is
-    the labels' own asymmetry. It is about a hundredth, hence its smaller rate.
+    `mirror_shift` is learned along: the frames that are not mirrored hold the network to the labels' convention, so
+    what is left between its points and mirrored labels is the labels' own asymmetry. It is about a hundredth of the
+    face's size, hence its smaller rate.
+
+    Args:
+        name: "adamw", or "muon" for Muon on the inner convolutions and AdamW on the rest.
+        network: whose parameters learn.
+        mirror_shift: (K, 2) in face sizes, one of the network's own parameters or not.
+        lr: peak learning rate.
+        weight_decay: of matrices and kernels; norms and biases keep their scale.
     """
     inner = inner_kernels(network) if name == "muon" else []
     chosen = {id(parameter) for parameter in (*inner, mirror_shift)}
@@ -34,13 +43,13 @@ def make_optimizer(
 
 
 def inner_kernels(network: nn.Module) -> list[Tensor]:
-    """Kernels of the convolutions between the first, which sees gray levels, and those that answer per point."""
+    """Kernels of the convolutions between the first, which sees gray levels, and those that give the heatmaps."""
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     return [c.weight for c in convolutions if c.in_channels > c.groups and not isinstance(c, PointMaps)]
 
 
 class MuonAdamW(torch.optim.AdamW):
-    """AdamW, but groups that have a `momentum` take steps made orthogonal: a kernel learns in all directions alike.
+    """AdamW whose groups with a `momentum` take orthogonalized steps, so that a kernel learns in all directions alike.
 
     Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; with Nesterov's momentum, kernels as
     (outputs, rest) matrices, and steps measured in AdamW's, so that one rate serves both (Liu et al., "Muon is
@@ -67,9 +76,10 @@ class MuonAdamW(torch.optim.AdamW):
 
 
 def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """Nearly U V^T of a matrix U S V^T, singular values of about 0.7 to 1.2, by a quintic Newton-Schulz iteration.
+    """Approximately U V^T of a matrix U S V^T by a quintic Newton-Schulz iteration.
 
-    In bfloat16, which is enough for a direction; coefficients as Jordan et al. chose them for the steepest start.
+    The singular values end between about 0.7 and 1.2. It computes in bfloat16, which is enough for a direction, with
+    the coefficients that Jordan et al. chose for the steepest start.
     """
     wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
     x = wide.bfloat16() / (wide.norm() + 1e-7)
@@ -86,12 +96,13 @@ class WeightAverage:
     The decay starts low and rises to `decay`, so that short trainings do not remember their first weights.
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: KeypointNetwork, decay: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.decay = decay
         self.updates = 0
 
-    def update(self, network: nn.Module) -> None:
+    def update(self, network: KeypointNetwork) -> None:
+        """Move the average towards the weights of `network`; integers, such as counters, are taken over."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         for mean, current in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):

@@ -39,7 +39,7 @@ def test_a_single_face_without_its_batch_axis_is_refused():
 def test_regions_average_to_the_whole():
     generator = np.random.default_rng(0)
     truth, predicted = generator.random((2, 5, IBUG_68.count, 2)) * 100
-    regions = metrics.region_nme(predicted, truth, IBUG_68)
+    regions = metrics.region_nme(metrics.point_errors(predicted, truth, IBUG_68), IBUG_68)
     sizes = {name: len(points) for name, points in IBUG_68.regions.items()}
     weighted = sum(regions[name] * sizes[name] for name in regions) / IBUG_68.count
     assert weighted == pytest.approx(metrics.nme(predicted, truth, IBUG_68).mean())

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.core.redaction import without_credentials, without_secrets
+from facial_keypoints.core.addresses import without_credentials
+from pipeline.core.redaction import without_secrets
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,4 @@
-import json
 import os
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +14,7 @@ from pipeline.core.labels import read_keypoints_csv, write_keypoints_csv
 from pipeline.core.samples import read_samples
 from pipeline.core.settings import Preprocess, Split
 from pipeline.core.tables import read_numbers
-from pipeline.evaluation.reports import read_dataset, read_metrics
+from pipeline.evaluation.reports import read_dataset
 from pipeline.stages import preprocess, split
 from pipeline.stages.track import read_history
 
@@ -176,34 +174,6 @@ def test_hostile_json_is_one_line(tmp_path, content, reason):
     assert len(str(caught.value)) < 300
 
 
-def metrics(change) -> str:
-    group = {"faces": 1, "nme": 0.1, "nme_ci95": None, "auc_08": 0.5, "failure_rate_08": 0.0}
-    measured: dict[str, Any] = dict.fromkeys(("val", "test", "test_known_people", "test_unseen_people"), group)
-    measured |= {"dataset": "synthetic", "model": {"name": "a", "parameters": 1}, "regions": {"jaw": 0.1}}
-    return json.dumps(measured | {"baseline_mean_shape": {"nme": 0.2}} | change)
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"test": {}}, "lacks test.faces"),
-        ({"test": 1}, "says that test is 1"),
-        ({"val": None}, "says that val is None"),
-        ({"model": {"name": 1, "parameters": 1}}, "says that model.name is 1: Input should be a valid string"),
-        ({"model": {"name": "x" * 5000, "parameters": "1"}}, "says that model.parameters is '1'"),
-        ({"regions": {"jaw": "wide"}}, "says that regions.jaw is 'wide'"),
-        ({"baseline_mean_shape": []}, "says that baseline_mean_shape is "),
-    ],
-)
-def test_metrics_of_another_form_are_one_line(workspace, change, reason):
-    paths.METRICS.parent.mkdir()
-    paths.METRICS.write_text(metrics({}))
-    assert read_metrics()["model"] == {"name": "a", "parameters": 1}
-    paths.METRICS.write_text(metrics(change))
-    with pytest.raises(DataError, match=rf"metrics\.json {reason}.*; make it again with: dvc repro -fs evaluate"):
-        read_metrics()
-
-
 @pytest.mark.parametrize("content", ["{}", '{"dataset": []}', '{"dataset": "a", "revision": null}', "[]"])
 def test_a_dataset_of_another_form_is_one_line(workspace, content):
     paths.DATASET.parent.mkdir()
@@ -232,9 +202,9 @@ def test_a_hostile_history_is_one_line(tmp_path, content):
 
 
 def test_a_table_without_rows_is_no_chart(tmp_path):
-    (tmp_path / "ced.csv").write_text("nme,model\n")
+    (tmp_path / "ced.csv").write_text("nme_percent,model_percent\n")
     with pytest.raises(DataError, match="it has no rows"):
-        read_numbers(tmp_path / "ced.csv", ("nme", "model"))
+        read_numbers(tmp_path / "ced.csv", ("nme_percent", "model_percent"))
 
 
 SAMPLE = "a,a.jpg,test,p,p_0,0,True,test,True\n"

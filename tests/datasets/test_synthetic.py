@@ -286,7 +286,7 @@ def test_nearly_all_labels_lie_in_their_frame(dataset: Path) -> None:
     assert np.mean(inside) > 0.98
 
 
-def test_the_mean_shape_is_bad_at_drawn_faces() -> None:
+def test_the_mean_shape_is_bad_at_synthetic_faces() -> None:
     faces = []
     for seed in range(150):
         rng = np.random.default_rng([9, seed])

@@ -14,10 +14,13 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import paths
+from pipeline.core.dataset_scheme import write_scheme
 from pipeline.core.json_files import read_json, write_json
 from pipeline.core.labels import write_keypoints_csv
 from pipeline.core.samples import SAMPLE_COLUMNS, read_samples
+from pipeline.core.tables import write_table
 from pipeline.evaluation import breakdowns, curves, grids, style
+from pipeline.evaluation.metrics_file import write_metrics
 from pipeline.evaluation.model_card import model_card
 from pipeline.evaluation.settings import Render
 from pipeline.experiments import comparison_figures
@@ -26,6 +29,7 @@ from pipeline.experiments.sweeps.figure import sweep_figure
 from pipeline.models import build_network
 from pipeline.stages import render
 from tests.architecture import ROOT
+from tests.metrics import group, measured
 
 SIDE = 64
 RENDER = Render(faces_per_row=3, random_rows=2, seed=0)
@@ -34,7 +38,7 @@ RENDER = Render(faces_per_row=3, random_rows=2, seed=0)
 def run(pretrained: int = 0) -> None:
     params = load_params(ROOT / "params.yaml")
     pretrain = replace(params.pretrain, epochs=pretrained)
-    render.run(preprocess=params.preprocess, pretrain=pretrain, train=params.train, render=RENDER)
+    render.run(pretrain=pretrain, train=params.train, render=RENDER)
 
 
 class FirstThenShape(nn.Module):
@@ -64,11 +68,6 @@ def texts(figure: Figure) -> str:
     return "\n".join(found)
 
 
-def group(faces: int) -> dict[str, object]:
-    values = {"nme": 0.05, "nme_ci95": [0.04, 0.06], "auc_08": 0.4, "failure_rate_08": 0.25}
-    return {"faces": faces, **(values if faces else dict.fromkeys(values))}
-
-
 def write_inputs(labelled: int = 6, *, unseen: bool = False) -> None:
     """What the stages before render leave behind, for `labelled` test faces and one without labels."""
     count = labelled + 1
@@ -93,20 +92,23 @@ def write_inputs(labelled: int = 6, *, unseen: bool = False) -> None:
     names = samples["file"].tolist()[::-1]  # matched by name, not by row
     write_keypoints_csv(paths.TEST_PREDICTIONS, names, (truth + np.array([1, 0]))[::-1])
     unseen_faces = 1 if unseen else 0
-    groups = {"val": group(4), "test": group(labelled), "test_known_people": group(labelled - unseen_faces)}
-    others = {"regions": {"jaw": 0.05, "right_brow": 0.04}, "baseline_mean_shape": {"nme": 0.25}}
-    network = {"name": "coarse_to_fine", "parameters": 12345}
-    report = {"dataset": "synthetic", "model": network, **groups, "test_unseen_people": group(unseen_faces), **others}
-    write_json(paths.METRICS, report)
+    known = group(labelled - unseen_faces)
+    write_metrics(measured(test=group(labelled), test_known_people=known, test_unseen_people=group(unseen_faces)))
+    faces = samples[samples["labelled"]][["sample_id", "split", "known"]]
+    faces = faces.assign(nme_percent=5.0, worst_point=0, normalizing_length_px=20.0)
+    write_table(paths.PER_FRAME, faces)
+    np.save(paths.TEST_ERRORS, np.full((labelled, IBUG_68.count), 5.0))
+    write_scheme(IBUG_68)
     write_json(paths.DATASET, {"dataset": "synthetic", "revision": "synthetic", "files": 9, "sha256": "ab" * 32})
-    paths.HISTORY.write_text("epoch,lr,train_loss,val_loss,val_nme\n1,0.001,2.5,,\n")
-    paths.CED.write_text("nme,model,mean_shape\n0.0,0,0\n0.08,0.75,0.1\n0.16,1,0.2\n")
+    paths.HISTORY.write_text("epoch,lr,train_loss,val_loss,val_nme_percent\n1,0.001,2.5,,\n")
+    paths.CED.write_text("nme_percent,model_percent,mean_shape_percent\n0,0,0\n8,75,10\n16,100,20\n")
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(render, "load_model", lambda path: FirstThenShape())
+    monkeypatch.setattr(render, "read_description", lambda path: {"preprocess": {"size_px": SIDE, "fit": "pad"}})
     monkeypatch.setattr(render, "save", lambda figure, path, dpi: style.save(figure, path, dpi / 5))  # quick
     return tmp_path
 
@@ -135,12 +137,11 @@ def test_render_works_on_very_few_faces_with_and_without_unseen_people(workspace
     assert set(drawn_files()) == set(paths.FIGURES)
 
 
-def test_errors_on_the_figures_are_those_of_predictions_matched_by_name(workspace: Path) -> None:
+def test_errors_on_the_figures_are_those_that_evaluate_wrote(workspace: Path) -> None:
     write_inputs()
     names = [path.name for path in paths.FIGURES]
     drawn = dict(zip(names, render._figures(render._read_measured(), RENDER), strict=True))
-    # Every prediction is 1 px off and the outer eye corners are 20 px apart: 5 % everywhere.
-    assert "hardest: 5.0 %" in texts(drawn["error_by_point.png"])
+    assert "The jaw is hardest: 5.0 %, the right brow easiest: 4.0 %" in texts(drawn["error_by_point.png"])
     assert "5.0 %  known" in texts(drawn["faces.png"])
     assert "20 to 30\nn = 6" in texts(drawn["error_by_group.png"])
 
@@ -153,20 +154,21 @@ def test_the_card_tells_people_results_and_limits(workspace: Path) -> None:
     assert "| test | 6 | 5.00 % | 4.00 % to 6.00 % | 40.0 % | 25.0 % |" in card
     assert "| test | 7 | 6 | 1 |" in card
     assert "| of these, people never seen | 1 | 1 | 1 |" in card
-    assert "| 20 to 30 px | 6 | 5.00 % |" in card  # the eye corners are 20 px apart, every prediction 1 px off
+    assert "| 20 to 30 px | 6 | 5.00 % |" in card
     assert "| right brow | 4.00 % |" in card
     assert "| `train.seed` | `0` |" in card
+    assert f"| `preprocess.size_px` | `{SIDE}` |" in card  # as the model's own file has it
     assert "1 people, none of them real" in card
     assert "is the honest one" in card
 
 
-def test_the_card_tells_of_drawn_faces_where_there_were_some(workspace: Path) -> None:
+def test_the_card_tells_of_synthetic_faces_where_there_were_some(workspace: Path) -> None:
     write_inputs()
     run()
     assert "pretrain" not in paths.MODEL_CARD.read_text()
     run(pretrained=14)
     card = paths.MODEL_CARD.read_text()
-    assert "Before these the network was trained on 6,000 faces drawn by this project." in card
+    assert "Before these the network was trained on 6,000 synthetic faces." in card
     assert "| `pretrain.epochs` | `14` |" in card
 
 
@@ -182,8 +184,8 @@ def test_the_card_leaves_out_people_never_seen_where_there_are_none(workspace: P
 def test_the_card_of_real_frames_names_their_origin_and_licence(workspace: Path) -> None:
     write_inputs()
     dataset = read_json(paths.DATASET) | {"dataset": "youtube-faces"}
-    samples, sizes = read_samples(paths.SAMPLES), {"20 to 30": np.array([0.05])}
-    card = model_card(read_json(paths.METRICS), dataset, samples, {}, sizes)
+    samples, sizes = read_samples(paths.SAMPLES), {"20 to 30": np.array([5.0])}
+    card = model_card(measured(), dataset, IBUG_68, samples, settings={}, sizes=sizes)
     assert "all of them public figures" in card
     assert "YouTube Faces" in card.split("## Licence")[1]
 
@@ -192,6 +194,25 @@ def test_a_frame_without_prediction_is_named(workspace: Path) -> None:
     write_inputs()
     write_keypoints_csv(paths.TEST_PREDICTIONS, ["P_0.jpg"], faces_of(1))
     with pytest.raises(DataError, match=r"test_frames_keypoints.csv lacks P_1.jpg; make it again"):
+        run()
+
+
+def test_errors_of_other_faces_than_the_prepared_ones_are_refused(workspace: Path) -> None:
+    write_inputs()
+    lines = paths.PER_FRAME.read_text().splitlines()
+    paths.PER_FRAME.write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")
+    with pytest.raises(DataError, match=r"per_frame\.csv: its test faces are not the labelled ones.*-fs evaluate"):
+        run()
+
+
+@pytest.mark.parametrize("errors", [np.full((5, 68), 5.0), np.full((6, 5), 5.0), np.full((6, 68), np.nan), b"no array"])
+def test_point_errors_of_another_form_are_refused(workspace: Path, errors: np.ndarray | bytes) -> None:
+    write_inputs()
+    if isinstance(errors, bytes):
+        paths.TEST_ERRORS.write_bytes(errors)
+    else:
+        np.save(paths.TEST_ERRORS, errors)
+    with pytest.raises(DataError, match=r"test_errors_percent\.npy: .*; make it again with: dvc repro -fs evaluate"):
         run()
 
 
@@ -259,7 +280,7 @@ HOSTILE_NAMES = {
 def test_any_name_is_drawn_as_it_is(tmp_path: Path, name: str) -> None:
     """Nothing is taken for mathematics, nothing makes Matplotlib fail or warn, which would be an error here."""
     text = HOSTILE_NAMES[name]
-    nme = pd.Series(np.linspace(0.01, 0.1, 6), [f"test/A_{face}" for face in range(6)])
+    nme = pd.Series(np.linspace(1, 10, 6), [f"test/A_{face}" for face in range(6)])
     points = faces_of(2)
     faces = grids.Faces(np.zeros((2, SIDE, SIDE), np.uint8), points, points, np.ones(2), np.ones(2, bool))
     names = (f"A: {text}", f"B: {text}")
@@ -329,16 +350,16 @@ def test_heading_lines_do_not_overlap() -> None:
 
 
 def test_baseline_of_the_ced_is_measured_on_its_curve() -> None:
-    nme = np.linspace(0, 0.16, 321)
-    # Share nme / 0.16: at 8 % half of the faces, area 0.08 * 0.5 / 2 over 0.08.
-    area, failures = curves._area_and_failures(nme, nme / 0.16)
-    assert area == pytest.approx(0.25)
-    assert failures == pytest.approx(0.5)
+    nme = np.linspace(0, 16, 321)
+    # Up to an error of 16 % the share rises evenly to all: at 8 % half of the faces, area 8 * 50 / 2 over 8.
+    area, failures = curves._area_and_failures(nme, 100 * nme / 16)
+    assert area == pytest.approx(25)
+    assert failures == pytest.approx(50)
 
 
 def test_ced_reads_area_and_failures_from_the_metrics() -> None:
-    ced = pd.DataFrame({"nme": [0, 0.08, 0.16], "model": [0, 0.75, 1], "mean_shape": [0, 0.0, 0]})
-    drawn = texts(curves.ced_figure(ced, group(4), dataset="youtube-faces"))
+    ced = pd.DataFrame({"nme_percent": [0, 8, 16], "model_percent": [0, 75, 100], "mean_shape_percent": [0, 0, 0]})
+    drawn = texts(curves.ced_figure(ced, group(4), IBUG_68, dataset="youtube-faces"))
     assert "model: AUC@8% = 40.0 %, failures 25.0 %" in drawn
     assert "75.0 % of the faces" in drawn
     assert "mean shape: AUC@8% = 0.0 %, failures 100.0 %" in drawn
@@ -347,8 +368,8 @@ def test_ced_reads_area_and_failures_from_the_metrics() -> None:
 @pytest.mark.parametrize("epochs", [1, 2, 40])
 def test_learning_curves_show_validation_only_where_there_is_one(epochs: int) -> None:
     history = pd.DataFrame({"epoch": np.arange(1, epochs + 1), "lr": 0.1, "train_loss": np.linspace(9, 1, epochs)})
-    validated = history.assign(val_loss=2.0, val_nme=0.043)
-    blind = history.assign(val_loss=np.nan, val_nme=np.nan)
+    validated = history.assign(val_loss=2.0, val_nme_percent=4.3)
+    blind = history.assign(val_loss=np.nan, val_nme_percent=np.nan)
     with_val = curves.learning_curves_figure(validated, train_faces=10, val_faces=2, dataset="youtube-faces")
     without = curves.learning_curves_figure(blind, train_faces=10, val_faces=0, dataset="youtube-faces")
     assert len(with_val.axes) == 3
@@ -359,16 +380,17 @@ def test_learning_curves_show_validation_only_where_there_is_one(epochs: int) ->
 
 def test_mean_face_is_free_of_place_and_size() -> None:
     face = faces_of(1)
-    both = breakdowns.mean_face(np.concatenate([face, 3 * face + 100]))
-    assert both == pytest.approx(breakdowns.mean_face(face), abs=1e-5)
-    assert np.linalg.norm(np.subtract(*breakdowns.mean_face(face)[[36, 45]])) == pytest.approx(1)
+    alone = breakdowns.mean_face(face, IBUG_68)
+    assert breakdowns.mean_face(np.concatenate([face, 3 * face + 100]), IBUG_68) == pytest.approx(alone, abs=1e-5)
+    assert np.linalg.norm(np.subtract(*alone[[36, 45]])) == pytest.approx(1)
 
 
 def test_worst_points_carry_their_numbers() -> None:
-    errors = np.full((3, IBUG_68.count), 0.02)
+    errors = np.full((3, IBUG_68.count), 2.0)
     worst = [8, 30, 57, 60, 66]
-    errors[:, worst] = 0.2
-    figure = breakdowns.error_by_point_figure(breakdowns.mean_face(faces_of(3)), errors, dataset="youtube-faces")
+    errors[:, worst] = 20
+    mean_face = breakdowns.mean_face(faces_of(3), IBUG_68)
+    figure = breakdowns.error_by_point_figure(mean_face, errors, {"jaw": 3.0}, IBUG_68, dataset="youtube-faces")
     numbers = {text.get_text() for text in figure.axes[0].texts if text.get_text().isdigit()}
     assert numbers == {str(point) for point in worst}
 
@@ -385,18 +407,17 @@ def test_size_bins_hold_each_face_once_and_no_bin_is_empty() -> None:
 
 
 def test_groups_without_faces_are_left_out() -> None:
-    groups = {"test": group(6), "test_known_people": group(6), "test_unseen_people": group(0)}
-    figure = breakdowns.error_by_group_figure(groups, np.full(6, 0.05), np.full(6, 25.0), dataset="youtube-faces")
+    report = measured(test_known_people=group(6), test_unseen_people=group(0))
+    nme, size_px = np.full(6, 5.0), np.full(6, 25.0)
+    figure = breakdowns.error_by_group_figure(report, nme, size_px, IBUG_68, dataset="youtube-faces")
     assert "unseen" not in texts(figure)
-    del groups["test_known_people"], groups["test_unseen_people"]
-    figure = breakdowns.error_by_group_figure(groups, np.full(6, 0.05), np.full(6, 25.0), dataset="youtube-faces")
-    assert "Mean error: all 5.00 %" in texts(figure)
+    assert "Mean error: known people 5.00 %" in texts(figure)
 
 
 def test_rows_are_the_best_the_median_and_the_worst() -> None:
-    nme = np.array([5, 1, 9, 3, 7, 2, 8, 4, 6]) / 100
+    nme = np.array([5, 1, 9, 3, 7, 2, 8, 4, 6])
     rows = grids.choose_faces(nme, per_row=3, random_rows=2, seed=0)
-    shown = [(label, (100 * nme[indices]).round().tolist()) for label, indices in rows]
+    shown = [(label, nme[indices].tolist()) for label, indices in rows]
     assert shown[:3] == [("best", [1, 2, 3]), ("median", [4, 5, 6]), ("worst", [9, 8, 7])]
     drawn = np.concatenate([indices for label, indices in rows if label == "random"])
     assert len(drawn) == len(set(drawn)) == 6
@@ -425,7 +446,7 @@ def test_window_holds_the_points_and_stays_on_the_image() -> None:
 def test_truth_and_prediction_are_drawn_on_their_own_pixels() -> None:
     points = faces_of(1)
     images = np.zeros((1, SIDE, SIDE), np.uint8)
-    faces = grids.Faces(images, points, points + 2, np.array([0.1]), np.array([False]))
+    faces = grids.Faces(images, points, points + 2, np.array([10.0]), np.array([False]))
     figure = grids.faces_figure(faces, [("best", np.array([0]))], dataset="youtube-faces")
     axes = figure.axes[0]
     by_color = {line.get_color(): line.get_xydata() for line in axes.lines if line.get_marker() == "."}
@@ -451,7 +472,9 @@ def test_first_layer_is_what_the_first_convolution_computes() -> None:
 @pytest.mark.parametrize("name", ["coarse_to_fine", "udacity_5conv"])
 def test_first_layer_of_each_network_can_be_drawn(tmp_path: Path, name: str) -> None:
     section = {**asdict(load_params().model), "name": name}
-    network = build_network(section, side=224, mean_shape=torch.randn(IBUG_68.count, 2) * 30 + 112)
+    network = build_network(
+        section, side=224, mean_shape=torch.randn(IBUG_68.count, 2) * 30 + 112, flip_index=IBUG_68.flip_index
+    )
     layer = grids.first_layer(network.eval(), np.zeros((224, 224), np.uint8))
     figure = grids.first_layer_figure(layer, dataset="youtube-faces")
     assert f"{len(layer.kernels)} kernels" in texts(figure)

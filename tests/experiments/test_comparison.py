@@ -21,48 +21,49 @@ FACES = [f"test/Person_{chr(65 + person)}_0{frame}" for person in range(PEOPLE) 
 
 
 def nme(shift: float = 0.0) -> pd.Series:
-    return pd.Series(np.linspace(0.03, 0.06, len(FACES)) + shift, FACES)
+    """NME of each face, percent."""
+    return pd.Series(np.linspace(3, 6, len(FACES)) + shift, FACES)
 
 
 def test_a_constant_difference_has_an_interval_of_no_width():
-    difference = paired_difference(nme(), nme(-0.01))
+    difference = paired_difference(nme(), nme(-1))
     assert (difference.faces, difference.people, difference.verdict) == (36, 12, "B is better")
-    assert difference.mean == pytest.approx(-0.01)
-    assert difference.interval == pytest.approx((-0.01, -0.01))
+    assert difference.mean == pytest.approx(-1)
+    assert difference.interval == pytest.approx((-1, -1))
 
 
 def test_pairing_finds_what_two_separate_intervals_would_hide():
-    first = pd.Series(np.linspace(0.01, 0.2, len(FACES)), FACES)
-    second = first + 0.001 + 0.0005 * np.sin(np.arange(len(FACES)))
+    first = pd.Series(np.linspace(1, 20, len(FACES)), FACES)
+    second = first + 0.1 + 0.05 * np.sin(np.arange(len(FACES)))
     assert paired_difference(first, second).verdict == "A is better"
 
 
 def test_one_odd_person_is_no_difference():
     second = nme()
-    second[FACES[:3]] += 0.05
+    second[FACES[:3]] += 5
     difference = paired_difference(nme(), second)
-    assert difference.mean == pytest.approx(0.05 / PEOPLE)
+    assert difference.mean == pytest.approx(5 / PEOPLE)
     assert difference.interval[0] == pytest.approx(0, abs=1e-12)
     assert difference.verdict == "no difference beyond chance"
 
 
 def test_faces_of_one_person_tell_nothing_of_others():
-    difference = paired_difference(nme()[FACES[:3]], nme(-0.01)[FACES[:3]])
+    difference = paired_difference(nme()[FACES[:3]], nme(-1)[FACES[:3]])
     assert difference.interval is None
     assert difference.verdict == "one person tells nothing of others"
     assert str(difference) == "-1.00 points, 95 % interval unknown"
 
 
 def test_only_common_faces_count():
-    assert paired_difference(nme(), nme(0.01)[FACES[:6]]).faces == 6
+    assert paired_difference(nme(), nme(1)[FACES[:6]]).faces == 6
     with pytest.raises(ValueError, match="no face in common"):
         paired_difference(nme(), nme().rename(lambda name: f"other/{name}"))
 
 
 def test_faces_that_differ_most_come_first_either_way():
     second = nme()
-    second[FACES[5]] -= 0.02
-    second[FACES[2]] += 0.01
+    second[FACES[5]] -= 2
+    second[FACES[2]] += 1
     assert most_different_samples(nme(), second, 2) == [FACES[5], FACES[2]]
 
 
@@ -78,10 +79,10 @@ def write_reports(shift: float, lr: float) -> None:
     for path in (paths.METRICS, paths.PARAMS):
         path.parent.mkdir(exist_ok=True, parents=True)
     paths.PARAMS.write_text(f"train:\n  lr: {lr}\n  loss: l1\nmodel: {{name: one}}\n")
-    error = {"nme": float(nme(shift).mean()), "auc_08": 0.5}
+    error = {"nme_percent": float(nme(shift).mean()), "auc_08_percent": 50}
     measured = {"dataset": "synthetic", "val": error, "test": error}
     paths.METRICS.write_text(json.dumps(measured))
-    table = pd.DataFrame({"sample_id": FACES, "split": "val", "nme": nme(shift).to_numpy(), "known": True})
+    table = pd.DataFrame({"sample_id": FACES, "split": "val", "nme_percent": nme(shift).to_numpy(), "known": True})
     table.to_csv(paths.PER_FRAME, index=False)
 
 
@@ -99,11 +100,11 @@ def two_revisions(workspace):
     git("add", "-A")
     git("commit", "-qm", "first")
     git("tag", "first")
-    write_reports(-0.005, 0.002)
+    write_reports(-0.5, 0.002)
     git("commit", "-qam", "tried")
     git("update-ref", "refs/exps/ab/cd/tried", "HEAD")
     git("reset", "-q", "--hard", "first")
-    write_reports(0.01, 0.1)
+    write_reports(1, 0.1)
     return workspace
 
 
@@ -124,6 +125,20 @@ def test_results_come_from_a_revision_an_experiment_and_the_workspace(two_revisi
     assert list(found[0].nme("val").index) == FACES
 
 
+def test_reports_of_an_older_checkout_say_the_same(two_revisions):
+    """They held fractions, and of the test alone before there was a val."""
+    now = find_results("workspace")
+    values = [now.metrics[f"{split}.nme_percent"] / 100 for split in ("val", "test")]
+    older = {"dataset": "synthetic", "val": {"nme": values[0]}, "test": {"nme": values[1], "auc_08": 0.5}}
+    paths.METRICS.write_text(json.dumps(older))
+    faces = now.faces.assign(nme=now.faces["nme_percent"] / 100).drop(columns=["nme_percent", "split"])
+    faces.to_csv(paths.PER_FRAME)
+    then = find_results("workspace")
+    assert then.metrics["test.nme_percent"] == pytest.approx(now.metrics["test.nme_percent"])
+    assert then.metrics["test.auc_08_percent"] == 50
+    assert then.nme("test").to_numpy() == pytest.approx(now.nme("val").to_numpy())
+
+
 def test_the_command_tells_parameters_metrics_and_the_verdict(two_revisions):
     done = CliRunner().invoke(app, ["compare", "first", "tried"])
     assert done.exit_code == 0, done.output
@@ -132,7 +147,9 @@ def test_the_command_tells_parameters_metrics_and_the_verdict(two_revisions):
     assert ["val", "NME", "4.50", "%", "4.00", "%"] in rows
     assert ["test", "NME", "4.50", "%", "4.00", "%"] in rows
     assert not [row for row in rows if row and row[0] == "train.loss"]
-    assert "-0.50 points, 95 % interval -0.50 to -0.50, over 36 faces of 12 people: B is better" in done.output
+    assert "-0.50 points, 95 % interval -0.50 to -0.50, over 36 faces of 12 people: B is better" in " ".join(
+        done.output.split()
+    )
     assert (two_revisions / "comparison" / "ced.png").read_bytes().startswith(b"\x89PNG")
     assert "no picture of faces" in done.stderr
 

@@ -59,8 +59,10 @@ def check_complete(checkout: Checkout, experiment: str, run: str) -> None:
     assert set(params) == set(flatten(load_params(checkout.folder / "params.yaml")))
     measured = json.loads(checkout.run("git", "show", f"{commit_of(experiment)}:reports/metrics.json"))
     metrics = dict(checkout.mlflow(f"select key, value from latest_metrics where run_uuid = '{run}'"))
-    assert metrics["test.nme"] == measured["test"]["nme"]
-    curve = checkout.mlflow(f"select step from metrics where run_uuid = '{run}' and key = 'val_nme' order by step")
+    assert metrics["test/nme_percent"] == measured["test"]["nme_percent"]
+    curve = checkout.mlflow(
+        f"select step from metrics where run_uuid = '{run}' and key = 'training/val_nme_percent' order by step"
+    )
     assert [step for (step,) in curve] == [1, 2]
     (kept,) = checkout.mlflow(f"select artifact_uri from runs where run_uuid = '{run}'")
     names = {path.name for path in Path(kept[0].removeprefix("file://")).rglob("*") if path.is_file()}

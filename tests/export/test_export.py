@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from facial_keypoints import KeypointDetector
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.windows import to_gray
 from pipeline.cli import app
 from pipeline.core import paths
@@ -154,11 +155,11 @@ def prepared(raw):
     preprocess.run(preprocess=Preprocess(size_px=96, fit="stretch"))
 
 
-def test_frames_to_compare_are_validation_frames_of_the_right_size_else_drawn(prepared):
+def test_frames_to_compare_are_validation_frames_of_the_right_size_else_synthetic(prepared):
     frames, whose = frames_to_compare(96)
     assert (frames.shape, whose) == ((3, 96, 96), "frames of data/processed/val")
     frames, whose = frames_to_compare(128)
-    assert (frames.shape[1:], frames.dtype.name, whose) == ((128, 128), "uint8", "drawn faces")
+    assert (frames.shape[1:], frames.dtype.name, whose) == ((128, 128), "uint8", "synthetic faces")
 
 
 def test_calibration_needs_training_frames_of_the_right_size(prepared):
@@ -174,11 +175,11 @@ def test_the_error_of_labelled_frames_counts_source_pixels(prepared):
 
     points = face_points(90, 110)
     expected = 2 * 90 / 96 / np.linalg.norm(points[36] - points[45])
-    assert labelled_error("test", two_pixels_right) == pytest.approx((expected, 4), rel=1e-4)
+    assert labelled_error("test", IBUG_68, two_pixels_right) == pytest.approx((expected, 4), rel=1e-4)
 
 
 def test_no_prepared_frames_give_no_error(workspace):
-    assert labelled_error("test", lambda frames: frames) is None
+    assert labelled_error("test", IBUG_68, lambda frames: frames) is None
 
 
 def invoke(*arguments):
@@ -191,7 +192,7 @@ def test_the_command_exports_the_model_of_the_workspace(workspace, model):
     paths.MODEL.symlink_to(model)
     done = invoke("--format", "pt2", "--output", "out/face.pt2")
     assert done.exit_code == 0, done.output
-    assert re.search(r"no point is further than 0.* px from PyTorch's on 4 drawn faces", done.output)
+    assert re.search(r"no point is further than 0.* px from PyTorch's on 4 synthetic faces", done.output)
     assert "out/face.pt2: " in done.output
 
 

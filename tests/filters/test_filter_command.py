@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.detector import Face, KeypointDetector, make_face
 from facial_keypoints.filters.lasting import lasting
-from facial_keypoints.video import held_frames
+from facial_keypoints.video import frame_buffer
 from facial_keypoints.video.reading import Frame, FrameReader, open_video
 from pipeline.cli import app
 from tests.discs import disc_detector
@@ -218,10 +218,10 @@ def test_a_face_lasts_by_time_and_at_least_a_frame(frame_s, covered):
 
 def test_frames_that_wait_take_bounded_memory(monkeypatch, tmp_path):
     """Beyond the budget they go to a file without a name, and come back as they were."""
-    monkeypatch.setattr(held_frames, "_MEMORY_BYTES", 3 * 16)
+    monkeypatch.setattr(frame_buffer, "_MEMORY_BYTES", 3 * 16)
     assert held({11: at(1)}, Blind(), 1e-6) == [[1.0]] * 12
     images = np.random.default_rng(0).integers(0, 256, (40, 4, 4), np.uint8)
-    with held_frames.HeldFrames(tmp_path) as waiting:
+    with frame_buffer.FrameBuffer(tmp_path) as waiting:
         for first in range(0, 40, 8):
             kept = [waiting.keep(image) for image in images[first : first + 8]]
             assert len(waiting._in_memory) == 3
@@ -233,8 +233,8 @@ def test_frames_that_wait_take_bounded_memory(monkeypatch, tmp_path):
 
 def test_more_frames_than_can_wait_are_refused_and_nothing_is_written(monkeypatch, tmp_path):
     """Rather than hidden for a shorter time."""
-    monkeypatch.setattr(held_frames, "_MEMORY_BYTES", 0)
-    monkeypatch.setattr(held_frames, "_FILE_BYTES", 4 * 3 * SIDE * SIDE)
+    monkeypatch.setattr(frame_buffer, "_MEMORY_BYTES", 0)
+    monkeypatch.setattr(frame_buffer, "_FILE_BYTES", 4 * 3 * SIDE * SIDE)
     write_film(tmp_path / "me.mkv", [drawn_face()[0]] * 20, np.arange(20) / 1000, form="matroska")
     status, told = keypoints_filter("--name", "blur", tmp_path / "me.mkv", "-o", tmp_path / "out")
     assert status == 1

@@ -11,7 +11,7 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.inputs import decoder
 from facial_keypoints.inputs.decoder import Decoder
 from facial_keypoints.inputs.pictures import MEMORY_LIMIT, read_picture
-from facial_keypoints.inputs.sources import Source
+from facial_keypoints.inputs.source import Source
 from facial_keypoints.prediction.batch import each
 from tests.inputs.test_kinds import encoded
 

@@ -1,28 +1,31 @@
 import base64
 import re
+from dataclasses import replace
 from html import escape
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.geometry import resize_matrix
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import printable
 from facial_keypoints.inputs.first_picture import first_picture
 from facial_keypoints.mean_face.shape import mean_points
 from facial_keypoints.outputs.output_folder import OutputFolder
-from pipeline.commands import inspect as inspect_command
 from pipeline.inspection.attention import PLACES, attention
-from pipeline.inspection.choice import DEFAULT, point_groups
+from pipeline.inspection.choice import point_groups
 from pipeline.inspection.layer_figures import activity
-from pipeline.inspection.layers import choose, convolutions, layer_outputs
+from pipeline.inspection.layers import Layer, choose, convolutions, layer_outputs
 from pipeline.inspection.page import Picture, Section, page
 from pipeline.inspection.report import Subject, write_report
 from pipeline.inspection.uncertainty import ellipse_axes, spread, spread_of
 from pipeline.models import NETWORKS, build_network
+from pipeline.models.network import KeypointNetwork
+from tests.core.test_scheme import FIVE
 from tests.faces import drawn_face
 from tests.inputs.test_kinds import encoded
 
@@ -39,10 +42,10 @@ SMALL = {
 SMALL |= {"mirrored_view": True, "correction_ridge": 1.0}
 
 
-def network_called(name: str, window_frac: float = 1.0) -> nn.Module:
+def network_called(name: str, window_frac: float = 1.0) -> KeypointNetwork:
     torch.manual_seed(0)
     model = {"name": name, "window_frac": window_frac, "weights": "scratch", "coarse_to_fine": SMALL}
-    return build_network(model, side=SIDE, mean_shape=MEAN_SHAPE).eval()
+    return build_network(model, side=SIDE, mean_shape=MEAN_SHAPE, flip_index=IBUG_68.flip_index).eval()
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,7 @@ def crop() -> np.ndarray:
     return cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
-class BrightestPlace(nn.Module):
+class BrightestPlace(KeypointNetwork):
     """Puts every point on the centre of light of the frame, so that it moves with whatever is in it."""
 
     def forward(self, images: Tensor) -> Tensor:
@@ -62,7 +65,7 @@ class BrightestPlace(nn.Module):
         return point[:, None, None].expand(-1, 1, 68, 2)
 
 
-class Corner(nn.Module):
+class Corner(KeypointNetwork):
     """Looks at the top left of the frame only, and lets the points move as it darkens."""
 
     def forward(self, images: Tensor) -> Tensor:
@@ -150,8 +153,9 @@ def test_kernels_by_default_are_of_the_layers_that_see_gray():
 def test_activity_of_heatmaps_is_the_sum_of_the_softmax_of_all_points():
     maps = np.zeros((68, 3, 4), np.float32)
     maps[:, 1, 2] = 50
-    np.testing.assert_allclose(activity(maps), 68 * (maps[0] > 0), atol=1e-6)
-    np.testing.assert_allclose(activity(-maps[:5]), 50 * (maps[0] > 0))
+    heatmaps = Layer("heatmaps", maps, maps[0], np.eye(3), heatmaps=True)
+    np.testing.assert_allclose(activity(heatmaps), 68 * (maps[0] > 0), atol=1e-6)
+    np.testing.assert_allclose(activity(replace(heatmaps, maps=-maps, heatmaps=False)), 50 * (maps[0] > 0))
 
 
 # Attention
@@ -160,7 +164,7 @@ def test_activity_of_heatmaps_is_the_sum_of_the_softmax_of_all_points():
 def test_a_network_attends_to_what_it_looks_at():
     bright = np.full((SIDE, SIDE), 30, np.uint8)
     bright[16:34, 16:34] = 220
-    seen = attention(Corner().eval(), bright, MEAN_SHAPE.numpy() * 0.9)
+    seen = attention(Corner(68).eval(), bright, MEAN_SHAPE.numpy() * 0.9)
     row, column = np.unravel_index(seen.moved_px[30].argmax(), (PLACES, PLACES))
     place = seen.crop_from_places @ (column, row, 1)
     assert np.abs(place[:2] - 24.5).max() < 8
@@ -168,7 +172,7 @@ def test_a_network_attends_to_what_it_looks_at():
 
 
 def test_places_are_spread_evenly_over_the_face():
-    seen = attention(Corner().eval(), np.zeros((SIDE, SIDE), np.uint8), MEAN_SHAPE.numpy())
+    seen = attention(Corner(68).eval(), np.zeros((SIDE, SIDE), np.uint8), MEAN_SHAPE.numpy())
     assert not seen.moved_px.any()
     middle = seen.crop_from_places @ ((PLACES - 1) / 2, (PLACES - 1) / 2, 1)
     low, high = MEAN_SHAPE.numpy().min(0), MEAN_SHAPE.numpy().max(0)
@@ -198,13 +202,13 @@ def test_an_ellipse_lies_along_the_spread():
 
 def test_a_point_that_moves_with_the_picture_is_certain():
     image = blob(55, 45)
-    certain = spread(BrightestPlace().eval(), image, views=16, seed=0)
+    certain = spread(BrightestPlace(68).eval(), image, views=16, seed=0)
     np.testing.assert_allclose(certain.mean[0], (55, 45), atol=0.1)
     assert certain.sigma_px.max() < 0.1
 
 
 def test_a_point_that_stays_whatever_is_shown_is_uncertain():
-    fixed = Corner().eval()
+    fixed = Corner(68).eval()
     assert spread(fixed, np.zeros((SIDE, SIDE), np.uint8), views=16, seed=0).sigma_px.min() > 0.5
 
 
@@ -218,32 +222,31 @@ def test_the_same_seed_gives_the_same_spread(crop):
 
 
 def test_points_are_chosen_by_number_range_and_name():
-    assert point_groups("30, 36-38,mouth") == {"30": [30], "36-38": [36, 37, 38], "mouth": list(range(48, 68))}
-    assert len(point_groups(DEFAULT)) == 6
+    assert point_groups("30, 36-38,mouth", IBUG_68) == {"30": [30], "36-38": [36, 37, 38], "mouth": list(range(48, 68))}
+    assert list(point_groups(None, IBUG_68)) == ["8", "19", "30", "36", "48", "jaw"]
+    assert point_groups("4,eyes", FIVE) == {"4": [4], "eyes": [0, 1]}
+
+
+def test_without_a_choice_every_region_of_another_scheme_is_asked_about():
+    assert point_groups(None, FIVE) == {"eyes": [0, 1], "nose": [2], "mouth": [3, 4]}
 
 
 @pytest.mark.parametrize("text", ["", "68", "40-36", "-3", "ear", "1,,2", "0-68", "1.5", "1_0", "\u0663", "1-2-3"])
 def test_what_names_no_points_is_told(text):
     with pytest.raises(DataError, match="names no points"):
-        point_groups(text)
+        point_groups(text, IBUG_68)
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, f"0-{'9' * 5000}", "\x1b" * 5000])
 def test_of_what_names_no_points_little_is_shown(text):
     with pytest.raises(DataError, match="names no points") as told:
-        point_groups(text)
+        point_groups(text, IBUG_68)
     assert len(str(told.value)) < 400
 
 
 def test_too_many_groups_are_told():
     with pytest.raises(DataError, match="13 groups"):
-        point_groups(",".join(map(str, range(13))))
-
-
-def test_the_command_has_the_same_default():
-    import inspect as signatures
-
-    assert signatures.signature(inspect_command.inspect).parameters["points"].default == DEFAULT
+        point_groups(",".join(map(str, range(13))), IBUG_68)
 
 
 # The page
@@ -270,7 +273,7 @@ def test_a_report_holds_a_figure_for_each_layer_and_question(tmp_path, crop):
         Subject("me.png", crop),
         OutputFolder(tmp_path / "out"),
         layers=["fine.0.stem"],
-        groups=point_groups("30,jaw"),
+        groups=point_groups("30,jaw", IBUG_68),
         facts={"network": "small"},
     )
     names = sorted(path.name for path in written.parent.glob("*.png"))
@@ -286,7 +289,7 @@ def test_captions_of_the_page_are_text_that_wraps_and_the_pictures_there_have_no
         Subject("me.png", crop),
         OutputFolder(tmp_path),
         layers=["fine.0.stem"],
-        groups=point_groups("30"),
+        groups=point_groups("30", IBUG_68),
         facts={},
     )
     html = written.read_text()
@@ -316,7 +319,7 @@ def test_a_picture_of_any_name_is_reported_on(tmp_path, crop):
         Subject(name, crop),
         OutputFolder(tmp_path / "out"),
         layers=["fine.0.stem"],
-        groups=point_groups("30"),
+        groups=point_groups("30", IBUG_68),
         facts={"picture": name},
     )
     html = written.read_text(encoding="utf-8")

@@ -13,12 +13,13 @@ from safetensors.torch import load_file, save, save_file
 from typer.testing import CliRunner
 
 from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.cli import app
 from pipeline.experiments.tracking.model_location import open_model
 from pipeline.models import NETWORKS, build_network
 from pipeline.models.model_file import load_model, read_description, save_model
 from pipeline.training.checkpoint import Checkpoint
-from pipeline.training.initial_weights import read_weights, take_over, weights_to_leave
+from pipeline.training.initial_weights import load_transferred, read_weights, transferable_weights
 from tests.dataset import write_frame
 from tests.models.test_models import MEAN_SHAPE, description, network
 
@@ -249,9 +250,9 @@ def test_damaged_pretrained_weights_are_one_line(tmp_path, content):
     path = tmp_path / "weights.safetensors"
     path.write_bytes(content)
     if content == HEADERS["many tensors"] or content == HEADERS["a long name"]:
-        net = build_network(description()["model"], side=224, mean_shape=MEAN_SHAPE)
+        net = build_network(description()["model"], side=224, mean_shape=MEAN_SHAPE, flip_index=IBUG_68.flip_index)
         with pytest.raises(ModelError, match="of another network"):
-            take_over(net, read_weights(path))
+            load_transferred(net, read_weights(path))
         return
     with pytest.raises(ModelError, match=r"is damaged .* make it again with: dvc repro -fs pretrain") as caught:
         read_weights(path)
@@ -260,9 +261,9 @@ def test_damaged_pretrained_weights_are_one_line(tmp_path, content):
 
 def test_pretrained_weights_of_another_type_are_refused(tmp_path):
     net = network()
-    save_file({name: value.double() for name, value in weights_to_leave(net).items()}, tmp_path / "w")
+    save_file({name: value.double() for name, value in transferable_weights(net).items()}, tmp_path / "w")
     with pytest.raises(ModelError, match="of another network"):
-        take_over(net, read_weights(tmp_path / "w"))
+        load_transferred(net, read_weights(tmp_path / "w"))
 
 
 def test_pretrained_weights_that_are_no_plain_file_are_refused(tmp_path):

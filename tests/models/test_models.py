@@ -11,11 +11,13 @@ import torchvision
 from safetensors.torch import save_file
 
 from facial_keypoints.core.errors import ConfigError, DataError, ModelError
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.experiments.params import load_params
 from pipeline.models import NETWORKS, build_network, coarse_to_fine, count_parameters
 from pipeline.models.coarse_to_fine import FineNetworks, soft_argmax, upright_shape
 from pipeline.models.forward import predict_crops, predict_faces
 from pipeline.models.model_file import load_model, read_description, save_model
+from pipeline.models.network import KeypointNetwork
 from pipeline.models.tensor_geometry import face_size
 from pipeline.models.window import Window
 from pipeline.training.initial_weights import refuse_single_faces
@@ -34,7 +36,7 @@ def model_section(name: str = "coarse_to_fine") -> dict:
 
 def network(name: str = "coarse_to_fine") -> Any:
     torch.manual_seed(0)
-    return build_network(model_section(name), side=224, mean_shape=MEAN_SHAPE).eval()
+    return build_network(model_section(name), side=224, mean_shape=MEAN_SHAPE, flip_index=IBUG_68.flip_index).eval()
 
 
 def description(name: str = "coarse_to_fine") -> dict:
@@ -126,14 +128,14 @@ def test_the_published_naimishnet_drops_ever_more():
 
 
 def test_the_published_naimishnet_flattens_to_6400_on_its_own_frames():
-    net = build_network(model_section("naimishnet"), side=96, mean_shape=MEAN_SHAPE)
+    net = build_network(model_section("naimishnet"), side=96, mean_shape=MEAN_SHAPE, flip_index=IBUG_68.flip_index)
     assert next(m.in_features for m in net.modules() if isinstance(m, torch.nn.Linear)) == 6400
 
 
 @pytest.mark.parametrize("name", COURSE_LAYERS)
 def test_a_frame_too_small_for_a_course_network_is_refused(name):
     with pytest.raises(ValueError, match="leave nothing"):
-        build_network(model_section(name), side=16, mean_shape=MEAN_SHAPE)
+        build_network(model_section(name), side=16, mean_shape=MEAN_SHAPE, flip_index=IBUG_68.flip_index)
 
 
 def test_a_window_in_the_middle_answers_in_the_pixels_of_the_frame():
@@ -145,7 +147,7 @@ def test_a_window_in_the_middle_answers_in_the_pixels_of_the_frame():
 
 def test_a_window_shows_the_middle_enlarged():
     seen = []
-    window = Window(torch.nn.Identity(), 0.5)
+    window = Window(Always(MEAN_SHAPE[None]), 0.5)
     window.network.register_forward_hook(
         lambda module, inputs, output: seen.append(inputs[0]) or MEAN_SHAPE[None, None]
     )
@@ -173,7 +175,7 @@ def test_pretrained_weights_are_those_of_imagenet_but_for_colours_and_answer(tmp
     torch.save(reference.state_dict(), path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     section = model_section("mobilenet_v3_small") | {"weights": "pretrained"}
-    net = build_network(section, side=224, mean_shape=MEAN_SHAPE, load_pretrained=True)
+    net = build_network(section, side=224, mean_shape=MEAN_SHAPE, load_pretrained=True, flip_index=IBUG_68.flip_index)
     gray, answer = net.network.features[0][0].weight, net.network.classifier[3].weight
     assert torch.equal(gray, reference.features[0][0].weight.sum(1, keepdim=True))
     assert torch.equal(net.network.features[1].block[0][0].weight, reference.features[1].block[0][0].weight)
@@ -185,7 +187,7 @@ def test_pretrained_weights_that_cannot_be_had_say_so(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.hub.urlopen", _unreachable)
     section = model_section("resnet18") | {"weights": "pretrained"}
     with pytest.raises(ValueError, match=r"cannot be had from https://\S*resnet18.*set model.weights to scratch"):
-        build_network(section, side=224, mean_shape=MEAN_SHAPE, load_pretrained=True)
+        build_network(section, side=224, mean_shape=MEAN_SHAPE, load_pretrained=True, flip_index=IBUG_68.flip_index)
 
 
 def _unreachable(*args, **kwargs):
@@ -194,8 +196,8 @@ def _unreachable(*args, **kwargs):
 
 def test_networks_without_pretrained_weights_say_so():
     section = model_section("udacity_5conv") | {"weights": "pretrained"}
-    with pytest.raises(ValueError, match=r"udacity_5conv has no pretrained weights; set model.weights to scratch"):
-        build_network(section, side=224, mean_shape=MEAN_SHAPE, load_pretrained=True)
+    with pytest.raises(ValueError, match=r"it has no pretrained weights; set model.weights to scratch"):
+        build_network(section, side=224, mean_shape=MEAN_SHAPE, load_pretrained=True, flip_index=IBUG_68.flip_index)
 
 
 def test_a_backbone_is_torchvisions_but_for_gray_input_and_its_answer():
@@ -233,15 +235,15 @@ def test_the_fine_stage_sees_one_view_of_a_moved_face():
     assert torch.allclose(points[0] @ cut_from(moved).T, points[1] @ cut_from(MEAN_SHAPE).T, atol=1e-3)
 
 
-class Always(torch.nn.Module):
+class Always(KeypointNetwork):
     """The same points for every picture."""
 
     def __init__(self, points: torch.Tensor) -> None:
-        super().__init__()
-        self.points = points
+        super().__init__(points.shape[-2])
+        self.result = points
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.points.expand(len(images), *self.points.shape)
+        return self.result.expand(len(images), *self.result.shape)
 
 
 def test_mixed_precision_leaves_the_geometry_exact():
@@ -264,7 +266,7 @@ def upright(monkeypatch):
 def test_several_fine_networks_answer_apart_in_training_and_with_their_mean_after(upright):
     section = model_section()
     section["coarse_to_fine"] |= {"fine_networks": 3, "mirrored_view": False}
-    net = build_network(section, side=224, mean_shape=MEAN_SHAPE)
+    net = build_network(section, side=224, mean_shape=MEAN_SHAPE, flip_index=IBUG_68.flip_index)
     offsets = torch.tensor([-1.0, 0.0, 4.0])
     net.fine = FineNetworks(Always(MEAN_SHAPE / 2.5 + offset) for offset in offsets)
     images = torch.rand(2, 1, 224, 224)
@@ -338,7 +340,9 @@ def test_a_saved_model_predicts_the_same(tmp_path, name):
     again = load_model(tmp_path / "m.safetensors")
     assert not again.training
     assert np.array_equal(predict_crops(net, images), predict_crops(again, images))
-    assert read_description(tmp_path / "m.safetensors") == description(name)
+    told = read_description(tmp_path / "m.safetensors")
+    assert {"model": asdict(told.model), "preprocess": asdict(told.preprocess)} == description(name)
+    assert told.scheme == IBUG_68
 
 
 def test_pictures_of_any_size_get_keypoints_in_their_own_pixels(tmp_path):

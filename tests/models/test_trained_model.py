@@ -9,7 +9,7 @@ from benchmarks.turned import found_share, head
 from benchmarks.video import STILL, error_percent, follow, jitter, lag_frames, people_moving
 from facial_keypoints import KeypointDetector
 from facial_keypoints.filters.lasting import COVERED_S, lasting
-from facial_keypoints.prediction.tracks import FaceFollower
+from facial_keypoints.prediction.tracks import FaceTracker
 from pipeline.core import paths
 from pipeline.datasets.synthetic import (
     Camera,
@@ -78,7 +78,7 @@ def test_people_in_a_video_keep_their_numbers_still_and_in_quick_movement(detect
     truth = np.stack(truths)
     raw, smooth = (
         np.stack(
-            [[faces[number].keypoints for number in (1, 2)] for faces in follow(FaceFollower(detector, on), frames)]
+            [[faces[number].keypoints for number in (1, 2)] for faces in follow(FaceTracker(detector, on), frames)]
         )
         for on in (False, True)
     )

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import KeypointDetector
 from facial_keypoints.inputs.pictures import read_picture
-from facial_keypoints.inputs.sources import Source
+from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
 from facial_keypoints.prediction.batch import Job, run
 from pipeline.experiments.params import load_params
@@ -95,7 +96,9 @@ def model(tmp_path_factory):
     options = asdict(sections.model)
     options["coarse_to_fine"] |= {"fine_width": 8, "fine_px": 64, "fine_pyramid": 8, "coarse_px": 32}
     torch.manual_seed(0)
-    network = build_network(options, side=64, mean_shape=torch.from_numpy(face_points(64, 64)).float())
+    network = build_network(
+        options, side=64, mean_shape=torch.from_numpy(face_points(64, 64)).float(), flip_index=IBUG_68.flip_index
+    )
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
     preparation = asdict(sections.preprocess) | {"size_px": 64}
     save_model(path, network, {"model": options, "preprocess": preparation})

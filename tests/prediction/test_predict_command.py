@@ -18,9 +18,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import printable
 from facial_keypoints.detector import MIN_SCORE
-from facial_keypoints.inputs import sources
+from facial_keypoints.inputs import search
 from pipeline.cli import app
 from pipeline.experiments.params import load_params
 from pipeline.models import build_network
@@ -38,7 +39,9 @@ def model(tmp_path_factory):
     options = asdict(sections.model)
     options["coarse_to_fine"] |= {"fine_width": 8, "fine_px": 64, "fine_pyramid": 8}
     torch.manual_seed(0)
-    network = build_network(options, side=224, mean_shape=torch.from_numpy(face_points(224, 224)).float())
+    network = build_network(
+        options, side=224, mean_shape=torch.from_numpy(face_points(224, 224)).float(), flip_index=IBUG_68.flip_index
+    )
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
     save_model(path, network, {"model": options, "preprocess": asdict(sections.preprocess)})
     return path
@@ -248,7 +251,7 @@ def test_what_all_would_meet_ends_the_batch_in_one_line(predict, photos, monkeyp
 
 
 def test_a_file_that_vanishes_or_changes_meanwhile_is_told(predict, photos, monkeypatch):
-    find = sources.find_sources
+    find = search.find_sources
 
     def find_and_lose(*given):
         found = find(*given)
@@ -256,7 +259,7 @@ def test_a_file_that_vanishes_or_changes_meanwhile_is_told(predict, photos, monk
         (photos / "two.png").write_bytes(b"hello")
         return found
 
-    monkeypatch.setattr("facial_keypoints.inputs.sources.find_sources", find_and_lose)
+    monkeypatch.setattr("facial_keypoints.inputs.search.find_sources", find_and_lose)
     result = predict(photos, "--whole", status=1)
     assert "1 face in 1 picture; 2 skipped" in result.stdout
     assert f"skipped: {photos / 'one.jpg'} cannot be read (No such file or directory)" in result.stderr

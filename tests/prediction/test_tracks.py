@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from facial_keypoints.prediction.smoothing import OneEuro
-from facial_keypoints.prediction.tracks import FaceFollower, KnownFaces
+from facial_keypoints.prediction.tracks import FaceTracker, KnownFaces
 from tests.discs import disc_detector, disc_face, draw_discs
 
 FPS = 30.0
 
 
 def follow(videos: list[list[tuple[float, float, float]]], detector=None, smooth: bool = False):
-    look = FaceFollower(detector or disc_detector(), smooth)
+    look = FaceTracker(detector or disc_detector(), smooth)
     return [look(draw_discs(discs), frame / FPS) for frame, discs in enumerate(videos)]
 
 
@@ -137,7 +137,7 @@ def test_the_filter_goes_by_the_time_between_frames():
 )
 def test_faces_are_searched_by_time_and_at_least_every_thirty_frames(times, searches):
     detector = disc_detector()
-    look = FaceFollower(detector)
+    look = FaceTracker(detector)
     for time_s in times:
         look(draw_discs([(60.0, 60.0, 15.0)]), float(time_s))
     assert detector.find_boxes.searches == searches
@@ -147,7 +147,7 @@ def test_faces_are_searched_by_time_and_at_least_every_thirty_frames(times, sear
 @pytest.mark.parametrize(("back_s", "number"), [(1.5, 1), (2.5, 2)])
 def test_a_face_is_remembered_for_a_second_and_a_half_at_any_rate(back_s, number, fps):
     """Gone from 0.5 s on, searched every 0.4 s."""
-    look = FaceFollower(disc_detector())
+    look = FaceTracker(disc_detector())
     for frame in range(3 * fps):
         there = not 0.5 <= frame / fps < back_s
         faces = look(draw_discs([(60.0, 60.0, 15.0)] if there else []), frame / fps)
@@ -162,6 +162,6 @@ def jitter(points: np.ndarray) -> float:
 @pytest.mark.parametrize(("every_frame", "found"), [(False, 1), (True, 2)])
 def test_who_appears_between_two_searches_is_found_where_every_frame_is_searched(every_frame, found):
     here, newcomer = (60.0, 100.0, 20.0), (220.0, 100.0, 20.0)
-    follow = FaceFollower(disc_detector(), every_frame=every_frame)
+    follow = FaceTracker(disc_detector(), every_frame=every_frame)
     assert len(follow(draw_discs([here]), 0.0)) == 1
     assert len(follow(draw_discs([here, newcomer]), 0.04)) == found

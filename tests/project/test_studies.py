@@ -11,13 +11,17 @@ from benchmarks.frames import FOLDS, Frames, divide
 from benchmarks.jobs import TABLE, Job, is_done, read_table
 from benchmarks.leaderboard_figure import apart, leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
-from benchmarks.trainings import committed_model, finish_as_asked
+from benchmarks.trainings import committed_model, refine_as_asked
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import paths
+from pipeline.evaluation.metrics_file import Baseline, write_metrics
 from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import with_values
 from pipeline.models import build_network
-from pipeline.training.trainer import Faces
+from pipeline.models.network import KeypointNetwork
+from pipeline.training.frames import LabelledFrames
 from tests.architecture import ROOT
+from tests.metrics import measured as metrics_of
 
 SAMPLES = pd.DataFrame(
     {
@@ -81,7 +85,7 @@ def test_the_leaderboard_is_the_mean_over_seeds_with_what_an_entry_costs(tmp_pat
     costs = dict.fromkeys(report.COSTS, 8.0) | {"parameters": 2e6}
     names = pd.DataFrame({"entry": ["coarse_to_fine", "resnet18"]})
     names.assign(**costs).to_csv("reports/costs.csv", index=False)
-    (tmp_path / "reports/metrics.json").write_text('{"baseline_mean_shape": {"nme": 0.28}}')
+    write_metrics(metrics_of(baseline_mean_shape=Baseline(28.0)))
     board = report.leaderboard(trainings)
     assert board["entry"].tolist() == ["coarse_to_fine", "resnet18", "mean_shape"]
     assert board["nme"].tolist() == pytest.approx([0.035, 0.06, 0.28])
@@ -143,9 +147,9 @@ def test_only_trainings_with_the_parameters_of_today_count(tmp_path, monkeypatch
     assert f"{len(others)} of {len(others) + 1} trainings are not done" in capsys.readouterr().out
 
 
-class AlwaysTheMean(torch.nn.Module):
+class AlwaysTheMean(KeypointNetwork):
     def __init__(self, shape: torch.Tensor) -> None:
-        super().__init__()
+        super().__init__(len(shape))
         self.register_buffer("shape", shape)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -210,22 +214,25 @@ def test_the_pipelines_own_model_is_not_trained_again(committed, monkeypatch):
     assert committed_model(Job("a", "b", committed)) is None
 
 
-def test_a_trained_network_is_finished_anew_for_other_options_of_that(committed):
-    network = build_network(asdict(committed.model), side=64, mean_shape=torch.rand(68, 2) * 64).eval()
+def test_a_trained_network_is_refined_anew_for_other_options_of_that(committed):
+    network = build_network(
+        asdict(committed.model), side=64, mean_shape=torch.rand(68, 2) * 64, flip_index=IBUG_68.flip_index
+    ).eval()
     network.correction.fill_(7)
-    faces = Faces(torch.zeros(2, 64, 64, dtype=torch.uint8), torch.rand(2, 68, 2) * 64)
-    finish_as_asked(network, committed, faces)
+    faces = LabelledFrames(torch.zeros(2, 64, 64, dtype=torch.uint8), torch.rand(2, 68, 2) * 64, IBUG_68)
+    refine_as_asked(network, committed, faces)
     assert network.mirrored_view
     assert network.correction.eq(7).all()
-    finish_as_asked(network, with_values({"model.coarse_to_fine.mirrored_view": False}), faces)
+    refine_as_asked(network, with_values({"model.coarse_to_fine.mirrored_view": False}), faces)
     assert not network.mirrored_view
     assert not network.correction.eq(7).any()
-    finish_as_asked(network, with_values({"model.coarse_to_fine.correction_ridge": 1e6}), faces)
+    refine_as_asked(network, with_values({"model.coarse_to_fine.correction_ridge": 1e6}), faces)
     assert network.mirrored_view
     assert network.correction.abs().max() < 0.01
-    plain = torch.nn.Identity()
-    finish_as_asked(plain, with_values({"model.coarse_to_fine.mirrored_view": False}), faces)
-    assert not hasattr(plain, "mirrored_view")
+    plain = AlwaysTheMean(torch.zeros(68, 2))
+    before = dict(vars(plain))
+    refine_as_asked(plain, with_values({"model.coarse_to_fine.mirrored_view": False}), faces)
+    assert vars(plain) == before
 
 
 def test_jobs_that_differ_in_their_last_options_share_a_training(tmp_path, monkeypatch):

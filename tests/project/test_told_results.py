@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from benchmarks.frames import FOLDS
 from benchmarks.report import ablation_rows, leaderboard_rows
+from facial_keypoints.core.percent import percent_text, to_percent
 from tests.project.pages import committed, on_one_line, pages, python_examples
 
 RESULTS = "docs/results.md"
@@ -31,7 +32,7 @@ def params() -> dict:
 
 
 def percent(fraction: float, digits: int = 2) -> str:
-    return f"{100 * fraction:.{digits}f}"
+    return f"{to_percent(fraction):.{digits}f}"
 
 
 def test_results_are_of_the_real_frames(metrics, params):
@@ -42,8 +43,8 @@ def test_results_are_of_the_real_frames(metrics, params):
 
 def test_the_headline_is_that_of_the_report(metrics):
     test, unseen = metrics["test"], metrics["test_unseen_people"]
-    measured = f"{percent(test['nme'])} % of the eye distance on the official test (NME)"
-    headline = f"**Points are off by {measured}, by {percent(unseen['nme'])} % on people it never saw"
+    measured = f"{percent_text(test['nme_percent'])} of the eye distance on the official test (NME)"
+    headline = f"**Points are off by {measured}, by {percent_text(unseen['nme_percent'])} on people it never saw"
     assert headline in on_one_line("README.md")
 
 
@@ -75,11 +76,15 @@ def test_the_study_holds_the_committed_model_and_baseline(metrics):
     trainings = table("reports/trainings.csv").query("study == 'leaderboard' and entry == 'coarse_to_fine'")
     committed_seed = trainings.set_index("seed").loc[0]
     for measure in ("nme", "auc_08", "failure_rate_08"):
-        assert committed_seed[measure] == pytest.approx(metrics["test"][measure], abs=1e-6)
-    assert committed_seed["nme_unseen_people"] == pytest.approx(metrics["test_unseen_people"]["nme"], abs=1e-6)
+        assert to_percent(float(committed_seed[measure])) == pytest.approx(
+            metrics["test"][f"{measure}_percent"], abs=1e-4
+        )
+    unseen = metrics["test_unseen_people"]["nme_percent"]
+    assert to_percent(float(committed_seed["nme_unseen_people"])) == pytest.approx(unseen, abs=1e-4)
     board = table("reports/leaderboard.csv").set_index("entry")
     assert board["parameters"]["coarse_to_fine"] == metrics["model"]["parameters"]
-    assert board["nme"]["mean_shape"] == pytest.approx(metrics["baseline_mean_shape"]["nme"], abs=1e-6)
+    baseline = metrics["baseline_mean_shape"]["nme_percent"]
+    assert to_percent(board["nme"]["mean_shape"]) == pytest.approx(baseline, abs=1e-4)
 
 
 def test_the_errors_after_fewer_epochs_are_those_of_the_study(metrics, params):
@@ -88,7 +93,7 @@ def test_the_errors_after_fewer_epochs_are_those_of_the_study(metrics, params):
     minutes = [*shorter["training_minutes"], costs["training_minutes"]["coarse_to_fine"]]
     rows = {
         "minutes of training": [f"{value:.1f}" for value in minutes],
-        "test NME %": [percent(nme) for nme in [*shorter["nme"], metrics["test"]["nme"]]],
+        "test NME %": [*map(percent, shorter["nme"]), f"{metrics['test']['nme_percent']:.2f}"],
     }
     epochs = " | ".join(map(str, [*shorter["epochs"], params["train"]["epochs"]]))
     assert table_below(f"| epochs (`-S train.epochs=…`) | {epochs} |", RESULTS) == [
@@ -116,7 +121,7 @@ def test_the_ablation_in_the_docs_is_that_of_the_study():
 
 def test_the_gain_of_pretraining_is_that_of_the_study(metrics):
     pretrained = table("reports/ablation.csv").set_index("entry")["val_nme"]["pretraining on synthetic faces"]
-    told = f"It brings {percent(pretrained)} % on val for {percent(metrics['val']['nme'])}"
+    told = f"It brings {percent(pretrained)} % on val for {metrics['val']['nme_percent']:.2f}"
     assert told in on_one_line("docs/how-it-works.md")
 
 

@@ -8,8 +8,8 @@ from unittest.mock import Mock
 import pytest
 from dvc.lock import LockError
 
+from pipeline.experiments.dvc.internals import open_repository
 from pipeline.experiments.dvc.repair import mend
-from pipeline.experiments.dvc.repo import open_repo
 from pipeline.repro import main as repro_main
 from tests.architecture import ROOT
 from tests.checkout import IDENTITY
@@ -150,8 +150,8 @@ def test_a_lock_file_stays_where_another_process_of_dvc_holds_its_list(project: 
     whole = (project / "dvc.lock").read_bytes()
     monkeypatch.chdir(project)
     monkeypatch.setattr("dvc.rwlock._edit_rwlock", Mock(side_effect=LockError("held")))
-    with open_repo() as repo:
-        mend(repo)
+    with open_repository() as repository:
+        mend(repository)
     assert (project / "dvc.lock").read_bytes() == whole
     assert not (project / "dvc.lock.damaged").exists()
 

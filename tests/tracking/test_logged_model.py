@@ -15,6 +15,7 @@ import torch
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.windows import to_gray
 from pipeline.core import paths
 from pipeline.experiments.tracking import mlflow_store
@@ -25,6 +26,7 @@ from pipeline.export import formats
 from pipeline.models import build_network
 from pipeline.models.forward import predict_faces
 from pipeline.models.model_file import load_model, read_description, save_model
+from pipeline.models.network import KeypointNetwork
 from tests.architecture import ROOT, imported_modules
 from tests.models.test_models import MEAN_SHAPE, NAMES, model_section
 from tests.tracking.test_tracking import EXPORT_MODEL, run_track, runs, train_live, workspace  # noqa: F401 (fixtures)
@@ -54,7 +56,7 @@ def write_model(path: Path, *, name="coarse_to_fine", side=64, fit="pad", seed=0
     """A model file whose network answers something else for every picture, as a trained one does."""
     torch.manual_seed(seed)
     section = model_section(name) | options
-    network = build_network(section, side=side, mean_shape=MEAN_SHAPE * side / 224)
+    network = build_network(section, side=side, mean_shape=MEAN_SHAPE * side / 224, flip_index=IBUG_68.flip_index)
     for weights in network.parameters():
         if not weights.any():  # else an untrained network answers its mean shape
             torch.nn.init.normal_(weights, std=0.3)
@@ -330,7 +332,7 @@ def test_weights_that_an_older_version_logged_with_its_code_are_still_read(works
     assert open_model(f"runs:/{run.info.run_id}/model").digest == file_sha256(paths.MODEL)
 
 
-class AsItsValuesAre(torch.nn.Module):
+class AsItsValuesAre(KeypointNetwork):
     def forward(self, images):
         return images[..., :68, :2] if images.sum() > 3 else images[..., -68:, :2]
 
@@ -340,7 +342,7 @@ def test_a_network_that_cannot_be_exported_is_one_line_and_leaves_the_run_as_it_
     before = [run.to_dictionary() for run in runs()]
     monkeypatch.setattr(formats, "export_model", EXPORT_MODEL)
     described = read_description(paths.MODEL)
-    monkeypatch.setattr("pipeline.models.model_file.open_model_file", lambda path: (described, AsItsValuesAre()))
+    monkeypatch.setattr("pipeline.models.model_file.open_model_file", lambda path: (described, AsItsValuesAre(68)))
     capfd.readouterr()
     with pytest.raises(ModelError, match=r"^PyTorch cannot export this network as onnx \(GuardOn.*make install$"):
         run_track()

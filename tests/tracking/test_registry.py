@@ -21,10 +21,10 @@ from tests.tracking.test_tracking import run_track, workspace, write_outputs  # 
 
 
 def record(shift: float, rows: slice = slice(None), split: str = "val") -> None:
-    """A finished run in MLflow whose faces, those of `split`, err by `shift` more than the first one's."""
-    write_outputs(0.04 + shift)
+    """A finished run in MLflow whose faces, those of `split`, err by `shift` points of a percent more than at 0."""
+    write_outputs(4 + shift)
     values = nme(shift)[rows]
-    table = pd.DataFrame({"sample_id": values.index, "split": split, "nme": values.to_numpy(), "known": True})
+    table = pd.DataFrame({"sample_id": values.index, "split": split, "nme_percent": values.to_numpy(), "known": True})
     table.to_csv(paths.PER_FRAME, index=False)
     run_track()
 
@@ -45,12 +45,12 @@ def test_the_alias_goes_to_the_first_then_only_to_a_better_model(workspace: Path
     first = newest()
     assert "version 1 (coarse_to_fine val 4.00 %) is the first champion" in register(first)
     assert "version 1 (coarse_to_fine val 4.00 %) is the champion already" in register(first)
-    record(0.002)
+    record(0.2)
     told = register(newest())
     assert "version 2" in told
     assert "does not become champion: NME on val +0.20 points, 95 % interval +0.20 to +0.20, against version 1" in told
     assert registry.champion() == registry.Version("1", first)
-    record(-0.002)
+    record(-0.2)
     assert "version 3 (coarse_to_fine val 3.80 %) is the new champion: NME on val -0.20 points" in register(
         "coarse_to_fine val 3.80 %"
     )
@@ -96,7 +96,7 @@ def test_a_run_that_is_not_there_is_one_line(workspace: Path) -> None:  # noqa: 
 def test_models_measured_on_other_frames_do_not_compete(workspace: Path) -> None:  # noqa: F811
     record(0.0, slice(0, 18))
     register()
-    record(-0.01, slice(18, None))
+    record(-1, slice(18, None))
     done = CliRunner().invoke(app, ["register", newest()])
     assert done.exit_code == 1
     assert "measured on different frames; the alias stays" in done.stderr
@@ -128,8 +128,8 @@ def test_the_champion_answers_pictures_of_any_size_as_predict_whole(workspace: P
 
 def test_two_runs_of_mlflow_compare_by_name(workspace: Path) -> None:  # noqa: F811
     record(0.0)
-    record(-0.002)
-    done = CliRunner().invoke(app, ["compare", "coarse_to_fine val 4.00 %", newest()])
+    record(-0.2)
+    done = CliRunner().invoke(app, ["compare", "coarse_to_fine val 4.00 %", newest()], env={"COLUMNS": "120"})
     assert done.exit_code == 0, done.output
     names = done.stdout.splitlines()[0].strip().split("  ")
     assert names == ["A: coarse_to_fine val 4.00 %", "B: coarse_to_fine val 3.80 %"]

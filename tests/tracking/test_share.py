@@ -45,7 +45,7 @@ def test_a_second_clone_pulls_everything_and_has_only_its_run_to_record(built: C
     assert stages_run(shared.run("dvc", "repro")) == ["track"]
     assert shared.mlflow("select status from runs") == [("FINISHED",)]
     measured = dict(shared.mlflow("select key, value from latest_metrics"))
-    assert measured["test.nme"] == report(built)["test"]["nme"]
+    assert measured["test/nme_percent"] == report(built)["test"]["nme_percent"]
     assert len(shared.mlflow("select status from logged_models")) == 1
     assert shared.run("git", "status", "--porcelain") == ""
     assert stages_run(shared.run("dvc", "repro")) == []

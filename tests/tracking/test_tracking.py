@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -21,38 +21,31 @@ from typer.testing import CliRunner
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import DataError, TrackingError
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.cli import app
 from pipeline.core import paths
+from pipeline.core.dataset_scheme import write_scheme
 from pipeline.core.params import flatten
+from pipeline.evaluation.metrics_file import read_metrics, write_metrics
 from pipeline.experiments.params import load_params
 from pipeline.experiments.tracking import mlflow_store, ui
 from pipeline.experiments.tracking.live_run import training_run
-from pipeline.experiments.tracking.run_record import START_VIEW, describe_experiment, flatten_metrics
+from pipeline.experiments.tracking.runs_page import OLDER_COLUMNS, START_VIEW, describe_experiment
 from pipeline.experiments.tracking.store_location import EXPERIMENT
 from pipeline.export import formats
 from pipeline.models import build_network
 from pipeline.models.model_file import save_model
 from pipeline.stages import track
 from tests.architecture import ROOT
+from tests.metrics import group, measured
 
 PARAMS = load_params()
 TRAIN_PARAMS = flatten(PARAMS.train, "train.") | flatten(PARAMS.model, "model.")
 EPOCHS = {
-    1: {"lr": 0.002, "train_loss": 9.5, "val_loss": 8.5, "val_nme": 0.2},
-    2: {"lr": 0.001, "train_loss": 4.25, "val_loss": 4.5, "val_nme": 0.125},
+    1: {"lr": 0.002, "train_loss": 9.5, "val_loss": 8.5, "val_nme_percent": 20.0},
+    2: {"lr": 0.001, "train_loss": 4.25, "val_loss": 4.5, "val_nme_percent": 12.5},
 }
 KEY = "ab" * 32
-MEASURED = {
-    "faces": 770,
-    "nme": 0.0371,
-    "nme_median": 0.035,
-    "nme_ci95": [0.0362, 0.0381],
-    "auc_08": 0.54,
-    "failure_rate_08": 0.01,
-    "nme_box": 0.02,
-    "smooth_l1": 0.001,
-    "mse": 0.0005,
-}
 
 
 @pytest.fixture
@@ -83,33 +76,27 @@ def export_once(model: Path, network: torch.nn.Module, path: Path, **options: An
     return 0.0
 
 
-def write_outputs(nme: float = 0.0371) -> None:
+def write_outputs(nme: float = 3.71) -> None:
     torch.manual_seed(0)
     section = asdict(PARAMS.model)
     section["coarse_to_fine"] |= {"coarse_px": 32, "fine_px": 64, "fine_width": 8}
-    network = build_network(section, side=64, mean_shape=torch.rand(68, 2) * 40 + 12)
+    network = build_network(section, side=64, mean_shape=torch.rand(68, 2) * 40 + 12, flip_index=IBUG_68.flip_index)
     save_model(paths.MODEL, network, {"model": section, "preprocess": {"size_px": 64, "fit": "pad"}})
     dataset = {"dataset": "synthetic", "revision": "synthetic", "files": 12, "sha256": "ab" * 32}
-    test = MEASURED | {"nme": nme}
-    metrics = {
-        "dataset": "synthetic",
-        "model": {"name": "coarse_to_fine", "parameters": 12345},
-        "val": test | {"faces": 345},
-        "test": test,
-        "test_known_people": test,
-        "test_unseen_people": test | {"faces": 70},
-        "regions": {"jaw": 0.04, "mouth": 0.03},
-        "baseline_mean_shape": {"nme": 0.2831},
-    }
+    test = group(770, nme_percent=nme, nme_ci95_low_percent=3.62)
+    metrics = measured(
+        val=replace(test, faces=345), test=test, test_known_people=test, test_unseen_people=replace(test, faces=70)
+    )
     for path in paths.FIGURES:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"picture")
     paths.DATASET.write_text(json.dumps(dataset))
-    paths.METRICS.write_text(json.dumps(metrics))
+    write_metrics(metrics)
+    write_scheme(IBUG_68)
     rows = [",".join(map(str, [epoch, *values.values()])) for epoch, values in EPOCHS.items()]
-    paths.HISTORY.write_text("\n".join(["epoch,lr,train_loss,val_loss,val_nme", *rows]) + "\n")
-    paths.CED.write_text("nme,model,mean_shape\n0.0,0.0,0.0\n")
-    paths.PER_FRAME.write_text("sample_id,split,nme,known,worst_point\n")
+    paths.HISTORY.write_text("\n".join(["epoch,lr,train_loss,val_loss,val_nme_percent", *rows]) + "\n")
+    paths.CED.write_text("nme_percent,model_percent,mean_shape_percent\n0.0,0.0,0.0\n")
+    paths.PER_FRAME.write_text("sample_id,split,nme_percent,known,worst_point,normalizing_length_px\n")
     paths.MODEL_CARD.write_text("# Model card\n")
     paths.LOCK.write_text("schema: '2.0'\n")
 
@@ -148,11 +135,11 @@ def test_live_training_then_track_is_one_complete_run(workspace: Path) -> None:
     assert run.data.params["train.lr"] == str(PARAMS.train.lr)
     assert run.data.params["split.drop_test_copies"] == "true"
     assert set(run.data.params) == set(flatten(PARAMS))
-    assert curve(run, "train_loss") == [(1, 9.5), (2, 4.25)]
-    assert curve(run, "test.nme") == [(0, 0.0371)]
-    assert run.data.metrics["test.nme_ci95_low"] == 0.0362
-    assert run.data.metrics["regions.jaw"] == 0.04
-    assert run.data.metrics["model.parameters"] == 12345
+    assert curve(run, "training/train_loss") == [(1, 9.5), (2, 4.25)]
+    assert curve(run, "test/nme_percent") == [(0, 3.71)]
+    assert run.data.metrics["test/nme_ci95_low_percent"] == 3.62
+    assert run.data.metrics["test_regions_nme_percent/jaw"] == 5.0
+    assert run.data.metrics["model/parameters"] == 12345
     assert run.data.tags["dataset"] == "synthetic"
     assert run.data.tags["dataset_digest"] == "ab" * 32
     assert run.inputs.dataset_inputs[0].dataset.name == "synthetic"
@@ -178,8 +165,8 @@ def test_everything_lies_in_the_main_workspace(workspace: Path, monkeypatch: pyt
 def test_cached_training_is_backfilled_with_every_epoch(workspace: Path) -> None:
     run_track()
     (run,) = runs()
-    assert curve(run, "val_nme") == [(1, 0.2), (2, 0.125)]
-    assert curve(run, "lr") == [(1, 0.002), (2, 0.001)]
+    assert curve(run, "training/val_nme_percent") == [(1, 20.0), (2, 12.5)]
+    assert curve(run, "training/lr") == [(1, 0.002), (2, 0.001)]
 
 
 def test_epochs_that_the_live_run_missed_are_filled_in(workspace: Path) -> None:
@@ -187,7 +174,7 @@ def test_epochs_that_the_live_run_missed_are_filled_in(workspace: Path) -> None:
         run.log({2: EPOCHS[2]})
         run.finish(file_sha256(paths.MODEL))
     run_track()
-    assert sorted(curve(runs()[0], "train_loss")) == [(1, 9.5), (2, 4.25)]
+    assert sorted(curve(runs()[0], "training/train_loss")) == [(1, 9.5), (2, 4.25)]
 
 
 def test_tracking_twice_changes_nothing(workspace: Path) -> None:
@@ -214,20 +201,20 @@ def test_the_same_training_with_another_evaluation_is_a_second_complete_run(work
     train_live()
     run_track()
     train_live()
-    write_outputs(nme=0.05)
+    write_outputs(nme=5.0)
     run_track()
-    assert [run.data.metrics["test.nme"] for run in runs()] == [0.05, 0.0371]
-    assert [curve(run, "train_loss") for run in runs()] == [[(1, 9.5), (2, 4.25)]] * 2
+    assert [run.data.metrics["test/nme_percent"] for run in runs()] == [5.0, 3.71]
+    assert [curve(run, "training/train_loss") for run in runs()] == [[(1, 9.5), (2, 4.25)]] * 2
 
 
 def test_a_changed_evaluation_is_a_second_run(workspace: Path) -> None:
     train_live()
     run_track()
-    write_outputs(nme=0.05)
+    write_outputs(nme=5.0)
     run_track()
     newer, older = runs()
-    assert (newer.data.metrics["test.nme"], older.data.metrics["test.nme"]) == (0.05, 0.0371)
-    assert curve(newer, "train_loss") == [(1, 9.5), (2, 4.25)]
+    assert [run.data.metrics["test/nme_percent"] for run in (newer, older)] == [5.0, 3.71]
+    assert curve(newer, "training/train_loss") == [(1, 9.5), (2, 4.25)]
 
 
 def test_a_track_that_failed_midway_is_continued(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +227,7 @@ def test_a_track_that_failed_midway_is_continued(workspace: Path, monkeypatch: p
     run_track()
     (run,) = runs()
     assert run.info.status == "FINISHED"
-    assert curve(run, "test.nme") == [(0, 0.0371)]
+    assert curve(run, "test/nme_percent") == [(0, 3.71)]
     store = mlflow_store.open_store()
     assert [model.status for model in store.client.search_logged_models([store.experiment_id])] == ["READY"]
 
@@ -348,10 +335,10 @@ def test_the_commit_is_dirty_only_when_what_the_run_does_not_keep_has_changed(wo
     git("add", "code.py", "params.yaml", "dvc.lock", "reports")
     git("commit", "-qm", "first")
     (workspace / "params.yaml").write_text("a: 2")
-    write_outputs(nme=0.06)
+    write_outputs(nme=6.0)
     run_track()
     (workspace / "code.py").write_text("2")
-    write_outputs(nme=0.05)
+    write_outputs(nme=5.0)
     run_track()
     newer, older = runs()
     assert (newer.data.tags["git_dirty"], older.data.tags["git_dirty"]) == ("true", "false")
@@ -389,14 +376,12 @@ def answer(server: "subprocess.Popen[str]", url: str) -> str:
 
 
 def test_the_note_of_a_run_tells_whether_the_test_shows_people_never_seen(workspace: Path) -> None:
-    write_outputs()
-    measured = json.loads(paths.METRICS.read_text())
-    assert "labelled test faces, 3.71 % on the 70 of people the network never saw." in track.describe(measured)
-    assert "**3.71 %** on the 345 faces of val, by which one chooses." in track.describe(measured)
-    measured["val"] |= {"faces": 0, "nme": None}
-    assert "unknown on val, as nobody was held out." in track.describe(measured)
-    measured["test_unseen_people"] |= {"faces": 0, "nme": None}
-    assert "labelled test faces, none of which shows people the network never saw." in track.describe(measured)
+    report = read_metrics()
+    assert "labelled test faces, 3.71 % on the 70 of people the network never saw." in track.describe(report)
+    assert "**3.71 %** on the 345 faces of val, by which one chooses." in track.describe(report)
+    report = replace(report, val=group(0), test_unseen_people=group(0))
+    assert "unknown on val, as nobody was held out." in track.describe(report)
+    assert "labelled test faces, none of which shows people the network never saw." in track.describe(report)
 
 
 def test_the_columns_that_the_pages_show_are_there(workspace: Path) -> None:
@@ -405,9 +390,9 @@ def test_the_columns_that_the_pages_show_are_there(workspace: Path) -> None:
     view = store.client.get_experiment(store.experiment_id).tags[f"mlflow.sharedViewState.{START_VIEW}"]
     columns = [column.rstrip("`").split(".`") for column in json.loads(view)["selectedColumns"]]
     params = flatten(load_params(ROOT / "params.yaml"))
-    measured = flatten_metrics(json.loads((ROOT / "reports/metrics.json").read_text())) | {"val_nme": 0.0}
+    logged = {mlflow_store.metric_name(name) for name in measured().flat()}
     assert {name for kind, name in columns if kind == "params"} <= set(params)
-    assert {name for kind, name in columns if kind == "metrics"} <= set(measured)
+    assert {name for kind, name in columns if kind == "metrics"} <= logged | set(OLDER_COLUMNS)
 
 
 def test_a_taken_port_is_named_with_the_remedy(workspace: Path) -> None:
@@ -455,7 +440,7 @@ def test_a_training_that_was_broken_off_goes_on_in_its_run(workspace: Path) -> N
     run_track()
     (whole,) = runs()
     assert whole.info.status == "FINISHED"
-    assert sorted(curve(whole, "train_loss")) == [(1, 9.5), (2, 4.25)]
+    assert sorted(curve(whole, "training/train_loss")) == [(1, 9.5), (2, 4.25)]
 
 
 def test_another_training_does_not_go_on_in_the_run_of_one_that_was_broken_off(workspace: Path) -> None:
@@ -470,7 +455,7 @@ def test_the_same_weights_trained_again_before_they_are_evaluated_are_one_run(wo
     train_live()
     run_track()
     (run,) = runs()
-    assert curve(run, "test.nme") == [(0, 0.0371)]
+    assert curve(run, "test/nme_percent") == [(0, 3.71)]
 
 
 def test_training_outlives_a_store_that_breaks(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -497,8 +482,8 @@ def test_a_store_that_recovers_ends_with_one_complete_run(
     run_track()
     (complete,) = runs()
     assert complete.info.status == "FINISHED"
-    assert curve(complete, "train_loss") == [(1, 9.5), (2, 4.25)]
-    assert curve(complete, "test.nme") == [(0, 0.0371)]
+    assert curve(complete, "training/train_loss") == [(1, 9.5), (2, 4.25)]
+    assert curve(complete, "test/nme_percent") == [(0, 3.71)]
 
 
 def test_training_outlives_a_store_that_never_was(

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import paths
 from pipeline.core.settings import Preprocess, Split
 from pipeline.experiments.params import load_params
@@ -22,8 +23,9 @@ from pipeline.models import build_network
 from pipeline.models.settings import Model
 from pipeline.stages import preprocess, split, train
 from pipeline.training.checkpoint import Checkpoint, resumable, training_key
+from pipeline.training.frames import LabelledFrames
 from pipeline.training.initial_weights import write_weights
-from pipeline.training.trainer import Epoch, Faces, fit
+from pipeline.training.trainer import Epoch, fit
 from tests.architecture import ROOT
 from tests.payload import PLANTS
 from tests.training.test_augment import NOTHING
@@ -49,8 +51,10 @@ def train_with_checkpoints(name: str, path: Path, *, die_after: int | None = Non
     """Train on a few faces; returns the final state and the history."""
     torch.manual_seed(0)
     few = faces(10, shift=1.0)
-    large = Faces(functional.interpolate(few.images[:, None], (96, 96))[:, 0], few.keypoints_crop)
-    network = build_network(network_section(name), side=96, mean_shape=large.keypoints_crop.mean(0))
+    large = LabelledFrames(functional.interpolate(few.images[:, None], (96, 96))[:, 0], few.keypoints_crop, few.scheme)
+    network = build_network(
+        network_section(name), side=96, mean_shape=large.keypoints_crop.mean(0), flip_index=IBUG_68.flip_index
+    )
     checkpoint = Checkpoint(path, KEY)
     start, history = checkpoint.read()
     final = {}

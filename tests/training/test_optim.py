@@ -54,7 +54,9 @@ def test_a_layer_that_happens_to_have_as_many_channels_as_points_is_inner(option
 def coarse_to_fine(options: dict) -> nn.Module:
     section = asdict(load_params(ROOT / "params.yaml").model)
     section["coarse_to_fine"] |= options
-    return build_network(section, side=224, mean_shape=torch.rand(IBUG_68.count, 2) * 100 + 50)
+    return build_network(
+        section, side=224, mean_shape=torch.rand(IBUG_68.count, 2) * 100 + 50, flip_index=IBUG_68.flip_index
+    )
 
 
 def shift() -> nn.Parameter:

@@ -1,4 +1,4 @@
-"""A training on drawn faces, and one that starts from its weights."""
+"""A training on synthetic faces, and one that starts from its weights."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -18,8 +18,8 @@ from pipeline.experiments.params import load_params
 from pipeline.models import build_network
 from pipeline.stages import preprocess, pretrain, split, train
 from pipeline.training.checkpoint import Checkpoint
-from pipeline.training.initial_weights import read_weights, take_over, weights_to_leave, write_weights
-from pipeline.training.pretraining import drawn_faces
+from pipeline.training.initial_weights import load_transferred, read_weights, transferable_weights, write_weights
+from pipeline.training.pretraining import synthetic_faces
 from pipeline.training.settings import Pretrain
 from tests.architecture import ROOT
 from tests.payload import PLANTS
@@ -43,11 +43,13 @@ def sections(**training: float) -> dict:
 
 
 def network(side: int = 96) -> torch.nn.Module:
-    return build_network(asdict(MODEL), side=side, mean_shape=torch.rand(IBUG_68.count, 2) * side)
+    return build_network(
+        asdict(MODEL), side=side, mean_shape=torch.rand(IBUG_68.count, 2) * side, flip_index=IBUG_68.flip_index
+    )
 
 
 def test_drawn_faces_are_those_of_the_people_prepared_as_frames_are():
-    faces = drawn_faces(crowd(seed=5), SQUARES, CPU)
+    faces = synthetic_faces(crowd(seed=5), SQUARES, CPU)
     assert faces.images.shape == (6, 96, 96)
     rgb, keypoints = draw_face(random_identity(np.random.default_rng([5, 1])), np.random.default_rng([5, 1, 0]))
     square, crop_from_source = fit_square(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), 96, "pad")
@@ -61,7 +63,7 @@ def test_drawn_faces_are_the_same_from_one_process_and_from_many(monkeypatch):
     drawn = []
     for inline in (0, 10**6):
         monkeypatch.setattr(parallel, "_INLINE_TASKS", inline)
-        drawn.append(drawn_faces(crowd(), SQUARES, CPU))
+        drawn.append(synthetic_faces(crowd(), SQUARES, CPU))
     assert torch.equal(drawn[0].images, drawn[1].images)
     assert torch.equal(drawn[0].keypoints_crop, drawn[1].keypoints_crop)
 
@@ -71,25 +73,27 @@ def test_a_network_takes_over_all_but_what_is_of_the_labels():
     for tensor in given.state_dict().values():
         tensor.fill_(3)
     before = {name: taker.state_dict()[name].clone() for name in OF_THE_LABELS}
-    weights = weights_to_leave(given)
+    weights = transferable_weights(given)
     assert set(weights) == set(taker.state_dict()) - OF_THE_LABELS
-    take_over(taker, weights)
+    load_transferred(taker, weights)
     assert all(taker.state_dict()[name].eq(3).all() for name in weights)
     assert all(torch.equal(taker.state_dict()[name], tensor) for name, tensor in before.items())
 
 
 def test_weights_of_another_network_are_refused_and_nothing_is_taken():
     other = replace(MODEL, coarse_to_fine=replace(MODEL.coarse_to_fine, fine_networks=2))
-    large = build_network(asdict(other), side=96, mean_shape=torch.rand(IBUG_68.count, 2))
+    large = build_network(
+        asdict(other), side=96, mean_shape=torch.rand(IBUG_68.count, 2), flip_index=IBUG_68.flip_index
+    )
     taker = network()
     before = {name: tensor.clone() for name, tensor in taker.state_dict().items()}
     with pytest.raises(ModelError, match="make them again with: dvc repro pretrain"):
-        take_over(taker, weights_to_leave(large))
+        load_transferred(taker, transferable_weights(large))
     assert all(torch.equal(tensor, before[name]) for name, tensor in taker.state_dict().items())
 
 
 def test_weights_come_back_as_they_were(tmp_path):
-    weights = weights_to_leave(network())
+    weights = transferable_weights(network())
     write_weights(tmp_path / "weights", weights)
     read = read_weights(tmp_path / "weights")
     assert set(read) == set(weights)
@@ -120,7 +124,7 @@ def test_train_starts_from_what_pretrain_left(raw, stored):
     trained = read_weights(paths.MODEL)  # a model file holds its weights in the same way
     learned = {name for name in left if "running" not in name and "num_batches" not in name}
     assert all(torch.allclose(trained[name], left[name], atol=1e-6) for name in learned)
-    assert not torch.equal(trained["mean_shape"], drawn_faces(crowd(), SQUARES, CPU).keypoints_crop.mean(0))
+    assert not torch.equal(trained["mean_shape"], synthetic_faces(crowd(), SQUARES, CPU).keypoints_crop.mean(0))
 
 
 def test_a_killed_pretraining_goes_on_and_leaves_the_same_weights(workspace, monkeypatch, capsys):

@@ -8,10 +8,13 @@ from torch import nn
 
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.progress import EpochLines
+from facial_keypoints.core.scheme import IBUG_68
+from pipeline.models.network import KeypointNetwork
 from pipeline.models.tensor_geometry import mirror_keypoints
+from pipeline.training.frames import LabelledFrames
 from pipeline.training.schedules import one_cycle
 from pipeline.training.settings import Train
-from pipeline.training.trainer import Faces, fit
+from pipeline.training.trainer import fit
 from tests.training.test_augment import NOTHING
 
 SETTINGS = Train(
@@ -30,23 +33,23 @@ SETTINGS = Train(
 )
 
 
-class Offset(nn.Module):
+class Offset(KeypointNetwork):
     """Answers one learned shape for every picture."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(IBUG_68.count)
         self.shape = nn.Parameter(torch.rand(68, 2, generator=torch.Generator().manual_seed(1)) * 10 + 20)
 
     def forward(self, images):
         return self.shape.expand(len(images), 1, 68, 2)
 
 
-def faces(count: int, *, shift: float = 0.0) -> Faces:
+def faces(count: int, *, shift: float = 0.0) -> LabelledFrames:
     shape = torch.rand(68, 2, generator=torch.Generator().manual_seed(2)) * 32 + 16
     # Symmetric on purpose, but for `shift` to the right.
-    shape = (shape + mirror_keypoints(shape[None], 64)[0]) / 2 + torch.tensor([shift, 0.0])
+    shape = (shape + mirror_keypoints(shape[None], 64, IBUG_68.flip_index)[0]) / 2 + torch.tensor([shift, 0.0])
     images = torch.randint(0, 255, (count, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
-    return Faces(images, shape.repeat(count, 1, 1))
+    return LabelledFrames(images, shape.repeat(count, 1, 1), IBUG_68)
 
 
 def train(settings: Train = SETTINGS, *, train_faces=None, val=None, amounts=NOTHING):

@@ -6,7 +6,7 @@ from PIL import Image
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.filters.files import Job, filter_files
-from facial_keypoints.inputs.sources import Source
+from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
 from facial_keypoints.video.reading import FrameReader, open_video
 from tests.discs import disc_detector, draw_discs

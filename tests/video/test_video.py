@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.inputs.sources import Source
+from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
 from facial_keypoints.prediction.batch import Job, run
 from facial_keypoints.video import encoding
@@ -718,3 +718,19 @@ def test_a_recording_that_rests_for_hours_keeps_its_times():
 def test_a_step_of_more_than_a_day_is_where_recordings_were_joined():
     clock = Clock(Fraction(0), 0.04)
     assert [clock(Fraction(at)) for at in (0, 1, 200_000, 200_001)] == pytest.approx([0, 1, 1.04, 2.04])
+
+
+def test_a_damaged_video_is_read_alike_every_time(tmp_path):
+    path = tmp_path / "film.mov"
+    write_film(path, discs_moving(40, (480, 640)), codec="libx264")
+    content, rng = bytearray(path.read_bytes()), np.random.default_rng(0)
+    for _ in range(int(rng.integers(1, 30))):
+        content[int(rng.integers(len(content) // 10, len(content) * 4 // 5))] = int(rng.integers(256))
+    path.write_bytes(content)
+    readings = set()
+    for _ in range(20):
+        reader = FrameReader(open_video(path))
+        pixels = b"".join(frame.image.tobytes() for frame in reader)
+        readings.add((hash(pixels), *reader.faults))
+    assert len(readings) == 1
+    assert "cannot be decoded" in str(readings)

@@ -27,7 +27,7 @@ _SCRIPT = Path(__file__).with_name("pyfunc_model.py")
 def model_files(model: Path) -> Iterator[dict[str, Path]]:
     """Export the network of a model file; yields the names and files that a logged model keeps, in a temporary folder.
 
-    Raises ModelError where the network cannot be exported or the exported one answers otherwise.
+    Raises ModelError where the network cannot be exported or the exported one predicts otherwise.
     """
     from pipeline.export.formats import export_model
     from pipeline.models.model_file import open_model_file
@@ -35,14 +35,14 @@ def model_files(model: Path) -> Iterator[dict[str, Path]]:
     with tempfile.TemporaryDirectory() as folder:
         files = {"onnx": Path(folder) / "model.onnx", "weights": Path(folder) / "model.safetensors"}
         description, network = open_model_file(model)
-        frames = _frames(description["preprocess"]["size_px"])
+        frames = _frames(description.preprocess.size_px)
         export_model(model, network, files["onnx"], kind="onnx", frames=frames)
         shutil.copyfile(model, files["weights"])  # DVC may keep a link in its place, which MLflow refuses
         yield files
 
 
 def _frames(side: int) -> np.ndarray:
-    """(3, S, S) uint8 of light and dark fields, to compare the exported network on: `track` reads no dataset."""
+    """(3, S, S) uint8 frames of light and dark squares to compare the exported network on; `track` reads no dataset."""
     fields = np.random.default_rng(0).integers(0, 256, (3, 7, 7), np.uint8)
     field_of_pixel = np.arange(side) * 7 // side
     return fields[:, field_of_pixel[:, None], field_of_pixel]
@@ -72,14 +72,20 @@ def log_model(store: Store, run_id: str, files: Mapping[str, Path], model_digest
 
 
 def save_pyfunc(path: Path, files: Mapping[str, Path], model: Any) -> None:
-    """Write `model_files` and the script as a folder that `mlflow.pyfunc.load_model` reads."""
+    """Write `model_files` and the script as the folder `path`, which `mlflow.pyfunc.load_model` reads.
+
+    `model`: an `mlflow.models.Model`, which becomes the description of the folder.
+    """
     from mlflow import pyfunc
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
+    from pipeline.models.model_file import read_description
+
     # Without names, the model is given an array and not a dictionary of one.
     pictures = TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))
-    keypoints_source = TensorSpec(np.dtype(np.float32), (-1, 68, 2))
+    points = read_description(files["weights"]).scheme.count
+    keypoints_source = TensorSpec(np.dtype(np.float32), (-1, points, 2))
     pyfunc.save_model(
         path,
         mlflow_model=model,

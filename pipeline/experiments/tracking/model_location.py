@@ -4,10 +4,10 @@ import re
 import tempfile
 from pathlib import Path
 
+from facial_keypoints.core.addresses import without_credentials
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError, TrackingError
 from pipeline.core import paths
-from pipeline.core.redaction import without_credentials
 from pipeline.experiments.tracking.local_store import prepare
 from pipeline.experiments.tracking.mlflow_store import gist, process_store, quiet
 from pipeline.experiments.tracking.run_search import find_run
@@ -21,11 +21,12 @@ _OF_THE_STORE = ("models:", "runs:", "mlflow-artifacts:")
 
 
 def open_model(model: Path | str | None) -> TorchNetwork:
-    """Load what `locate_model` finds. Raises ModelError, TrackingError."""
+    """The network of the model that `locate_model` finds. Raises ModelError, TrackingError."""
     with tempfile.TemporaryDirectory() as folder:
         path = locate_model(model, Path(folder))
         description, module = open_model_file(path)
-        return TorchNetwork(module, **description["preprocess"], digest=file_sha256(path))
+        prepared = description.preprocess
+        return TorchNetwork(module, prepared.size_px, prepared.fit, file_sha256(path), description.scheme)
 
 
 def locate_model(model: Path | str | None, folder: Path) -> Path:
@@ -65,7 +66,7 @@ def _from_mlflow(uri: str, folder: Path) -> Path:
 
 
 def _download(uri: str, folder: Path) -> Path:
-    """Bring a model, or any file, of MLflow to `folder`; a store that is not there is not made for it."""
+    """Copy a model, or any file, of MLflow to `folder`; returns its path. A store that is not there is not made."""
     import mlflow
 
     if not uri.startswith(_OF_THE_STORE):

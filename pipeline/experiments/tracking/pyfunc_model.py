@@ -3,7 +3,7 @@
 It imports nothing of this project, so that no module of whoever loads it, nor another version loaded before, can take
 the place of its code.
 
-Input: (N, H, W, 3) uint8 RGB pictures of one face each, of any size. Output: (N, 68, 2) float32 keypoints, x then y, in
+Input: (N, H, W, 3) uint8 RGB pictures of one face each, of any size. Output: (N, K, 2) float32 keypoints, x then y, in
 the pixels of the pictures given, the centre of the top left pixel being (0, 0).
 """
 
@@ -23,6 +23,8 @@ _LUMA = np.array([[9797 / 2**15, 19234 / 2**15, 3737 / 2**15, 2**-16 - 0.5]], np
 
 
 class KeypointModel(PythonModel):
+    """The network as `mlflow.pyfunc` calls it."""
+
     # The network is kept in `context`: of two models that threads load at once, MLflow may give both the later `self`.
     def load_context(self, context: Any) -> None:
         exported, script = Path(context.artifacts["onnx"]), Path(__file__)
@@ -31,7 +33,10 @@ class KeypointModel(PythonModel):
         context.network = InferenceSession(exported.read_bytes(), providers=["CPUExecutionProvider"])
 
     def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> np.ndarray:
-        """Find the keypoints. Raises MlflowException for anything that is not such pictures."""
+        """(N, 68, 2) float32 keypoints in pixels of (N, H, W, 3) uint8 RGB pictures.
+
+        `context.network` is used; `params` are not. Raises MlflowException for anything that is not such pictures.
+        """
         shape, dtype = getattr(model_input, "shape", ()), getattr(model_input, "dtype", type(model_input).__name__)
         if dtype != np.uint8 or shape[3:] != (3,) or 0 in shape[1:]:
             raise MlflowException.invalid_parameter_value(
@@ -39,10 +44,12 @@ class KeypointModel(PythonModel):
             )
         starts = range(0, len(model_input), BATCH)
         parts = [_predict(context.network, model_input[start : start + BATCH]) for start in starts]
-        return np.concatenate([np.zeros((0, 68, 2), np.float32), *parts])
+        points = context.network.get_outputs()[0].shape[1]
+        return np.concatenate([np.zeros((0, points, 2), np.float32), *parts])
 
 
 def _predict(network: InferenceSession, pictures: np.ndarray) -> np.ndarray:
+    """(N, 68, 2) float32 keypoints in pixels of (N, H, W, 3) uint8 RGB pictures."""
     side, fit = network.get_inputs()[0].shape[1], network.get_modelmeta().custom_metadata_map["fit"]
     full_h, full_w = pictures.shape[1:3]
     height, width = _fitted_size((full_h, full_w), side, fit)

@@ -1,4 +1,4 @@
-"""Frames that wait, in bounded memory: what does not fit goes to a file without a name, gone with the process."""
+"""A buffer of frames in bounded memory: what does not fit goes to a file without a name, gone with the process."""
 
 import math
 import tempfile
@@ -11,11 +11,11 @@ from facial_keypoints.core.errors import DataError
 
 _MEMORY_BYTES = 2**28
 _FILE_BYTES = 2**33
-"""Half a second of 4K at 240 frames a second takes 3 GB."""
+"""Most bytes on disk: half a second of 4K at 240 frames a second takes 3 GB."""
 
 
-class HeldFrames(AbstractContextManager["HeldFrames"]):
-    """Frames of one size by a number that each is given; gone when the context ends."""
+class FrameBuffer(AbstractContextManager["FrameBuffer"]):
+    """Holds (H, W, 3) uint8 frames of one size, each under a number, until the context ends."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """`folder`: on whose disk there is room; None is the system's folder for such files."""
@@ -30,7 +30,7 @@ class HeldFrames(AbstractContextManager["HeldFrames"]):
         self._file.close()
 
     def keep(self, image: np.ndarray) -> int:
-        """Raises DataError where there is no room for another frame, OSError where the disk is full."""
+        """Hold a frame; returns its number. Raises DataError beyond the limits, OSError where the disk is full."""
         number, self._count = self._count, self._count + 1
         if (len(self._in_memory) + 1) * image.nbytes <= _MEMORY_BYTES or not self._in_memory:
             self._in_memory[number] = image
@@ -40,6 +40,7 @@ class HeldFrames(AbstractContextManager["HeldFrames"]):
         return number
 
     def __getitem__(self, number: int) -> np.ndarray:
+        """The (H, W, 3) frame of a number, which stays held."""
         if number in self._in_memory:
             return self._in_memory[number]
         size = math.prod(self._shape)

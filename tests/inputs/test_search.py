@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facial_keypoints.inputs.folders import Walk, matching
-from facial_keypoints.inputs.sources import Inputs, find_sources
+from facial_keypoints.inputs.search import Inputs, find_sources
 from facial_keypoints.inputs.standard_input import read_standard_input
 from facial_keypoints.outputs.output_folder import OutputFolder
 from tests.inputs.test_kinds import encoded

@@ -1,0 +1,95 @@
+"""The faces of pictures and frames as text: JSON, CSV and iBUG's .pts."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.detector import Face
+
+Format = Literal["json", "csv", "pts"]
+Faces = Mapping[int, Face]
+"""Faces by number, which counts from 1; in a video a face keeps its number."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What the faces were found in and with."""
+
+    source: str
+    width: int
+    """Pixels, upright."""
+    height: int
+    model_sha256: str
+    points: int = IBUG_68.count
+    """K, of each face."""
+    is_video: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """The fields that stand before the faces in JSON."""
+        return {name: getattr(self, name) for name in ("source", "width", "height", "model_sha256")}
+
+
+def picture_record(about: About, faces: Faces) -> dict[str, Any]:
+    """A picture and its faces, for JSON."""
+    return about.record() | {"faces": _face_records(faces)}
+
+
+def frame_record(frame: int, time_s: float, faces: Faces) -> dict[str, Any]:
+    """Frame number `frame`, counted from 0, and its faces, for JSON."""
+    return {"frame": frame, "time_s": _rounded(time_s), "faces": _face_records(faces)}
+
+
+def _face_records(faces: Faces) -> list[dict[str, Any]]:
+    return [
+        {
+            "face": number,
+            "box": [round(value, 2) for value in face.box],
+            "score": round(face.score, 3),
+            "turn_deg": face.turn_deg._asdict() if face.turn_deg else None,
+            "keypoints": np.round(face.keypoints.astype(np.float64), 3).tolist(),
+        }
+        for number, face in faces.items()
+    ]
+
+
+def json_line(record: dict[str, Any]) -> str:
+    """A record as JSON in one line of ASCII, its line end included."""
+    return json.dumps(record) + "\n"
+
+
+_CSV_COLUMNS = ["source", "model_sha256", "frame", "time_s", "face", "score"]
+_CSV_COLUMNS += ["box_x", "box_y", "box_width", "box_height", "yaw_deg", "pitch_deg", "roll_deg"]
+
+
+def csv_header(points: int) -> str:
+    """The first line of a table of faces with so many points each, its line end included."""
+    return ",".join([*_CSV_COLUMNS, *(f"{axis}{index}" for index in range(points) for axis in "xy")]) + "\n"
+
+
+def csv_rows(about: About, frame: int, time_s: float, faces: Faces) -> str:
+    """A row of CSV for each face of a frame, none where there is no face; a picture is frame 0 at 0 s."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    for number, face in faces.items():
+        points = np.round(face.keypoints.ravel().astype(np.float64), 3).tolist()
+        box = [round(value, 2) for value in face.box]
+        head = [about.source, about.model_sha256, frame, _rounded(time_s), number, round(face.score, 3)]
+        rows.writerow([*head, *box, *(face.turn_deg or ("", "", "")), *points])
+    return text.getvalue()
+
+
+def pts_text(face: Face) -> str:
+    """The points of one face as iBUG's .pts text, which counts pixels from 1."""
+    lines = [f"{x:.3f} {y:.3f}" for x, y in face.keypoints.astype(np.float64) + 1]
+    return "\n".join(["version: 1", f"n_points: {len(lines)}", "{", *lines, "}", ""])
+
+
+def _rounded(time_s: float) -> float:
+    """Seconds to microseconds, which tell any two frames apart."""
+    return round(time_s, 6)

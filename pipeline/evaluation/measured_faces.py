@@ -1,0 +1,126 @@
+"""Predictions of one split beside the labels, and the errors between them, face by face."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.geometry import transform_points
+from facial_keypoints.core.percent import to_percent
+from facial_keypoints.core.scheme import Scheme
+from pipeline.core import metrics, paths
+from pipeline.core.arrays import Arrays
+from pipeline.core.labels import LABELS, read_keypoints_csv
+from pipeline.evaluation.metrics_file import GroupMetrics
+
+COURSE_SIDE_PX, COURSE_UNIT_PX = 224, 50
+"""The course projects have labels (p - 100) / 50, of pixels p in a frame of this side."""
+
+
+@dataclass(frozen=True)
+class MeasuredFaces:
+    """N labelled faces of a split; errors are fractions, as `pipeline.core.metrics` computes them."""
+
+    samples: pd.DataFrame
+    """Their rows of samples.csv."""
+    truth: np.ndarray
+    """(N, K, 2) source pixels, from the untouched label table."""
+    predicted: np.ndarray
+    """(N, K, 2) source pixels."""
+    course_residuals: np.ndarray
+    """(N, K, 2) differences from the labels in the unit of the course losses."""
+    nme: np.ndarray
+    """(N,)"""
+    point_errors: np.ndarray
+    """(N, K) of each point; `nme` is their mean."""
+    normalizing_length_px: np.ndarray
+    """(N,) source pixels; the unit of the errors."""
+
+    def __len__(self) -> int:
+        return len(self.nme)
+
+    @property
+    def known(self) -> np.ndarray:
+        """(N,) whether the person is in the training split."""
+        return self.samples["known"].fillna(False).to_numpy(bool)
+
+    def table(self, split: str) -> pd.DataFrame:
+        """Rows of per_frame.csv, one a face."""
+        return pd.DataFrame(
+            {
+                "sample_id": self.samples["sample_id"].array,
+                "split": split,
+                "nme_percent": to_percent(self.nme).round(4),
+                "known": self.known,
+                "worst_point": self.point_errors.argmax(1),
+                "normalizing_length_px": self.normalizing_length_px.round(3),
+            }
+        )
+
+    def measure(self, chosen: np.ndarray, *, bootstrap_samples: int, seed: int) -> GroupMetrics:
+        """Metrics of the (N,) chosen faces; `bootstrap_samples` and `seed` are those of the 95 % interval."""
+        if not chosen.any():
+            return GroupMetrics.empty()
+        errors, residuals = self.nme[chosen], np.abs(self.course_residuals[chosen])
+        interval = metrics.bootstrap_interval(
+            errors,
+            self.samples["person"].to_numpy()[chosen],
+            samples=bootstrap_samples,
+            generator=np.random.default_rng(seed),
+        )
+        low, high = interval or (None, None)
+        return GroupMetrics(
+            faces=int(chosen.sum()),
+            nme_percent=to_percent(float(errors.mean())),
+            nme_median_percent=to_percent(float(np.median(errors))),
+            nme_ci95_low_percent=None if low is None else to_percent(low),
+            nme_ci95_high_percent=None if high is None else to_percent(high),
+            auc_08_percent=to_percent(metrics.auc(errors)),
+            failure_rate_08_percent=to_percent(metrics.failure_rate(errors)),
+            nme_box_percent=to_percent(float(metrics.nme_box(self.predicted[chosen], self.truth[chosen]).mean())),
+            smooth_l1=float(np.where(residuals < 1, residuals**2 / 2, residuals - 0.5).mean()),
+            mse=float((residuals**2).mean()),
+        )
+
+
+def measure_faces(arrays: Arrays, predicted: np.ndarray, scheme: Scheme) -> MeasuredFaces:
+    """Compare (N, K, 2) predictions in source pixels, of all frames of a split, with those that have labels.
+
+    Raises DataError where the label table has no row for a frame that is said to be labelled.
+    """
+    rows = np.flatnonzero(arrays.samples["labelled"])
+    samples, predicted = arrays.samples.iloc[rows], predicted[rows]
+    truth = _labels(samples, scheme)
+    crop_from_source = arrays.crop_from_source[rows].astype(np.float64)
+    residuals_px = transform_points(crop_from_source, predicted) - arrays.keypoints_crop[rows]
+    return MeasuredFaces(
+        samples=samples,
+        truth=truth,
+        predicted=predicted,
+        course_residuals=residuals_px * (COURSE_SIDE_PX / arrays.images.shape[-1]) / COURSE_UNIT_PX,
+        nme=metrics.nme(predicted, truth, scheme),
+        point_errors=metrics.point_errors(predicted, truth, scheme),
+        normalizing_length_px=metrics.normalizing_length(truth, scheme),
+    )
+
+
+def shape_nme(shape_crop: np.ndarray, faces: MeasuredFaces, arrays: Arrays, scheme: Scheme) -> np.ndarray:
+    """(N,) NME where every labelled frame of a split is given the same (K, 2) points in crop pixels."""
+    labelled = arrays.samples["labelled"].to_numpy()
+    source_from_crop = np.linalg.inv(arrays.crop_from_source[labelled].astype(np.float64))
+    predicted = transform_points(source_from_crop, np.broadcast_to(shape_crop, faces.truth.shape))
+    return metrics.nme(predicted, faces.truth, scheme)
+
+
+def _labels(samples: pd.DataFrame, scheme: Scheme) -> np.ndarray:
+    """(N, K, 2) labels of frames in source pixels."""
+    tables = {
+        folder: dict(zip(*read_keypoints_csv(paths.RAW / LABELS[folder], scheme.count), strict=True))
+        for folder in LABELS
+    }
+    try:
+        rows = [tables[folder][file] for folder, file in zip(samples["folder"], samples["file"], strict=True)]
+    except KeyError as error:
+        raise DataError(f"no label table of {paths.RAW} has {error}; make the lists again with: dvc repro") from None
+    return np.stack(rows) if rows else np.zeros((0, scheme.count, 2), np.float32)

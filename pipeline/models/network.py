@@ -1,0 +1,98 @@
+"""The contract between the networks and whatever trains, runs, exports or inspects them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from facial_keypoints.core.geometry import resize_matrix
+
+
+class KeypointNetwork(nn.Module):
+    """A network that places K keypoints in square gray frames of one face each.
+
+    A network has to offer `forward`. The other methods are hooks for what only some networks have; they do nothing
+    where a network does not override them.
+    """
+
+    finds_face = False
+    """Whether it searches the frame for the face by itself, so that a window in front of it would only hide some."""
+
+    def __init__(self, points: int) -> None:
+        """`points`: K, how many keypoints it places."""
+        super().__init__()
+        self.points = points
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Successive estimates of the keypoints; the last is the result, and the training loss counts all of them.
+
+        Args:
+            images: (B, 1, S, S) float32, 0..1.
+
+        Returns:
+            (B, E, K, 2) float32, x then y, pixels of the frame.
+        """
+        raise NotImplementedError
+
+    def keypoints(self, images: Tensor) -> Tensor:
+        """(B, K, 2) keypoints in pixels of (B, 1, S, S) images in 0..1: the last of the estimates."""
+        return last_estimate(self(images))
+
+    def load_pretrained(self) -> None:
+        """Take over weights that were trained elsewhere. Raises ValueError where there are none or they cannot be had.
+
+        Called on the new network where params.yaml says `model.weights: pretrained`.
+        """
+        raise ValueError("it has no pretrained weights; set model.weights to scratch")
+
+    def learned_mirror_shift(self) -> nn.Parameter | None:
+        """The parameter (K, 2) that training shall learn as the shift of `tensor_geometry.mirror_keypoints`.
+
+        A network has one if it needs the shift to predict; for the others training keeps its own.
+        """
+        return None
+
+    def skip_refinement(self, skip: bool) -> None:
+        """Leave out, until told otherwise, what refines the keypoints at the cost of time or by `fit_refinement`.
+
+        Training skips it until the last epoch: the validation after each of the others is a quick look.
+        """
+
+    def fit_refinement(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Fit what refines the keypoints of a network whose weights are final, in eval mode.
+
+        Args:
+            batches: (B, 1, S, S) training images in 0..1, not augmented, and their (B, K, 2) keypoints in pixels.
+        """
+
+    def label_tensors(self) -> set[str]:
+        """Names in `state_dict` of what tells of the faces and labels of one dataset, not of how faces look.
+
+        A training that starts from weights of another dataset keeps its own.
+        """
+        return set()
+
+    def crop_from_part(self, part: str, seen_hw: tuple[int, int], side: int, estimates: Tensor) -> np.ndarray:
+        """Where the input of one part of the network lies in the frame; by default it is the whole frame, resized.
+
+        Args:
+            part: name of a direct child module.
+            seen_hw: height and width of its input.
+            side: pixels of the frame's side.
+            estimates: (E, K, 2) what `forward` gave for the frame.
+
+        Returns:
+            (3, 3) float64 `crop_from_seen`: pixels of the input -> pixels of the frame.
+        """
+        return resize_matrix(seen_hw, (side, side))
+
+
+def last_estimate(estimates: Tensor) -> Tensor:
+    """(B, K, 2) result among (B, E, K, 2) successive estimates."""
+    return estimates[:, -1]
+
+
+def to_unit(frames: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """(B, S, S) uint8 gray levels -> (B, 1, S, S) images in 0..1, as networks take them, on the same device."""
+    return frames[:, None].to(dtype) / 255

@@ -1,0 +1,187 @@
+"""The stage evaluate on a few faces of three points, whose errors are worked out by hand.
+
+Every face has its eyes at (10, 10) and (30, 10) and its nose at (20, 15): 20 px between the eyes, by which errors are
+divided, and a box of 20 by 5 px, whose size is 10 px. A crop has two pixels where its frame has one.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from torch import nn
+
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import Scheme
+from pipeline.core import paths
+from pipeline.core.dataset_scheme import write_scheme
+from pipeline.core.json_files import write_json
+from pipeline.core.labels import LABELS, write_keypoints_csv
+from pipeline.core.samples import SAMPLE_COLUMNS
+from pipeline.evaluation.metrics_file import GroupMetrics, Metrics, read_metrics
+from pipeline.evaluation.per_frame import read_test_faces, read_test_point_errors
+from pipeline.evaluation.settings import Evaluate
+from pipeline.stages import evaluate
+
+SCHEME = Scheme("three", "three points", 3, ((0, 1),), {"eyes": (0, 1), "nose": (2,)}, (), (0, 1))
+FACE = np.array([[10, 10], [30, 10], [20, 15]], np.float32)
+SIDE = 112
+CROP_FROM_SOURCE = np.array([[2, 0, 4], [0, 2, 6], [0, 0, 1]], np.float32)
+
+Row = tuple[str, bool, bool, list[list[float]]]
+"""Person, whether labelled, whether the person trains, and by how many source pixels each point is missed."""
+
+EXACT, UNLABELLED = [[0.0, 0.0]] * 3, [[50.0, 50.0]] * 3
+VAL: list[Row] = [("V", True, False, [[0, 0], [0, 0], [1.2, 0]]), ("V", False, False, UNLABELLED)]
+TEST: list[Row] = [
+    ("A", True, True, [[0, 6], [0, 0], [0, 0]]),  # 6 px in one of three points, over 20 px: 10 %
+    ("A", False, True, UNLABELLED),
+    ("A", True, True, EXACT),  # 0 %
+    ("B", True, False, [[0.8, 0]] * 3),  # 4 %
+    ("B", True, False, [[0, 0], [0, 0], [1.2, 0]]),  # 2 %
+]
+
+
+def to_crop(points: np.ndarray) -> np.ndarray:
+    return 2 * points + np.array([4, 6])
+
+
+def write_split(split: str, folder: str, rows: list[Row]) -> None:
+    """Arrays of a split, as preprocess leaves them; a frame's gray level is its row."""
+    count, labelled = len(rows), np.array([row[1] for row in rows])
+    place = paths.PROCESSED / split
+    place.mkdir(parents=True)
+    keypoints = np.where(labelled[:, None, None], to_crop(FACE), np.nan).astype(np.float32)
+    images = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None], (count, SIDE, SIDE))
+    np.save(place / "images.npy", images)
+    np.save(place / "keypoints.npy", keypoints)
+    np.save(place / "crop_from_source.npy", np.tile(CROP_FROM_SOURCE, (count, 1, 1)))
+    table = [
+        [f"{folder}/{person}_{i}", f"{person}_{i}.jpg", folder, person, f"{person}_0", i, has_labels, split, known]
+        for i, (person, has_labels, known, _) in enumerate(rows)
+    ]
+    samples = pd.DataFrame(table, columns=SAMPLE_COLUMNS)
+    samples.to_csv(place / "samples.csv", index=False)
+    names = samples["file"][samples["labelled"]].tolist()[::-1]  # found by name, not by row
+    write_keypoints_csv(paths.RAW / LABELS[folder], names, np.stack([FACE] * len(names)))
+
+
+@pytest.fixture
+def prepared(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the stages before leave, and a network that misses each point by what its row says."""
+    paths.RAW.mkdir(parents=True)
+    write_scheme(SCHEME)
+    write_json(paths.DATASET, {"dataset": "by hand", "revision": "1", "files": 7, "sha256": "ab" * 32})
+    write_split("val", "training", VAL)
+    write_split("test", "test", TEST)
+    # The mean shape: every point 2 px right of the truth, 10 % of the distance between the eyes.
+    shapes = np.stack([FACE, FACE]) + np.array([[[1, 0]], [[3, 0]]])
+    (paths.PROCESSED / "train").mkdir()
+    train = np.concatenate([to_crop(shapes), np.full((1, 3, 2), np.nan)])
+    np.save(paths.PROCESSED / "train" / "keypoints.npy", train.astype(np.float32))
+    missed = {len(VAL): VAL, len(TEST): TEST}
+    monkeypatch.setattr(evaluate, "load_model", lambda path: nn.Linear(2, 3))
+    monkeypatch.setattr(evaluate, "read_description", lambda path: {"model": {"name": "stub"}})
+    monkeypatch.setattr(
+        evaluate,
+        "predict_crops",
+        lambda network, images: to_crop(FACE + np.array([row[3] for row in missed[len(images)]])),
+    )
+    return workspace
+
+
+def run() -> Metrics:
+    evaluate.run(evaluate=Evaluate(bootstrap_samples=1000, seed=0))
+    return read_metrics()
+
+
+def test_every_number_is_that_worked_out_by_hand(prepared: Path) -> None:
+    measured = run()
+    assert (measured.dataset, measured.model.name, measured.model.parameters) == ("by hand", "stub", 9)
+    # Two people with means 5 and 3 %: the mean of two drawn is 3, 4, 4 or 5 %, so that the interval ends at 3 and 5.
+    assert measured.test == GroupMetrics(
+        faces=4,
+        nme_percent=4.0,  # of 10, 0, 4 and 2 %
+        nme_median_percent=3.0,
+        nme_ci95_low_percent=3.0,
+        nme_ci95_high_percent=5.0,
+        auc_08_percent=56.25,  # mean of 0, 1, 1 - 4/8 and 1 - 2/8
+        failure_rate_08_percent=25.0,
+        nme_box_percent=8.0,  # over 10 px instead of 20
+        # A source pixel is 2 of a crop of 112 and 4 of one of 224, over 50: 0.08. So one coordinate is 0.48 off, three
+        # are 0.064, one is 0.096, and 19 are right.
+        smooth_l1=0.005248,
+        mse=0.010496,
+    )
+    assert measured.test_regions_nme_percent == {"eyes": 4.75, "nose": 2.5}  # 15, 0, 4, 0 and 0, 0, 4, 6 %
+    assert measured.baseline_mean_shape.nme_percent == 10.0
+
+
+def test_people_who_train_and_people_who_do_not_are_measured_apart(prepared: Path) -> None:
+    measured = run()
+    known, unseen, val = measured.test_known_people, measured.test_unseen_people, measured.val
+    assert [(group.faces, group.nme_percent) for group in (known, unseen, val)] == [(2, 5.0), (2, 3.0), (1, 2.0)]
+    assert known.nme_ci95_percent is None  # one person tells nothing of others
+
+
+def test_each_face_and_each_point_has_its_error(prepared: Path) -> None:
+    run()
+    names = ["test/A_0", "test/A_2", "test/B_3", "test/B_4"]
+    faces = read_test_faces(names)
+    assert faces["nme_percent"].tolist() == [10, 0, 4, 2]
+    assert faces["known"].tolist() == [True, True, False, False]
+    assert faces["worst_point"].tolist()[::3] == [0, 2]
+    assert faces["normalizing_length_px"].tolist() == [20] * 4
+    assert read_test_point_errors(4, 3) == pytest.approx(
+        np.array([[30, 0, 0], [0, 0, 0], [4, 4, 4], [0, 0, 6]]), abs=1e-4
+    )
+
+
+def test_the_distribution_counts_faces_in_percent(prepared: Path) -> None:
+    run()
+    ced = pd.read_csv(paths.CED).set_index("nme_percent")
+    assert ced.loc[[0.05, 2.05, 4.05, 10.05], "model_percent"].tolist() == [25, 50, 75, 100]
+    assert ced.loc[[9.95, 10.05], "mean_shape_percent"].tolist() == [0, 100]
+
+
+def test_the_predictions_are_those_of_all_frames_in_source_pixels(prepared: Path) -> None:
+    run()
+    table = pd.read_csv(paths.TEST_PREDICTIONS, index_col=0)
+    assert table.loc["B_3.jpg"].tolist() == [10.8, 10, 30.8, 10, 20.8, 15]
+    assert table.index.tolist() == [f"{row[0]}_{i}.jpg" for i, row in enumerate(TEST)]
+
+
+def test_the_same_faces_give_the_same_bytes(prepared: Path) -> None:
+    run()
+    outputs = [paths.METRICS, paths.CED, paths.PER_FRAME, paths.TEST_ERRORS, *paths.PREDICTIONS.values()]
+    first = [path.read_bytes() for path in outputs]
+    run()
+    assert [path.read_bytes() for path in outputs] == first
+
+
+def test_a_val_without_faces_is_measured_as_none(prepared: Path) -> None:
+    samples = pd.read_csv(paths.PROCESSED / "val" / "samples.csv").assign(labelled=False)
+    samples.to_csv(paths.PROCESSED / "val" / "samples.csv", index=False)
+    np.save(paths.PROCESSED / "val" / "keypoints.npy", np.full((2, 3, 2), np.nan, np.float32))
+    assert run().val == GroupMetrics.empty()
+
+
+def test_a_test_without_labels_is_refused(prepared: Path) -> None:
+    samples = pd.read_csv(paths.PROCESSED / "test" / "samples.csv").assign(labelled=False)
+    samples.to_csv(paths.PROCESSED / "test" / "samples.csv", index=False)
+    np.save(paths.PROCESSED / "test" / "keypoints.npy", np.full((5, 3, 2), np.nan, np.float32))
+    with pytest.raises(DataError, match=r"test_frames_keypoints\.csv labels no frame"):
+        run()
+
+
+def test_a_frame_that_lost_its_label_is_named(prepared: Path) -> None:
+    write_keypoints_csv(paths.RAW / LABELS["test"], ["A_0.jpg"], FACE[None])
+    with pytest.raises(DataError, match=r"no label table of data/raw has 'A_2\.jpg'"):
+        run()
+
+
+def test_names_of_what_is_written_say_percent(prepared: Path) -> None:
+    run()
+    report = json.loads(paths.METRICS.read_text())
+    assert {name for name in report["test"] if not name.endswith("_percent")} == {"faces", "smooth_l1", "mse"}
