@@ -4,7 +4,7 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from select import select
 from typing import TextIO
@@ -75,17 +75,6 @@ def _unfailing_output() -> "_Unfailing | None":
 def say(text: str) -> None:
     """Print a line, made printable, and at once."""
     print(printable(text), flush=True)
-
-
-def say_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of cells in columns, also where characters are two places wide, as Chinese ones are."""
-    from rich.cells import cell_len
-
-    shown = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(*shown, strict=True)]
-    for row in shown:
-        cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip(), flush=True)
 
 
 def tell(text: str) -> None:

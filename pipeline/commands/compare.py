@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facial_keypoints.core.percent import percent_text
-from facial_keypoints.core.terminal import say, say_table, tell
+from facial_keypoints.core.terminal import say, tell
+from pipeline.commands.fitted_table import say_fitted, say_wrapped
 
 if TYPE_CHECKING:
     from pipeline.experiments.comparison import Difference
@@ -24,11 +25,18 @@ METRICS = {
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help="DVC experiment, git revision, MLflow run or workspace.")],
+    first: Annotated[
+        str,
+        typer.Argument(metavar="A", help="DVC experiment, revision, MLflow run or workspace."),
+    ],
     second: Annotated[str, typer.Argument(metavar="B", help="The same.")] = "workspace",
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the figures.")] = Path("comparison"),
 ) -> None:
-    """Show what two runs were set to, what came of it, and whether the difference is more than chance."""
+    """Show what two runs were set to, what came of it, and whether the difference is more than chance.
+
+    Chance is that of people: whether the two models would differ so on other people. Whether training again, with
+    other seeds, would leave the same one ahead, `keypoints sweep` tests.
+    """
     from facial_keypoints.core.errors import DataError
     from pipeline.experiments.comparison import changed, paired
     from pipeline.experiments.lookup import find_results
@@ -41,13 +49,13 @@ def compare(
             f"{first} is measured on {a.dataset}, {second} on {b.dataset}, without a face in common; run one of them "
             "on the other's frames"
         ) from None
-    rows: list[tuple[str, ...]] = [("", f"A: {a.name}", f"B: {b.name}")]
+    rows: list[tuple[str, ...]] = []
     for name, (one, other) in changed(a.params, b.params).items():
         rows.append((name, *("" if value is None else str(value) for value in (one, other))))
     for label, name in METRICS.items():
         rows.append((label, *(percent_text(results.metrics.get(name)) for results in (a, b))))
-    say_table(rows)
-    say(_sentence(split, difference))
+    say_fitted({"": "left", f"A: {a.name}": "left", f"B: {b.name}": "left"}, rows)
+    say_wrapped(_sentence(split, difference))
     for path in _draw(a, b, split, difference, output):
         say(str(path))
 

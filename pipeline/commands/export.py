@@ -12,6 +12,8 @@ from facial_keypoints.core.terminal import say
 
 
 class Kind(StrEnum):
+    """Formats of an exported network."""
+
     onnx = "onnx"
     pt2 = "pt2"
 
@@ -19,17 +21,15 @@ class Kind(StrEnum):
 def export(
     output: Annotated[Path, typer.Option(help="File to write.")],
     kind: Annotated[Kind, typer.Option("--format", help="ONNX for any runtime, or PyTorch's own.")] = Kind.onnx,
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Convolutions in 8 bits, for a smaller and faster file.")
-    ] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Convolutions in 8 bits: a smaller and faster file.")] = False,
     model: Annotated[
         str | None, typer.Option(help="Model file or MLflow URI; else the model of this workspace.")
     ] = None,
 ) -> None:
     """Write the trained network as one file that runs without this project: gray frames in, pixels out.
 
-    Before it is written, it is compared with PyTorch on frames of data/processed, or on drawn ones where there are
-    none: a point that is off by more than 0.05 px is an error. 8 bits round by more; how much is measured and told.
+    Before it is written, it is compared with PyTorch on frames of data/processed, or on synthetic ones where there
+    are none: a point that is off by more than 0.05 px is an error. 8 bits round by more; how much is measured and told.
     """
     from facial_keypoints.core.errors import ModelError
     from facial_keypoints.outputs.output_folder import OutputFolder
@@ -45,7 +45,10 @@ def export(
 
 
 def _write(source: Path, target: Path, kind: Kind, int8: bool, scratch: Path) -> None:
-    """Write the network of a model file, compare it and say how far it is off. Raises ModelError."""
+    """Export the network of the model file `source` to `target`, and print how far its points are from PyTorch's.
+
+    `scratch` is a folder for what is needed on the way. Raises ModelError where they are too far.
+    """
     from pipeline.export.formats import export_model
     from pipeline.export.quantization import quantize
     from pipeline.export.sample_frames import frames_to_compare, training_frames
@@ -64,7 +67,7 @@ def _write(source: Path, target: Path, kind: Kind, int8: bool, scratch: Path) ->
 
 
 def _compare(exact: Path, rounded: Path, scheme: Scheme) -> None:
-    """Say what rounding costs on the labelled frames that are here."""
+    """Print the NME of the exact and the rounded network on the labelled frames of val and test that are here."""
     from functools import partial
 
     from pipeline.export.formats import run_onnx

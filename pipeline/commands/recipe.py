@@ -1,10 +1,11 @@
-"""The command `keypoints recipe`."""
+"""`keypoints recipe`: a named set of parameters, written into params.yaml."""
 
 from typing import Annotated
 
 import typer
 
 from facial_keypoints.core.terminal import say
+from pipeline.commands.fitted_table import say_fitted
 
 
 def recipe(
@@ -16,14 +17,16 @@ def recipe(
     """Put a named recipe, such as a course network as its author trained it, into params.yaml.
 
     It sets model, augmentation, pretraining and training, all but the seeds, and the share of people held out, whatever
-    stood there. Then: dvc repro. Or leave params.yaml alone: dvc exp run $(keypoints recipe NAME --options). Back:
-    keypoints recipe default.
+    stood there. Then: dvc repro. To go back: keypoints recipe default.
+
+    To leave params.yaml alone: dvc exp run $(keypoints recipe NAME --options).
     """
     from pipeline.experiments.recipe import changed_values, recipe_names, recipe_summary, recipe_values, write_values
 
     if not name:
-        for known in recipe_names():
-            say(f"{known:26}{recipe_summary(known)}")
+        say_fitted(
+            {"recipe": "left", "what it is": "left"}, [(known, recipe_summary(known)) for known in recipe_names()]
+        )
         return
     values = recipe_values(name)
     if options:

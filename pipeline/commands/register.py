@@ -1,4 +1,4 @@
-"""`keypoints register`: the best model by name, for whoever uses MLflow."""
+"""`keypoints register`: the best model under one name in MLflow's registry."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,10 @@ from facial_keypoints.core.terminal import say
 
 def register(
     run: Annotated[
-        str | None, typer.Argument(help="MLflow run or DVC experiment; else the run of this workspace's model.")
+        str | None,
+        typer.Argument(
+            help="MLflow run or DVC experiment, see `keypoints runs`; else the run of this workspace's model."
+        ),
     ] = None,
 ) -> None:
     """Give the model of a run a version in MLflow's registry, and the alias champion if it is better.
@@ -50,6 +53,7 @@ def register(
 
 
 def _find(name: str | None) -> Any:
+    """The MLflow run called `name`, else that of the model in the workspace. Raises ModelError, TrackingError."""
     from facial_keypoints.core.atomic_files import file_sha256
     from facial_keypoints.core.errors import ModelError, TrackingError
     from pipeline.core import paths

@@ -93,4 +93,8 @@ def _notes(rows: "list[RankedRun]") -> list[str]:
         f"(other version) {_OTHER_VERSION}.": any(row.other_version for row in rows),
     }
     notes += [note for note, occurs in marks.items() if occurs]
-    return [*notes, "Next: keypoints compare A B; keypoints register MLFLOW; predict --model runs:/MLFLOW/model"]
+    return [
+        *notes,
+        "Next, by either name: keypoints compare A B; by that of MLflow: keypoints register ID, and keypoints predict "
+        "--model runs:/ID/model",
+    ]

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facial_keypoints.core.percent import percent_text
 from facial_keypoints.core.terminal import say
 from pipeline.commands.fitted_table import Side, say_fitted, say_wrapped
 
@@ -39,7 +40,7 @@ def sweep(
     by_name = {f"{name}-{number:02d}": training for number, training in enumerate(planned, start=1)}
     queue(by_name)
     say("Working. Ctrl+C leaves the queue at work; end it with: dvc queue stop --kill")
-    finished: list[dict[str, object]] = []
+    finished: list[dict[str, Any]] = []
     failed: list[str] = []
 
     def on_done(experiment: str, status: str) -> None:
@@ -47,7 +48,7 @@ def sweep(
             if status == "Failed":
                 raise PipelineError(f"see: dvc queue logs {experiment}")
             finished.append(_result(experiment, by_name[experiment]))
-            told = f"validation NME {finished[-1]['val_nme_percent']:.2f} %"
+            told = f"validation NME {percent_text(finished[-1]['val_nme_percent'])}"
         except PipelineError as error:
             failed.append(experiment)
             told = f"FAILED, {error}"
@@ -78,7 +79,7 @@ def queue(by_name: Mapping[str, Mapping[str, str]]) -> None:
         raise
 
 
-def _result(experiment: str, settings: Mapping[str, str]) -> dict[str, object]:
+def _result(experiment: str, settings: Mapping[str, str]) -> dict[str, Any]:
     """Settings, name and errors of a finished experiment, as `leaderboard` wants them. Raises DataError."""
     from pipeline.experiments.lookup import find_results
 
@@ -91,7 +92,7 @@ def _words(settings: Mapping[str, str]) -> str:
     return ", ".join(f"{key}={value}" for key, value in settings.items())
 
 
-def _report(name: str, finished: list[dict[str, object]], settings: list[str]) -> None:
+def _report(name: str, finished: list[dict[str, Any]], settings: list[str]) -> None:
     """Write the table and its plot, print the table, what it proves, and how to apply the best."""
     import pandas as pd
 

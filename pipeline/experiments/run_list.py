@@ -1,5 +1,6 @@
 """All runs that are kept, the best on val first: DVC's experiments, the commit checked out, and MLflow's runs."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +19,9 @@ HEAD = "HEAD"
 VAL_NME, TEST_NME = "val.nme_percent", "test.nme_percent"
 _CHANGE_THE_FACES = ("fetch.", "split.")
 """Sections that decide on which faces val is measured."""
+
+_SAME_POINTS = 1e-4
+"""Percentage points: what rounding makes of one error in files of two versions."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,9 @@ def _with_mlflow(run: ListedRun, of_mlflow: Sequence[ListedRun]) -> ListedRun:
 
 
 def _same_run(one: ListedRun, other: ListedRun) -> bool:
-    errors = [name for name in (VAL_NME, TEST_NME) if name in one.metrics or name in other.metrics]
-    if any(one.metrics.get(name) != other.metrics.get(name) for name in errors):
-        return False
+    """Whether both have the same errors, and the same value of each parameter that both have."""
+    for name in (VAL_NME, TEST_NME):
+        errors = [run.metrics.get(name, math.inf) for run in (one, other)]
+        if not math.isclose(*errors, rel_tol=0, abs_tol=_SAME_POINTS):
+            return False
     return all(same_value(one.params[name], other.params[name]) for name in one.params if name in other.params)

@@ -22,8 +22,8 @@ from pipeline.datasets.settings import Fetch
 from pipeline.evaluation.metrics_file import Metrics, read_metrics
 from pipeline.evaluation.reports import read_dataset
 from pipeline.evaluation.settings import Evaluate, Render
+from pipeline.experiments.tracking.finished_run import RunRecord, keep
 from pipeline.experiments.tracking.mlflow_store import Value
-from pipeline.experiments.tracking.run_record import RunRecord, keep
 from pipeline.experiments.tracking.store_location import shown_store
 from pipeline.models.settings import Model
 from pipeline.training.settings import Augment, Pretrain, Train

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from facial_keypoints.core.progress import progress
-from facial_keypoints.core.terminal import say, say_table, tell
+from facial_keypoints.core.terminal import say, tell
 from facial_keypoints.core.text import one_line, printable, shortened
 from pipeline.cli import app
 from tests.architecture import ROOT
@@ -197,12 +197,3 @@ def test_errors_and_skipped_files_are_shown_so_too(tmp_path, monkeypatch, capsys
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["recipe", "\x1b[2J\udce9"])
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
-
-
-def test_columns_are_aligned_by_places_not_characters(capsys):
-    say_table([("", "A: 漢字", "B: x\x1b[1m"), ("train.lr", "0.1", "0.02"), ("漢", "", "1")])
-    assert capsys.readouterr().out.splitlines() == [
-        "          A: 漢字  B: x\\x1b[1m",
-        "train.lr  0.1      0.02",
-        "漢                 1",
-    ]

@@ -147,7 +147,9 @@ def test_the_command_tells_parameters_metrics_and_the_verdict(two_revisions):
     assert ["val", "NME", "4.50", "%", "4.00", "%"] in rows
     assert ["test", "NME", "4.50", "%", "4.00", "%"] in rows
     assert not [row for row in rows if row and row[0] == "train.loss"]
-    assert "-0.50 points, 95 % interval -0.50 to -0.50, over 36 faces of 12 people: B is better" in done.output
+    assert "-0.50 points, 95 % interval -0.50 to -0.50, over 36 faces of 12 people: B is better" in " ".join(
+        done.output.split()
+    )
     assert (two_revisions / "comparison" / "ced.png").read_bytes().startswith(b"\x89PNG")
     assert "no picture of faces" in done.stderr
 

@@ -8,9 +8,10 @@ from typer.testing import CliRunner
 from facial_keypoints.core.errors import ModelError, TrackingError
 from pipeline.cli import app
 from pipeline.core import paths
+from pipeline.experiments.dvc.experiments import experiment_commits
 from pipeline.experiments.lookup import find_results
 from pipeline.experiments.run_list import ListedRun, listed_runs, ranked
-from pipeline.experiments.tracking import mlflow_store
+from pipeline.experiments.tracking import mlflow_store, run_search
 from pipeline.experiments.tracking.model_location import locate_model
 from pipeline.experiments.tracking.run_search import find_run
 from tests.experiments.test_comparison import git, two_revisions, write_reports
@@ -187,8 +188,8 @@ def test_the_beginning_of_an_id_stands_for_the_run(store, tmp_path):
 
 def test_the_beginning_of_several_ids_is_refused(store, monkeypatch):
     made = finished(PARAMS, {"val.nme": 0.04})
-    twice = mlflow_store.finished_runs(mlflow_store.find_store()) * 2
-    monkeypatch.setattr(mlflow_store, "finished_runs", lambda store, condition="": [] if condition else twice)
+    twice = run_search.finished_runs(run_search.find_store()) * 2
+    monkeypatch.setattr(run_search, "finished_runs", lambda store, condition="": [] if condition else twice)
     with pytest.raises(TrackingError, match=f"the ids of 2 runs of MLflow begin with {made[:8]}; give more"):
         find_run(made[:8])
 
@@ -214,7 +215,13 @@ def test_a_run_is_compared_by_its_short_id(store):
 
 def test_all_runs_are_found_however_many_pages_mlflow_makes(store, monkeypatch):
     made = {finished(PARAMS, {"val.nme": 0.04}) for _ in range(3)}
-    found = mlflow_store.find_store()
+    found = run_search.find_store()
     search = found.client.search_runs
     monkeypatch.setattr(found.client, "search_runs", lambda *a, **k: search(*a, max_results=2, **k))
-    assert {each.info.run_id for each in mlflow_store.finished_runs(found)} == made
+    assert {each.info.run_id for each in run_search.finished_runs(found)} == made
+
+
+def test_what_dvc_notes_of_work_under_way_is_no_experiment(two_revisions):
+    for reference in ("exec/EXEC_HEAD", "exec/EXEC_BASELINE", "stash", "celery/stash", "celery/failed", "apply/stash"):
+        git("update-ref", f"refs/exps/{reference}", "HEAD")
+    assert set(experiment_commits()) == {"tried"}

@@ -111,6 +111,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_the_champion_answers_pictures_of_any_size_as_predict_whole(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     register()
@@ -128,7 +129,7 @@ def test_the_champion_answers_pictures_of_any_size_as_predict_whole(workspace: P
 def test_two_runs_of_mlflow_compare_by_name(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     record(-0.2)
-    done = CliRunner().invoke(app, ["compare", "coarse_to_fine val 4.00 %", newest()])
+    done = CliRunner().invoke(app, ["compare", "coarse_to_fine val 4.00 %", newest()], env={"COLUMNS": "120"})
     assert done.exit_code == 0, done.output
     names = done.stdout.splitlines()[0].strip().split("  ")
     assert names == ["A: coarse_to_fine val 4.00 %", "B: coarse_to_fine val 3.80 %"]

@@ -30,7 +30,7 @@ from pipeline.evaluation.metrics_file import read_metrics, write_metrics
 from pipeline.experiments.params import load_params
 from pipeline.experiments.tracking import mlflow_store, ui
 from pipeline.experiments.tracking.live_run import training_run
-from pipeline.experiments.tracking.run_record import OLDER_COLUMNS, START_VIEW, describe_experiment
+from pipeline.experiments.tracking.runs_page import OLDER_COLUMNS, START_VIEW, describe_experiment
 from pipeline.experiments.tracking.store_location import EXPERIMENT
 from pipeline.export import formats
 from pipeline.models import build_network
@@ -356,6 +356,7 @@ def test_the_commit_is_dirty_only_when_what_the_run_does_not_keep_has_changed(wo
     assert len(newer.data.tags["git_commit"]) == 40
 
 
+@pytest.mark.slow
 def test_the_pages_are_served_from_the_store_of_the_workspace(workspace: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -526,6 +527,7 @@ def test_runs_of_dead_processes_are_closed_and_those_of_living_ones_are_not(work
     assert (status["dead"], status["alive"], status["elsewhere"]) == ("KILLED", "RUNNING", "RUNNING")
 
 
+@pytest.mark.slow
 def test_two_processes_may_open_a_fresh_store_at_once(workspace: Path) -> None:
     (workspace / "mlflow.db").unlink()
     code = "from pipeline.experiments.tracking import mlflow_store; mlflow_store.open_store()"

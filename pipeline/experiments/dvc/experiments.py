@@ -1,5 +1,6 @@
 """DVC's experiments, which are commits that git keeps below refs/exps, and the files of a commit."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,10 @@ from facial_keypoints.core.errors import DataError
 from pipeline.core import paths
 from pipeline.experiments.dvc import git
 from pipeline.experiments.dvc.internals import read_cached
+
+_EXPERIMENT = re.compile(r"refs/exps/[^/]{2}/[^/]+/([^/]+)")
+"""Reference of an experiment: below the two parts of the commit it began with. Others are DVC's notes of what is under
+way: exec/EXEC_HEAD, stash, celery/stash ..."""
 
 
 def experiment_commits() -> dict[str, str]:
@@ -39,12 +44,12 @@ def read_committed(commit: str, path: Path) -> bytes:
 
 
 def _references() -> Iterator[tuple[str, str]]:
-    """(name, commit) of each experiment; those that wait in the queue, or that DVC keeps for itself, are none yet."""
+    """(name, commit) of each experiment."""
     # Listed by names alone: to sort by date, git would open what a queue at work may just be removing.
     for line in git.lines("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps"):
         commit, _, reference = line.partition(" ")
-        if not reference.startswith(("refs/exps/stash", "refs/exps/exec/", "refs/exps/celery/")):
-            yield reference.rsplit("/", 1)[1], commit
+        if named := _EXPERIMENT.fullmatch(reference):
+            yield named[1], commit
 
 
 def _newest(commits: list[str]) -> str:

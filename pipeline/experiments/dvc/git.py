@@ -1,4 +1,4 @@
-"""Git, asked in one place: what it answers, or why it refuses the checkout and what helps."""
+"""Git's command line, called in one place: its output, or why it refuses the checkout and what helps."""
 
 import os
 import subprocess
@@ -7,13 +7,16 @@ from pathlib import Path
 from facial_keypoints.core.errors import GitError
 
 _OTHER_REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"}
-"""Set by hooks and by habit. DVC goes by the folder alone, and both shall mean the same repository."""
+"""Variables that point git elsewhere, set by hooks and by habit; DVC looks at the folder alone, and both shall use the
+same repository."""
 NEW_HOME = "export HOME=$(mktemp -d)"
+"""Shell command that gives a user without a home folder one."""
 MAKE_REPOSITORY = "git init && git add -A && git commit -m start"
+"""Shell command that makes the present folder a git repository with one commit."""
 
 
 def ask(*arguments: str) -> bytes | None:
-    """What git answers; None where it knows of no such thing. Raises GitError as `check` does."""
+    """Output of a git command; None where the command fails in a sound repository. Raises GitError as `check` does."""
     asked = _run(*arguments)
     if asked.returncode == 0:
         return asked.stdout
@@ -22,7 +25,7 @@ def ask(*arguments: str) -> bytes | None:
 
 
 def lines(*arguments: str) -> list[str]:
-    """The lines of git's answer; names that are not UTF-8 as Python has file names."""
+    """Output of a git command by line; bytes that are not UTF-8 are escaped as in Python's file names."""
     return [line for line in os.fsdecode(ask(*arguments) or b"").split("\n") if line]
 
 
@@ -55,7 +58,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def _explained(told: str) -> str:
-    """One line of what git says about a repository that it does not open, and what helps."""
+    """In one line, why git does not open a repository, from what it printed, and what helps."""
     said = told.strip().splitlines() or ["no reason given"]
     fatal = next((line for line in said if line.startswith("fatal: ")), said[0])  # warnings may come before
     reason = fatal.removeprefix("fatal: ")
@@ -72,6 +75,6 @@ def _explained(told: str) -> str:
 
 
 def _with_a_home(command: str) -> str:
-    """The command, after another where there is no home folder for git's settings, as in containers."""
+    """The command, after one that makes a home folder for git's settings where there is none, as in containers."""
     home = os.environ.get("HOME")
     return command if home and os.access(home, os.W_OK) else f"{NEW_HOME} && {command}"

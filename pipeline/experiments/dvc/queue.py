@@ -1,4 +1,4 @@
-"""Experiments in DVC's own queue: put there, worked off, their results read."""
+"""Experiments in DVC's own queue: put there, taken back, run by workers."""
 
 import subprocess
 import sys
@@ -12,13 +12,17 @@ from pipeline.experiments.dvc.internals import open_repository
 
 _POLL_S = 2.0
 _IDLE_POLLS = 5
-"""So many looks without a worker at work, and the workers are started again: they leave tasks behind at times."""
+"""After so many polls without a running experiment, workers are started again: at times they end before the queue."""
 _NAME_YOURSELF = "git config user.name YOU && git config user.email YOU@EXAMPLE.COM,"
 DONE = {"Success", "Failed"}
+"""Statuses of DVC of experiments that ended."""
 
 
 def free_name(stem: str) -> str:
-    """`stem` with the least number that no experiment begins with yet. Raises GitError where none can start."""
+    """`stem` and the least number such that no experiment's name begins so yet.
+
+    Raises GitError or PipelineError where no experiment can start.
+    """
     git.head()
     with open_repository() as repository, repository.locked():
         pass  # who holds the lock, DVC would not say
@@ -30,7 +34,7 @@ def free_name(stem: str) -> str:
 
 
 def put(name: str, settings: Mapping[str, str]) -> None:
-    """Queue one experiment of the workspace as it is, with these parameters set."""
+    """Queue one experiment of the workspace as it is, with these parameters set. Raises ConfigError."""
     choices = [part for key, value in settings.items() for part in ("-S", f"{key}={value}")]
     done = _dvc("exp", "run", "--queue", "--name", name, *choices)
     if done.returncode:
@@ -40,7 +44,7 @@ def put(name: str, settings: Mapping[str, str]) -> None:
 
 
 def _reason(told: str) -> str:
-    """The last error that DVC tells, without the address of its support."""
+    """The last error in what DVC printed, without the address of its support."""
     error = told.partition("\nHaving any troubles?")[0].rpartition("ERROR: ")[2].removeprefix("unexpected error - ")
     return " ".join(error.split()) or "no reason given"
 
@@ -52,9 +56,9 @@ def take_back(names: list[str]) -> None:
 
 
 def work_off(names: list[str], jobs: int, on_done: Callable[[str, str], None]) -> dict[str, str]:
-    """Let `jobs` workers run the queued experiments; name -> "Success" or "Failed".
+    """Let `jobs` workers run the queued experiments; returns "Success" or "Failed" by name once all have ended.
 
-    Whatever else waits in the queue runs too. `on_done` hears of each experiment as it ends.
+    Whatever else waits in the queue runs too. `on_done` is called with name and status of each as it ends.
     """
     ended: dict[str, str] = {}
     idle = _IDLE_POLLS
@@ -77,7 +81,7 @@ def work_off(names: list[str], jobs: int, on_done: Callable[[str, str], None]) -
 
 
 def _start_workers(jobs: int) -> None:
-    """Without pipes: a worker holds them open for as long as it lives, and some do not end when the queue is empty."""
+    """Start workers without pipes: a worker keeps them open, and some outlive the queue."""
     command = [sys.executable, "-m", "dvc", "queue", "start", "--jobs", str(jobs)]
     nowhere = subprocess.DEVNULL
     subprocess.run(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False)
@@ -90,7 +94,10 @@ def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def statuses() -> dict[str, str]:
-    """Name -> status of every experiment that the queue knows: Queued, Running, Success or Failed."""
+    """Name -> status of every experiment that the queue knows: Queued, Running, Success or Failed.
+
+    Raises PipelineError.
+    """
     with open_repository() as repository:
         try:
             return repository.queue_statuses()
@@ -102,5 +109,6 @@ def statuses() -> dict[str, str]:
 
 
 def _experiments() -> list[str]:
+    """Names of all experiments of all commits."""
     done = _dvc("exp", "list", "--name-only", "--all-commits")
     return done.stdout.split()

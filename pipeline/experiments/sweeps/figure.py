@@ -7,6 +7,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from facial_keypoints.core.percent import percent_text
 from pipeline.evaluation.style import PALETTE, label, new_figure
 from pipeline.experiments.sweeps.leaderboard import varied
 
@@ -55,7 +56,7 @@ def _draw_row(axes: Axes, place: int, nme_percent: pd.Series, color: str) -> Non
 
 def _detail(table: pd.DataFrame, shown: pd.DataFrame, trainings: int) -> str:
     """Second line of the heading: the best error, how many rows are shown, and what the bar is if there is one."""
-    parts = [f"validation NME {table['val_nme_percent'][0]:.2f} %"]
+    parts = [f"validation NME {percent_text(table['val_nme_percent'][0])}"]
     parts += [f"the best {len(shown)} of {len(table)} settings"] if len(shown) < len(table) else []
     bar = "; bar: mean over seeds" if table["seeds"].max() > 1 else ""
     return ", ".join([*parts, f"{trainings} trainings{bar}"])

@@ -1,4 +1,4 @@
-"""What train says to MLflow while it works. No failure of MLflow ends a training: `track` fills in what is missing."""
+"""What train logs to MLflow while it works. No failure of MLflow ends a training: `track` fills in what is missing."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -26,14 +26,17 @@ class LiveRun:
         self._failed = False
 
     def open(self, params: Mapping[str, Value], key: str) -> None:
-        """Go on with the run in which the same training was broken off, or begin one."""
+        """Go on with the run in which the same training was interrupted, or begin one.
+
+        `params` are logged; `key` is the value of the tag TRAINING_KEY.
+        """
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # no training waits longer for a curve
         name = os.environ.get("DVC_EXP_NAME") or f"{params.get('model.name', 'model')} in training"
         tags = mlflow_store.process_tags() | {TRAINING_KEY: key}
         with self._outliving_failures():
             store = mlflow_store.open_store()
             mlflow_store.close_dead_runs(store)
-            if run_id := _broken_off(store, key):
+            if run_id := _interrupted(store, key):
                 mlflow_store.set_tags(store, run_id, tags)
                 store.client.update_run(run_id, status="RUNNING", name=name)
                 self._logged = mlflow_store.logged_points(store, run_id)
@@ -68,12 +71,14 @@ class LiveRun:
                     self._store.client.set_tag(self._run_id, MODEL_DIGEST, model_digest)
 
     def close(self, status: str) -> None:
+        """Set the final status of the run: FINISHED, FAILED or KILLED."""
         if self._store:
             with self._outliving_failures():
                 self._store.client.set_terminated(self._run_id, status)
 
     @contextmanager
     def _outliving_failures(self) -> Iterator[None]:
+        """Turn what MLflow raises into a warning, once a training."""
         try:
             with mlflow_store.quiet():
                 yield
@@ -83,7 +88,7 @@ class LiveRun:
             self._failed = True
 
 
-def _broken_off(store: Store, key: str) -> str | None:
+def _interrupted(store: Store, key: str) -> str | None:
     """Id of the run in which a training of this process's host with this key ended before its time.
 
     One that is RUNNING belongs to a living process, one that FINISHED waits for `track`.

@@ -32,7 +32,7 @@ _REPLACE = "restore it, or move it away and record what is here again with: dvc 
 
 
 def lock(store: StoreLocation) -> FileLock:
-    """For what only one process at a time may do, such as making the database: two at once crash each other."""
+    """The lock for what one process at a time may do, such as making the database: two at once crash each other."""
     return FileLock(store.lock, timeout=_MAKING_S)
 
 
@@ -53,7 +53,7 @@ def prepare(store: StoreLocation) -> None:
 
 
 def _make(database: Path) -> None:
-    """With all its tables or not at all: MLflow cannot go on with one whose making was broken off."""
+    """Make the database with all its tables or not at all: MLflow cannot go on with one that was interrupted."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     with whole(database) as partial, tempfile.TemporaryDirectory() as folder:
@@ -63,7 +63,10 @@ def _make(database: Path) -> None:
 
 
 def _mend(store: StoreLocation, database: Path) -> None:
-    """Also tries the database; takes the lock, for which the folder must be writable, only where something moved."""
+    """Try the database, and correct the places of files if the workspace was moved.
+
+    Only then the lock is taken, for which the folder must be writable. Raises TrackingError.
+    """
     with _opened(database) as connection:
         if store.in_workspace and moved_locations(connection, database):
             with lock(store):
@@ -72,6 +75,7 @@ def _mend(store: StoreLocation, database: Path) -> None:
 
 @contextmanager
 def _opened(database: Path) -> Iterator[sqlite3.Connection]:
+    """The database, open. Raises TrackingError, with what helps, where it is no database or cannot be read."""
     try:
         with closing(sqlite3.connect(database, timeout=_BUSY_S)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master")
@@ -84,6 +88,7 @@ def _opened(database: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _try_server(store: StoreLocation) -> None:
+    """Connect once to a database that a server keeps, so that its refusal comes at once."""
     if store.artifacts is not None:
         from mlflow.store.db.utils import create_sqlalchemy_engine
 

@@ -27,7 +27,7 @@ _SCRIPT = Path(__file__).with_name("pyfunc_model.py")
 def model_files(model: Path) -> Iterator[dict[str, Path]]:
     """Export the network of a model file; yields the names and files that a logged model keeps, in a temporary folder.
 
-    Raises ModelError where the network cannot be exported or the exported one answers otherwise.
+    Raises ModelError where the network cannot be exported or the exported one predicts otherwise.
     """
     from pipeline.export.formats import export_model
     from pipeline.models.model_file import open_model_file
@@ -42,7 +42,7 @@ def model_files(model: Path) -> Iterator[dict[str, Path]]:
 
 
 def _frames(side: int) -> np.ndarray:
-    """(3, S, S) uint8 of light and dark fields, to compare the exported network on: `track` reads no dataset."""
+    """(3, S, S) uint8 frames of light and dark squares to compare the exported network on; `track` reads no dataset."""
     fields = np.random.default_rng(0).integers(0, 256, (3, 7, 7), np.uint8)
     field_of_pixel = np.arange(side) * 7 // side
     return fields[:, field_of_pixel[:, None], field_of_pixel]
@@ -72,7 +72,10 @@ def log_model(store: Store, run_id: str, files: Mapping[str, Path], model_digest
 
 
 def save_pyfunc(path: Path, files: Mapping[str, Path], model: Any) -> None:
-    """Write `model_files` and the script as a folder that `mlflow.pyfunc.load_model` reads."""
+    """Write `model_files` and the script as the folder `path`, which `mlflow.pyfunc.load_model` reads.
+
+    `model`: an `mlflow.models.Model`, which becomes the description of the folder.
+    """
     from mlflow import pyfunc
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec

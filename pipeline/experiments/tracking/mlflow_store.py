@@ -1,7 +1,7 @@
 """The project's experiment in MLflow. MLflow is a view of the runs, DVC the record.
 
 mlflow takes seconds to import, so only functions import it. Every training depends on this file and live_run.py: what
-only `track` or `ui` needs stands in run_record.py.
+only `track` or `ui` needs stands in finished_run.py.
 """
 
 import json
@@ -59,8 +59,12 @@ Curves = Mapping[int, Mapping[str, float | None]]
 
 @dataclass(frozen=True)
 class Store:
+    """An open MLflow store."""
+
     client: Any
+    """An `mlflow.MlflowClient`."""
     experiment_id: str
+    """Of the project's experiment."""
 
 
 @contextmanager
@@ -86,7 +90,7 @@ def mlflow_errors() -> Iterator[None]:
 
 
 def failure(error: Exception) -> str:
-    """What went wrong with the store, in one line."""
+    """What went wrong with the store, in one line, with what helps where it is of another version."""
     if isinstance(error, TrackingError):
         return str(error)
     if any(words in str(error) for words in _OTHER_VERSION):
@@ -124,34 +128,6 @@ def open_store() -> Store:
         return Store(client, experiment.experiment_id)
 
 
-def find_store() -> Store | None:
-    """The project's experiment, for who only reads: None where no run was recorded yet, and nothing is made then.
-
-    Raises whatever MLflow raises, and TrackingError.
-    """
-    with quiet():
-        location = store_location()
-        if location.database and not location.database.exists():
-            return None
-        prepare(location)
-        import mlflow
-
-        client = mlflow.MlflowClient(location.uri)
-        experiment = client.get_experiment_by_name(EXPERIMENT)
-        return Store(client, experiment.experiment_id) if experiment else None
-
-
-def finished_runs(store: Store, condition: str = "") -> list[Any]:
-    """Runs of MLflow that are complete and fulfil `condition`, in its filter language; newest first, all pages."""
-    wanted = " and ".join(filter(None, [condition, "attributes.status = 'FINISHED'"]))
-    page = store.client.search_runs([store.experiment_id], wanted)
-    runs = list(page)
-    while page.token:
-        page = store.client.search_runs([store.experiment_id], wanted, page_token=page.token)
-        runs += page
-    return runs
-
-
 def _new_experiment(client: Any, location: StoreLocation) -> Any:
     files = None if location.artifacts is None else location.artifacts.as_uri()  # else MLflow would take ./mlruns
     return client.get_experiment(client.create_experiment(EXPERIMENT, files))
@@ -159,7 +135,7 @@ def _new_experiment(client: Any, location: StoreLocation) -> Any:
 
 @contextmanager
 def process_store() -> Iterator[None]:
-    """Name the store to those of MLflow's functions that ask the process for it, whatever client calls them."""
+    """Set MLFLOW_TRACKING_URI inside: some functions of MLflow ask the process for the store, not their client."""
     own = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = store_uri()
     try:
@@ -176,7 +152,7 @@ def find_runs(store: Store, tag: str, value: str) -> list[Any]:
 
 
 def process_tags() -> dict[str, str]:
-    """Tags that tell whether the process that writes a run still lives."""
+    """Tags of a run that name the process that writes it, to find out whether it still lives."""
     return {"host": socket.gethostname(), "pid": str(os.getpid())}
 
 
@@ -202,12 +178,14 @@ def _alive(pid: int) -> bool:
 
 
 def set_tags(store: Store, run_id: str, tags: Mapping[str, str]) -> None:
+    """Set tags of a run, all in one request."""
     from mlflow.entities import RunTag
 
     store.client.log_batch(run_id, tags=[RunTag(*item) for item in tags.items()])
 
 
 def log_params(store: Store, run_id: str, params: Mapping[str, Value]) -> None:
+    """Log parameters of a run in one request, text as it is and other values as JSON."""
     from mlflow.entities import Param
 
     as_written = {name: value if isinstance(value, str) else json.dumps(value) for name, value in params.items()}

@@ -21,7 +21,7 @@ _OF_THE_STORE = ("models:", "runs:", "mlflow-artifacts:")
 
 
 def open_model(model: Path | str | None) -> TorchNetwork:
-    """Load what `locate_model` finds. Raises ModelError, TrackingError."""
+    """The network of the model that `locate_model` finds. Raises ModelError, TrackingError."""
     with tempfile.TemporaryDirectory() as folder:
         path = locate_model(model, Path(folder))
         description, module = open_model_file(path)
@@ -66,7 +66,7 @@ def _from_mlflow(uri: str, folder: Path) -> Path:
 
 
 def _download(uri: str, folder: Path) -> Path:
-    """Bring a model, or any file, of MLflow to `folder`; a store that is not there is not made for it."""
+    """Copy a model, or any file, of MLflow to `folder`; returns its path. A store that is not there is not made."""
     import mlflow
 
     if not uri.startswith(_OF_THE_STORE):

@@ -27,11 +27,11 @@ _OF_THE_EXPERIMENT = """
 """
 
 Change = tuple[str, str, str, str]
-"""Table, column, what it holds, what it should hold."""
+"""Table, column, the location that it holds, the one that it should hold."""
 
 
 def moved_locations(connection: sqlite3.Connection, database: Path) -> list[Change]:
-    """What to change so that the files of a store are sought and written beside `database`, its file.
+    """The changes after which MLflow finds and writes the files of a store beside `database`, its file.
 
     Of concern is what lies below a folder in which the project's experiment, a run or a model of it, was kept under the
     name such folders have; other places are the user's choice. Empty for tables other than those of today's MLflow.
@@ -51,14 +51,14 @@ def moved_locations(connection: sqlite3.Connection, database: Path) -> list[Chan
 
 
 def change(connection: sqlite3.Connection, changes: list[Change]) -> None:
-    """All or none of them."""
+    """Write the changes into the database, all or none."""
     with connection:
         for table, column, held, right in changes:
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (right, held))
 
 
 def _elsewhere(locations: Iterable[tuple[str | None]], files: Path) -> Iterator[tuple[str, Path, Path]]:
-    """(location, folder, path within) of those in a folder that is called as `files` is, and is another one."""
+    """(location, folder, path within it) of the locations in another folder that has the name of `files`."""
     for (location,) in locations:
         parts = Path(_local_path(location)).parts if location else ()
         if location and files.name in parts:
@@ -69,16 +69,16 @@ def _elsewhere(locations: Iterable[tuple[str | None]], files: Path) -> Iterator[
 
 
 def _local_path(location: str) -> str:
-    """Of a path or a file URI; "" for anything else."""
+    """The local path that a path or a file URI names; "" for anything else."""
     if location.startswith("file:"):
         return url2pathname(urlparse(location).path)
     return location if location.startswith("/") else ""
 
 
 def _was_left(folder: Path, rest: Path, database: Path) -> bool:
-    """Whether the database alone was moved: the files are there, not here, and no other workspace has them.
+    """Whether the database alone was moved: the files are in the old place, which no other workspace uses, not here.
 
-    For the folder as a whole, where new files will be written, this is no question.
+    False for the folder as a whole (an empty `rest`), as new files are always written here.
     """
     there, here = folder / rest, database.parent / ARTIFACTS / rest
     others = folder.with_name(database.name)

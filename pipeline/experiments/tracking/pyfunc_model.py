@@ -23,6 +23,8 @@ _LUMA = np.array([[9797 / 2**15, 19234 / 2**15, 3737 / 2**15, 2**-16 - 0.5]], np
 
 
 class KeypointModel(PythonModel):
+    """The network as `mlflow.pyfunc` calls it."""
+
     # The network is kept in `context`: of two models that threads load at once, MLflow may give both the later `self`.
     def load_context(self, context: Any) -> None:
         exported, script = Path(context.artifacts["onnx"]), Path(__file__)
@@ -31,7 +33,10 @@ class KeypointModel(PythonModel):
         context.network = InferenceSession(exported.read_bytes(), providers=["CPUExecutionProvider"])
 
     def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> np.ndarray:
-        """Find the keypoints. Raises MlflowException for anything that is not such pictures."""
+        """(N, 68, 2) float32 keypoints in pixels of (N, H, W, 3) uint8 RGB pictures.
+
+        `context.network` is used; `params` are not. Raises MlflowException for anything that is not such pictures.
+        """
         shape, dtype = getattr(model_input, "shape", ()), getattr(model_input, "dtype", type(model_input).__name__)
         if dtype != np.uint8 or shape[3:] != (3,) or 0 in shape[1:]:
             raise MlflowException.invalid_parameter_value(
@@ -44,6 +49,7 @@ class KeypointModel(PythonModel):
 
 
 def _predict(network: InferenceSession, pictures: np.ndarray) -> np.ndarray:
+    """(N, 68, 2) float32 keypoints in pixels of (N, H, W, 3) uint8 RGB pictures."""
     side, fit = network.get_inputs()[0].shape[1], network.get_modelmeta().custom_metadata_map["fit"]
     full_h, full_w = pictures.shape[1:3]
     height, width = _fitted_size((full_h, full_w), side, fit)

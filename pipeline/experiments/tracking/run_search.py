@@ -8,10 +8,40 @@ from typing import Any
 from facial_keypoints.core.errors import DataError, TrackingError
 from facial_keypoints.core.text import printable
 from pipeline.experiments.tracking import mlflow_store
-from pipeline.experiments.tracking.mlflow_store import DVC_EXPERIMENT
+from pipeline.experiments.tracking.local_store import prepare
+from pipeline.experiments.tracking.mlflow_store import DVC_EXPERIMENT, Store
+from pipeline.experiments.tracking.store_location import EXPERIMENT, store_location
 
 _SHORT_ID = re.compile(r"[0-9a-f]{6,31}")
 """The beginning of a run id, as `keypoints runs` shows it."""
+
+
+def find_store() -> Store | None:
+    """The project's experiment, for who only reads: None where no run was recorded yet, and nothing is made then.
+
+    Raises whatever MLflow raises, and TrackingError.
+    """
+    with mlflow_store.quiet():
+        location = store_location()
+        if location.database and not location.database.exists():
+            return None
+        prepare(location)
+        import mlflow
+
+        client = mlflow.MlflowClient(location.uri)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        return Store(client, experiment.experiment_id) if experiment else None
+
+
+def finished_runs(store: Store, condition: str = "") -> list[Any]:
+    """Runs of MLflow that are complete and fulfil `condition`, in its filter language; newest first, all pages."""
+    wanted = " and ".join(filter(None, [condition, "attributes.status = 'FINISHED'"]))
+    page = store.client.search_runs([store.experiment_id], wanted)
+    runs = list(page)
+    while page.token:
+        page = store.client.search_runs([store.experiment_id], wanted, page_token=page.token)
+        runs += page
+    return runs
 
 
 def find_run(name: str) -> Any | None:
@@ -20,18 +50,18 @@ def find_run(name: str) -> Any | None:
     Raises TrackingError, also for the beginning of several ids.
     """
     with mlflow_store.mlflow_errors():
-        store = mlflow_store.find_store()
+        store = find_store()
         if store is None:
             return None
         quoted = printable(name).replace("'", "")
         for called in ("attributes.run_id", "attributes.run_name", f"tags.{DVC_EXPERIMENT}"):
-            if found := mlflow_store.finished_runs(store, f"{called} = '{quoted}'"):
+            if found := finished_runs(store, f"{called} = '{quoted}'"):
                 return found[0]
         return _begun_with(store, name) if _SHORT_ID.fullmatch(name) else None
 
 
-def _begun_with(store: mlflow_store.Store, beginning: str) -> Any | None:
-    found = [run for run in mlflow_store.finished_runs(store) if run.info.run_id.startswith(beginning)]
+def _begun_with(store: Store, beginning: str) -> Any | None:
+    found = [run for run in finished_runs(store) if run.info.run_id.startswith(beginning)]
     if len(found) > 1:
         raise TrackingError(
             f"the ids of {len(found)} runs of MLflow begin with {beginning}; give more of its characters"
@@ -42,14 +72,14 @@ def _begun_with(store: mlflow_store.Store, beginning: str) -> Any | None:
 def all_runs() -> list[Any]:
     """Every finished run, newest first. Raises TrackingError."""
     with mlflow_store.mlflow_errors():
-        store = mlflow_store.find_store()
-        return mlflow_store.finished_runs(store) if store else []
+        store = find_store()
+        return finished_runs(store) if store else []
 
 
 def run_of_model(model_digest: str) -> Any | None:
     """The newest finished run whose model file has this SHA-256; None if none has. Raises TrackingError."""
     with mlflow_store.mlflow_errors():
-        store = mlflow_store.find_store()
+        store = find_store()
         runs = mlflow_store.find_runs(store, mlflow_store.MODEL_DIGEST, model_digest) if store else []
     return next((run for run in runs if run.info.status == "FINISHED"), None)
 

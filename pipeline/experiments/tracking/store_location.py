@@ -25,15 +25,18 @@ _SERVICES = {"databricks", "databricks-uc", "uc"}
 
 @dataclass(frozen=True)
 class StoreLocation:
+    """The place of an MLflow store and of its files."""
+
     uri: str
-    """As MLflow wants it, credentials included."""
+    """Its address for MLflow, credentials included."""
     database: Path | None
-    """The file of an SQLite store."""
+    """The file of an SQLite store; None for others."""
     artifacts: Path | None
     """Where new experiments on a bare database keep their files; None where a server of MLflow decides."""
 
     @property
     def shown(self) -> str:
+        """The address for messages, without credentials."""
         return without_credentials(self.uri)
 
     @property
@@ -44,6 +47,7 @@ class StoreLocation:
 
     @property
     def in_workspace(self) -> bool:
+        """Whether the database lies in the main workspace, and so moves with it."""
         return self.database is not None and self.database.is_relative_to(_root())
 
 
@@ -64,12 +68,12 @@ def store_location() -> StoreLocation:
 
 
 def store_uri() -> str:
-    """Its address for MLflow, credentials included. Raises TrackingError."""
+    """The address of the store for MLflow, credentials included. Raises TrackingError."""
     return store_location().uri
 
 
 def shown_store() -> str:
-    """The store for a message, also where what names it is wrong."""
+    """The address of the store for messages, also where MLFLOW_TRACKING_URI is wrong."""
     try:
         return store_location().shown
     except TrackingError:
@@ -77,7 +81,7 @@ def shown_store() -> str:
 
 
 def remedy() -> str:
-    """What to do where the store cannot be used."""
+    """What the user can do where the store cannot be used, for messages."""
     return f"mend it, or unset or change {VARIABLE}" if _named() else "mend it"
 
 
@@ -95,6 +99,7 @@ def sqlite_uri(database: Path, like: Any = "sqlite://") -> str:
 
 
 def _named() -> str:
+    """What MLFLOW_TRACKING_URI says; "" where it is not set."""
     return os.environ.get(VARIABLE, "").strip()
 
 
@@ -123,17 +128,19 @@ def _named_sqlite(uri: str) -> StoreLocation:
 
 
 def _for_sqlite_itself(url: Any) -> bool:
-    """Whether the path is no path but an address of SQLite's own, file:PATH?QUERY, which it decodes once more."""
+    """Whether the database of an address is a URI of SQLite's own, file:PATH?QUERY, which SQLite decodes once more."""
     return "uri" in url.query and str(url.database or "").startswith("file:")
 
 
 def _sqlite(database: Path, like: Any = "sqlite://") -> StoreLocation:
+    """The location of an SQLite file, its other files beside it. Raises TrackingError."""
     folder = _takeable(database.parent.resolve())
     database = folder / database.name
     return StoreLocation(sqlite_uri(database, like), database, folder / ARTIFACTS)
 
 
 def _takeable(path: Path) -> Path:
+    """The path, if MLflow can take it. Raises TrackingError."""
     try:
         str(path).encode()
     except UnicodeEncodeError:

@@ -6,14 +6,15 @@ import socket
 from facial_keypoints.core.errors import TrackingError
 from facial_keypoints.core.terminal import say
 from pipeline.experiments.tracking import mlflow_store
-from pipeline.experiments.tracking.run_record import START_VIEW, describe_experiment
+from pipeline.experiments.tracking.runs_page import START_VIEW, describe_experiment
 from pipeline.experiments.tracking.store_location import VARIABLE, store_location
 
 HOST = "127.0.0.1"
+"""This machine alone: MLflow's server asks nobody for a password."""
 
 
 def serve(port: int) -> None:
-    """Be MLflow's server on `port` of this machine, until Ctrl+C; the store is made if it is not there.
+    """Run MLflow's server on `port` of this machine until Ctrl+C; the store is made if it is not there.
 
     Where MLFLOW_TRACKING_URI names a server, only tells its address. Raises TrackingError.
     """
@@ -33,7 +34,7 @@ def serve(port: int) -> None:
 
 
 def _run_server(uri: str, files: str, port: int) -> None:
-    """MLflow's application in this process: `mlflow ui` would import MLflow twice more before it answers."""
+    """Run MLflow's application in this process: `mlflow ui` would import MLflow twice more before it serves pages."""
     from mlflow.server import constants
 
     os.environ |= {
@@ -52,6 +53,7 @@ def _run_server(uri: str, files: str, port: int) -> None:
 
 
 def _refuse_taken(port: int) -> None:
+    """Raise TrackingError, naming another port, where something listens on `port`."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

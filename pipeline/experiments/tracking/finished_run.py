@@ -1,4 +1,4 @@
-"""One finished pipeline run as MLflow shall keep it, and its way into the store."""
+"""One finished run of the pipeline as MLflow shall keep it, and its way into the store."""
 
 import hashlib
 import json
@@ -23,54 +23,7 @@ from pipeline.experiments.tracking.mlflow_store import (
     Value,
     find_runs,
 )
-
-START_VIEW = "start"
-"""Key under which MLflow's pages find the columns of the runs table that a newcomer needs."""
-OLDER_COLUMNS = ("val.nme", "test.nme")
-"""Fractions, as runs of older checkouts have them; MLflow leaves out a column that no run has."""
-_COLUMNS = [
-    "attributes.`Duration`",
-    *(
-        f"metrics.`{name}`"
-        for name in (
-            "val/nme_percent",
-            "val/auc_08_percent",
-            "val/failure_rate_08_percent",
-            "test/nme_percent",
-            "test_unseen_people/nme_percent",
-            *OLDER_COLUMNS,
-        )
-    ),
-    *(f"params.`{name}`" for name in ("model.name", "train.epochs", "train.lr", "train.seed")),
-    "attributes.`Models`",
-    "tags.`git_commit`",
-]
-_VIEW = {
-    "searchFilter": "",
-    "orderByKey": "attributes.start_time",
-    "orderByAsc": False,
-    "startTime": "ALL",
-    "lifecycleFilter": "Active",
-    "datasetsFilter": [],
-    "modelVersionFilter": "All Runs",
-    "selectedColumns": _COLUMNS,
-    "runsPinned": [],
-    "runsHidden": [],
-    "runsHiddenMode": "SHOWALL",
-    "runsVisibilityMap": {},
-    "runsExpanded": {},
-    "groupBy": None,
-    "hideEmptyCharts": True,
-    "autoRefreshEnabled": True,
-    "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
-}
-"""As the pages themselves store a view that is shared."""
-_EXPERIMENT_TAGS = {
-    f"mlflow.sharedViewState.{START_VIEW}": json.dumps(_VIEW),
-    "mlflow.experimentKind": "custom_model_development",  # else its pages are those for language models
-    "mlflow.note.content": "Runs of the keypoint pipeline, one for each `dvc repro` or `dvc exp run` that computed "
-    "something, named after its network or experiment and its keypoint error (NME) on val, by which one chooses.",
-}
+from pipeline.experiments.tracking.runs_page import describe_experiment
 
 
 @dataclass(frozen=True)
@@ -81,7 +34,9 @@ class RunRecord:
     description: str
     """Markdown."""
     model: Path
+    """The model file."""
     model_digest: str
+    """SHA-256 of the model file."""
     dataset: Mapping[str, Any]
     """Contents of dataset.json."""
     params: Mapping[str, Value]
@@ -100,12 +55,6 @@ class RunRecord:
         files = sorted((folder, path.name, file_sha256(path)) for path, folder in self.artifacts.items())
         content = [self.model_digest, dict(self.dataset), dict(self.params), dict(self.metrics), files]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def describe_experiment(store: Store) -> None:
-    """Tell MLflow's pages what the runs are."""
-    for name, value in _EXPERIMENT_TAGS.items():
-        store.client.set_experiment_tag(store.experiment_id, name, value)
 
 
 def keep(record: RunRecord) -> bool:
@@ -137,7 +86,10 @@ def keep(record: RunRecord) -> bool:
 
 
 def _begin(store: Store, record: RunRecord, runs: list[Any]) -> str:
-    """Open the first of `runs` again, or a new one if there is none; others that finished the same training go."""
+    """Id of the run to fill: the first of `runs`, opened again, or a new one.
+
+    Others among `runs` that finished the same training are deleted.
+    """
     for surplus in runs[1:]:
         if surplus.info.status == "FINISHED":
             store.client.delete_run(surplus.info.run_id)
@@ -150,6 +102,7 @@ def _begin(store: Store, record: RunRecord, runs: list[Any]) -> str:
 
 
 def _tags(record: RunRecord) -> dict[str, str]:
+    """Tags by which the run is found again, and from what it came."""
     dataset = record.dataset
     tags = {"dataset": dataset["dataset"], "dataset_revision": dataset["revision"], "dataset_digest": dataset["sha256"]}
     tags |= {
@@ -167,6 +120,7 @@ def _tags(record: RunRecord) -> dict[str, str]:
 
 
 def _git_tags() -> dict[str, str]:
+    """The commit, and whether files differ from it, other than those that every run changes. Raises GitError."""
     commit = git.head()
     kept_here = [":!params.yaml", ":!dvc.lock", ":!reports"]
     changed = git.ask("status", "--porcelain", "--untracked-files=no", "--", ".", *kept_here)
@@ -176,6 +130,7 @@ def _git_tags() -> dict[str, str]:
 
 
 def _fill(store: Store, run_id: str, record: RunRecord, model_files: Mapping[str, Path]) -> None:
+    """Log all that `record` holds to a run."""
     client = store.client
     mlflow_store.log_params(store, run_id, record.params)
     curves = mlflow_store.named_curves(record.curves)
@@ -192,6 +147,7 @@ def _fill(store: Store, run_id: str, record: RunRecord, model_files: Mapping[str
 
 
 def _log_dataset(store: Store, run_id: str, dataset: Mapping[str, Any]) -> None:
+    """Name the dataset, with its digest and revision, as the input of a run."""
     from mlflow.entities import Dataset, DatasetInput
 
     source = json.dumps({"revision": dataset["revision"]})
