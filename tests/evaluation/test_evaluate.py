@@ -5,7 +5,9 @@ divided, and a box of 20 by 5 px, whose size is 10 px. A crop has two pixels whe
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -81,8 +83,8 @@ def prepared(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     train = np.concatenate([to_crop(shapes), np.full((1, 3, 2), np.nan)])
     np.save(paths.PROCESSED / "train" / "keypoints.npy", train.astype(np.float32))
     missed = {len(VAL): VAL, len(TEST): TEST}
-    monkeypatch.setattr(evaluate, "load_model", lambda path: nn.Linear(2, 3))
-    monkeypatch.setattr(evaluate, "read_description", lambda path: {"model": {"name": "stub"}})
+    description = SimpleNamespace(model=SimpleNamespace(name="stub"), scheme=SCHEME)
+    monkeypatch.setattr(evaluate, "open_model_file", lambda path: (description, nn.Linear(2, 3)))
     monkeypatch.setattr(
         evaluate,
         "predict_crops",
@@ -172,6 +174,12 @@ def test_a_test_without_labels_is_refused(prepared: Path) -> None:
     samples.to_csv(paths.PROCESSED / "test" / "samples.csv", index=False)
     np.save(paths.PROCESSED / "test" / "keypoints.npy", np.full((5, 3, 2), np.nan, np.float32))
     with pytest.raises(DataError, match=r"test_frames_keypoints\.csv labels no frame"):
+        run()
+
+
+def test_a_model_of_other_points_than_the_dataset_is_refused(prepared: Path) -> None:
+    write_scheme(replace(SCHEME, title="three other points"))
+    with pytest.raises(DataError, match=r"has three points and the dataset three other points; train again: dvc repro"):
         run()
 
 

@@ -1,5 +1,6 @@
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -18,6 +19,7 @@ from pipeline.core.dataset_scheme import write_scheme
 from pipeline.core.json_files import read_json, write_json
 from pipeline.core.labels import write_keypoints_csv
 from pipeline.core.samples import SAMPLE_COLUMNS, read_samples
+from pipeline.core.settings import Preprocess
 from pipeline.core.tables import write_table
 from pipeline.evaluation import breakdowns, curves, grids, style
 from pipeline.evaluation.metrics_file import write_metrics
@@ -108,7 +110,8 @@ def write_inputs(labelled: int = 6, *, unseen: bool = False) -> None:
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(render, "load_model", lambda path: FirstThenShape())
-    monkeypatch.setattr(render, "read_description", lambda path: {"preprocess": {"size_px": SIDE, "fit": "pad"}})
+    prepared = Preprocess(size_px=SIDE, fit="pad")
+    monkeypatch.setattr(render, "read_description", lambda path: SimpleNamespace(preprocess=prepared))
     monkeypatch.setattr(render, "save", lambda figure, path, dpi: style.save(figure, path, dpi / 5))  # quick
     return tmp_path
 
