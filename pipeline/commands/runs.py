@@ -42,6 +42,9 @@ def runs() -> None:
         tell(f"left out: {fault}")
     whose, baseline = baseline_params()
     rows = ranked(found, baseline)
+    if not baseline:
+        whose, baseline = "the first", rows[0].run.params
+        rows = ranked(found, baseline)
     short = short_names(list(baseline))
     say_fitted(_columns(whose), [_cells(row, short) for row in rows])
     say("")
@@ -57,7 +60,7 @@ def _columns(whose: str) -> dict[str, Side]:
         "val %": "right",
         "interval": "left",
         **roomy,
-        f"differs from {whose or 'nothing known'}": "left",
+        f"differs from {whose}": "left",
         "test %": "right",
     }
 

@@ -60,7 +60,7 @@ class RankedRun:
         return any(name.startswith(_CHANGE_THE_FACES) for name in self.differs)
 
 
-def baseline_params() -> tuple[str, dict[str, str]]:
+def baseline_params() -> tuple[str, Mapping[str, str]]:
     """The parameters that runs are compared with, and whose they are: of HEAD, else of the workspace, else none."""
     for name in (HEAD, WORKSPACE):
         try:

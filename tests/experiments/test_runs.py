@@ -230,3 +230,12 @@ def test_what_dvc_notes_of_work_under_way_is_no_experiment(two_revisions):
     for reference in ("exec/EXEC_HEAD", "exec/EXEC_BASELINE", "stash", "celery/stash", "celery/failed", "apply/stash"):
         git("update-ref", f"refs/exps/{reference}", "HEAD")
     assert set(experiment_commits()) == {"tried"}
+
+
+def test_without_parameters_to_compare_with_those_of_the_best_are_taken(store):
+    finished(PARAMS, {"val.nme": 0.05})
+    finished(PARAMS | {"train.lr": "0.1"}, {"val.nme": 0.04})
+    heading, first, second, *_ = listed().splitlines()
+    assert "differs from the first" in heading
+    assert "lr=" not in first
+    assert "lr=0.002" in second
