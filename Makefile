@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-PYTEST := $(RUN) -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+PYTEST := $(RUN) -m pytest --numprocesses logical --maxprocesses 4 --no-loadscope-reorder
 
 .PHONY: help install repro test quick coverage lint verify ui studies lock clean
 .DEFAULT_GOAL := help

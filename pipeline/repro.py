@@ -66,18 +66,20 @@ def _draw_instead(reasons: list[str]) -> None:
 
 def _unreachable(arguments: list[str]) -> list[str]:
     """Why no source of real frames can be reached, where they are needed; empty where all is well."""
-    if load_params().fetch.source == "synthetic":
+    from pipeline.datasets.definition import find_dataset
+
+    dataset = find_dataset(load_params().fetch.source)
+    if not dataset.archive:
         return []
     if not {"-f", "--force"} & set(arguments) and not fetch_has_work():
         return []
-    from pipeline.datasets import upstream
     from pipeline.datasets.manifest import read_manifest
     from pipeline.datasets.mirror import choose_source
     from pipeline.stages.fetch import no_source_needed
 
-    if no_source_needed():
+    if no_source_needed(dataset):
         return []
-    reason = choose_source(workspace_root()).probe(read_manifest(upstream.MANIFEST))
+    reason = choose_source(dataset.archive, workspace_root()).probe(read_manifest(dataset.manifest))
     return [reason] if reason else []
 
 

@@ -1,13 +1,18 @@
 import os
+import re
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from pipeline.experiments.tracking import mlflow_store
+from tests.architecture import ROOT
 from tests.checkout import Checkout
 from tests.dataset import write_raw
 
@@ -19,18 +24,30 @@ FIRST = "first"
 """Folder beside the built checkout with its first results."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers, one has all that uses the built checkout, and begins with it; another file has one worker.
+class OneWorkerAFile(LoadFileScheduling):
+    """Of several workers, one runs all files that use the built checkout, and each other file has one worker.
 
-    So each session or module fixture is made once.
+    So every session and module fixture is made once.
     """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("built" if uses_built(item) else item.path.stem))
-    items.sort(key=uses_built, reverse=True)
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "built" if uses_built(ROOT / file) else file
 
 
-def uses_built(item: pytest.Item) -> bool:
-    return "built" in getattr(item, "fixturenames", ())
+@cache
+def uses_built(file: Path) -> bool:
+    return re.search(r"def \w+\([^)]*\bbuilt\b", file.read_text(encoding="utf-8")) is not None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerAFile:
+    return OneWorkerAFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what uses the built checkout: it takes longest."""
+    items.sort(key=lambda item: uses_built(item.path), reverse=True)
 
 
 @pytest.fixture

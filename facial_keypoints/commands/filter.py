@@ -69,6 +69,7 @@ def filter_faces(
     sticker = load_sticker(png, anchors) if png and anchors else None
     apply = picture_filter(name, crop_px=size or _CROP_PX, sticker=sticker)
     found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
+    found.check_search()
     folder = None if output == STDOUT else OutputFolder(Path(output))
     with find_sources(path, folder, ending=f"_{name}") as inputs:
         announce(inputs)

@@ -107,6 +107,8 @@ def predict(
     if output == STDOUT:
         check_standard_output()
     found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
+    if not whole:
+        found.check_search()
     find = (lambda image: [found.whole(image)]) if whole else (lambda image: found(image, boxes)) if box else None
     folder = None if output == STDOUT else OutputFolder(Path(output))
     with find_sources(path, folder) as inputs:

@@ -41,6 +41,14 @@ def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.asarray(points @ np.swapaxes(matrix[..., :2, :2], -1, -2) + matrix[..., None, :2, 2])
 
 
+def face_size(keypoints: np.ndarray) -> np.ndarray:
+    """(...) float64 size of (..., K, 2) faces: the square root of the area of the box round the points.
+
+    In the unit of the points.
+    """
+    return np.asarray(np.sqrt(np.ptp(keypoints.astype(np.float64), axis=-2).prod(-1)))
+
+
 def mirror_matrix(side: int) -> np.ndarray:
     """(3, 3) float32 matrix that mirrors x in an image `side` pixels wide."""
     return np.array([[-1, 0, side - 1], [0, 1, 0], [0, 0, 1]], np.float32)

@@ -77,7 +77,7 @@ class Scheme:
             "title": self.title,
             "points": self.count,
             "mirror_pairs": [list(pair) for pair in self.mirror_pairs],
-            "regions": {name: list(points) for name, points in self.regions.items()},
+            "regions": [{"name": name, "points": list(points)} for name, points in self.regions.items()],
             "contours": [{"points": list(line.points), "closed": line.closed} for line in self.contours],
             "normalizer": list(self.normalizer) if self.normalizer else "box",
         }
@@ -90,17 +90,25 @@ def scheme_from(data: Any) -> Scheme:
     wanted = {"name", "title", "points", "mirror_pairs", "regions", "contours", "normalizer"}
     if odd := sorted(map(str, wanted ^ set(data))):
         raise ValueError(f"a scheme holds {', '.join(sorted(wanted))} and nothing else; look at {odd[0][:40]}")
-    if not isinstance(data["regions"], Mapping) or not all(isinstance(name, str) for name in data["regions"]):
-        raise ValueError("regions are lists of points by name")
     return Scheme(
         name=_text(data["name"], "name"),
         title=_text(data["title"], "title"),
         count=_number(data["points"], "points"),
         mirror_pairs=tuple(_pair(pair, "mirror_pairs") for pair in _list(data["mirror_pairs"], "mirror_pairs")),
-        regions={name: _points(part, "regions") for name, part in data["regions"].items()},
+        regions=_regions(data["regions"]),
         contours=tuple(_contour(line) for line in _list(data["contours"], "contours")),
         normalizer=None if data["normalizer"] == "box" else _pair(data["normalizer"], "normalizer"),
     )
+
+
+def _regions(value: Any) -> dict[str, tuple[int, ...]]:
+    parts = _list(value, "regions")
+    if not all(isinstance(part, Mapping) and set(part) == {"name", "points"} for part in parts):
+        raise ValueError("a region holds its name and its points, a list")
+    regions = {_text(part["name"], "a region's name"): _points(part["points"], "regions") for part in parts}
+    if len(regions) < len(parts):
+        raise ValueError("two regions have the same name")
+    return regions
 
 
 def _contour(line: Any) -> Contour:

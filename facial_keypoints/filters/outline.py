@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from facial_keypoints.core import geometry
 from facial_keypoints.filters.art import filled
 
 _BROWS = np.arange(26, 16, -1)
@@ -25,8 +26,8 @@ def outline(keypoints: np.ndarray, forehead_share: float) -> np.ndarray:
 
 
 def face_size(keypoints: np.ndarray) -> float:
-    """Root of the area of the box round (K, 2) points, px."""
-    return float(np.sqrt(np.ptp(keypoints, axis=0).prod()))
+    """`core.geometry.face_size` of one face of (K, 2) points, px."""
+    return float(geometry.face_size(keypoints))
 
 
 def part_round(image: np.ndarray, points: np.ndarray, margin_px: float) -> tuple[np.ndarray, int, int]:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from facial_keypoints.core.geometry import face_size
+
 _DISAGREEMENT_AT_HALF = 0.042
 """Disagreement (see `disagreement`) at the score 0.5.
 
@@ -22,10 +24,10 @@ def disagreement(estimates: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
         mirrored: (K, 68, 2) last estimates for the mirrored pictures, mirrored back, px.
 
     Returns:
-        (K,) means over the points, over the size of the face (root of the area of the box round its points).
+        (K,) means over the points, over the size of the face (see `core.geometry.face_size`).
     """
     points = estimates[:, -1]
-    size = np.maximum(np.sqrt(np.ptp(points, axis=1).prod(-1)), 1e-6)
+    size = np.maximum(face_size(points), 1e-6)
     apart = points - mirrored
     # All labels may lie a little to one side of what they name, and in the mirror to the other side.
     apart[..., 0] -= apart[..., 0].mean(1, keepdims=True)

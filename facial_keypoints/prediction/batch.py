@@ -207,7 +207,8 @@ def _read(decoder: Decoder, source: Source) -> np.ndarray | Exception | None:
 def _picture(job: Job, printed: PrintedPoints, source: Source, picture: np.ndarray) -> int:
     """Returns how many faces there are."""
     faces = (job.find or job.detector)(picture)
-    about = About(source.shown, picture.shape[1], picture.shape[0], job.detector.network.digest)
+    network = job.detector.network
+    about = About(source.shown, picture.shape[1], picture.shape[0], network.digest, network.scheme.count)
     with _target(job, source) as target:
         with _points(job, printed, target, about) as write:
             write(0, 0.0, dict(enumerate(faces, start=1)))
@@ -220,7 +221,8 @@ def _video(job: Job, printed: PrintedPoints, source: Source) -> int:
     """Returns how many different faces were seen."""
     assert source.path is not None
     video = open_video(source.path)
-    about = About(source.shown, video.width, video.height, job.detector.network.digest, is_video=True)
+    network = job.detector.network
+    about = About(source.shown, video.width, video.height, network.digest, network.scheme.count, is_video=True)
     look = FaceTracker(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()
     done = 0

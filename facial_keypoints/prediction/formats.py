@@ -26,11 +26,13 @@ class About:
     """Pixels, upright."""
     height: int
     model_sha256: str
+    points: int = IBUG_68.count
+    """K, of each face."""
     is_video: bool = False
 
     def record(self) -> dict[str, Any]:
         """The fields that stand before the faces in JSON."""
-        return {name: value for name, value in vars(self).items() if name != "is_video"}
+        return {name: getattr(self, name) for name in ("source", "width", "height", "model_sha256")}
 
 
 def picture_record(about: About, faces: Faces) -> dict[str, Any]:
@@ -63,8 +65,11 @@ def json_line(record: dict[str, Any]) -> str:
 
 _CSV_COLUMNS = ["source", "model_sha256", "frame", "time_s", "face", "score"]
 _CSV_COLUMNS += ["box_x", "box_y", "box_width", "box_height", "yaw_deg", "pitch_deg", "roll_deg"]
-_CSV_COLUMNS += [*(f"{axis}{index}" for index in range(IBUG_68.count) for axis in "xy")]
-CSV_HEADER = ",".join(_CSV_COLUMNS) + "\n"
+
+
+def csv_header(points: int) -> str:
+    """The first line of a table of faces with so many points each, its line end included."""
+    return ",".join([*_CSV_COLUMNS, *(f"{axis}{index}" for index in range(points) for axis in "xy")]) + "\n"
 
 
 def csv_rows(about: About, frame: int, time_s: float, faces: Faces) -> str:

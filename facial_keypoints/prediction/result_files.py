@@ -11,10 +11,10 @@ import numpy as np
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.outputs.output_folder import Target
 from facial_keypoints.prediction.formats import (
-    CSV_HEADER,
     About,
     Faces,
     Format,
+    csv_header,
     csv_rows,
     frame_record,
     json_line,
@@ -48,7 +48,7 @@ def face_writer(target: Target, form: Format, about: About) -> Iterator[FaceWrit
         partial.open("w", encoding="utf-8", newline="") as file,
     ):
         if form == "csv":
-            file.write(CSV_HEADER)
+            file.write(csv_header(about.points))
             yield lambda frame, time_s, faces: _write(file, csv_rows(about, frame, time_s, faces))
         elif not about.is_video:
             yield lambda frame, time_s, faces: _write(file, json_line(picture_record(about, faces)))

@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 
+from facial_keypoints.core.geometry import face_size
+
 _LEAST_CUTOFF_HZ = 0.5
 _CUTOFF_PER_SPEED = 16.0
 """Hz for a speed of one face size a second; jitter and lag: python -m benchmarks.video."""
@@ -26,7 +28,7 @@ class OneEuro:
             self._time_s = time_s
             return points
         rate_hz = 1 / (time_s - self._time_s)
-        size = max(float(np.sqrt(np.ptp(points, axis=0).prod())), 1e-6)
+        size = max(float(face_size(points)), 1e-6)
         velocity = (points - self._raw) * (rate_hz / size)
         self._velocity = _mixed(self._velocity, velocity, _share(_SPEED_CUTOFF_HZ, rate_hz))
         cutoff = _LEAST_CUTOFF_HZ + _CUTOFF_PER_SPEED * self._speed()

@@ -9,10 +9,10 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.terminal import write_output
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.prediction.formats import (
-    CSV_HEADER,
     About,
     Faces,
     Format,
+    csv_header,
     csv_rows,
     frame_record,
     json_line,
@@ -31,13 +31,14 @@ class PrintedPoints:
 
     def __init__(self, form: Format) -> None:
         self._form = form
-        self._header = CSV_HEADER if form == "csv" else ""
+        self._begun = form != "csv"  # only a table has a header
 
     @contextmanager
     def writer(self, about: About) -> Iterator[FaceWriter]:
         """The writer of the faces of one source; OSError and ReaderLeftError where standard output takes no more."""
-        _print(self._header)
-        self._header = ""
+        if not self._begun:
+            _print(csv_header(about.points))
+            self._begun = True
 
         def write(frame: int, time_s: float, faces: Faces) -> None:
             _print(self._text(about, frame, time_s, faces))

@@ -5,6 +5,7 @@ N faces of K points each; coordinates are x then y, in pixels of one frame.
 
 import numpy as np
 
+from facial_keypoints.core.geometry import face_size
 from facial_keypoints.core.scheme import IBUG_68, Scheme
 
 FAILURE_THRESHOLD = 0.08
@@ -26,10 +27,10 @@ def normalizing_length(truth: np.ndarray, scheme: Scheme) -> np.ndarray:
     """(N,) pixels that an error of (N, K, 2) true keypoints is divided by.
 
     The distance of the scheme's two points (of iBUG 300-W the outer eye corners: the interocular distance), or where
-    it names none, `box_size`.
+    it names none, `face_size`.
     """
     if scheme.normalizer is None:
-        return box_size(truth)
+        return face_size(truth)
     one, other = (truth[:, point].astype(np.float64) for point in scheme.normalizer)
     return np.asarray(np.linalg.norm(one - other, axis=-1))
 
@@ -43,11 +44,6 @@ def normalizer_in_words(scheme: Scheme) -> str:
     return "distance between points {} and {}".format(*scheme.normalizer)
 
 
-def box_size(truth: np.ndarray) -> np.ndarray:
-    """(N,) square root of the area of the tight box round (N, K, 2) true keypoints, in pixels."""
-    return np.asarray(np.sqrt(np.prod(np.ptp(truth.astype(np.float64), axis=1), axis=-1)))
-
-
 def nme(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) -> np.ndarray:
     """(N,) normalized mean error of each face: mean point distance over `normalizing_length`."""
     return np.asarray(point_distances(predicted, truth).mean(1) / normalizing_length(truth, scheme))
@@ -59,8 +55,8 @@ def point_errors(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) -> np
 
 
 def nme_box(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(N,) mean point distance over `box_size`, which a rotated head shrinks less than the distance of its eyes."""
-    return np.asarray(point_distances(predicted, truth).mean(1) / box_size(truth))
+    """(N,) mean point distance over `face_size`, which a rotated head shrinks less than the distance of its eyes."""
+    return np.asarray(point_distances(predicted, truth).mean(1) / face_size(truth))
 
 
 def region_nme(point_errors: np.ndarray, scheme: Scheme) -> dict[str, float]:

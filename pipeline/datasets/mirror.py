@@ -12,7 +12,7 @@ from facial_keypoints.core.errors import SourceError
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.terminal import tell
 from facial_keypoints.core.text import printable
-from pipeline.datasets import bounds, upstream
+from pipeline.datasets import bounds
 from pipeline.datasets.archives import read_tar, read_zip
 from pipeline.datasets.faults import WAYS_ON, TransientFaultError, explain, http_status
 from pipeline.datasets.folder import data_root, read_folder
@@ -76,12 +76,12 @@ class Source:
         return reason[0].removesuffix(f"; {WAYS_ON}") if reason else None
 
 
-def choose_source(base: Path) -> Source:
-    """The mirror of the environment (a local path is relative to `base`), else the public archive."""
+def choose_source(archive: str, base: Path) -> Source:
+    """The mirror of the environment (a local path is relative to `base`), else the archive at a public address."""
     if mirror := os.environ.get(VARIABLE):
         return Source(lambda: locate(mirror, base), f"{VARIABLE}={printable(without_credentials(mirror))}")
-    shown = f"{upstream.URL} (the public archive, as {VARIABLE} is not set)"
-    return Source(lambda: locate(upstream.URL, base), shown, kind="tar")
+    shown = f"{archive} (the public archive, as {VARIABLE} is not set)"
+    return Source(lambda: locate(archive, base), shown, kind="tar")
 
 
 def kind_of(place: Location) -> str:
@@ -151,7 +151,7 @@ def _take(source: Source, staging: Staging) -> None:
                 break
     if wrong:
         raise SourceError(
-            f"{source.shown} holds {listed(wrong)} with another SHA-256 than {upstream.MANIFEST.name} says; "
+            f"{source.shown} holds {listed(wrong)} with another SHA-256 than files.sha256 says; "
             "replace what is damaged or choose another KEYPOINTS_MIRROR"
         )
     refuse_lacking(sorted(staging.missing), source.shown)

@@ -1,7 +1,7 @@
 """Settings of fetch; see `pipeline.core.settings`."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from annotated_types import Ge, Le
 
@@ -22,5 +22,6 @@ class SyntheticFaces:
 class Fetch:
     """Section `fetch` of params.yaml."""
 
-    source: Literal["youtube-faces", "synthetic"]
+    source: str
+    """Name of a folder of datasets/."""
     synthetic: SyntheticFaces

@@ -77,7 +77,7 @@ def _draw_mean_face(
     axes.scatter(x, y, s=sizes, c=shades.to_rgba(errors), edgecolors=PALETTE["ink"], linewidths=0.5, zorder=2)
     centre = points.mean(0)
     for index in np.argsort(-errors, kind="stable")[:NUMBERED_POINTS]:
-        outward = (points[index] - centre) / np.linalg.norm(points[index] - centre)
+        outward = (points[index] - centre) / max(float(np.linalg.norm(points[index] - centre)), 1e-9)
         offset = 13 * outward * (1, -1)  # y of a label counts upwards
         _write(axes, str(index), points[index], offset, weight="bold")
     for region, of_region in scheme.regions.items():
@@ -95,7 +95,7 @@ def _label_region(axes: Axes, region: str, points: np.ndarray) -> None:
     match region:
         case "right_brow" | "left_brow":
             place, offset = (x, top), (0, 13)
-        case "nose":
+        case "nose" if len(points) > 2:
             place, offset = (points[1:3, 0].mean(), points[1:3, 1].mean()), (24, 0)
         case "jaw":
             place, offset = (x, bottom), (0, 13)

@@ -89,13 +89,12 @@ def measure_faces(arrays: Arrays, predicted: np.ndarray, scheme: Scheme) -> Meas
 
     Raises DataError where the label table has no row for a frame that is said to be labelled.
     """
-    rows = np.flatnonzero(arrays.samples["labelled"])
-    samples, predicted = arrays.samples.iloc[rows], predicted[rows]
-    truth = _labels(samples, scheme)
-    crop_from_source = arrays.crop_from_source[rows].astype(np.float64)
-    residuals_px = transform_points(crop_from_source, predicted) - arrays.keypoints_crop[rows]
+    labelled, predicted = arrays.labelled(), predicted[arrays.samples["labelled"]]
+    truth = _labels(labelled.samples, scheme)
+    crop_from_source = labelled.crop_from_source.astype(np.float64)
+    residuals_px = transform_points(crop_from_source, predicted) - labelled.keypoints_crop
     return MeasuredFaces(
-        samples=samples,
+        samples=labelled.samples,
         truth=truth,
         predicted=predicted,
         course_residuals=residuals_px * (COURSE_SIDE_PX / arrays.images.shape[-1]) / COURSE_UNIT_PX,
@@ -107,8 +106,7 @@ def measure_faces(arrays: Arrays, predicted: np.ndarray, scheme: Scheme) -> Meas
 
 def shape_nme(shape_crop: np.ndarray, faces: MeasuredFaces, arrays: Arrays, scheme: Scheme) -> np.ndarray:
     """(N,) NME where every labelled frame of a split is given the same (K, 2) points in crop pixels."""
-    labelled = arrays.samples["labelled"].to_numpy()
-    source_from_crop = np.linalg.inv(arrays.crop_from_source[labelled].astype(np.float64))
+    source_from_crop = np.linalg.inv(arrays.labelled().crop_from_source.astype(np.float64))
     predicted = transform_points(source_from_crop, np.broadcast_to(shape_crop, faces.truth.shape))
     return metrics.nme(predicted, faces.truth, scheme)
 

@@ -4,6 +4,7 @@ Errors and shares are in percent, and their names say so.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from facial_keypoints.core.errors import DataError
 from pipeline.core import paths
 from pipeline.core.json_files import read_json, write_json
+from pipeline.core.params import flatten
 from pipeline.evaluation.reports import refusal
 
 _PERCENT_DIGITS, _DIGITS = 4, 6
@@ -91,18 +93,17 @@ class Metrics:
         return flat_numbers(asdict(self))
 
 
-def flat_numbers(tree: dict[str, Any], prefix: str = "") -> dict[str, float]:
-    """The numbers of nested mappings by dotted name, each after `prefix`; ends of an interval [low, high] apart."""
-    flat: dict[str, float] = {}
-    for name, value in tree.items():
+def flat_numbers(tree: dict[str, Any]) -> dict[str, float]:
+    """The numbers of nested mappings by dotted name; an interval [low, high] becomes <name>_low and <name>_high."""
+    leaves: Mapping[str, Any] = flatten(tree)
+    numbers: dict[str, float] = {}
+    for name, value in leaves.items():
         match value:
-            case dict():
-                flat |= flat_numbers(value, f"{prefix}{name}.")
             case [float() | int() as low, float() | int() as high]:
-                flat |= {f"{prefix}{name}_low": low, f"{prefix}{name}_high": high}
+                numbers |= {f"{name}_low": low, f"{name}_high": high}
             case float() | int():
-                flat[f"{prefix}{name}"] = value
-    return flat
+                numbers[name] = value
+    return numbers
 
 
 def write_metrics(metrics: Metrics) -> Metrics:

@@ -3,7 +3,7 @@
 Each holds what differs from the default, whose recipe names everything but the seeds.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import ConfigError
 from facial_keypoints.core.text import shown
 from facial_keypoints.core.yaml_files import edited_yaml, load_yaml, read_yaml
+from pipeline.core.params import flatten
 from pipeline.core.paths import PARAMS
 from pipeline.experiments.params import Params, load_params, validate_params
 
@@ -31,7 +32,7 @@ def recipe_summary(name: str) -> str:
 
 def recipe_values(name: str) -> dict[str, Any]:
     """Dotted name -> value of all that a recipe sets; what it does not name is the default's. Raises ConfigError."""
-    return {key: value for part in (DEFAULT, name) for key, value in _flat(read_yaml(_path(part)))}
+    return {key: value for part in (DEFAULT, name) for key, value in flatten(read_yaml(_path(part))).items()}
 
 
 def with_values(values: Mapping[str, Any], path: Path = PARAMS) -> Params:
@@ -81,11 +82,3 @@ def _at(params: Params, key: str) -> Any:
     for part in key.split("."):
         value = getattr(value, part)
     return value
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

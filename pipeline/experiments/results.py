@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -13,6 +12,7 @@ from facial_keypoints.core.text import brief
 from facial_keypoints.core.yaml_files import load_yaml
 from pipeline.core import paths
 from pipeline.core.json_files import load_json
+from pipeline.core.params import flatten
 from pipeline.evaluation.metric_names import measured_values
 from pipeline.evaluation.per_frame import parse_faces
 
@@ -70,16 +70,9 @@ def read_metrics(name: str, read: Read) -> dict[str, float]:
 def read_params(name: str, read: Read) -> dict[str, str]:
     """params.yaml of the run called `name`, as `Results` has it. Raises DataError."""
     try:
-        return _flatten(load_yaml(read(paths.PARAMS)))
+        values = flatten(load_yaml(read(paths.PARAMS)))
+        return {
+            key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in values.items()
+        }
     except (ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{paths.PARAMS} of {name} is damaged ({error}); mend or restore it") from None
-
-
-def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for name, value in section.items():
-        if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(value, default=str)
-    return flat

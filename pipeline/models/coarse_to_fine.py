@@ -35,6 +35,11 @@ from pipeline.models.tensor_geometry import (
 _JITTER_TURN_RAD = 0.1
 _JITTER_LOG_SCALE = 0.1
 _JITTER_SHIFT_FRAC = 0.04
+"""Standard deviations of what moves the cut-outs in training, the shift over their side.
+
+They are 1.5 to 1.8 times the errors of the trained coarse network on validation frames, whose root mean squares are
+0.057 rad, 0.068 and 0.023.
+"""
 _FINE_BLOCKS = (1, 2, 1)
 """Residual blocks at each level of the feature pyramid, the finest first."""
 

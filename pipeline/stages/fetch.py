@@ -3,11 +3,10 @@
 import shutil
 from pathlib import Path
 
-from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core.dataset_scheme import write_scheme
 from pipeline.core.json_files import write_json
 from pipeline.core.paths import DATASET, RAW, workspace_root
-from pipeline.datasets import upstream
+from pipeline.datasets.definition import Dataset, find_dataset
 from pipeline.datasets.manifest import Manifest, manifest_digest, manifest_of, read_manifest
 from pipeline.datasets.mirror import bring, choose_source
 from pipeline.datasets.settings import Fetch, SyntheticFaces
@@ -16,30 +15,29 @@ from pipeline.datasets.staging import Staging, only_one, publish
 
 def run(*, fetch: Fetch) -> None:
     """Write data/raw and say in data/dataset.json what it is."""
-    if fetch.source == "synthetic":
-        manifest, revision = _draw(fetch.synthetic), "synthetic"
-    else:
-        manifest, revision = _bring_real(), upstream.COMMIT
+    dataset = find_dataset(fetch.source)
+    manifest = _bring(dataset, dataset.archive) if dataset.archive else _draw(fetch.synthetic)
     digest = manifest_digest(manifest)
-    write_scheme(IBUG_68)
-    write_json(DATASET, {"dataset": fetch.source, "revision": revision, "files": len(manifest), "sha256": digest})
+    write_scheme(dataset.scheme)
+    names = {"dataset": dataset.name, "revision": dataset.revision}
+    write_json(DATASET, {**names, "files": len(manifest), "sha256": digest})
 
 
-def _bring_real() -> Manifest:
-    manifest = read_manifest(upstream.MANIFEST)
+def _bring(dataset: Dataset, archive: str) -> Manifest:
+    manifest = read_manifest(dataset.manifest)
     if RAW.exists() and manifest_of(RAW) == manifest:
         return manifest
     staging = _staging(manifest)
     with only_one(staging.folder):
         staging.resume()
-        bring(choose_source(workspace_root()), staging)
+        bring(choose_source(archive, workspace_root()), staging)
         publish(staging.folder, RAW)
     return manifest
 
 
-def no_source_needed() -> bool:
-    """Whether an earlier run of this stage has left all the real frames where the next one takes them from."""
-    return _staging(read_manifest(upstream.MANIFEST)).looks_whole()
+def no_source_needed(dataset: Dataset) -> bool:
+    """Whether an earlier run of this stage has left all files of a dataset where the next one takes them from."""
+    return _staging(read_manifest(dataset.manifest)).looks_whole()
 
 
 def _staging(manifest: Manifest) -> Staging:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from facial_keypoints.core.atomic_files import whole_folder
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.geometry import fit_square, transform_points
+from facial_keypoints.core.geometry import face_size, fit_square, transform_points
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.scheme import Scheme
 from pipeline.core import metrics, paths
@@ -45,7 +45,7 @@ def run(*, preprocess: Preprocess) -> None:
 
 def _refuse_flat(samples: pd.DataFrame, keypoints: np.ndarray, scheme: Scheme) -> None:
     """Raise DataError for a label in whose units no error can be measured; NaN, where there is none, passes."""
-    flat = (metrics.normalizing_length(keypoints, scheme) == 0) | (metrics.box_size(keypoints) == 0)
+    flat = (metrics.normalizing_length(keypoints, scheme) == 0) | (face_size(keypoints) == 0)
     if flat.any():
         folder, file = samples.loc[flat, ["folder", "file"]].iloc[0]
         raise DataError(

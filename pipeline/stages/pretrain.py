@@ -31,7 +31,7 @@ def run(
         raise ConfigError(f"synthetic faces have {IBUG_68.title}, not {scheme.title}; set pretrain.epochs to 0")
     device = best_device()
     sections = {"preprocess": preprocess, "model": model, "augment": augment, "train": train, "pretrain": pretrain}
-    with resumable(training_key(flatten(sections), [], device)) as checkpoint:
+    with resumable(training_key("pretrain", flatten(sections), [], device)) as checkpoint:
         training = pretraining(
             preprocess=preprocess, model=model, augment=augment, train=train, pretrain=pretrain, device=device
         )

@@ -40,7 +40,7 @@ def run(*, preprocess: Preprocess, model: Model, augment: Augment, train: Train)
     refuse_single_faces(network, min(train.batch_size, len(frames)), model.name)
     print(f"{model.name}, {count_parameters(network)} parameters, {len(frames)} frames, on {device.type}", flush=True)
     params = flatten({"preprocess": preprocess, "model": model, "augment": augment, "train": train})
-    key = training_key({**params, "scheme": str(scheme.as_data())}, [*folders, paths.PRETRAINED.parent], device)
+    key = training_key("train", params, [paths.SCHEME, *folders, paths.PRETRAINED], device)
     with resumable(key) as checkpoint, training_run(params, key) as live:
         training = partial(fit, network, frames, val_frames, settings=train, amounts=augment)
         averaged, history = resume_training(training, checkpoint, lambda epochs: live.log(dict(map(curves, epochs))))

@@ -29,35 +29,42 @@ from pipeline.training.training_state import State
 
 _KEY = "facial_keypoints_training"
 _ROOT = Path(__file__).parents[2]
-CODE = ("facial_keypoints/core", "pipeline/core", "pipeline/models", "pipeline/training")
-"""Rooms that decide what a training computes, as train depends on them in dvc.yaml."""
+_ROOMS = ("facial_keypoints/core", "pipeline/core", "pipeline/models", "pipeline/training")
+CODE = {
+    "pretrain": (*_ROOMS, "facial_keypoints/mean_face", "pipeline/datasets/synthetic", "pipeline/stages/pretrain.py"),
+    "train": (*_ROOMS, "pipeline/stages/train.py"),
+}
+"""Stage that trains -> rooms and files of code that decide what it computes, those that it depends on in dvc.yaml."""
 _HEADER_BYTES = 8_000_000
 """Twice what 10,000 epochs of history and the state of the largest network take."""
 
 
-def training_key(params: Mapping[str, Any], data: Sequence[Path], device: torch.device) -> str:
+def training_key(stage: str, params: Mapping[str, Any], data: Sequence[Path], device: torch.device) -> str:
     """SHA-256 over all that decides what a training computes, so that no other training takes its checkpoint.
 
     Args:
+        stage: "pretrain" or "train", whose CODE is hashed.
         params: values by dotted names.
-        data: folders whose files are hashed, those in folders below them not.
+        data: files, and folders of files, that are hashed.
         device: where it trains; with PyTorch's version and the processor's instructions it decides the arithmetic.
-
-    The code of the rooms CODE is part of it, too.
     """
     content = {
         "params": dict(params),
-        "data": {path.as_posix(): file_sha256(path) for folder in data for path in sorted(folder.iterdir())},
-        "code": {path.relative_to(_ROOT).as_posix(): file_sha256(path) for path in training_code()},
+        "data": {path.as_posix(): file_sha256(path) for place in data for path in _files(place, "*")},
+        "code": {path: file_sha256(_ROOT / path) for path in _code(stage)},
         "arithmetic": [str(torch.__version__), device.type, torch.backends.cpu.get_cpu_capability()],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def training_code() -> list[Path]:
-    """Files of the rooms that decide what a training computes, in the order of their names."""
-    folders = (_ROOT.joinpath(*room.split("/")) for room in CODE)
-    return sorted(path for folder in folders for path in folder.rglob("*.py"))
+def _code(stage: str) -> list[str]:
+    """Files of the stage's CODE, from the root of the repository; compiled ones beside them are left out."""
+    return [path.relative_to(_ROOT).as_posix() for place in CODE[stage] for path in _files(_ROOT / place, "*.py")]
+
+
+def _files(place: Path, pattern: str) -> list[Path]:
+    """The file `place` itself, or all files of this pattern in the folder `place` and in folders below it."""
+    return [place] if place.is_file() else sorted(path for path in place.rglob(pattern) if path.is_file())
 
 
 @contextmanager

@@ -100,3 +100,11 @@ def test_a_quarter_turn_about_the_centre():
     # The right end of the middle row goes to the bottom of the middle column.
     turned = tensor_geometry.apply_affine(matrix, torch.tensor([[[10.0, 5.0]]]))
     assert torch.allclose(turned, torch.tensor([[[5.0, 10.0]]]), atol=1e-5)
+
+
+def test_the_size_of_a_face_is_the_root_of_its_box_for_arrays_and_tensors():
+    """A box of 9 by 4 has the area 36; each face of a batch has its own size."""
+    face = np.array([[1.0, 2.0], [10.0, 3.0], [4.0, 6.0]], np.float32)
+    assert geometry.face_size(face) == 6
+    assert geometry.face_size(np.stack([face, 2 * face])).tolist() == [6, 12]
+    assert tensor_geometry.face_size(torch.from_numpy(np.stack([face, 2 * face]))).tolist() == [6, 12]

@@ -48,7 +48,9 @@ def test_points_on_the_midline_are_their_own_mirror_image() -> None:
 
 @pytest.mark.parametrize("scheme", [IBUG_68, FIVE], ids=lambda scheme: scheme.name)
 def test_a_scheme_survives_json(scheme: Scheme) -> None:
-    assert scheme_from(json.loads(json.dumps(scheme.as_data()))) == scheme
+    again = scheme_from(json.loads(json.dumps(scheme.as_data(), sort_keys=True)))
+    assert again == scheme
+    assert list(again.regions) == list(scheme.regions)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +82,10 @@ def test_facts_that_do_not_fit_together_are_refused(change: dict[str, Any], told
         ({"title": "x" * 1000}, "title is a text"),
         ({"mirror_pairs": [[0, 1, 2]]}, "mirror_pairs names two points, not 3"),
         ({"mirror_pairs": 3}, "mirror_pairs is a list"),
-        ({"regions": [[0, 1, 2, 3, 4]]}, "regions are lists of points by name"),
-        ({"regions": {3: [0]}}, "regions are lists of points by name"),
+        ({"regions": {"all": [0, 1, 2, 3, 4]}}, "regions is a list"),
+        ({"regions": [[0, 1, 2, 3, 4]]}, "a region holds its name and its points, a list"),
+        ({"regions": [{"name": 3, "points": [0]}]}, "a region's name is a text"),
+        ({"regions": [{"name": "a", "points": [0]}, {"name": "a", "points": [1]}]}, "two regions have the same name"),
         ({"contours": [[0, 1]]}, "a contour holds points, a list, and closed, true or false"),
         ({"contours": [{"points": [0, 1.5], "closed": True}]}, "contours holds whole numbers"),
         ({"normalizer": "eyes"}, "normalizer is a list"),

@@ -24,11 +24,13 @@ from filelock import FileLock
 
 from facial_keypoints.core.errors import SourceError
 from pipeline.core.paths import DATASET, RAW
-from pipeline.datasets import bounds, mirror, upstream
+from pipeline.datasets import bounds, mirror
+from pipeline.datasets.definition import find_dataset
 from pipeline.datasets.manifest import manifest_digest, manifest_of, read_manifest
 from pipeline.datasets.settings import Fetch, SyntheticFaces
 from pipeline.datasets.staging import Staging
 from pipeline.stages import fetch
+from tests.architecture import ROOT
 
 FILES = {
     "test/Ann_00.jpg": b"first test frame",
@@ -42,18 +44,29 @@ MANIFEST = {name: hashlib.sha256(content).hexdigest() for name, content in FILES
 SYNTHETIC = SyntheticFaces(people=2, clips=1, frames=5, seed=3)
 
 
+CLOSED = "http://127.0.0.1:1/archive.tar.gz"
+"""An address that nobody answers."""
+
+
+def describe_datasets(root: Path, archive: str) -> None:
+    """Folders of a dataset of the six files in an archive, and of synthetic faces."""
+    for name, address in (("youtube-faces", archive), ("synthetic", None)):
+        folder = root / "datasets" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {"title": "t", "licence": "MIT", "source": "s", "scheme": "ibug-68", "revision": "first"}
+        (folder / "dataset.yaml").write_text(json.dumps(facts | {"archive": address}))
+        (folder / "files.sha256").write_text("".join(f"{digest}  {file}\n" for file, digest in MANIFEST.items()))
+
+
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project as working folder, a manifest of six small files, no waiting, a public archive out of reach."""
     root = tmp_path / "project"
     (root / ".dvc").mkdir(parents=True)
-    manifest = tmp_path / "small.sha256"
-    manifest.write_text("".join(f"{digest}  {name}\n" for name, digest in MANIFEST.items()))
     monkeypatch.chdir(root)
+    describe_datasets(root, archive=CLOSED)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.delenv(mirror.VARIABLE, raising=False)
-    monkeypatch.setattr(upstream, "MANIFEST", manifest)
-    monkeypatch.setattr(upstream, "URL", f"http://127.0.0.1:{closed_port()}/archive.tar.gz")
     monkeypatch.setattr(mirror, "BACKOFF_S", (0.0, 0.0))
     return root
 
@@ -202,9 +215,8 @@ def serve() -> Iterator[Callable[..., Server]]:
         server.http.server_close()
 
 
-def test_manifest_of_the_dataset_has_every_file_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    manifest = read_manifest(upstream.MANIFEST)
+def test_manifest_of_the_dataset_has_every_file_once() -> None:
+    manifest = read_manifest(ROOT / "datasets/youtube-faces/files.sha256")
     folders = [name.partition("/")[0] for name in manifest if "/" in name]
     assert len(manifest) == 5772
     assert (folders.count("training"), folders.count("test")) == (3462, 2308)
@@ -212,7 +224,7 @@ def test_manifest_of_the_dataset_has_every_file_once(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("line", ["abc  file", "0" * 64 + " file", "0" * 64 + "  ../file", "0" * 64 + "  /file"])
 def test_bad_manifest_line_is_named(line: str) -> None:
-    upstream.MANIFEST.write_text(f"{'1' * 64}  good\n{line}\n")
+    Path("datasets/youtube-faces/files.sha256").write_text(f"{'1' * 64}  good\n{line}\n")
     assert "line 2" in failure()
 
 
@@ -221,7 +233,7 @@ def test_files_and_digest_are_recorded(folder: Path, choose: Callable) -> None:
     lines = "".join(f"{MANIFEST[name]}  {name}\n" for name in sorted(MANIFEST))
     assert run() == {
         "dataset": "youtube-faces",
-        "revision": upstream.COMMIT,
+        "revision": "first",
         "files": 6,
         "sha256": hashlib.sha256(lines.encode()).hexdigest(),
     }
@@ -258,12 +270,10 @@ def test_folder_may_be_relative_and_hold_the_data_in_data(workspace: Path, choos
     assert fetched() == FILES
 
 
-def test_public_archive_is_read_when_no_mirror_is_set(
-    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_public_archive_is_read_when_no_mirror_is_set(serve: Callable[..., Server]) -> None:
     before = (member("P1-6e55/"), member("P1-6e55/README.md"), member("P1-6e55/link", tarfile.SYMTYPE, "README.md"))
     server = serve({"/archive": tar_gz(before=before, after=(member("P1-6e55/models.py"),))})
-    monkeypatch.setattr(upstream, "URL", server.url("archive"))
+    describe_datasets(Path(), archive=server.url("archive"))
     run()
     assert fetched() == FILES
     assert server.asked == ["/archive"]
@@ -347,7 +357,7 @@ def test_refusal_of_the_server_is_final(status: int, serve: Callable[..., Server
 
 def test_without_mirror_and_network_one_line_names_what_was_tried_and_both_ways_on() -> None:
     message = failure()
-    assert upstream.URL in message
+    assert CLOSED in message
     assert "KEYPOINTS_MIRROR is not set" in message
     assert "set KEYPOINTS_MIRROR to" in message
     assert "dvc exp run -S fetch.source=synthetic" in message
@@ -504,7 +514,7 @@ def test_frames_that_came_once_are_not_asked_for_again(folder: Path, choose: Cal
     run()
     frame = RAW / "training/Ann_00.jpg"
     assert frame.stat().st_nlink == 2  # a second name, no second copy
-    assert fetch.no_source_needed()
+    assert fetch.no_source_needed(find_dataset("youtube-faces"))
     shutil.rmtree("data")
     monkeypatch.delenv(mirror.VARIABLE)
     run()
@@ -536,6 +546,7 @@ def test_experiment_elsewhere_gathers_in_the_main_workspace(
     choose(folder)
     elsewhere = workspace / ".dvc/tmp/exps/one"
     elsewhere.mkdir(parents=True)
+    describe_datasets(elsewhere, archive=CLOSED)
     monkeypatch.setenv("DVC_ROOT", str(workspace))
     monkeypatch.chdir(elsewhere)
     run()
@@ -545,18 +556,18 @@ def test_experiment_elsewhere_gathers_in_the_main_workspace(
 
 
 def test_probe_says_in_a_moment_what_is_wrong(folder: Path, workspace: Path, choose: Callable) -> None:
-    assert "Connect" in str(mirror.choose_source(workspace).probe(MANIFEST))
+    assert "Connect" in str(mirror.choose_source(CLOSED, workspace).probe(MANIFEST))
     choose(folder)
-    assert mirror.choose_source(workspace).probe(MANIFEST) is None
+    assert mirror.choose_source(CLOSED, workspace).probe(MANIFEST) is None
     choose(folder / "nowhere")
-    assert "nowhere" in str(mirror.choose_source(workspace).probe(MANIFEST))
+    assert "nowhere" in str(mirror.choose_source(CLOSED, workspace).probe(MANIFEST))
 
 
 def test_probe_does_not_wait_for_a_silent_server(choose: Callable, workspace: Path, monkeypatch) -> None:
     monkeypatch.setattr(mirror, "PROBE_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         choose(f"http://127.0.0.1:{silent.getsockname()[1]}/frames.tar.gz")
-        assert "no answer" in str(mirror.choose_source(workspace).probe(MANIFEST))
+        assert "no answer" in str(mirror.choose_source(CLOSED, workspace).probe(MANIFEST))
 
 
 def test_synthetic_faces_come_out_the_same_twice() -> None:
@@ -565,7 +576,7 @@ def test_synthetic_faces_come_out_the_same_twice() -> None:
     first = manifest_of(RAW)
     assert record == {
         "dataset": "synthetic",
-        "revision": "synthetic",
+        "revision": "first",
         "files": len(first),
         "sha256": manifest_digest(first),
     }
@@ -679,7 +690,7 @@ def test_a_gathering_place_that_is_none_is_named(what: str, folder: Path, worksp
     choose(folder)
     assert place.name in failure()
     assert (theirs / "notes.txt").read_text() == "mine"
-    assert not (what == "link" and fetch.no_source_needed())
+    assert not (what == "link" and fetch.no_source_needed(find_dataset("youtube-faces")))
 
 
 def test_a_lock_that_a_dead_process_left_holds_nobody(folder: Path, choose: Callable) -> None:

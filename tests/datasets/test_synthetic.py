@@ -308,6 +308,7 @@ def _labels_only(person: Identity, clip: object, rng: np.random.Generator) -> np
     return keypoints(face, camera)
 
 
+@pytest.mark.slow
 def test_same_arguments_give_the_same_bytes_in_one_process_and_in_many(tmp_path: Path) -> None:
     for name, inline in (("many", 0), ("one", 10**6)):
         with pytest.MonkeyPatch.context() as patch:

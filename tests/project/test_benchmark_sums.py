@@ -95,7 +95,7 @@ def test_pretraining_is_all_the_drawing_and_all_the_steps(monkeypatch):
     pretrain = replace(params.pretrain, epochs=2, people=300, frames=4)
     params = replace(params, pretrain=pretrain, train=replace(params.train, batch_size=100))
     drawn: list[int] = []
-    monkeypatch.setattr(costs, "drawn_faces", lambda part, *_: drawn.append(part.people))
+    monkeypatch.setattr(costs, "synthetic_faces", lambda part, *_: drawn.append(part.people))
     monkeypatch.setattr(costs, "seconds", lambda work: work() or 3.0)
     # 150 people are drawn in 3 s, so 300 in 6 s; 2 epochs of 1,200 faces are 24 steps of half a second.
     assert costs.pretraining_seconds(params, 0.5) == pytest.approx(6 + 12)

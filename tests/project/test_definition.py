@@ -43,7 +43,7 @@ def test_every_file_between_stages_is_made_by_an_earlier_one():
     made: set[str] = set()
     for stage, definition in DEFINED.items():
         for dep in definition["deps"]:
-            if not dep.startswith(("pipeline/", "facial_keypoints/")):
+            if not dep.startswith(("pipeline/", "facial_keypoints/", "datasets/")):
                 assert any(dep == out or dep.startswith(f"{out}/") for out in made), f"{stage} needs {dep}"
         made |= outputs(stage)
 
@@ -52,7 +52,7 @@ def test_dvc_names_the_paths_of_the_code():
     named = {path.as_posix() for path in vars(paths).values() if isinstance(path, type(paths.RAW))}
     made = set.union(*map(outputs, DEFINED))
     folders = {paths.PROCESSED.as_posix(), "reports/figures"}
-    not_made = {paths.PARAMS.as_posix(), paths.LOCK.as_posix()}
+    not_made = {paths.DATASETS.as_posix(), paths.PARAMS.as_posix(), paths.LOCK.as_posix()}
     assert {out for out in made if not any(out.startswith(f"{folder}/") for folder in folders)} == (
         named - folders - not_made
     )

@@ -3,24 +3,30 @@
 import csv
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from typer.testing import CliRunner
 
 from facial_keypoints.core.errors import ConfigError, DataError
+from facial_keypoints.core.scheme import IBUG_68
+from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.core.settings import Preprocess, Split
 from pipeline.experiments.params import load_params
 from pipeline.experiments.tracking import mlflow_store
-from pipeline.models.model_file import open_model_file
+from pipeline.export.formats import describe_export
+from pipeline.models import build_network
+from pipeline.models.model_file import open_model_file, save_model
 from pipeline.stages import evaluate, preprocess, pretrain, render, split, track, train
 from pipeline.training.initial_weights import write_weights
 from tests.architecture import ROOT
 from tests.core.test_scheme import FIVE
-from tests.dataset import face_points, write_raw
+from tests.dataset import face_points, write_frame, write_raw
 
 PARAMS = load_params(ROOT / "params.yaml")
 SQUARES = Preprocess(size_px=64, fit="pad")
@@ -54,6 +60,7 @@ def run(stage: str) -> None:
     module.run(**{name: SECTIONS[name] for name in names if name != "return"})
 
 
+@pytest.mark.slow
 def test_five_points_go_through_all_stages(five: Path, empty_store: Path) -> None:
     shutil.copy(empty_store, "mlflow.db")
     for stage in ("split", "preprocess", "train", "evaluate", "render"):
@@ -75,8 +82,11 @@ def test_five_points_go_through_all_stages(five: Path, empty_store: Path) -> Non
 def test_a_model_of_other_points_than_the_dataset_is_refused(five: Path) -> None:
     for stage in ("split", "preprocess"):
         run(stage)
-    shutil.copyfile(ROOT / paths.MODEL, paths.MODEL) if (ROOT / paths.MODEL).exists() else pytest.skip("no model")
-    with pytest.raises(DataError, match="5 points"):
+    model = asdict(COURSE)
+    network = build_network(model, side=64, mean_shape=torch.rand(68, 2) * 64, flip_index=IBUG_68.flip_index)
+    paths.MODEL.parent.mkdir(parents=True)
+    save_model(paths.MODEL, network, {"model": model, "preprocess": asdict(SQUARES)})
+    with pytest.raises(DataError, match="has 68 points of the iBUG 300-W scheme and the dataset 5 points; train again"):
         run("evaluate")
 
 
@@ -102,3 +112,42 @@ def test_the_points_of_a_frame_are_those_of_its_label(five: Path) -> None:
     matrices = np.load(paths.PROCESSED / "train" / "crop_from_source.npy")
     expected = face_points(90, 110, 5) @ matrices[0, :2, :2].T + matrices[0, :2, 2]
     np.testing.assert_allclose(crops[0], expected, atol=1e-3)
+
+
+@pytest.fixture
+def five_point_model(tmp_path: Path) -> Path:
+    """A model file of a new network of five points."""
+    network = build_network(asdict(COURSE), side=64, mean_shape=torch.rand(5, 2) * 64, flip_index=FIVE.flip_index)
+    described = {"model": asdict(COURSE), "preprocess": asdict(SQUARES)}
+    save_model(tmp_path / "five.safetensors", network, described, FIVE)
+    return tmp_path / "five.safetensors"
+
+
+def test_a_model_of_five_points_predicts_on_whole_pictures(five_point_model: Path, workspace: Path) -> None:
+    write_frame(workspace / "me.jpg")
+    done = CliRunner().invoke(
+        app, ["predict", "me.jpg", "--model", str(five_point_model), "--whole", "--format", "csv"]
+    )
+    assert done.exit_code == 0, done.output
+    header, row = (workspace / "predicted/me.csv").read_text().splitlines()
+    assert header.endswith("roll_deg,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4")
+    assert len(row.split(",")) == len(header.split(","))
+    assert (workspace / "predicted/me.jpg").exists()
+
+
+@pytest.mark.parametrize("command", [["predict"], ["filter", "--name", "hat"], ["inspect"]])
+def test_faces_of_five_points_are_not_searched(five_point_model: Path, workspace: Path, command: list[str]) -> None:
+    write_frame(workspace / "me.jpg")
+    done = CliRunner().invoke(app, [*command, "me.jpg", "--model", str(five_point_model)])
+    assert done.exit_code == 1
+    assert (
+        "faces are searched for models of 68 points of the iBUG 300-W scheme, and this one has 5 points" in done.stderr
+    )
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_exported_model_names_its_points(five_point_model: Path) -> None:
+    told = describe_export(five_point_model)
+    assert told["points"].startswith("5 points, counted from 0")
+    assert told["points"].endswith("eyes 0-1, nose 2, mouth 3-4")
+    assert told["output"].startswith("keypoints: float32 (batch, 5, 2)")

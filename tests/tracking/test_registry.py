@@ -111,6 +111,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_the_champion_answers_pictures_of_any_size_as_predict_whole(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     register()

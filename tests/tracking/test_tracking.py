@@ -345,6 +345,7 @@ def test_the_commit_is_dirty_only_when_what_the_run_does_not_keep_has_changed(wo
     assert len(newer.data.tags["git_commit"]) == 40
 
 
+@pytest.mark.slow
 def test_the_pages_are_served_from_the_store_of_the_workspace(workspace: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -515,6 +516,7 @@ def test_runs_of_dead_processes_are_closed_and_those_of_living_ones_are_not(work
     assert (status["dead"], status["alive"], status["elsewhere"]) == ("KILLED", "RUNNING", "RUNNING")
 
 
+@pytest.mark.slow
 def test_two_processes_may_open_a_fresh_store_at_once(workspace: Path) -> None:
     (workspace / "mlflow.db").unlink()
     code = "from pipeline.experiments.tracking import mlflow_store; mlflow_store.open_store()"

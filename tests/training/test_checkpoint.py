@@ -22,6 +22,7 @@ from pipeline.experiments.tracking import mlflow_store
 from pipeline.models import build_network
 from pipeline.models.settings import Model
 from pipeline.stages import preprocess, split, train
+from pipeline.training import checkpoint
 from pipeline.training.checkpoint import Checkpoint, resumable, training_key
 from pipeline.training.frames import LabelledFrames
 from pipeline.training.initial_weights import write_weights
@@ -195,7 +196,8 @@ def logged_epochs() -> list[list[int]]:
     """Of each MLflow run, the epochs of one curve."""
     store = mlflow_store.open_store()
     found = store.client.search_runs([store.experiment_id])
-    return [sorted(p.step for p in store.client.get_metric_history(run.info.run_id, "train_loss")) for run in found]
+    curve = "training/train_loss"
+    return [sorted(p.step for p in store.client.get_metric_history(run.info.run_id, curve)) for run in found]
 
 
 @pytest.mark.parametrize("last", [2, 3])
@@ -228,12 +230,51 @@ def test_frames_of_another_size_than_the_parameters_say_are_named(prepared):
 
 def test_the_key_changes_with_parameters_data_and_device(tmp_path):
     (tmp_path / "images.npy").write_bytes(b"1")
-    keys = [training_key({"train.lr": 0.1}, [tmp_path], CPU), training_key({"train.lr": 0.2}, [tmp_path], CPU)]
-    keys.append(training_key({"train.lr": 0.1}, [tmp_path], torch.device("cuda")))
+    slow, fast, data = {"train.lr": 0.1}, {"train.lr": 0.2}, [tmp_path]
+    keys = [training_key("train", slow, data, CPU), training_key("train", fast, data, CPU)]
+    keys.append(training_key("pretrain", slow, data, CPU))
+    keys.append(training_key("train", slow, data, torch.device("cuda")))
     (tmp_path / "images.npy").write_bytes(b"2")
-    keys.append(training_key({"train.lr": 0.1}, [tmp_path], CPU))
-    assert len(set(keys)) == 4
-    assert training_key({"train.lr": 0.1}, [tmp_path], CPU) == keys[-1]
+    keys.append(training_key("train", slow, data, CPU))
+    assert len(set(keys)) == 5
+    assert training_key("train", slow, data, CPU) == keys[-1]
+    assert training_key("train", slow, [tmp_path / "images.npy"], CPU) == keys[-1]
+
+
+@pytest.fixture
+def code(tmp_path, monkeypatch):
+    """A tree with a file of code in each room that a training hashes, in place of the repository's."""
+    for place in {place for places in checkpoint.CODE.values() for place in places}:
+        file = tmp_path / place if place.endswith(".py") else tmp_path / place / "some.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("first\n")
+    monkeypatch.setattr(checkpoint, "_ROOT", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("stage", checkpoint.CODE)
+def test_code_that_decides_a_training_is_part_of_its_key(code, stage):
+    keys = [training_key(stage, {}, [], CPU)]
+    for place in checkpoint.CODE[stage]:
+        file = code / place if place.endswith(".py") else code / place / "deep" / "new.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("second\n")
+        keys.append(training_key(stage, {}, [], CPU))
+    assert len(set(keys)) == 1 + len(checkpoint.CODE[stage])
+
+
+def test_other_code_and_compiled_files_leave_the_key_of_a_training_alone(code):
+    before = training_key("train", {}, [], CPU)
+    for other in (
+        "pipeline/models/__pycache__/some.cpython-311.pyc",
+        "pipeline/evaluation/curves.py",
+        "pipeline/datasets/synthetic/some.py",
+        "pipeline/stages/pretrain.py",
+        "facial_keypoints/filters/hat.py",
+    ):
+        (code / other).parent.mkdir(parents=True, exist_ok=True)
+        (code / other).write_text("second\n")
+        assert training_key("train", {}, [], CPU) == before
 
 
 @pytest.mark.slow

@@ -1,0 +1,70 @@
+"""Datasets by name: each is a folder below datasets/ that tells what it is, what its points are and where it lies.
+
+To add one: a folder with dataset.yaml, README.md and, if it is downloaded, files.sha256 (as `sha256sum` writes it).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facial_keypoints.core.errors import ConfigError
+from facial_keypoints.core.scheme import IBUG_68, Scheme, scheme_from
+from facial_keypoints.core.text import brief, shown
+from facial_keypoints.core.yaml_files import read_yaml
+from pipeline.core.params import WrongValuesError, checked
+from pipeline.core.paths import DATASETS
+
+_FILE = "dataset.yaml"
+_SCHEMES = {IBUG_68.name: IBUG_68}
+"""Schemes that a dataset can name; others lie in its folder."""
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What dataset.yaml says."""
+
+    title: str
+    licence: str
+    source: str
+    scheme: str
+    revision: str
+    archive: str | None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset as its folder describes it."""
+
+    name: str
+    title: str
+    scheme: Scheme
+    revision: str
+    """Of the frames and labels; stands in data/dataset.json."""
+    archive: str | None
+    """Address of the archive that holds the files; None for synthetic faces."""
+    manifest: Path
+    """Digests of the files of the archive."""
+
+
+def dataset_names() -> list[str]:
+    """Names of the datasets there are."""
+    return sorted(path.parent.name for path in DATASETS.glob(f"*/{_FILE}"))
+
+
+def find_dataset(name: str) -> Dataset:
+    """The dataset of a name. Raises ConfigError where there is none, or its folder is not as it should be."""
+    if name not in dataset_names():
+        raise ConfigError(
+            f"fetch.source is {shown(name)}, but {DATASETS} holds {', '.join(dataset_names()) or 'no dataset'}; name "
+            "one that is there"
+        )
+    folder = DATASETS / name
+    try:
+        values = {"dataset": read_yaml(folder / _FILE)}
+        description: _Description = checked(values, {"dataset": _Description})["dataset"]
+        scheme = _SCHEMES.get(description.scheme) or scheme_from(read_yaml(folder / Path(description.scheme).name))
+    except WrongValuesError as error:
+        raise ConfigError(f"{folder / _FILE}: {str(error).replace('dataset.', '')}") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{folder}: {brief(str(error), 200)}; mend its files") from None
+    manifest = folder / "files.sha256"
+    return Dataset(name, description.title, scheme, description.revision, description.archive, manifest)
