@@ -1,5 +1,6 @@
 """`keypoints runs`: every run that is kept, the best on val first."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from facial_keypoints.core.terminal import say, tell
@@ -12,6 +13,11 @@ SHORT_ID = 8
 """Characters of a run id that are shown; any command takes them for the whole."""
 _ROOMY = 110
 """From so many columns on, AUC and failure rate are shown too."""
+_COLUMNS_EXPLAINED = (
+    "val %, test %: NME, the mean distance of the points from the truth over that of the outer eye corners. Choose by "
+    "val, people who were held out; look at the test when all is chosen. Interval: 95 %, over people."
+)
+_ROOMY_EXPLAINED = "AUC %: area under the curve of the faces' errors on val up to 8 %; above 8 %: share of its faces."
 _OTHER_FACES = "val holds other faces there, as fetch or split differ: not to be ranked with the others"
 _NO_VAL = "no val, as nobody was held out or the run is older: ranked by the test"
 _OTHER_VERSION = "made by another version, which has other parameters too: see compare"
@@ -24,7 +30,7 @@ def runs() -> None:
     and for `keypoints predict --model runs:/NAME/model`, and does for `compare` too.
     """
     from pipeline.core import paths
-    from pipeline.experiments.run_list import baseline_params, listed_runs, ranked
+    from pipeline.experiments.run_list import baseline_params, listed_runs, ranked, short_names
     from pipeline.experiments.tracking.store_location import shown_store
 
     found, faults = listed_runs()
@@ -36,7 +42,11 @@ def runs() -> None:
         tell(f"left out: {fault}")
     whose, baseline = baseline_params()
     rows = ranked(found, baseline)
-    say_fitted(_columns(whose), [_cells(row) for row in rows])
+    if not baseline:
+        whose, baseline = "the first", rows[0].run.params
+        rows = ranked(found, baseline)
+    short = short_names(list(baseline))
+    say_fitted(_columns(whose), [_cells(row, short) for row in rows])
     say("")
     for note in _notes(rows):
         say_wrapped(note)
@@ -47,15 +57,16 @@ def _columns(whose: str) -> dict[str, Side]:
     return {
         "experiment": "left",
         "MLflow": "left",
-        "val NME %": "right",
-        "95 % interval": "left",
+        "val %": "right",
+        "interval": "left",
         **roomy,
-        f"differs from {whose or 'nothing known'}": "left",
-        "test NME %": "right",
+        f"differs from {whose}": "left",
+        "test %": "right",
     }
 
 
-def _cells(row: "RankedRun") -> list[str]:
+def _cells(row: "RankedRun", short: Mapping[str, str]) -> list[str]:
+    """The cells of a row, under `_columns`; `short`: dotted name of a parameter -> what it is called here."""
     from pipeline.experiments.run_list import TEST_NME, VAL_NME
 
     metrics = row.run.metrics
@@ -65,9 +76,9 @@ def _cells(row: "RankedRun") -> list[str]:
         row.run.dvc_name or "-",
         (row.run.run_id or "-")[:SHORT_ID],
         _number(metrics.get(VAL_NME)) + ("*" if row.run.has_val and row.other_faces else ""),
-        "-" if "-" in (low, high) else f"{low} to {high}",
+        "-" if "-" in (low, high) else f"{low}-{high}",
         *(_number(metrics.get(name), 1) for name in roomy),
-        _differences(row),
+        _differences(row, short),
         _number(metrics.get(TEST_NME)),
     ]
 
@@ -76,17 +87,15 @@ def _number(percent: float | None, digits: int = 2) -> str:
     return "-" if percent is None else f"{percent:.{digits}f}"
 
 
-def _differences(row: "RankedRun") -> str:
-    told = [f"{name}={value}" for name, value in row.differs.items()]
+def _differences(row: "RankedRun", short: Mapping[str, str]) -> str:
+    told = [f"{short[name]}={value}" for name, value in row.differs.items()]
     return " ".join([*told, "(other version)"] if row.other_version else told)
 
 
 def _notes(rows: "list[RankedRun]") -> list[str]:
     """What the reader has to know of the columns, and of the marks that occur."""
-    notes = [
-        "Choose by val, which shows people who were held out; look at the test when all is chosen. NME: mean distance "
-        "of the points from the truth, over that of the outer eye corners; its interval: over people.",
-    ]
+    notes = [_COLUMNS_EXPLAINED]
+    notes += [_ROOMY_EXPLAINED] if terminal_width() >= _ROOMY else []
     marks = {
         f"* {_OTHER_FACES}.": any(row.run.has_val and row.other_faces for row in rows),
         f"- {_NO_VAL}.": any(not row.run.has_val for row in rows),

@@ -20,15 +20,16 @@ class Difference:
     people: int
     mean: float
     interval: tuple[float, float] | None
-    """95 %, the same people drawn for both; None for a single person."""
+    """95 % bootstrap interval of the mean, the same people resampled for both runs; None for a single person."""
 
     @property
     def b_is_better(self) -> bool:
-        """Beyond chance."""
+        """Whether B errs less beyond chance: the whole interval lies below zero."""
         return self.interval is not None and self.interval[1] < 0
 
     @property
     def verdict(self) -> str:
+        """Which run is better, in words."""
         if self.interval is None:
             return "one person tells nothing of others"
         if self.b_is_better:
@@ -46,7 +47,7 @@ def person_of(sample_id: str) -> str:
 
 
 def paired_difference(first: pd.Series, second: pd.Series) -> Difference:
-    """How the NME of two runs differs over their common faces; each Series is indexed by sample_id.
+    """How the NME of two runs differs over their common faces; each Series is NME in percent by sample_id.
 
     Raises ValueError if they have no face in common.
     """
@@ -90,7 +91,7 @@ def changed(first: Mapping[str, object], second: Mapping[str, object]) -> dict[s
 
 
 def same_value(one: object, other: object) -> bool:
-    """Also of numbers written in two ways, such as 25 and 25.0."""
+    """Whether two values of a parameter are equal, also numbers written in two ways, such as 25 and 25.0."""
     try:
         return one == other or float(str(one)) == float(str(other))
     except ValueError:

@@ -1,6 +1,7 @@
 """All runs that are kept, the best on val first: DVC's experiments, the commit checked out, and MLflow's runs."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -59,7 +60,7 @@ class RankedRun:
         return any(name.startswith(_CHANGE_THE_FACES) for name in self.differs)
 
 
-def baseline_params() -> tuple[str, dict[str, str]]:
+def baseline_params() -> tuple[str, Mapping[str, str]]:
     """The parameters that runs are compared with, and whose they are: of HEAD, else of the workspace, else none."""
     for name in (HEAD, WORKSPACE):
         try:
@@ -85,6 +86,18 @@ def _beside(run: ListedRun, baseline: Mapping[str, str]) -> RankedRun:
 def _rank(row: RankedRun) -> tuple[bool, bool, float]:
     error = row.run.metrics[VAL_NME if row.run.has_val else TEST_NME]
     return not row.run.has_val, row.other_faces, error
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Each dotted name -> as few of its last parts as no other name has, e.g. "fine_width", but "train.seed"."""
+    uses = Counter(ending for name in names for ending in _endings(name))
+    return {name: next((ending for ending in _endings(name) if uses[ending] == 1), name) for name in names}
+
+
+def _endings(name: str) -> list[str]:
+    """The last part of a dotted name, the last two parts, ..., the name."""
+    parts = name.split(".")
+    return [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
 
 
 def listed_runs() -> tuple[list[ListedRun], list[str]]:

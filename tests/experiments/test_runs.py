@@ -10,7 +10,7 @@ from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.experiments.dvc.experiments import experiment_commits
 from pipeline.experiments.lookup import find_results
-from pipeline.experiments.run_list import ListedRun, listed_runs, ranked
+from pipeline.experiments.run_list import ListedRun, listed_runs, ranked, short_names
 from pipeline.experiments.tracking import mlflow_store, run_search
 from pipeline.experiments.tracking.model_location import locate_model
 from pipeline.experiments.tracking.run_search import find_run
@@ -59,6 +59,11 @@ def test_a_run_with_other_parameters_is_of_another_version():
     assert row.other_version
 
 
+def test_parameters_are_called_by_as_little_as_tells_them_apart():
+    names = ["train.seed", "split.seed", "model.coarse_to_fine.fine_width", "seed", "model.seed.width"]
+    assert list(short_names(names).values()) == ["train.seed", "split.seed", "fine_width", "seed", "width"]
+
+
 def finished(params: dict[str, str], metrics: dict[str, float], **tags: str) -> str:
     """Id of a finished run in MLflow."""
     store = mlflow_store.open_store()
@@ -99,9 +104,9 @@ def test_a_run_that_both_keep_is_one_line_with_both_names(store, two_revisions):
 def test_the_table_fits_80_columns_and_leads_with_the_best(store, two_revisions):
     recorded = finished(PARAMS, {"val.nme": 0.04, "test.nme": 0.04})
     heading, first, second, *_ = (line.split() for line in listed().splitlines())
-    assert first == ["tried", recorded[:8], "4.00", "-", "train.lr=0.002", "4.00"]
+    assert first == ["tried", recorded[:8], "4.00", "-", "lr=0.002", "4.00"]
     assert second == ["HEAD", "-", "4.50", "-", "4.50"]
-    assert " ".join(heading) == "experiment MLflow val NME % 95 % interval differs from HEAD test NME %"
+    assert " ".join(heading) == "experiment MLflow val % interval differs from HEAD test %"
 
 
 def test_a_wide_terminal_shows_more_and_a_long_difference_goes_on_below(store, two_revisions):
@@ -112,7 +117,7 @@ def test_a_wide_terminal_shows_more_and_a_long_difference_goes_on_below(store, t
     assert "AUC %" in wide[0]
     assert "above 8 %" in wide[0]
     assert wide[1].split()[4:6] == ["50.0", "25.0"]
-    assert "model.name=" + "m" * 100 in wide[1]
+    assert "name=" + "m" * 100 in wide[1]
 
 
 def test_the_table_says_what_is_not_to_be_ranked_and_why(store, two_revisions):
@@ -141,7 +146,7 @@ def test_names_from_outside_are_text_in_the_table(store):
     finished({"model.name": "\x1b[2J[red]one[/red]"}, {"val.nme": 0.04})
     paths.PARAMS.write_text("model: {name: two}\n")
     told = listed(columns=150)
-    assert r"model.name=\x1b[2J[red]one[/red]" in told
+    assert r"name=\x1b[2J[red]one[/red]" in told
     assert "differs from workspace" in told
 
 
@@ -225,3 +230,12 @@ def test_what_dvc_notes_of_work_under_way_is_no_experiment(two_revisions):
     for reference in ("exec/EXEC_HEAD", "exec/EXEC_BASELINE", "stash", "celery/stash", "celery/failed", "apply/stash"):
         git("update-ref", f"refs/exps/{reference}", "HEAD")
     assert set(experiment_commits()) == {"tried"}
+
+
+def test_without_parameters_to_compare_with_those_of_the_best_are_taken(store):
+    finished(PARAMS, {"val.nme": 0.05})
+    finished(PARAMS | {"train.lr": "0.1"}, {"val.nme": 0.04})
+    heading, first, second, *_ = listed().splitlines()
+    assert "differs from the first" in heading
+    assert "lr=" not in first
+    assert "lr=0.002" in second
