@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.scheme import Scheme
 from facial_keypoints.core.terminal import say
 
@@ -76,4 +77,5 @@ def _compare(exact: Path, rounded: Path, scheme: Scheme) -> None:
     for split in ("val", "test"):
         after, before = (labelled_error(split, scheme, partial(run_onnx, file)) for file in (rounded, exact))
         if after and before:
-            say(f"int8: NME {100 * after[0]:.3f} % on {after[1]} frames of {split}, float32 {100 * before[0]:.3f} %")
+            rounded_nme, exact_nme = (percent_text(to_percent(nme), 3) for nme, _ in (after, before))
+            say(f"int8: NME {rounded_nme} on {after[1]} frames of {split}, float32 {exact_nme}")

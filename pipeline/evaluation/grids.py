@@ -17,14 +17,14 @@ from pipeline.evaluation.style import DIVERGING, PALETTE, WIDTH_IN, new_figure
 from pipeline.models.network import to_unit
 
 CELL_IN = 1.4
-"""Least side of one face."""
+"""Least side of one face in a figure, inches."""
 FACE_MARGIN_FRAC = 0.12
 """Space round the points, as a share of the side of their box."""
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Labelled test faces, row by row."""
+    """N labelled test faces."""
 
     images: np.ndarray
     """(N, S, S) uint8 gray."""
@@ -39,9 +39,18 @@ class Faces:
 
 
 def choose_faces(nme: np.ndarray, *, per_row: int, random_rows: int, seed: int) -> list[tuple[str, np.ndarray]]:
-    """Rows of faces by label and indices: the best, those round the median, the worst (worst first), random ones.
+    """Choose the faces with the least, the middle and the largest errors, and random ones.
 
-    Where there are few faces, the first three rows are shorter, so that they share none.
+    Args:
+        nme: (N,) error of each face.
+        per_row: Most faces of a row. Where there are few faces, the first three rows are shorter, so that they share
+            none.
+        random_rows: Rows of random faces, none of which comes twice; fewer where the faces do not suffice.
+        seed: Of the random faces.
+
+    Returns:
+        Label of each row, "best", "median", "worst" or "random", and the indices of its faces; the worst face of all is
+        the first of its row.
     """
     order = np.argsort(nme, kind="stable")
     count = max(1, min(per_row, len(nme) // 3))
@@ -52,7 +61,7 @@ def choose_faces(nme: np.ndarray, *, per_row: int, random_rows: int, seed: int) 
 
 
 def face_window(points: np.ndarray, side: int) -> tuple[float, float, float]:
-    """Left, top and size of a square inside a (side, side) image that holds (K, 2) points and a margin."""
+    """Left, top and size in pixels of a square within a (side, side) image that holds (K, 2) points and a margin."""
     low, high = points.min(0), points.max(0)
     size = min(float((high - low).max()) * (1 + 2 * FACE_MARGIN_FRAC), side)
     left, top = np.clip((low + high - size) / 2, -0.5, side - 0.5 - size)
@@ -67,7 +76,11 @@ def faces_figure(
     title: str = "Truth and prediction",
     count: int | None = None,
 ) -> Figure:
-    """Truth and prediction on the faces of each row, the NME under each; `count` faces, if some come twice."""
+    """Draw the true and the predicted points of the faces of each row, with the NME under each face.
+
+    `rows` are labels and indices, as `choose_faces` returns them. `count` is the number of faces that the heading
+    tells, by default that of `faces`; give it where a face comes twice.
+    """
     columns = max(len(indices) for _, indices in rows)
     width = max(WIDTH_IN, columns * CELL_IN + 0.5)
     figure = new_figure(
@@ -117,24 +130,24 @@ def _legend(figure: Figure, width_in: float) -> None:
 
 @dataclass(frozen=True)
 class FirstLayer:
-    """What the first convolution does with one face."""
+    """What the first convolution of a network does with one face."""
 
     seen: np.ndarray
-    """(H, W) its input, averaged over channels."""
+    """(H, W) input, averaged over channels."""
     kernels: np.ndarray
-    """(C, k, k) its kernels, summed over input channels: the filter that gray light meets."""
+    """(C, k, k) kernels, summed over input channels: what a gray picture, equal in all channels, is filtered with."""
     responses: np.ndarray
-    """(C, H', W') its output before any activation."""
+    """(C, H', W') output before any activation."""
 
 
 class _ReachedError(Exception):
-    """The first layer has answered; the rest of the network need not run."""
+    """Raised once the first layer has run, so that the rest of the network does not."""
 
 
 def first_layer(network: nn.Module, image: np.ndarray) -> FirstLayer:
-    """Run the first nn.Conv2d of `network.modules()` on an (S, S) uint8 image, and what the network does before it.
+    """Run a network on an (S, S) uint8 image as far as the first nn.Conv2d of its `modules()`.
 
-    In float64: in float32 the rounding, which depends on the processor and its threads, would reach a colour.
+    It runs in float64: in float32 the rounding, which depends on the processor and its threads, would reach a colour.
     """
     exact = copy.deepcopy(network).double()
     layer = next(module for module in exact.modules() if isinstance(module, nn.Conv2d))
@@ -152,7 +165,7 @@ def first_layer(network: nn.Module, image: np.ndarray) -> FirstLayer:
 
 
 def first_layer_figure(layer: FirstLayer, *, dataset: str) -> Figure:
-    """The layer's input, its kernels and their responses, in the same order, white is 0."""
+    """Draw the layer's input, its kernels and, in the same order, their responses; white is 0."""
     count, side = len(layer.kernels), layer.kernels.shape[-1]
     figure = new_figure(
         4.2,
@@ -173,7 +186,7 @@ def first_layer_figure(layer: FirstLayer, *, dataset: str) -> Figure:
 
 
 def _draw_maps(figure: Figure, axes: Axes, maps: np.ndarray, columns: int, title: str, unit: str) -> None:
-    """(C, H, W) maps in one grid under one colour scale, symmetric about 0, ends at the 99.5th percentile."""
+    """Draw (C, H, W) maps in one grid under one colour scale that ends at their 99.5th percentile either side of 0."""
     gap = max(1, maps.shape[-1] // 12)
     framed = make_grid(torch.from_numpy(maps[:, None]), nrow=columns, padding=gap, pad_value=float("nan"))[0].numpy()
     tiled = framed[gap:-gap, gap:-gap]

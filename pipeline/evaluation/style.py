@@ -84,7 +84,7 @@ _RC: dict[Any, Any] = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw and save inside: Matplotlib's own defaults with the changes above, whatever the user's matplotlibrc says."""
+    """A context to draw and save in: Matplotlib's defaults with the changes above, whatever matplotlibrc says."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_RC)
@@ -133,7 +133,7 @@ def _room(detail: str, width_in: float) -> int:
 
 
 def label(text: str, most: int = 40) -> str:
-    """Text from outside as figures can show it: at most so many characters, boxes for those that the font lacks."""
+    """Text from outside as figures can show it: at most `most` characters, boxes for those that the font lacks."""
     shown = shortened(printable(text), most)
     return "".join(char if ord(char) in _glyphs() else _NO_GLYPH for char in shown)
 
@@ -144,14 +144,14 @@ def _glyphs() -> frozenset[int]:
 
 
 def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
-    """Write a PNG that has the same bytes every time."""
+    """Write the figure to `path` as a PNG that has the same bytes every time."""
     content = png(figure, dpi)
     with whole(path) as partial:
         partial.write_bytes(content)
 
 
 def png(figure: Figure, dpi: int = DPI) -> bytes:
-    """The same bytes every time.
+    """The figure as PNG, with the same bytes every time.
 
     The last bits of a solved layout depend on where things lie in memory, and a colour bar may show them: positions
     are rounded once they are found. The Software entry would change with Matplotlib's version, the picture would not.
