@@ -196,7 +196,7 @@ def logged_epochs() -> list[list[int]]:
     """Of each MLflow run, the epochs of one curve."""
     store = mlflow_store.open_store()
     found = store.client.search_runs([store.experiment_id])
-    curve = "training/train_loss"
+    curve = f"{mlflow_store.CURVES}/train_loss"
     return [sorted(p.step for p in store.client.get_metric_history(run.info.run_id, curve)) for run in found]
 
 
