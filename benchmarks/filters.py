@@ -1,4 +1,4 @@
-"""What each filter takes per face, next to finding the face and to one look of the bare network, on drawn people.
+"""What each filter takes per face, next to finding the face and to one look of the bare network, on synthetic people.
 
 Takes a model, that of the workspace unless given: python -m benchmarks.filters model.safetensors
 """

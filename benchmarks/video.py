@@ -1,4 +1,4 @@
-"""Follow drawn people with known points through a video: jitter, lag, identity and speed, smoothed and not.
+"""Follow synthetic people with known points through a video: jitter, lag, identity and speed, smoothed and not.
 
 They hold still for a second, talking, then move to and fro quickly: at most a face in a sixth of a second.
 """

@@ -1,4 +1,4 @@
-"""`make repro`: `dvc repro`, or with drawn faces where the real frames are needed and no source can be reached."""
+"""`make repro`: `dvc repro`, or with synthetic faces where the real frames are needed and no source can be reached."""
 
 import os
 import sys
@@ -58,7 +58,7 @@ def _draw_instead(reasons: list[str]) -> None:
     _say(
         "NO REAL FRAMES CAN BE REACHED: EVERYTHING THAT FOLLOWS IS SYNTHETIC",
         *reasons,
-        "Faces are drawn instead; params.yaml and every report will say fetch.source: synthetic.",
+        "Synthetic faces stand in; params.yaml and every report will say fetch.source: synthetic.",
         WAY_BACK,
     )
     write_values({"fetch.source": "synthetic"})

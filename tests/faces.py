@@ -1,4 +1,4 @@
-"""A drawn face of known pose and its keypoints, small so that tests are quick."""
+"""A synthetic face of known pose and its keypoints, small so that tests are quick."""
 
 from functools import cache
 

@@ -1,1 +1,1 @@
-"""Where frames come from: the public archive, a mirror of it, or faces drawn here."""
+"""Where frames come from: the public archive, a mirror of it, or synthetic faces."""

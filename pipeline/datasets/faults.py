@@ -17,7 +17,7 @@ from pipeline.datasets.ranges import NoRangeError
 
 WAYS_ON = (
     "set KEYPOINTS_MIRROR to a folder, .tar.gz, .zip or URL that holds the frames, "
-    "or go on with drawn faces: dvc exp run -S fetch.source=synthetic"
+    "or go on with synthetic faces: dvc exp run -S fetch.source=synthetic"
 )
 
 _SHOWN_CHARS = 200

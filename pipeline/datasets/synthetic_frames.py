@@ -1,4 +1,4 @@
-"""The embedded stand-in for the real frames: drawn people in the dataset's own layout, quirks included."""
+"""The stand-in for the real frames: synthetic people in the dataset's own layout, quirks included."""
 
 import math
 from dataclasses import dataclass, replace
@@ -44,7 +44,7 @@ def write_synthetic(folder: Path, *, people: int, clips: int, frames: int, seed:
         for clip in range(clips)
     ]
     labels: dict[str, dict[str, np.ndarray]] = {name: {} for name in counts}
-    for drawn in progress(map_on_cores(_draw_clip, tasks), label="drawing faces", total=len(tasks), unit="clips"):
+    for drawn in progress(map_on_cores(_draw_clip, tasks), label="synthetic faces", total=len(tasks), unit="clips"):
         for name, rows in drawn.items():
             labels[name].update(rows)
     labels["test"] = dict(list(labels["test"].items())[::_LABELLED_EVERY])

@@ -1,4 +1,4 @@
-"""Drawn faces: exact labels, honest paint, and the dataset they make."""
+"""Synthetic faces: exact labels, honest paint, and the dataset they make."""
 
 from dataclasses import replace
 from itertools import pairwise

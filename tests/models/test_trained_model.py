@@ -1,4 +1,4 @@
-"""The model of this workspace, where one is trained, on drawn people with exact points."""
+"""The model of this workspace, where one is trained, on synthetic people with exact points."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Drawn faces with exact labels: a parametric person, posed, lit, painted and photographed.
+"""Synthetic faces with exact labels: a parametric person, posed, lit, painted and photographed.
 
 `Identity`, `Expression`, `Pose`, `Clothes`, `Light` and `Camera` say all there is to say of a face; set them, blend
 them with `between`, and paint with `paint_onto`; or let `draw_face` choose everything but the person.

@@ -1,4 +1,4 @@
-"""Who a drawn person is, and drawing people at random."""
+"""Who a synthetic person is: identities, and how they are drawn at random."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
