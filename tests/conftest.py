@@ -1,6 +1,7 @@
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -48,6 +49,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerAFi
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what uses the built checkout: it takes longest."""
     items.sort(key=lambda item: uses_built(item.path), reverse=True)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Take away what MLflow puts among the modules though it is none: hypothesis looks at the file of each."""
+    if hasattr(getattr(item, "obj", None), "hypothesis"):
+        for name, module in list(sys.modules.items()):
+            if not isinstance(getattr(module, "__file__", None), str | None):
+                del sys.modules[name]
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Prove that a rebuild gives the same bytes: python -m tests.verify
 
-Builds the pipeline on a few synthetic faces twice, in two clones whose environments differ in folder, locale, time zone,
-hash seed, terminal and number of cores, and compares what each stage made. Ends with status 1 if anything differs.
+Builds the pipeline on a few synthetic faces twice, in two clones whose environments differ in folder, locale, time
+zone, hash seed, terminal and number of cores, and compares what each stage made. Ends with status 1 if anything
+differs.
 """
 
 import os

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -39,26 +40,37 @@ class Decoder:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock, self._left = Lock(), False
 
     def __enter__(self) -> "Decoder":
         return self
 
     def __exit__(self, *_: object) -> None:
+        with self._lock:  # a thread that comes to read only now must not start another process
+            self._left = True
         self._end()
 
     def read(self, source: Path | bytes, page: int = 0) -> np.ndarray:
         """(H, W, 3) uint8 RGB, as `read_picture` gives it. Raises DataError as that does, and beyond the limits."""
-        if self._process is None or self._process.poll() is not None:
-            self._end()
-            self._process = _start()
+        process = self._running()
         try:
-            return _ask(self._process, source, page)
+            return _ask(process, source, page)
         except (BrokenPipeError, EOFError):
             shown = "the picture" if isinstance(source, bytes) else printable(str(source))
             raise DataError(f"{shown} {_why_ended(self._end(wait=True))}") from None
         except MemoryError:  # here, with the answer half read
             self._end()
             raise
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        """The process, started where there is none. Raises DataError once the decoder was left."""
+        with self._lock:
+            if self._left:
+                raise DataError("the decoder of pictures has ended; open another")
+            if self._process is None or self._process.poll() is not None:
+                self._end()
+                self._process = _start()
+            return self._process
 
     def _end(self, wait: bool = False) -> int:
         """End the process, or wait for its own end if `wait`; returns its exit status, 0 where there is none."""

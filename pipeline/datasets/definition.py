@@ -10,9 +10,11 @@ from facial_keypoints.core.errors import ConfigError
 from facial_keypoints.core.scheme import IBUG_68, Scheme, scheme_from
 from facial_keypoints.core.text import brief, shown
 from facial_keypoints.core.yaml_files import read_yaml
+from pipeline.core import paths
 from pipeline.core.params import WrongValuesError, checked
-from pipeline.core.paths import DATASETS
 
+DATASETS = Path(__file__).parents[2] / paths.DATASETS
+"""The folder in the checkout that this code belongs to."""
 _FILE = "dataset.yaml"
 _SCHEMES = {IBUG_68.name: IBUG_68}
 """Schemes that a dataset can name; others lie in its folder."""
@@ -53,18 +55,16 @@ def dataset_names() -> list[str]:
 def find_dataset(name: str) -> Dataset:
     """The dataset of a name. Raises ConfigError where there is none, or its folder is not as it should be."""
     if name not in dataset_names():
-        raise ConfigError(
-            f"fetch.source is {shown(name)}, but {DATASETS} holds {', '.join(dataset_names()) or 'no dataset'}; name "
-            "one that is there"
-        )
-    folder = DATASETS / name
+        there = ", ".join(dataset_names()) or "no dataset"
+        raise ConfigError(f"fetch.source is {shown(name)}, but {DATASETS.name}/ holds {there}; name one that is there")
+    folder, shown_folder = DATASETS / name, f"{DATASETS.name}/{name}"
     try:
         values = {"dataset": read_yaml(folder / _FILE)}
         description: _Description = checked(values, {"dataset": _Description})["dataset"]
         scheme = _SCHEMES.get(description.scheme) or scheme_from(read_yaml(folder / Path(description.scheme).name))
     except WrongValuesError as error:
-        raise ConfigError(f"{folder / _FILE}: {str(error).replace('dataset.', '')}") from None
+        raise ConfigError(f"{shown_folder}/{_FILE}: {str(error).replace('dataset.', '')}") from None
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{folder}: {brief(str(error), 200)}; mend its files") from None
+        raise ConfigError(f"{shown_folder}: {brief(str(error), 200)}; mend its files") from None
     manifest = folder / "files.sha256"
     return Dataset(name, description.title, scheme, description.revision, description.archive, manifest)

@@ -149,5 +149,5 @@ def test_a_full_store_does_not_end_a_training_and_is_filled_in_later(
     filler.unlink()
     run_track()
     (complete,) = [run for run in runs() if run.info.status == "FINISHED"]
-    assert sorted(curve(complete, "train_loss")) == [(1, 9.5), (2, 4.25)]
+    assert sorted(curve(complete, "curves/train_loss")) == [(1, 9.5), (2, 4.25)]
     assert mlflow_store.open_store().client.get_run(complete.info.run_id).data.metrics["test/nme_percent"] == 3.71

@@ -5,6 +5,7 @@ import pytest
 
 from facial_keypoints.core.errors import ConfigError
 from facial_keypoints.core.scheme import IBUG_68
+from pipeline.datasets import definition
 from pipeline.datasets.definition import dataset_names, find_dataset
 from tests.architecture import ROOT
 from tests.core.test_scheme import FIVE
@@ -18,13 +19,14 @@ def describe(folder: Path, **facts: object) -> None:
 
 
 @pytest.fixture
-def datasets(workspace: Path) -> Path:
-    return workspace / "datasets"
+def datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of datasets, empty."""
+    monkeypatch.setattr(definition, "DATASETS", tmp_path / "datasets")
+    return tmp_path / "datasets"
 
 
 @pytest.mark.parametrize("name", [path.name for path in sorted((ROOT / "datasets").iterdir())])
-def test_every_dataset_of_the_checkout_has_its_card_and_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_every_dataset_of_the_checkout_has_its_card_and_is_found(name: str) -> None:
     dataset = find_dataset(name)
     assert (dataset.name, dataset.scheme) == (name, IBUG_68)
     assert dataset.manifest.exists() == (dataset.archive is not None)
@@ -43,12 +45,12 @@ def test_what_is_no_dataset_is_named_with_those_there_are(datasets: Path) -> Non
     (datasets / "three").mkdir()
     assert dataset_names() == ["one", "two"]
     for name in ("three", "../datasets/one", "", "one/", "\x1b"):
-        with pytest.raises(ConfigError, match="but datasets holds one, two; name one that is there"):
+        with pytest.raises(ConfigError, match="but datasets/ holds one, two; name one that is there"):
             find_dataset(name)
 
 
-def test_without_datasets_there_is_none(workspace: Path) -> None:
-    with pytest.raises(ConfigError, match=r"fetch\.source is 'one', but datasets holds no dataset"):
+def test_without_datasets_there_is_none(datasets: Path) -> None:
+    with pytest.raises(ConfigError, match=r"fetch\.source is 'one', but datasets/ holds no dataset"):
         find_dataset("one")
 
 

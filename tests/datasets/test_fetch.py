@@ -24,7 +24,7 @@ from filelock import FileLock
 
 from facial_keypoints.core.errors import SourceError
 from pipeline.core.paths import DATASET, RAW
-from pipeline.datasets import bounds, mirror
+from pipeline.datasets import bounds, definition, mirror
 from pipeline.datasets.definition import find_dataset
 from pipeline.datasets.manifest import manifest_digest, manifest_of, read_manifest
 from pipeline.datasets.settings import Fetch, SyntheticFaces
@@ -65,6 +65,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / ".dvc").mkdir(parents=True)
     monkeypatch.chdir(root)
     describe_datasets(root, archive=CLOSED)
+    monkeypatch.setattr(definition, "DATASETS", root / "datasets")
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.delenv(mirror.VARIABLE, raising=False)
     monkeypatch.setattr(mirror, "BACKOFF_S", (0.0, 0.0))
@@ -546,7 +547,6 @@ def test_experiment_elsewhere_gathers_in_the_main_workspace(
     choose(folder)
     elsewhere = workspace / ".dvc/tmp/exps/one"
     elsewhere.mkdir(parents=True)
-    describe_datasets(elsewhere, archive=CLOSED)
     monkeypatch.setenv("DVC_ROOT", str(workspace))
     monkeypatch.chdir(elsewhere)
     run()

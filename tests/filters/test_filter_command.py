@@ -25,6 +25,9 @@ class Knowing:
 
     min_score, digest = 0.5, "0"
 
+    def check_search(self) -> None:
+        """Faces of these points are searched."""
+
     def __call__(self, image: np.ndarray) -> list[Face]:
         return [make_face(points, 1.0) for points in places(image) if image.any()]
 

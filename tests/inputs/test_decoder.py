@@ -106,6 +106,15 @@ def test_leaving_ends_what_is_being_read(tmp_path):
     assert time.monotonic() - started < 30
 
 
+def test_who_comes_to_read_after_the_end_starts_no_process():
+    """As a thread may that was to read ahead when the work was interrupted."""
+    with Decoder() as reader:
+        pass
+    with pytest.raises(DataError, match="has ended"):
+        reader.read(STILL)
+    assert reader._process is None
+
+
 def test_no_process_is_started_where_nothing_is_read():
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     with Decoder():

@@ -24,7 +24,7 @@ CHANGED = {
 }
 """Of each section a key and another value."""
 REFUSED = {
-    "fetch": "source=nowhere",
+    "fetch": "synthetic.people=1",
     "split": "seed=-1",
     "preprocess": "fit=fold",
     "model": "name=nothing",

@@ -285,9 +285,10 @@ EXPORT = """
 import sys
 from pathlib import Path
 import numpy as np
-from pipeline import checkpoint, export
+from pipeline.export import formats
+from pipeline.models import model_file
 model, path = map(Path, sys.argv[1:])
-formats.export_model(model, checkpoint.load_model(model), path, kind="onnx", frames=np.zeros((2, 64, 64), np.uint8))
+formats.export_model(model, model_file.load_model(model), path, kind="onnx", frames=np.zeros((2, 64, 64), np.uint8))
 """
 
 

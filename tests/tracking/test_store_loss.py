@@ -97,7 +97,7 @@ def test_a_server_killed_while_training_is_told_once_and_filled_in_later(
     with server(tmp_path, port):
         run_track()
         (complete,) = [run for run in runs() if run.info.status == "FINISHED"]
-        assert curve(complete, "train_loss") == [(1, 9.5), (2, 4.25)]
+        assert curve(complete, "curves/train_loss") == [(1, 9.5), (2, 4.25)]
         assert sorted(run.info.status for run in runs()) == ["FINISHED", "KILLED"]
 
 
@@ -195,13 +195,14 @@ def test_a_store_that_cannot_be_made_or_mended_is_one_line_at_once(
     (moved / "mlflow.db.lock").touch()
     (moved / "empty/mlflow.db.lock").touch()
     read_only(moved)
-    for root, told in (
-        (moved, "moved/mlflow.db cannot be used: .*; let this user write it and its folder, once"),
-        (moved / "empty", "Read-only file system"),
-    ):
-        monkeypatch.setenv("DVC_ROOT", str(root))
-        with pytest.raises(TrackingError, match=told):
-            run_search.find_run("any")
+    monkeypatch.setenv("DVC_ROOT", str(moved))
+    told = "moved/mlflow.db cannot be used: .*; let this user write it and its folder, once"
+    with pytest.raises(TrackingError, match=told):
+        run_search.find_run("any")
+    monkeypatch.setenv("DVC_ROOT", str(moved / "empty"))
+    assert run_search.find_run("any") is None
+    with pytest.raises(TrackingError, match="Read-only file system"), mlflow_store.mlflow_errors():
+        mlflow_store.open_store()
 
 
 def test_a_store_whose_making_was_broken_off_is_not_there(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

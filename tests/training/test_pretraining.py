@@ -12,6 +12,7 @@ from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import parallel, paths
+from pipeline.core.dataset_scheme import write_scheme
 from pipeline.core.settings import Preprocess
 from pipeline.datasets.synthetic import draw_face, random_identity
 from pipeline.experiments.params import load_params
@@ -128,6 +129,8 @@ def test_train_starts_from_what_pretrain_left(raw, stored):
 
 
 def test_a_killed_pretraining_goes_on_and_leaves_the_same_weights(workspace, monkeypatch, capsys):
+    paths.SCHEME.parent.mkdir()
+    write_scheme(IBUG_68)
     pretrain.run(**sections(), pretrain=crowd())
     whole = paths.PRETRAINED.read_bytes()
     write = Checkpoint.write
