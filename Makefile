@@ -29,7 +29,7 @@ repro: $(VENV)/.installed  ## rebuild whatever changed, from the frames to the M
 test: lint  ## lint, types and every test
 	$(PYTEST)
 
-quick: $(VENV)/.installed  ## the tests that take no seconds each
+quick: $(VENV)/.installed  ## the tests of under half a second each
 	$(PYTEST) -m "not slow"
 
 coverage: $(VENV)/.installed  ## every test, and the share of branches that they take: a third more time than test

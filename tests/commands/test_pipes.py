@@ -63,6 +63,7 @@ def run(command: list[str], *, closed: str = "", **streams) -> subprocess.Comple
 @pytest.mark.parametrize(
     ("arguments", "status"), [(["recipe"], 0), (["predict", "--help"], 0), (["recipe", "nobody"], 1), (["nothing"], 2)]
 )
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_changes_nothing(arguments, status):
     gone = deserted()
     done = run(keypoints(*arguments), stdout=gone, stderr=subprocess.PIPE)

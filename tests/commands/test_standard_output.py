@@ -96,6 +96,7 @@ def test_pictures_and_videos_are_one_csv_table():
     assert keypoints("none.png", "--format", "csv").stdout == table.splitlines(keepends=True)[0]
 
 
+@pytest.mark.slow
 def test_names_in_a_table_are_utf8_whatever_the_terminal_knows(here):
     (here / "one.png").rename("é漢.png")
     environment = ENVIRONMENT | {"PYTHONIOENCODING": "ascii"}
@@ -145,11 +146,13 @@ def test_a_folder_may_be_called_by_the_sign(here):
 # Standard output that nobody reads, that is closed or full
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_ends_the_work_without_a_word():
     done = process("predict", "one.png", "clip.mp4", "-o", "-", stdout=deserted(), stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_reader_gets_each_line_when_it_is_made(here):
     """The second input is a pipe that is filled only after the first picture was read."""
     command = [sys.executable, "-c", RUN, "predict", "one.png", "-", "-o", "-"]
@@ -164,6 +167,7 @@ def test_a_reader_gets_each_line_when_it_is_made(here):
 
 
 @needs_full
+@pytest.mark.slow
 def test_a_full_disk_is_one_line():
     with Path("/dev/full").open("wb") as full:
         done = process("predict", "one.png", "two.png", "-o", "-", stdout=full, stderr=subprocess.PIPE)
@@ -173,12 +177,14 @@ def test_a_full_disk_is_one_line():
     )
 
 
+@pytest.mark.slow
 def test_a_closed_standard_output_is_one_line():
     done = process("predict", "one.png", "-o", "-", closed=">&-", stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "standard output, which is closed; redirect it, or name a folder" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_closed_standard_error_changes_nothing():
     done = process("predict", "one.png", "gone.png", "-o", "-", closed="2>&-", stdout=subprocess.PIPE)
     assert done.returncode == 1
@@ -228,6 +234,7 @@ def test_what_is_no_single_picture_is_refused(arguments, line):
     assert result.stderr.startswith(line)
 
 
+@pytest.mark.slow
 def test_a_picture_is_not_written_onto_a_terminal():
     reading, writing = pty.openpty()
     done = process("filter", "one.png", "--name", "blur", "-o", "-", stdout=writing, stderr=subprocess.PIPE)

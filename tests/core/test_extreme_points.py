@@ -68,6 +68,7 @@ def apply(name: str, image: np.ndarray, keypoints: np.ndarray) -> list[np.ndarra
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", NO_FACES | ODD_FACES)
+@pytest.mark.slow
 def test_every_face_is_drawn_or_left_out(name, size):
     points = (NO_FACES | ODD_FACES)[name]
     drawn = draw_faces(noise(size), [face_at(points), face_at(FACE)], [1, 2])
@@ -88,6 +89,7 @@ def test_what_is_no_face_is_refused_by_every_filter(name, wear):
 
 @pytest.mark.parametrize("wear", FILTERS)
 @pytest.mark.parametrize("name", ODD_FACES)
+@pytest.mark.slow
 def test_an_odd_face_is_filtered_or_refused(name, wear):
     for size in SIZES:
         with contextlib.suppress(DataError):

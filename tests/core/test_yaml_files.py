@@ -84,6 +84,7 @@ def refused(content: bytes, expected: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "expected"), [*TOO_LARGE.values(), *NO_VALUES.values()], ids=[*TOO_LARGE, *NO_VALUES])
+@pytest.mark.slow
 def test_what_is_too_large_or_no_value_is_one_line(text, expected):
     refused(text.encode(), expected)
 
@@ -173,6 +174,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_nothing_takes_more_than_50_megabytes(tmp_path):
     for number, (text, _) in enumerate([*TOO_LARGE.values(), *NO_VALUES.values()]):
         (tmp_path / str(number)).write_text(text)

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -570,6 +571,7 @@ def test_probe_does_not_wait_for_a_silent_server(choose: Callable, workspace: Pa
         assert "no answer" in str(mirror.choose_source(CLOSED, workspace).probe(MANIFEST))
 
 
+@pytest.mark.slow
 def test_synthetic_faces_come_out_the_same_twice() -> None:
     pytest.importorskip("pipeline.datasets.synthetic_frames")
     record = run("synthetic")
@@ -647,7 +649,9 @@ def test_files_that_change_or_go_while_a_folder_is_read_are_named(
         return store(staging, name, content)
 
     monkeypatch.setattr(Staging, "store", while_changing)
-    assert "training/Ann_00.jpg with another SHA-256" in failure()
+    # Which of the two is met first is a matter of speed: files are read in parallel, ahead of what is stored.
+    named = r"training/Ann_00\.jpg with another SHA-256|lacks training/Bob_11\.jpg"
+    assert re.search(named, failure())
 
 
 def test_what_does_not_belong_among_the_gathered_is_removed_and_links_not_followed(

@@ -77,6 +77,7 @@ ENDLESS_HEADERS = {
 
 
 @pytest.mark.parametrize("bomb", ENDLESS_HEADERS)
+@pytest.mark.slow
 def test_a_header_without_end_is_not_read(bomb: str, flood: Callable, choose: Callable) -> None:
     first, rest = ENDLESS_HEADERS[bomb]
 
@@ -150,6 +151,7 @@ def test_members_without_number_are_refused(
     assert "more than 100 files and folders" in failure()
 
 
+@pytest.mark.slow
 def test_members_of_a_tar_are_not_kept(tmp_path: Path, choose: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "MAX_MEMBERS", 10_000)
     (tmp_path / "frames").write_bytes(gzip.compress(header() * 20_000, 1))

@@ -27,6 +27,7 @@ def test_a_folder_in_a_bucket_is_a_mirror(bucket, choose):  # noqa: F811
     assert fetched() == FILES
 
 
+@pytest.mark.slow
 def test_an_archive_in_a_bucket_is_a_mirror(bucket, choose):  # noqa: F811
     bucket.put_object(Key="faces.tar.gz", Body=tar_gz())
     choose("s3://frames/faces.tar.gz")

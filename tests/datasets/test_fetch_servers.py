@@ -87,6 +87,7 @@ FLOODS = [
 
 
 @pytest.mark.parametrize(("name", "what", "answer", "why"), FLOODS, ids=[" ".join(flood[:2]) for flood in FLOODS])
+@pytest.mark.slow
 def test_a_server_that_floods_is_cut_off(
     name: str,
     what: str,
@@ -308,6 +309,7 @@ def test_faults_between_files_that_come_are_counted(
     assert "broke off" in failure()
 
 
+@pytest.mark.slow
 def test_a_name_server_that_hangs_is_given_up(choose: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: ended.wait(30) or [])
@@ -352,6 +354,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch, flood: Callable) -> Callable[[Call
     ("what", "why"),
     [("floods", "does not end"), ("dawdles", "too slow"), ("breaks off", "broke off"), ("hangs", "too slow")],
 )
+@pytest.mark.slow
 def test_a_bucket_that_misbehaves_is_left(
     what: str, why: str, endpoint: Callable, choose: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,6 +112,7 @@ def test_no_two_points_share_a_place_on_the_skin() -> None:
 
 
 @pytest.mark.parametrize("yaw", [-30.0, 30.0])
+@pytest.mark.slow
 def test_far_jaw_follows_the_visible_edge_of_the_face(yaw: float) -> None:
     face = Face(Identity(hair_style="bald"), pose=Pose(yaw))
     picture, labels = painted(face)
@@ -132,6 +133,7 @@ def test_iris_is_dark_where_the_eyes_labels_say_and_the_white_beside_it_is_not()
         assert gray_at(picture, centre) < 0.6 * min(whites)
 
 
+@pytest.mark.slow
 def test_looking_aside_moves_the_iris_and_no_label() -> None:
     ahead, labels = painted(Face())
     aside, same = painted(Face(expression=Expression(gaze_x=1.0)))
@@ -166,6 +168,7 @@ def picture_saturation(picture: np.ndarray) -> np.ndarray:
     return (picture.max(-1) - picture.min(-1)) / np.maximum(picture.max(-1), 1e-3)
 
 
+@pytest.mark.slow
 def test_light_from_the_left_lights_the_left() -> None:
     ground = np.zeros((400, 400, 3), np.float32)
     cheeks = []
@@ -244,6 +247,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_layout_and_quirks_are_upstreams(dataset: Path) -> None:
     assert sorted(path.name for path in dataset.iterdir()) == sorted(["training", "test", *LABELS.values()])
     training, test = (sorted(path.name for path in (dataset / folder).iterdir()) for folder in LABELS)
@@ -258,6 +262,7 @@ def test_layout_and_quirks_are_upstreams(dataset: Path) -> None:
     assert len(labelled["test"]) == 8
 
 
+@pytest.mark.slow
 def test_frames_are_rgba_pngs_with_full_alpha_of_varied_size(dataset: Path) -> None:
     sizes = set()
     for path in (dataset / "training").iterdir():
@@ -271,11 +276,13 @@ def test_frames_are_rgba_pngs_with_full_alpha_of_varied_size(dataset: Path) -> N
     assert len(sizes) > 8
 
 
+@pytest.mark.slow
 def test_test_frames_are_not_copies_of_the_training_frames_of_the_same_name(dataset: Path) -> None:
     for path in (dataset / "test").iterdir():
         assert path.read_bytes() != (dataset / "training" / path.name).read_bytes()
 
 
+@pytest.mark.slow
 def test_nearly_all_labels_lie_in_their_frame(dataset: Path) -> None:
     inside = []
     for folder in LABELS:

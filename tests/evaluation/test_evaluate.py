@@ -98,6 +98,7 @@ def run() -> Metrics:
     return read_metrics()
 
 
+@pytest.mark.slow
 def test_every_number_is_that_worked_out_by_hand(prepared: Path) -> None:
     measured = run()
     assert (measured.dataset, measured.model.name, measured.model.parameters) == ("by hand", "stub", 9)

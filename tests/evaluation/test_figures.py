@@ -120,6 +120,7 @@ def drawn_files() -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in Path("reports/figures").iterdir()}
 
 
+@pytest.mark.slow
 def test_render_writes_the_same_bytes_twice_whatever_the_users_style(workspace: Path) -> None:
     write_inputs()
     run()
@@ -134,6 +135,7 @@ def test_render_writes_the_same_bytes_twice_whatever_the_users_style(workspace: 
 
 
 @pytest.mark.parametrize("labelled", [1, 2, 25])
+@pytest.mark.slow
 def test_render_works_on_very_few_faces_with_and_without_unseen_people(workspace: Path, labelled: int) -> None:
     write_inputs(labelled, unseen=labelled > 1)
     run()
@@ -149,6 +151,7 @@ def test_errors_on_the_figures_are_those_that_evaluate_wrote(workspace: Path) ->
     assert "20 to 30\nn = 6" in texts(drawn["error_by_group.png"])
 
 
+@pytest.mark.slow
 def test_the_card_tells_people_results_and_limits(workspace: Path) -> None:
     write_inputs(unseen=True)
     run()
@@ -165,6 +168,7 @@ def test_the_card_tells_people_results_and_limits(workspace: Path) -> None:
     assert "is the honest one" in card
 
 
+@pytest.mark.slow
 def test_the_card_tells_of_synthetic_faces_where_there_were_some(workspace: Path) -> None:
     write_inputs()
     run()
@@ -175,6 +179,7 @@ def test_the_card_tells_of_synthetic_faces_where_there_were_some(workspace: Path
     assert "| `pretrain.epochs` | `14` |" in card
 
 
+@pytest.mark.slow
 def test_the_card_leaves_out_people_never_seen_where_there_are_none(workspace: Path) -> None:
     write_inputs()
     run()
@@ -251,6 +256,7 @@ def test_the_last_bits_of_a_solved_layout_are_not_seen(tmp_path: Path) -> None:
     assert len(contents) == 1
 
 
+@pytest.mark.slow
 def test_synthetic_faces_are_called_so_loudly_in_every_figure(workspace: Path) -> None:
     write_inputs()
     for figure in render._figures(render._read_measured(), RENDER):
@@ -280,6 +286,7 @@ HOSTILE_NAMES = {
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.slow
 def test_any_name_is_drawn_as_it_is(tmp_path: Path, name: str) -> None:
     """Nothing is taken for mathematics, nothing makes Matplotlib fail or warn, which would be an error here."""
     text = HOSTILE_NAMES[name]
@@ -333,6 +340,7 @@ def test_a_heading_wraps_and_nothing_of_it_is_cut(length: int, detail: str) -> N
     assert len(figure.texts[2].get_text().splitlines()) == 1 or extents[1].y0 >= extents[2].y1
 
 
+@pytest.mark.slow
 def test_of_a_large_sweep_the_best_settings_are_drawn(tmp_path: Path) -> None:
     """A row for each of thousands would be a picture that cannot be written."""
     rates = [f"{number / 1000:.3f}" for number in range(2000)]
@@ -473,6 +481,7 @@ def test_first_layer_is_what_the_first_convolution_computes() -> None:
 
 
 @pytest.mark.parametrize("name", ["coarse_to_fine", "udacity_5conv"])
+@pytest.mark.slow
 def test_first_layer_of_each_network_can_be_drawn(tmp_path: Path, name: str) -> None:
     section = {**asdict(load_params().model), "name": name}
     network = build_network(

@@ -47,6 +47,7 @@ def test_a_definition_that_cannot_be_read_has_no_outputs(here: Path):
         assert not repository.has_work("fetch")
 
 
+@pytest.mark.slow
 def test_only_one_process_holds_the_lock(here: Path):
     with (
         open_repository() as first,
@@ -99,6 +100,7 @@ def test_a_stage_has_work_until_it_ran_and_when_its_settings_change(here: Path):
     assert has_work()
 
 
+@pytest.mark.slow
 def test_a_file_of_a_commit_comes_from_the_cache_or_is_none(here: Path):
     assert run_dvc("repro", "fetch") == 0
     git("add", "-A")

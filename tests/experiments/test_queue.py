@@ -28,6 +28,7 @@ def test_without_a_checkout_the_way_to_one_is_told(here: Path, tmp_path: Path, m
         statuses()
 
 
+@pytest.mark.slow
 def test_who_holds_the_lock_is_told_before_anything_is_queued(here: Path) -> None:
     code = "import zc.lockfile as z; held = z.LockFile('.dvc/tmp/lock'); print('held', flush=True); input()"
     (here / ".dvc/tmp").mkdir(exist_ok=True)

@@ -170,6 +170,7 @@ def test_the_more_rows_are_tried_the_more_it_takes_to_be_significant(rows, expec
     assert table.set_index("train.lr")["significant"]["near"] == expected
 
 
+@pytest.mark.slow
 def test_equal_settings_are_rarely_called_different():
     """Five rows of three seeds that differ by chance alone: at most one table in twenty calls any significant."""
     rng = np.random.default_rng(0)

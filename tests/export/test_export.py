@@ -32,6 +32,8 @@ from tests.dataset import face_points
 from tests.models.test_models import NAMES, description, network
 from tests.project.pages import python_examples
 
+pytestmark = pytest.mark.slow
+
 (EXAMPLE,) = python_examples("docs/using.md")
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 224, 224), np.uint8)
 
@@ -76,7 +78,6 @@ def test_a_pt2_file_answers_as_the_network_for_any_batch(model, pt2_file, count)
     np.testing.assert_allclose(keypoints.detach(), by_network(model)[:count], atol=0.01)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "coarse_to_fine"])
 def test_every_network_exports_as_pt2(tmp_path, name):
     """As ONNX: test_logged_model.py."""
@@ -186,7 +187,6 @@ def invoke(*arguments):
     return CliRunner().invoke(app, ["export", *map(str, arguments)])
 
 
-@pytest.mark.slow
 def test_the_command_exports_the_model_of_the_workspace(workspace, model):
     paths.MODEL.parent.mkdir(parents=True)
     paths.MODEL.symlink_to(model)

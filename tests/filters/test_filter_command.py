@@ -265,6 +265,7 @@ def test_a_video_is_filtered_frame_by_frame(tmp_path):
 
 
 @pytest.mark.parametrize("container", ["mp4", "webm"])
+@pytest.mark.slow
 def test_a_recording_that_says_no_rate_is_hidden_as_one_that_does(tmp_path, monkeypatch, container):
     """As browsers record it: a face that comes after a second is hidden from its first frame on, at its own times."""
     monkeypatch.setattr(KeypointDetector, "load", lambda *_, **__: disc_detector())
@@ -284,6 +285,7 @@ def test_a_recording_that_says_no_rate_is_hidden_as_one_that_does(tmp_path, monk
             assert np.abs(frame.astype(int) - image).max() > 60  # squares over the disc
 
 
+@pytest.mark.slow
 def test_a_video_in_which_nothing_is_hidden_is_warned_of(tmp_path, monkeypatch):
     monkeypatch.setattr(KeypointDetector, "load", lambda *_, **__: disc_detector())
     moving = discs_moving(6)

@@ -39,6 +39,7 @@ NO_SHADOW = Shadow(drop_mm=0, blur_mm=1, strength=0)
 
 
 @pytest.mark.parametrize(("yaw", "pitch", "roll"), [(0, 0, 0), (30, 0, 0), (-30, 10, 15), (10, -15, -20)])
+@pytest.mark.slow
 def test_the_turn_of_a_head_is_found(yaw, pitch, roll):
     _, keypoints = drawn_face(yaw, pitch, roll)
     off = fit_head(keypoints).camera_from_head @ Pose(yaw, pitch, roll).rotation().T

@@ -132,6 +132,7 @@ def test_a_network_that_answers_no_numbers_is_named():
         detector.whole(draw_discs(DISCS))
 
 
+@pytest.mark.slow
 def test_threads_share_a_detector():
     from facial_keypoints.finding.haar import HaarDetector
 

@@ -80,6 +80,7 @@ def test_time_and_memory_are_limited_while_a_picture_is_read(reader):
     assert soft["Max core file size"] == "0"
 
 
+@pytest.mark.slow
 def test_a_picture_that_wants_more_memory_than_the_limit_is_told(monkeypatch, tmp_path):
     """A PNG of 90 million pixels in 90 KB, where 300 MB are the limit of the process."""
     from PIL import Image

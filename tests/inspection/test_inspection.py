@@ -266,6 +266,7 @@ def test_a_page_needs_nothing_else():
     assert "<script" not in html
 
 
+@pytest.mark.slow
 def test_a_report_holds_a_figure_for_each_layer_and_question(tmp_path, crop):
     network = network_called("coarse_to_fine")
     written = write_report(
@@ -283,6 +284,7 @@ def test_a_report_holds_a_figure_for_each_layer_and_question(tmp_path, crop):
     assert "me.png" in html
 
 
+@pytest.mark.slow
 def test_captions_of_the_page_are_text_that_wraps_and_the_pictures_there_have_no_heading(tmp_path, crop):
     written = write_report(
         network_called("coarse_to_fine"),
@@ -312,6 +314,7 @@ def test_captions_of_the_page_are_text_that_wraps_and_the_pictures_there_have_no
         assert (file[heading - 8 : heading] == 255).all()  # nothing of the heading is left in the page
 
 
+@pytest.mark.slow
 def test_a_picture_of_any_name_is_reported_on(tmp_path, crop):
     name = r"a$\frac$_{%<b>" + "caf\udce9\x1b[31m漢" + "x" * 4000
     written = write_report(
@@ -341,6 +344,7 @@ def test_a_wrong_layer_leaves_no_page(tmp_path, crop):
 
 
 @pytest.mark.parametrize("name", ["index.html", "certainty.png"])
+@pytest.mark.slow
 def test_a_file_of_the_user_is_left_alone_and_nothing_is_written(tmp_path, crop, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(DataError, match=rf"{name} is here already"):

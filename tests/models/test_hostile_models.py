@@ -194,6 +194,7 @@ def test_tensors_that_are_not_the_networks_are_refused(tmp_path, name, content):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.slow
 def test_nothing_of_a_network_stays_without_memory(tmp_path, name):
     """Whatever tensors it has, all come from the file and none from the plan."""
     save_model(tmp_path / "m", network(name), description(name))
@@ -203,6 +204,7 @@ def test_nothing_of_a_network_stays_without_memory(tmp_path, name):
     assert all(parameter.requires_grad for parameter in again.parameters())
 
 
+@pytest.mark.slow
 def test_to_open_a_model_loads_no_compiler(tmp_path):
     """It would take seconds; torchvision loads it by itself, for the networks that are its."""
     save_model(tmp_path / "m", network(), description())

@@ -95,6 +95,7 @@ def test_a_course_network_has_its_authors_size(name, count):
 
 
 @pytest.mark.parametrize("name", COURSE_LAYERS)
+@pytest.mark.slow
 def test_pooling_before_the_nonlinearity_is_pooling_after_it(name):
     """As authors write it: convolution, batch norm, ReLU or ELU, pooling; gradients included."""
     ours = network(name).trunk.train()
@@ -115,6 +116,7 @@ def test_pooling_before_the_nonlinearity_is_pooling_after_it(name):
     torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_step_of_one_face_is_refused_where_it_cannot_be_normalized():
     refuse_single_faces(network("naimishnet_bn"), 2, "naimishnet_bn")
     refuse_single_faces(network(), 1, "coarse_to_fine")
@@ -333,6 +335,7 @@ def test_soft_argmax_of_a_flat_map_is_the_middle():
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_a_saved_model_predicts_the_same(tmp_path, name):
     net = network(name)
     save_model(tmp_path / "m.safetensors", net, description(name))

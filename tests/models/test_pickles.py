@@ -59,6 +59,7 @@ def test_as_weights(workspace, plant):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # NumPy refuses with the file left open
 @plants
 @pytest.mark.parametrize("name", ["images.npy", "keypoints.npy", "crop_from_source.npy", "samples.csv"])
+@pytest.mark.slow
 def test_as_prepared_arrays(raw, plant, name):
     (paths.workspace_root() / paths.PARAMS).write_text((ROOT / "params.yaml").read_text())
     for stage in ("split", "preprocess"):
@@ -85,6 +86,7 @@ def test_as_pretrained_weights_in_the_cache(tmp_path, monkeypatch, plant):
 
 @plants
 @pytest.mark.parametrize("name", ["model.safetensors", "python_model.pkl", "data/model.pth"])
+@pytest.mark.slow
 def test_in_a_model_of_mlflow(workspace, stored, plant, name):
     model = workspace / "downloaded" / "model"
     (model / name).parent.mkdir(parents=True)

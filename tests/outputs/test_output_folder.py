@@ -352,6 +352,7 @@ for number in range(300):
 """
 
 
+@pytest.mark.slow
 def test_programs_that_write_the_same_names_at_once_lose_nothing(tmp_path):
     racing = [
         subprocess.Popen([sys.executable, "-c", RACE, tmp_path, letter], stderr=subprocess.PIPE) for letter in "abc"
@@ -389,6 +390,7 @@ def test_a_command_that_is_ended_leaves_nothing_half_written(tmp_path, number, s
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_what_a_killed_command_left_is_removed_by_the_next_and_what_another_writes_is_not(tmp_path):
     killed, alive = start_waiting(tmp_path), start_waiting(tmp_path, files=2)
     killed.kill()

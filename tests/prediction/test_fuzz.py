@@ -184,5 +184,6 @@ def test_a_description_that_asks_for_too_much(model, tmp_path, old, new):
         KeypointDetector.load(tmp_path / "m.safetensors")
 
 
+@pytest.mark.slow
 def test_every_odd_file_of_a_folder_is_done_or_named_once(tmp_path):
     assert odd_files.prove(200, 1, tmp_path) == []

@@ -39,6 +39,7 @@ def test_a_face_stays_visible_under_what_is_drawn_on_it(size):
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.slow
 def test_the_eyes_stay_apart_from_the_brows(size):
     """Between them lies ground, which dots of a fixed size would cover on small faces."""
     picture, there = drawn(size)
@@ -98,6 +99,7 @@ def number_alone(faces: list[Face], shape: tuple[int, int], numbers: list[int] |
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("place", [(0.5, 0.5), (0, 0), (1, 0), (0, 1), (1, 1)])
+@pytest.mark.slow
 def test_a_number_covers_no_face_wherever_in_the_picture_it_is(size, place):
     side = round(3 * size) + 60
     x, y = (size / 2 + share * (side - size) for share in place)
@@ -109,6 +111,7 @@ def test_a_number_covers_no_face_wherever_in_the_picture_it_is(size, place):
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.slow
 def test_a_number_is_legible(size):
     rows, columns = np.nonzero(number_alone([face(2 * size, 2 * size, size)], (4 * size, 4 * size)))
     assert np.ptp(rows) >= max(11, 0.05 * size)

@@ -211,6 +211,7 @@ def test_every_page_of_a_tiff_is_looked_at(predict, photos, tmp_path):
 
 @pytest.mark.parametrize("form", ["json", "csv", "pts"])
 @pytest.mark.parametrize("name", ["caf\udce9.jpg", "a\nb.jpg", "\x1b[31m.jpg", "runs:.jpg", "[a]*.jpg", "'quote\".jpg"])
+@pytest.mark.slow
 def test_whatever_a_name_holds_its_picture_is_done(predict, photos, tmp_path, name, form):
     shutil.copy(photos / "one.jpg", tmp_path / name)
     result = predict(name, photos / "two.png", "--whole", "--format", form)

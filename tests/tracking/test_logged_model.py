@@ -130,6 +130,7 @@ def test_every_network_answers_as_in_pytorch(tmp_path, name):
     assert_agrees(log(tmp_path / "model", side=96, **options))
 
 
+@pytest.mark.slow
 def test_more_pictures_than_a_batch_answer_as_one_by_one(padded):
     pictures = random_pictures(131, 20, 31)
     model = pyfunc.load_model(str(padded))
@@ -183,6 +184,7 @@ def test_two_versions_in_one_process_answer_each_with_its_own_code_and_weights(p
     assert sys.path == before
 
 
+@pytest.mark.slow
 def test_models_that_threads_load_at_once_answer_each_with_its_own_weights(padded, stretched):
     expected = {path: by_network(path, PICTURES) for path in (padded, stretched)}
     wrong, interval = [], sys.getswitchinterval()
@@ -313,6 +315,7 @@ def test_a_run_keeps_it_for_mlflow_and_for_predict(workspace, tmp_path, uri):  #
     assert open_model(location).digest == file_sha256(paths.MODEL)
 
 
+@pytest.mark.slow
 def test_a_model_behind_a_link_is_logged_as_a_file(workspace):  # noqa: F811
     kept = paths.MODEL.rename(workspace / "kept-by-dvc")
     paths.MODEL.symlink_to(kept.absolute())

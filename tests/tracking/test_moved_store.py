@@ -86,6 +86,7 @@ def digests(folder: Path) -> dict[Path, str]:
     return {path: file_sha256(path) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_moved_workspace_keeps_its_runs_and_leaves_the_old_place_alone(
     first: Path, tmp_path: Path, enter: Enter
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_moved_workspace_keeps_its_runs_and_leaves_the_old_place_alone(
     assert not second.exists()
 
 
+@pytest.mark.slow
 def test_a_copy_and_its_original_are_two_stores(first: Path, tmp_path: Path, enter: Enter) -> None:
     run = record()
     assert is_complete(run, tmp_path / "before")

@@ -40,6 +40,7 @@ def newest() -> str:
     return str(store.client.search_runs([store.experiment_id], max_results=1)[0].info.run_id)
 
 
+@pytest.mark.slow
 def test_the_alias_goes_to_the_first_then_only_to_a_better_model(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     first = newest()
@@ -93,6 +94,7 @@ def test_a_run_that_is_not_there_is_one_line(workspace: Path) -> None:  # noqa: 
     assert "no run of MLflow has the model data/model/model.safetensors" in CliRunner().invoke(app, ["register"]).stderr
 
 
+@pytest.mark.slow
 def test_models_measured_on_other_frames_do_not_compete(workspace: Path) -> None:  # noqa: F811
     record(0.0, slice(0, 18))
     register()
@@ -126,6 +128,7 @@ def test_the_champion_answers_pictures_of_any_size_as_predict_whole(workspace: P
         np.testing.assert_allclose(np.load(path)[0], detector.whole(picture).keypoints, atol=0.01)
 
 
+@pytest.mark.slow
 def test_two_runs_of_mlflow_compare_by_name(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     record(-0.2)

@@ -66,6 +66,7 @@ def test_a_workspace_of_any_name_keeps_and_gives_back_files(
     assert not list((root / ".dvc").iterdir())
 
 
+@pytest.mark.slow
 def test_a_store_is_made_in_a_folder_of_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "alone" / 'it\'s "p%20q" a?b#c :x\\\nü'
     (folder / ".dvc").mkdir(parents=True)
@@ -127,6 +128,7 @@ def test_a_relative_database_lies_in_the_main_workspace_and_its_files_beside_it(
 
 
 @pytest.mark.parametrize("named", ["sqlite:///runs.db", "sqlite:///file:kept/runs.db?uri=true&mode=rw"])
+@pytest.mark.slow
 def test_a_run_of_a_temporary_experiment_is_in_the_relative_database_of_the_workspace(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:

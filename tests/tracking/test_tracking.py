@@ -126,6 +126,7 @@ def artifacts(run: Any, folder: str = "") -> list[str]:
     return [file.path for file in mlflow_store.open_store().client.list_artifacts(run.info.run_id, folder)]
 
 
+@pytest.mark.slow
 def test_live_training_then_track_is_one_complete_run(workspace: Path) -> None:
     train_live()
     run_track()
@@ -197,6 +198,7 @@ def test_tracking_twice_changes_nothing(workspace: Path) -> None:
     assert [run.to_dictionary() for run in runs()] == before
 
 
+@pytest.mark.slow
 def test_the_same_training_again_leaves_one_run(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train_live()
     run_track()
@@ -301,6 +303,7 @@ SECRETS = ("b0b", "s3cr/t", "s3cr%2Ft", "t0ken")
         "sqlite://b0b:s3cr%2Ft@/runs.db",
     ],
 )
+@pytest.mark.slow
 def test_no_command_shows_the_credentials_of_the_store(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], address: str
 ) -> None:

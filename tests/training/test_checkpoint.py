@@ -72,6 +72,7 @@ def train_with_checkpoints(name: str, path: Path, *, die_after: int | None = Non
 
 
 @pytest.mark.parametrize("name", ["coarse_to_fine", "udacity_5conv"])
+@pytest.mark.slow
 def test_a_training_that_goes_on_ends_like_one_that_never_stopped(tmp_path, name):
     whole, history = train_with_checkpoints(name, tmp_path / "whole")
     for epoch in (1, 2):
@@ -201,6 +202,7 @@ def logged_epochs() -> list[list[int]]:
 
 
 @pytest.mark.parametrize("last", [2, 3])
+@pytest.mark.slow
 def test_a_killed_stage_goes_on_with_the_same_files_in_the_same_run(prepared, monkeypatch, capsys, last):
     run_stage()
     whole = [path.read_bytes() for path in (paths.MODEL, paths.HISTORY)]

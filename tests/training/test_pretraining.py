@@ -49,6 +49,7 @@ def network(side: int = 96) -> torch.nn.Module:
     )
 
 
+@pytest.mark.slow
 def test_drawn_faces_are_those_of_the_people_prepared_as_frames_are():
     faces = synthetic_faces(crowd(seed=5), SQUARES, CPU)
     assert faces.images.shape == (6, 96, 96)
@@ -116,6 +117,7 @@ def test_without_epochs_nothing_is_drawn_and_nothing_handed_on(workspace, capsys
     assert capsys.readouterr().out == "pretrain.epochs is 0: train starts from new weights\n"
 
 
+@pytest.mark.slow
 def test_train_starts_from_what_pretrain_left(raw, stored):
     split.run(split=replace(PARAMS.split, val_people_frac=0.25))
     preprocess.run(preprocess=SQUARES)
@@ -128,6 +130,7 @@ def test_train_starts_from_what_pretrain_left(raw, stored):
     assert not torch.equal(trained["mean_shape"], synthetic_faces(crowd(), SQUARES, CPU).keypoints_crop.mean(0))
 
 
+@pytest.mark.slow
 def test_a_killed_pretraining_goes_on_and_leaves_the_same_weights(workspace, monkeypatch, capsys):
     paths.SCHEME.parent.mkdir()
     write_scheme(IBUG_68)

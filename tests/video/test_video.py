@@ -159,6 +159,7 @@ def test_csv_and_pts_of_a_video(film):
 
 
 @pytest.mark.parametrize("container", ["mp4", "webm"])
+@pytest.mark.slow
 def test_a_recording_of_a_browser_has_its_own_times(tmp_path, container):
     """Without the elements that tell rate and length, at uneven times: faces, times and overlay as they should be."""
     path = tmp_path / "film.webm"
@@ -172,6 +173,7 @@ def test_a_recording_of_a_browser_has_its_own_times(tmp_path, container):
     assert times(tmp_path / f"out/film.{container}") == pytest.approx(UNEVEN)
 
 
+@pytest.mark.slow
 def test_a_recording_without_rate_is_looked_at_as_the_same_frames_at_a_constant_rate(tmp_path):
     """Long enough for what an overestimated rate would put off: the second search, at 0.4 s."""
     images = [np.full((240, 320, 3), 40, np.uint8)] * 2 + discs_moving(30)
@@ -619,6 +621,7 @@ def test_a_video_that_ends_early_is_told_and_what_there_is_is_kept(tmp_path, cap
         ("film.avi", {"codec": "mjpeg", "pixels": "yuvj420p", "unit": Fraction(1, FPS)}),
     ],
 )
+@pytest.mark.slow
 def test_a_video_that_was_cut_off_is_told_and_what_there_is_is_kept(tmp_path, capsys, name, options):
     write_film(tmp_path / name, discs_moving(60), **options)
     content = (tmp_path / name).read_bytes()
@@ -636,6 +639,7 @@ def test_a_whole_video_that_says_too_much_of_its_frames_is_whole(tmp_path, capsy
 
 
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.slow
 def test_damage_anywhere_ends_in_frames_or_a_line(tmp_path, seed):
     rng = np.random.default_rng(seed)
     path = tmp_path / ("film.mp4" if seed % 2 else "film.webm")
@@ -720,6 +724,7 @@ def test_a_step_of_more_than_a_day_is_where_recordings_were_joined():
     assert [clock(Fraction(at)) for at in (0, 1, 200_000, 200_001)] == pytest.approx([0, 1, 1.04, 2.04])
 
 
+@pytest.mark.slow
 def test_a_damaged_video_is_read_alike_every_time(tmp_path):
     path = tmp_path / "film.mov"
     write_film(path, discs_moving(40, (480, 640)), codec="libx264")
