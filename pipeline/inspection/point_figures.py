@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 
 from facial_keypoints.core.percent import percent_text, to_percent
-from facial_keypoints.core.scheme import Scheme
-from pipeline.core.metrics import normalizing_length
+from facial_keypoints.core.scheme import IBUG_68, Scheme
+from pipeline.core.metrics import normalizer_in_words, normalizing_length
 from pipeline.evaluation.style import PALETTE
 from pipeline.inspection.attention import Attention
 from pipeline.inspection.drawing import Drawing, Face, empty_drawing, lay_heat, show_face
@@ -46,23 +46,22 @@ def uncertainty_figure(crop: np.ndarray, spread: Spread, scheme: Scheme, *, pict
     )
     face.add_collection(ellipses)
     face.plot(*spread.mean.T, ".", color=PALETTE["prediction"], ms=2.5, mew=0)
-    _region_bars(bars, spread.sigma_px / eyes, scheme)
+    _region_bars(bars, to_percent(spread.sigma_px / eyes), scheme)
     return drawing
 
 
 def _region_bars(axes: Axes, sigma: np.ndarray, scheme: Scheme) -> None:
-    """Bars of the mean `sigma` of each region, its points as dots; (K,) fractions of the normalizing length."""
+    """Bars of the mean of (K,) `sigma` over each region, its points as dots; percent of the normalizing length."""
     means = {name.replace("_", " "): sigma[list(points)] for name, points in scheme.regions.items()}
     for row, values in enumerate(means.values()):
-        axes.barh(row, 100 * values.mean(), height=0.6, color=PALETTE["model"], alpha=0.85)
-        axes.plot(100 * values, np.full(len(values), row), ".", color=PALETTE["ink"], ms=3, mew=0, alpha=0.6)
-        end = 100 * float(values.max())
-        mean = percent_text(to_percent(float(values.mean())))
-        axes.text(end, row, f"  {mean}", va="center", size=8.5, color=PALETTE["quiet"])
+        axes.barh(row, values.mean(), height=0.6, color=PALETTE["model"], alpha=0.85)
+        axes.plot(values, np.full(len(values), row), ".", color=PALETTE["ink"], ms=3, mew=0, alpha=0.6)
+        mean = percent_text(float(values.mean()))
+        axes.text(float(values.max()), row, f"  {mean}", va="center", size=8.5, color=PALETTE["quiet"])
     axes.set(
-        yticks=range(len(means)), yticklabels=list(means), ylim=(len(means) - 0.4, -0.7), xlim=(0, 118 * sigma.max())
+        yticks=range(len(means)), yticklabels=list(means), ylim=(len(means) - 0.4, -0.7), xlim=(0, 1.18 * sigma.max())
     )
-    axes.set_xlabel("standard deviation (% of the eye distance)")
+    axes.set_xlabel(f"standard deviation (% of the {_unit(scheme)})")
     axes.set_title("By region (bar: mean; dots: points)")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
@@ -77,7 +76,8 @@ def attention_figure(face: Face, seen: Attention, groups: dict[str, list[int]], 
     drawing = empty_drawing(
         0.75 + 3.2 * rows,
         "Where does the network look?",
-        "the brighter a place, the farther the marked points move when it is covered, in % of the eye distance",
+        "the brighter a place, the farther the marked points move when it is covered, in % of the "
+        f"{_unit(face.scheme)}",
         picture,
     )
     eyes = float(normalizing_length(face.points[None], face.scheme)[0])
@@ -93,6 +93,11 @@ def attention_figure(face: Face, seen: Attention, groups: dict[str, list[int]], 
             f"{_shown(label, points, face.scheme)}: up to {percent_text(to_percent(float(moved.max() / eyes)), 1)}"
         )
     return drawing
+
+
+def _unit(scheme: Scheme) -> str:
+    """What the percents of a figure are of, in few words."""
+    return "eye distance" if scheme == IBUG_68 else normalizer_in_words(scheme)
 
 
 def _shown(label: str, points: list[int], scheme: Scheme) -> str:

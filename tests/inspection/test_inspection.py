@@ -21,6 +21,7 @@ from pipeline.inspection.choice import point_groups
 from pipeline.inspection.layer_figures import activity
 from pipeline.inspection.layers import Layer, choose, convolutions, layer_outputs
 from pipeline.inspection.page import Picture, Section, page
+from pipeline.inspection.point_figures import uncertainty_figure
 from pipeline.inspection.report import Subject, write_report
 from pipeline.inspection.uncertainty import ellipse_axes, spread, spread_of
 from pipeline.models import NETWORKS, build_network
@@ -369,3 +370,10 @@ def test_of_several_pictures_the_first_is_looked_at_and_that_is_said(tmp_path):
         assert unseen == (
             "" if frames == 1 else f"{printable(str(tmp_path / name))} holds several pictures; the first is looked at"
         )
+
+
+def test_figures_of_another_scheme_name_its_unit():
+    grid = np.random.default_rng(0).uniform(20, 70, (6, 5, 2))
+    drawing = uncertainty_figure(np.zeros((96, 96), np.uint8), spread_of(grid), FIVE, picture="me.png")
+    labels = [axes.get_xlabel() for axes in drawing.figure.axes]
+    assert "standard deviation (% of the size of the box round the points)" in labels
