@@ -1,0 +1,92 @@
+"""How far points are off on bad pictures: the `val` frames under graded corruptions (benchmarks/corruptions.py).
+
+    python -m benchmarks.robustness                                  # the model of the workspace
+    python -m benchmarks.robustness data/model/model.safetensors resnet18.safetensors
+    python -m benchmarks.robustness --frames 60                      # a sixth of the frames: a quick look
+
+Writes reports/robustness.csv and reports/figures/robustness.png; a model is named by its file, or its folder where that
+is called model. The score of a model is the mean of its NME over the kinds of corruption, each the mean of its grades.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.corruptions import CORRUPTIONS, corrupt
+from benchmarks.robustness_figure import robustness_figure
+from facial_keypoints.core.percent import to_percent
+from pipeline.core import metrics, paths
+from pipeline.core.arrays import Arrays, load_arrays
+from pipeline.evaluation.metrics_file import read_metrics
+from pipeline.evaluation.style import save, style
+from pipeline.models.forward import predict_crops
+from pipeline.models.model_file import open_model_file
+from pipeline.models.network import KeypointNetwork
+
+TABLE = Path("reports/robustness.csv")
+FIGURE = Path("reports/figures/robustness.png")
+CLEAN = "none"
+
+
+def rows_of(name: str, network: KeypointNetwork, frames: Arrays) -> Iterator[dict[str, str | float]]:
+    """A row for the frames as they are and for each grade of each corruption."""
+
+    def row(corruption: str, grade: float, unit: str, images: np.ndarray, truth: np.ndarray) -> dict[str, str | float]:
+        errors = metrics.nme(predict_crops(network, images), truth, metrics.IBUG_68)
+        return {
+            "model": name,
+            "corruption": corruption,
+            "grade": grade,
+            "unit": unit,
+            "nme_percent": to_percent(float(errors.mean())),
+            "failure_rate_percent": to_percent(metrics.failure_rate(errors)),
+        }
+
+    yield row(CLEAN, 0, "", frames.images, frames.keypoints_crop)
+    for corruption in CORRUPTIONS:
+        for grade in corruption.grades:
+            changed = corrupt(frames.images, frames.keypoints_crop, corruption, grade)
+            yield row(corruption.name, grade, corruption.unit, *changed)
+
+
+def means(table: pd.DataFrame) -> pd.DataFrame:
+    """NME in percent of each model by kind of corruption, the mean over its grades, and the mean over the kinds."""
+    order = [CLEAN, *(corruption.name for corruption in CORRUPTIONS)]
+    by_kind = table.pivot_table(index="model", columns="corruption", values="nme_percent", sort=False)[order]
+    return by_kind.assign(mean=by_kind.drop(columns=CLEAN).mean(axis=1))
+
+
+def some_frames(frames: Arrays, count: int) -> Arrays:
+    """`count` of the frames, evenly chosen, or all where there are no more."""
+    rows = np.unique(np.linspace(0, len(frames.images) - 1, count).round().astype(int))
+    chosen = (frames.images[rows], frames.keypoints_crop[rows], frames.crop_from_source[rows])
+    return Arrays(*chosen, frames.samples.iloc[rows])
+
+
+def _name(path: Path) -> str:
+    return path.parent.name if path.stem == "model" else path.stem
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("models", nargs="*", type=Path, default=[paths.MODEL], help="model files")
+    arguments.add_argument("--frames", type=int, help="so many frames only, and nothing is written")
+    arguments.add_argument("--val", type=Path, default=paths.PROCESSED / "val", help="folder of the prepared frames")
+    options = arguments.parse_args()
+    frames = load_arrays(options.val, metrics.IBUG_68.count).labelled()
+    if options.frames:
+        frames = some_frames(frames, options.frames)
+    networks = {_name(path): open_model_file(path)[1] for path in options.models}
+    table = pd.DataFrame([row for name, network in networks.items() for row in rows_of(name, network, frames)])
+    print(means(table).round(2).T.to_string())
+    if not options.frames:
+        table.round(4).to_csv(TABLE, index=False, lineterminator="\n")
+        with style():
+            save(robustness_figure(table, dataset=read_metrics().dataset), FIGURE)
+
+
+if __name__ == "__main__":
+    main()
