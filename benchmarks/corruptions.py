@@ -1,7 +1,7 @@
 """Frames as bad pictures show faces: graded corruptions in the spirit of ImageNet-C (Hendrycks, Dietterich, 2019).
 
-Each takes (S, S) uint8 gray frames and moves their (K, 2) keypoints where it moves pixels. They are made with OpenCV and
-NumPy from what cameras and codecs do, and share no code with the augmentation of training.
+Each takes (S, S) uint8 gray frames and moves their (K, 2) keypoints where it moves pixels. They are made with OpenCV
+and NumPy from what cameras and codecs do, and share no code with the augmentation of training.
 """
 
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def with_noise(change: Callable[[Gray, float, np.random.Generator], np.ndarray])
 
 def _levels(image: np.ndarray) -> Gray:
     """Whole gray levels 0..255."""
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(image), 0, 255), np.uint8)
 
 
 def lower_resolution(frame: Frame, eyes_px: float, _: np.random.Generator) -> Corrupted:
@@ -136,7 +136,7 @@ def _moved(frame: Frame, matrix: np.ndarray) -> Corrupted:
 
 
 def covered(frame: Frame, share: float, generator: np.random.Generator) -> Corrupted:
-    """A square over `share` of the box round the points, within it: in turn a plain gray and a piece of another frame."""
+    """A patch over `share` of the box round the points, within it: a plain gray or a piece of another frame."""
     low, high = frame.keypoints.min(0), frame.keypoints.max(0)
     size = np.sqrt(share) * (high - low)
     first = np.rint(low + generator.uniform(size=2) * (high - low - size)).astype(int).clip(0)

@@ -9,7 +9,7 @@ is called model. The score of a model is the mean of its NME over the kinds of c
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,13 @@ import pandas as pd
 from benchmarks.corruptions import CORRUPTIONS, corrupt
 from benchmarks.robustness_figure import robustness_figure
 from facial_keypoints.core.percent import to_percent
+from facial_keypoints.core.progress import progress
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import metrics, paths
 from pipeline.core.arrays import Arrays, load_arrays
 from pipeline.evaluation.metrics_file import read_metrics
 from pipeline.evaluation.style import save, style
-from pipeline.models.forward import predict_crops
+from pipeline.models.forward import BATCH, keypoints_on_cpu
 from pipeline.models.model_file import open_model_file
 from pipeline.models.network import KeypointNetwork
 
@@ -31,25 +33,35 @@ FIGURE = Path("reports/figures/robustness.png")
 CLEAN = "none"
 
 
-def rows_of(name: str, network: KeypointNetwork, frames: Arrays) -> Iterator[dict[str, str | float]]:
-    """A row for the frames as they are and for each grade of each corruption."""
-
-    def row(corruption: str, grade: float, unit: str, images: np.ndarray, truth: np.ndarray) -> dict[str, str | float]:
-        errors = metrics.nme(predict_crops(network, images), truth, metrics.IBUG_68)
-        return {
-            "model": name,
-            "corruption": corruption,
-            "grade": grade,
-            "unit": unit,
-            "nme_percent": to_percent(float(errors.mean())),
-            "failure_rate_percent": to_percent(metrics.failure_rate(errors)),
-        }
-
-    yield row(CLEAN, 0, "", frames.images, frames.keypoints_crop)
+def rows_of(networks: Mapping[str, KeypointNetwork], frames: Arrays) -> Iterator[dict[str, str | float]]:
+    """A row for each network on the frames as they are, and on those of each grade of each corruption."""
+    for name, network in networks.items():
+        yield _row(name, network, CLEAN, 0, "", frames.images, frames.keypoints_crop)
     for corruption in CORRUPTIONS:
         for grade in corruption.grades:
             changed = corrupt(frames.images, frames.keypoints_crop, corruption, grade)
-            yield row(corruption.name, grade, corruption.unit, *changed)
+            for name, network in networks.items():
+                yield _row(name, network, corruption.name, grade, corruption.unit, *changed)
+
+
+def _row(
+    name: str, network: KeypointNetwork, kind: str, grade: float, unit: str, images: np.ndarray, truth: np.ndarray
+) -> dict[str, str | float]:
+    errors = metrics.nme(_predicted(network, images), truth, IBUG_68)
+    error, failures = to_percent(float(errors.mean())), to_percent(metrics.failure_rate(errors))
+    values: dict[str, str | float] = {
+        "grade": grade,
+        "unit": unit,
+        "nme_percent": error,
+        "failure_rate_percent": failures,
+    }
+    return {"model": name, "corruption": kind, **values}
+
+
+def _predicted(network: KeypointNetwork, images: np.ndarray) -> np.ndarray:
+    """(N, K, 2) keypoints in crop pixels of (N, S, S) frames."""
+    batches = np.array_split(images, range(BATCH, len(images), BATCH))
+    return np.concatenate([keypoints_on_cpu(network, batch) for batch in batches])
 
 
 def means(table: pd.DataFrame) -> pd.DataFrame:
@@ -76,11 +88,12 @@ def main() -> None:
     arguments.add_argument("--frames", type=int, help="so many frames only, and nothing is written")
     arguments.add_argument("--val", type=Path, default=paths.PROCESSED / "val", help="folder of the prepared frames")
     options = arguments.parse_args()
-    frames = load_arrays(options.val, metrics.IBUG_68.count).labelled()
+    frames = load_arrays(options.val, IBUG_68.count).labelled()
     if options.frames:
         frames = some_frames(frames, options.frames)
     networks = {_name(path): open_model_file(path)[1] for path in options.models}
-    table = pd.DataFrame([row for name, network in networks.items() for row in rows_of(name, network, frames)])
+    total = len(networks) * (1 + sum(len(corruption.grades) for corruption in CORRUPTIONS))
+    table = pd.DataFrame(progress(rows_of(networks, frames), label="predict", total=total, unit="grades"))
     print(means(table).round(2).T.to_string())
     if not options.frames:
         table.round(4).to_csv(TABLE, index=False, lineterminator="\n")

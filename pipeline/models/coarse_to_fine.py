@@ -40,6 +40,8 @@ _JITTER_SHIFT_FRAC = 0.04
 They are 1.5 to 1.8 times the errors of the trained coarse network on validation frames, whose root mean squares are
 0.057 rad, 0.068 and 0.023.
 """
+_COARSE_SPREAD, _FINE_SPREAD = 0.05, 0.01
+"""Where the spreads start, in face sizes and in sides of the cut-out: about the errors at the end."""
 _FINE_BLOCKS = (1, 2, 1)
 """Residual blocks at each level of the feature pyramid, the finest first."""
 
@@ -71,6 +73,7 @@ class CoarseToFine(KeypointNetwork):
         fine_networks: int,
         mirrored_view: bool,
         correction_ridge: float,
+        spread: bool,
     ) -> None:
         """Build a network with new weights.
 
@@ -85,17 +88,20 @@ class CoarseToFine(KeypointNetwork):
             fine_networks: how many fine networks place the points, of which the mean counts.
             mirrored_view: whether the refinement looks at the mirrored cut-out as well.
             correction_ridge: penalty on the entries of the linear correction; above 0.
+            spread: whether it tells how far each point may be off, see `with_spread`.
         """
         super().__init__(len(mean_shape))
         self.flip_index = flip_index
         self.refined = True
         self.coarse_px, self.fine_px, self.fine_margin_frac = coarse_px, fine_px, fine_margin_frac
-        self.mirrored_view, self.correction_ridge = mirrored_view, correction_ridge
+        self.mirrored_view, self.correction_ridge, self.has_spread = mirrored_view, correction_ridge, spread
         self.register_buffer("mean_shape", mean_shape)
         self.register_buffer("correction", torch.zeros(self._shape_features_count, 2 * self.points))
         self.mirror_shift = nn.Parameter(torch.zeros(self.points, 2))
-        self.coarse = CoarseNetwork(coarse_px, self.points)
-        self.fine = FineNetworks(FineNetwork(fine_width, fine_pyramid, self.points) for _ in range(fine_networks))
+        self.coarse = CoarseNetwork(coarse_px, self.points, spread)
+        self.fine = FineNetworks(
+            FineNetwork(fine_width, fine_pyramid, self.points, spread) for _ in range(fine_networks)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, S, S) images in 0..1 -> (B, E, K, 2) keypoints in crop pixels: the coarse ones, then the fine ones.
@@ -103,13 +109,25 @@ class CoarseToFine(KeypointNetwork):
         In training the fine ones are those of every fine network, each of which looks at a cut-out of its own;
         otherwise there is one fine estimate, their mean.
         """
+        return self._estimates(images)[..., :2]
+
+    def with_spread(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        estimates = self._estimates(images)
+        return estimates[..., :2], estimates[..., 2] if self.has_spread else None
+
+    def _estimates(self, images: Tensor) -> Tensor:
+        """(B, E, K, 2) what `forward` gives, or (B, E, K, 3) with the spread of each point as a third coordinate.
+
+        Inside of the network the spread goes with its point, in the same pixels.
+        """
         coarse, upright_from_crop = self._find(images)
         if self.training:
             fine = [self._placed_in_jittered_cut_out(network, images, upright_from_crop) for network in self.fine]
         else:
             placed = self._placed(self._cut_out(images, upright_from_crop))
             if self.refined:
-                placed = self._corrected(placed, upright_from_crop)
+                points = self._corrected(placed[..., :2], upright_from_crop)
+                placed = torch.cat([points, placed[..., 2:]], -1)
             fine = [_in_crop(placed, upright_from_crop)]
         return torch.stack([coarse, *fine], 1)
 
@@ -131,7 +149,7 @@ class CoarseToFine(KeypointNetwork):
         moment = torch.zeros(count, 2 * self.points, dtype=torch.float64)
         for images, keypoints in batches:
             _, upright_from_crop = self._find(images)
-            placed = self._placed(self._cut_out(images, upright_from_crop))
+            placed = self._placed(self._cut_out(images, upright_from_crop))[..., :2]
             error = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1).double().cpu()
             features = self._shape_features(placed, upright_from_crop).double().cpu()
             gram += features.T @ features
@@ -149,13 +167,15 @@ class CoarseToFine(KeypointNetwork):
         return invert_affine(similarity_between(estimates[:1], upright[None]))[0].double().numpy()
 
     def _find(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, K, 2) coarse keypoints in crop pixels and the (B, 3, 3) `upright_from_crop` that cuts the face out."""
+        """(B, K, 2 or 3) coarse keypoints in crop pixels, and (B, 3, 3) `upright_from_crop` to cut the face out by."""
         small = functional.interpolate(images, size=(self.coarse_px, self.coarse_px), mode="area")
         offsets = self.coarse(standardize(small))
         with torch.autocast(images.device.type, enabled=False):  # in bfloat16 points would be off by a pixel
-            coarse = self.mean_shape + face_size(self.mean_shape) * offsets
+            size = face_size(self.mean_shape)
+            coarse = self.mean_shape + size * offsets[..., :2]
             upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
-            return coarse, similarity_between(coarse.detach(), upright.expand_as(coarse))
+            upright_from_crop = similarity_between(coarse.detach(), upright.expand_as(coarse))
+            return torch.cat([coarse, size * offsets[..., 2:]], -1), upright_from_crop
 
     def _cut_out(self, images: Tensor, upright_from_crop: Tensor) -> Tensor:
         """(B, 1, P, P) upright faces of (B, 1, S, S) images."""
@@ -163,7 +183,7 @@ class CoarseToFine(KeypointNetwork):
             return warp(images, upright_from_crop, self.fine_px)
 
     def _placed_in_jittered_cut_out(self, network: nn.Module, images: Tensor, upright_from_crop: Tensor) -> Tensor:
-        """(B, K, 2) crop pixels, placed by one fine network in a randomly moved cut-out of its own.
+        """(B, K, 2 or 3) crop pixels, placed by one fine network in a randomly moved cut-out of its own.
 
         The network learns to place points where the coarse guess errs, and the more the networks differ in what they
         see, the more their errors cancel in the mean.
@@ -174,14 +194,16 @@ class CoarseToFine(KeypointNetwork):
         return _in_crop(network(standardize(self._cut_out(images, jittered_from_crop))), jittered_from_crop)
 
     def _placed(self, cut_out: Tensor) -> Tensor:
-        """(B, 1, P, P) upright faces -> (B, K, 2) points in their pixels: the mean over networks and views."""
+        """(B, 1, P, P) upright faces -> (B, K, 2 or 3) points in their pixels: the mean over networks and views."""
         views = [cut_out, cut_out.flip(-1)] if self.refined and self.mirrored_view else [cut_out]
         straight, *mirrored = self.fine(standardize(torch.cat(views))).mean(1).unflatten(0, (len(views), -1))
         with torch.autocast(cut_out.device.type, enabled=False):
-            turned_back = [
-                unmirror_keypoints(points, self.fine_px, self.flip_index, self.mirror_shift) for points in mirrored
-            ]
-            return torch.stack([straight, *turned_back]).mean(0)
+            return torch.stack([straight, *map(self._turned_back, mirrored)]).mean(0)
+
+    def _turned_back(self, placed: Tensor) -> Tensor:
+        """(B, K, 2 or 3) points of the mirrored cut-out -> of the cut-out."""
+        points = unmirror_keypoints(placed[..., :2], self.fine_px, self.flip_index, self.mirror_shift)
+        return torch.cat([points, placed[:, torch.from_numpy(self.flip_index), 2:]], -1)
 
     def _corrected(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
         """(B, K, 2) points of the cut-out after the linear correction."""
@@ -205,9 +227,10 @@ class CoarseToFine(KeypointNetwork):
 
 
 def _in_crop(placed: Tensor, upright_from_crop: Tensor) -> Tensor:
-    """(B, K, 2) points in pixels of the cut-out -> in crop pixels."""
+    """(B, K, 2 or 3) points in pixels of the cut-out -> in crop pixels."""
     with torch.autocast(placed.device.type, enabled=False):
-        return apply_affine(invert_affine(upright_from_crop), placed)
+        scale = torch.linalg.vector_norm(upright_from_crop[:, :2, 0], dim=1)[:, None, None]
+        return torch.cat([apply_affine(invert_affine(upright_from_crop), placed[..., :2]), placed[..., 2:] / scale], -1)
 
 
 def upright_shape(mean_shape: Tensor, side: int, margin_frac: float) -> Tensor:
@@ -234,9 +257,12 @@ def random_similarity(count: int, side: int) -> Tensor:
 
 
 class CoarseNetwork(nn.Module):
-    """(B, 1, C, C) reduced frames -> (B, K, 2) offsets from the mean shape, in face sizes; 0 before training."""
+    """(B, 1, C, C) reduced frames -> (B, K, 2) offsets from the mean shape, in face sizes; 0 before training.
 
-    def __init__(self, side: int, points: int) -> None:
+    With a spread, that is the third coordinate.
+    """
+
+    def __init__(self, side: int, points: int, spread: bool) -> None:
         super().__init__()
         self.points = points
         channels = (1, 16, 32, 64, 96)
@@ -245,18 +271,24 @@ class CoarseNetwork(nn.Module):
         self.offsets = nn.Linear(256, 2 * points)
         nn.init.zeros_(self.offsets.weight)
         nn.init.zeros_(self.offsets.bias)
+        self.log_spread = nn.Linear(256, points) if spread else None
+        if self.log_spread is not None:
+            nn.init.zeros_(self.log_spread.weight)
+            nn.init.constant_(self.log_spread.bias, math.log(_COARSE_SPREAD))
 
     def forward(self, images: Tensor) -> Tensor:
         hidden = functional.relu(self.hidden(self.trunk(images).flatten(1)))
         with torch.autocast(images.device.type, enabled=False):
-            offsets: Tensor = self.offsets(hidden.float())
-            return offsets.view(-1, self.points, 2)
+            offsets: Tensor = self.offsets(hidden.float()).view(-1, self.points, 2)
+            if self.log_spread is None:
+                return offsets
+            return torch.cat([offsets, self.log_spread(hidden.float()).exp()[..., None]], -1)
 
 
 class FineNetwork(nn.Module):
-    """(B, 1, P, P) upright faces -> (B, K, 2) keypoints in pixels of the cut-out."""
+    """(B, 1, P, P) upright faces -> (B, K, 2) keypoints in pixels of the cut-out, or (B, K, 3) with their spread."""
 
-    def __init__(self, width: int, pyramid: int, points: int) -> None:
+    def __init__(self, width: int, pyramid: int, points: int, spread: bool) -> None:
         super().__init__()
         channels = [width, 2 * width, 4 * width, 6 * width]
         self.stem = conv_norm_relu(1, width, kernel=5, stride=2)
@@ -267,6 +299,7 @@ class FineNetwork(nn.Module):
         self.laterals = nn.ModuleList(nn.Conv2d(c, pyramid, 1) for c in channels[1:])
         self.smooth = conv_norm_relu(pyramid, pyramid)
         self.heatmaps = PointMaps(pyramid, points, 1)
+        self.spread = SpreadHead(pyramid, points) if spread else None
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.stem(images)
@@ -274,24 +307,63 @@ class FineNetwork(nn.Module):
         top = self.laterals[-1](levels[-1])
         for lateral, level in zip(reversed(self.laterals[:-1]), reversed(levels[:-1]), strict=True):
             top = lateral(level) + functional.interpolate(top, size=level.shape[-2:], mode="nearest")
-        return soft_argmax(self.heatmaps(self.smooth(top)), images.shape[-1])
+        features, side = self.smooth(top), images.shape[-1]
+        weights = spatial_softmax(self.heatmaps(features))
+        points = mean_position(weights, side)
+        if self.spread is None:
+            return points
+        return torch.cat([points, side * self.spread(features, weights)[..., None]], -1)
+
+
+class SpreadHead(nn.Module):
+    """How far each point may be off, from the features where its heatmap looks and from the width of the heatmap.
+
+    The heatmap alone cannot tell: its cells are larger than the errors.
+    """
+
+    def __init__(self, channels: int, points: int) -> None:
+        super().__init__()
+        self.of_features = nn.Parameter(torch.zeros(points, channels))
+        self.of_width = nn.Parameter(torch.zeros(points))
+        self.start = nn.Parameter(torch.full((points,), math.log(_FINE_SPREAD)))
+
+    def forward(self, features: Tensor, weights: Tensor) -> Tensor:
+        """(B, C, h, w) features and (B, K, h, w) weights -> (B, K) spread in sides of the cut-out."""
+        with torch.autocast(features.device.type, enabled=False):
+            seen = weights.flatten(2) @ features.float().flatten(2).transpose(1, 2)
+            log = (seen * self.of_features).sum(-1) + self.of_width * log_width(weights) + self.start
+            return log.clamp(-7, 2).exp()
 
 
 class FineNetworks(nn.ModuleList):
-    """(B, 1, P, P) upright faces -> (B, M, K, 2) keypoints in pixels of the cut-out, those of each of M networks."""
+    """(B, 1, P, P) upright faces -> (B, M, K, 2 or 3) keypoints in pixels of the cut-out, of each of M networks."""
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.stack([network(images) for network in self], 1)
 
 
-def soft_argmax(heatmaps: Tensor, side: int) -> Tensor:
-    """(B, K, h, w) scores -> (B, K, 2) mean positions under their softmax, in pixels of the image that the maps cover.
+def spatial_softmax(heatmaps: Tensor) -> Tensor:
+    """(B, K, h, w) scores -> float32 weights, those of each point with the sum 1."""
+    with torch.autocast(heatmaps.device.type, enabled=False):
+        return heatmaps.float().flatten(2).softmax(-1).view_as(heatmaps)
+
+
+def mean_position(weights: Tensor, side: int) -> Tensor:
+    """(B, K, h, w) weights -> (B, K, 2) mean positions, in pixels of the image that the maps cover.
 
     `side` is the width and height of that image.
     """
-    with torch.autocast(heatmaps.device.type, enabled=False):
-        weights = heatmaps.float().flatten(2).softmax(-1).view_as(heatmaps)
-        height, width = heatmaps.shape[-2:]
-        x = (torch.arange(width, device=heatmaps.device) + 0.5) * (side / width) - 0.5
-        y = (torch.arange(height, device=heatmaps.device) + 0.5) * (side / height) - 0.5
+    with torch.autocast(weights.device.type, enabled=False):
+        height, width = weights.shape[-2:]
+        x = (torch.arange(width, device=weights.device) + 0.5) * (side / width) - 0.5
+        y = (torch.arange(height, device=weights.device) + 0.5) * (side / height) - 0.5
         return torch.stack([weights.sum(2) @ x, weights.sum(3) @ y], -1)
+
+
+def log_width(weights: Tensor) -> Tensor:
+    """(B, K, h, w) weights -> (B, K) logarithm of the standard deviation of the position, in cells; not below 0.1."""
+    variances = []
+    for along in (weights.sum(2), weights.sum(3)):
+        place = torch.arange(along.shape[-1], dtype=weights.dtype, device=weights.device)
+        variances.append(along @ place.square() - (along @ place).square())
+    return (variances[0] + variances[1]).clamp_min(0.01).log() / 2

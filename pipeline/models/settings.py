@@ -25,6 +25,7 @@ class CoarseToFine:
     fine_networks: Annotated[int, Ge(1), Le(8)]
     mirrored_view: bool
     correction_ridge: Annotated[float, Gt(0), Le(1_000_000)]
+    spread: bool
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ SMALL = {
     "fine_pyramid": 16,
     "fine_networks": 1,
 }
-SMALL |= {"mirrored_view": True, "correction_ridge": 1.0}
+SMALL |= {"mirrored_view": True, "correction_ridge": 1.0, "spread": False}
 
 
 def network_called(name: str, window_frac: float = 1.0) -> KeypointNetwork:
