@@ -152,6 +152,7 @@ def mirrored(frame: Frame, _: float, __: np.random.Generator) -> Corrupted:
     return np.ascontiguousarray(frame.image[:, ::-1]), points
 
 
+MIRROR = "mirror"
 CORRUPTIONS = (
     Corruption("resolution", "px between the eye corners", (40, 24, 16, 12), lower_resolution),
     Corruption("Gaussian blur", "px standard deviation", (1, 2, 4, 6), pixels_alone(gaussian_blur)),
@@ -164,7 +165,7 @@ CORRUPTIONS = (
     Corruption("cover", "of the face", (0.1, 0.2, 0.3, 0.4, 0.5), covered),
     Corruption("off centre", "of the side", (0.1, 0.15, 0.2, 0.25), off_centre),
     Corruption("scale", "times the size", (0.5, 0.7, 1.4, 1.8), scaled),
-    Corruption("mirror", "", (1,), mirrored),
+    Corruption(MIRROR, "", (1,), mirrored),
 )
 
 

@@ -6,6 +6,7 @@
 
 Writes reports/robustness.csv and reports/figures/robustness.png; a model is named by its file, or its folder where that
 is called model. The score of a model is the mean of its NME over the kinds of corruption, each the mean of its grades.
+Mirrored frames have mirrored labels, moved by how far a network has learned that labels lie to one side.
 """
 
 import argparse
@@ -15,11 +16,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.corruptions import CORRUPTIONS, corrupt
+from benchmarks.corruptions import CORRUPTIONS, MIRROR, corrupt
 from benchmarks.robustness_figure import robustness_figure
+from facial_keypoints.core.geometry import face_size
 from facial_keypoints.core.percent import to_percent
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.symmetry import label_offset
 from pipeline.core import metrics, paths
 from pipeline.core.arrays import Arrays, load_arrays
 from pipeline.evaluation.metrics_file import read_metrics
@@ -41,7 +44,16 @@ def rows_of(networks: Mapping[str, KeypointNetwork], frames: Arrays) -> Iterator
         for grade in corruption.grades:
             changed = corrupt(frames.images, frames.keypoints_crop, corruption, grade)
             for name, network in networks.items():
-                yield _row(name, network, corruption.name, grade, corruption.unit, *changed)
+                images, truth = changed
+                if corruption.name == MIRROR:
+                    truth = truth + 2 * _learned_offset(network) * face_size(truth)[:, None, None]
+                yield _row(name, network, corruption.name, grade, corruption.unit, images, truth)
+
+
+def _learned_offset(network: KeypointNetwork) -> np.ndarray:
+    """(68, 2) the `label_offset` of a network, 0 for one that has learned none."""
+    shift = network.learned_mirror_shift()
+    return np.zeros((68, 2)) if shift is None else label_offset(shift.detach().numpy(), IBUG_68.flip_index)
 
 
 def _row(

@@ -329,9 +329,9 @@ class SpreadHead(nn.Module):
 
     def forward(self, features: Tensor, weights: Tensor) -> Tensor:
         """(B, C, h, w) features and (B, K, h, w) weights -> (B, K) spread in sides of the cut-out."""
+        seen = weights.flatten(2).to(features.dtype) @ features.flatten(2).transpose(1, 2)
         with torch.autocast(features.device.type, enabled=False):
-            seen = weights.flatten(2) @ features.float().flatten(2).transpose(1, 2)
-            log = (seen * self.of_features).sum(-1) + self.of_width * log_width(weights) + self.start
+            log = (seen.float() * self.of_features).sum(-1) + self.of_width * log_width(weights) + self.start
             return log.clamp(-7, 2).exp()
 
 

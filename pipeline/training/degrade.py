@@ -135,9 +135,10 @@ def _other_gamma(images: Tensor, amounts: Degrade, generator: torch.Generator) -
 
 
 def _noisy(images: Tensor, amounts: Degrade, generator: torch.Generator) -> Tensor:
-    noise = torch.randn(images.shape, generator=generator)
+    """All frames get the same noise, as to draw it takes most of the time, each in a strength of its own."""
+    noise = torch.randn(images.shape[-2:], generator=generator).to(images)
     deviation = amounts.noise * torch.rand((len(images), 1, 1, 1), generator=generator)
-    return (images + (noise * deviation).to(images)).clamp_(0, 1)
+    return torch.addcmul(images, noise, deviation.to(images)).clamp_(0, 1)
 
 
 def _in_blocks(images: Tensor, amounts: Degrade, generator: torch.Generator) -> Tensor:
