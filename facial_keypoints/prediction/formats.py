@@ -51,7 +51,7 @@ def _face_records(faces: Faces) -> list[dict[str, Any]]:
             "face": number,
             "box": [round(value, 2) for value in face.box],
             "score": round(face.score, 3),
-            "turn_deg": face.turn_deg._asdict() if face.turn_deg else None,
+            "rotation_deg": face.rotation_deg._asdict() if face.rotation_deg else None,
             "keypoints": np.round(face.keypoints.astype(np.float64), 3).tolist(),
         }
         for number, face in faces.items()
@@ -80,7 +80,7 @@ def csv_rows(about: About, frame: int, time_s: float, faces: Faces) -> str:
         points = np.round(face.keypoints.ravel().astype(np.float64), 3).tolist()
         box = [round(value, 2) for value in face.box]
         head = [about.source, about.model_sha256, frame, _rounded(time_s), number, round(face.score, 3)]
-        rows.writerow([*head, *box, *(face.turn_deg or ("", "", "")), *points])
+        rows.writerow([*head, *box, *(face.rotation_deg or ("", "", "")), *points])
     return text.getvalue()
 
 

@@ -85,11 +85,11 @@ def test_json_says_all_there_is(predict, photos, tmp_path, model):
     assert (answer["width"], answer["height"]) == (90, 110)
     assert answer["model_sha256"] == file_sha256(model)
     (face,) = answer["faces"]
-    assert set(face) == {"face", "box", "score", "turn_deg", "keypoints"}
+    assert set(face) == {"face", "box", "score", "rotation_deg", "keypoints"}
     points = np.array(face["keypoints"])
     assert points.shape == (68, 2)
     np.testing.assert_allclose(face["box"][:2], points.min(0), atol=0.01)
-    assert set(face["turn_deg"]) == {"yaw", "pitch", "roll"}
+    assert set(face["rotation_deg"]) == {"yaw", "pitch", "roll"}
 
 
 def test_every_format_says_the_same(predict, photos, tmp_path):
