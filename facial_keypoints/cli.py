@@ -9,14 +9,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from facial_keypoints.commands import ENTRY_POINTS
 from facial_keypoints.commands.filter import filter_faces
 from facial_keypoints.commands.os_errors import is_of_the_system, one_line
 from facial_keypoints.commands.predict import predict
 from facial_keypoints.core.errors import PipelineError
 from facial_keypoints.core.terminal import ReaderLeftError, say, standard_streams, tell
-
-_GROUP = "facial_keypoints.commands"
-"""Entry points: functions that take the app and add their commands to it."""
 
 HELP = "Find the 68 keypoints of faces in your own pictures and videos; in a checkout, train and measure the model."
 
@@ -89,7 +87,7 @@ def _fail(message: str, status: int) -> NoReturn:
 def main() -> None:
     """Run `keypoints` with every command that is installed."""
     app = new_app()
-    for entry in importlib.metadata.entry_points(group=_GROUP):
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
         entry.load()(app)
     run(app)
 

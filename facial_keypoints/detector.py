@@ -40,7 +40,7 @@ class Face:
     """Confidence 0..1 that this is a face: how well successive estimates of the network agree, in the mirror too."""
     keypoints: np.ndarray
     """(K, 2) float32, x then y."""
-    turn_deg: HeadRotation | None
+    rotation_deg: HeadRotation | None
     """Rotation of the head in degrees, yaw, pitch and roll: an estimate. None for points of another scheme than 68."""
     scheme: Scheme = IBUG_68
     """What the K points are."""

@@ -98,7 +98,8 @@ def predict(
     from facial_keypoints.detector import KeypointDetector
     from facial_keypoints.inputs.search import find_sources
     from facial_keypoints.outputs.output_folder import OutputFolder
-    from facial_keypoints.prediction import batch
+    from facial_keypoints.prediction.files import Job, predict_files
+    from facial_keypoints.prediction.messages import announce
     from facial_keypoints.prediction.standard_output import refuse_all_but_one_picture
 
     _check_search(box, whole, min_score, detector != "haar" or detector_model is not None)
@@ -112,11 +113,11 @@ def predict(
     find = (lambda image: [found.whole(image)]) if whole else (lambda image: found(image, boxes)) if box else None
     folder = None if output == STDOUT else OutputFolder(Path(output))
     with find_sources(path, folder) as inputs:
-        batch.announce(inputs)
+        announce(inputs)
         if form == "pts" and not folder:
             refuse_all_but_one_picture(inputs.sources, "--format pts")
-        job = batch.Job(found, folder, form, overlay is not False, smooth, find, video)
-        tally = batch.run(job, inputs.sources)
+        job = Job(found, folder, form, overlay is not False, smooth, find, video)
+        tally = predict_files(job, inputs.sources)
     tally.skipped += inputs.undone
     say_result(f"{tally}, in {output}" if inputs.sources and folder else str(tally), output)
     if tally.skipped:
