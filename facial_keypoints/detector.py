@@ -40,7 +40,7 @@ class Face:
     """Confidence 0..1 that this is a face: how well successive estimates of the network agree, in the mirror too."""
     keypoints: np.ndarray
     """(K, 2) float32, x then y."""
-    turn_deg: HeadRotation | None
+    rotation_deg: HeadRotation | None
     """Rotation of the head in degrees, yaw, pitch and roll: an estimate. None for points of another scheme than 68."""
     scheme: Scheme = IBUG_68
     """What the K points are."""
@@ -70,7 +70,7 @@ class KeypointDetector:
         cls,
         model: Path | str | None = None,
         *,
-        detector: DetectorName = "haar",
+        detector: DetectorName = "auto",
         detector_model: Path | str | None = None,
         min_score: float | None = None,
     ) -> "KeypointDetector":
@@ -78,8 +78,8 @@ class KeypointDetector:
 
         Args:
             model: a file, an MLflow URI such as runs:/<run id>/model, or None for the model of the workspace.
-            detector: what proposes boxes, "haar" or "yunet".
-            detector_model: the model file that "yunet" needs.
+            detector: what proposes boxes: "yunet", "haar", or "auto" for YuNet where its file is or can be had.
+            detector_model: YuNet's file; None for that of KEYPOINTS_YUNET, else for one that is fetched once.
             min_score: score 0..1 from which a face counts as found; MIN_SCORE unless given.
 
         Raises:

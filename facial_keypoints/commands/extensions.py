@@ -7,11 +7,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from facial_keypoints.commands import ENTRY_POINTS
 from facial_keypoints.core.extensions import extensions
 from facial_keypoints.core.terminal import tell
 
-_GROUP = "facial_keypoints.commands"
-"""Entry points: functions that take the app and add their commands to it."""
 _OURS = ("facial_keypoints", "pipeline")
 
 
@@ -19,7 +18,7 @@ _OURS = ("facial_keypoints", "pipeline")
 def command_extensions() -> tuple[list[Callable[[typer.Typer], None]], str]:
     """What adds commands to an app, or why it cannot be loaded; neither in an installation of the library alone."""
     try:
-        return [entry.load() for entry in extensions(_GROUP)], ""
+        return [entry.load() for entry in extensions(ENTRY_POINTS)], ""
     except ImportError as error:
         return [], f" ({error})"
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from facial_keypoints.core.boxes import distinct
 from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.plain_files import read_plain
+from facial_keypoints.core.text import brief, printable
 from facial_keypoints.finding.search_size import LONGEST_PX, reduced
 
 _SEARCHED_PX = (320, LONGEST_PX)
@@ -16,6 +18,9 @@ _MIN_SCORE = 0.6
 """Milder than OpenCV's own 0.9: as with the cascade, false alarms are recognized by the keypoint network."""
 _SAME_FACE = 0.4
 """Overlap from which boxes found at both lengths are one face."""
+_FILE_MOST = 10_000_000
+"""Bytes of a model file: forty times those of YuNet."""
+_REMEDY = "give YuNet's ONNX file, face_detection_yunet_2023mar.onnx"
 
 
 class YuNetDetector:
@@ -26,10 +31,14 @@ class YuNetDetector:
 
     def __init__(self, file: Path) -> None:
         """Raises ModelError where the file is missing or is no YuNet model."""
-        self._own, self._file = threading.local(), file
-        if not file.is_file():
-            raise ModelError(f"{file} is missing; give YuNet's ONNX file, e.g. face_detection_yunet_2023mar.onnx")
-        self._network()
+        self._own, self._file = threading.local(), printable(str(file))
+        try:
+            self._model = np.frombuffer(read_plain(file, _FILE_MOST), np.uint8)
+        except FileNotFoundError:
+            raise ModelError(f"{self._file} is missing; {_REMEDY}") from None
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{self._file} cannot be read ({getattr(error, 'strerror', error)}); {_REMEDY}") from None
+        self._search(np.zeros((32, 32), np.uint8), 32)
 
     def __call__(self, image: np.ndarray, gray: np.ndarray) -> np.ndarray:
         """Find boxes that may hold a face.
@@ -50,23 +59,20 @@ class YuNetDetector:
         """(K, 5) boxes in pixels of the picture, which is searched at the given length, and their scores."""
         small, scale = reduced(image, longest_px)
         bgr = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR if small.ndim == 2 else cv2.COLOR_RGB2BGR)
-        network = self._network()
         try:
+            network = self._network()
             network.setInputSize((bgr.shape[1], bgr.shape[0]))
             _, found = network.detect(bgr)
         except cv2.error as error:
-            raise ModelError(f"{self._file} does not answer as YuNet does ({error.err}); download it anew") from None
+            raise ModelError(f"{self._file} is no YuNet model ({brief(error.err)}); {_REMEDY}") from None
         rows = np.zeros((0, 15)) if found is None else found.astype(np.float64)
         return np.concatenate([rows[:, :4] / scale, rows[:, 14:]], 1)
 
     def _network(self) -> cv2.FaceDetectorYN:
         """The network of this thread: it holds state between calls."""
         if not hasattr(self._own, "network"):
-            try:
-                self._own.network = cv2.FaceDetectorYN.create(
-                    str(self._file), "", (320, 320), score_threshold=_MIN_SCORE
-                )
-            except cv2.error as error:
-                raise ModelError(f"{self._file} is no YuNet model ({error.err}); download it anew") from None
+            self._own.network = cv2.FaceDetectorYN.create(
+                "onnx", self._model, np.zeros(0, np.uint8), (320, 320), score_threshold=_MIN_SCORE
+            )
         network: cv2.FaceDetectorYN = self._own.network
         return network

@@ -148,5 +148,5 @@ def test_another_network_is_named(tmp_path):
     )
     onnx.save(model, tmp_path / "other.onnx")
     picture = cell((97, 131), 0, 0, (SURE, 0, 0))
-    with pytest.raises(ModelError, match=r"other\.onnx does not answer as YuNet does"):
+    with pytest.raises(ModelError, match=r"other\.onnx is no YuNet model"):
         YuNetDetector(tmp_path / "other.onnx")(picture, to_gray(picture))
