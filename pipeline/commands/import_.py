@@ -111,7 +111,7 @@ def _check(request: "Request") -> None:
 def _report(name: str, done: "Imported") -> None:
     tally, scheme = done.tally, done.scheme
     objects = ", ".join(f"{split} {count:,}" for split, count in tally.objects.items())
-    say(f"{done.folder}: {objects} objects in {done.pictures:,} pictures, {scheme.count} points each")
+    say(f"{_near(done.folder)}: {objects} objects in {done.pictures:,} pictures, {scheme.count} points each")
     if tally.left_out:
         tell(f"note: {tally.left_out:,} entries are left out")
     if tally.turned:
@@ -120,7 +120,12 @@ def _report(name: str, done: "Imported") -> None:
         tell(f"note: {tally.points - tally.labelled:,} of {tally.points:,} points are not labelled")
     if done.guessed:
         pairs = [list(pair) for pair in scheme.mirror_pairs]
-        say(f"guessed mirror pairs: {pairs}; check them: keypoints scheme --check {done.folder}/scheme.yaml")
-    say(f"look at {done.sheet}, then: dvc exp run -S fetch.source={name}")
+        say(f"guessed mirror pairs: {pairs}; check them: keypoints scheme --check {_near(done.folder)}/scheme.yaml")
+    say(f"look at {_near(done.sheet)}, then: dvc exp run -S fetch.source={name}")
     if not tally.objects["test"]:
         say("  with -S split.drop_test_copies=false -S split.val_people_frac=0, as the test repeats the training")
+
+
+def _near(path: Path) -> Path:
+    """The path as it is typed in the present folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

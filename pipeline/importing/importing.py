@@ -17,22 +17,22 @@ from pipeline.core.paths import IMPORTED, workspace_root
 from pipeline.datasets import definition
 from pipeline.datasets.formats import FORMATS
 from pipeline.datasets.formats.record import Fault
-from pipeline.datasets.label_table import LABEL_TABLE, Sample, read_label_table, write_label_table
+from pipeline.datasets.label_table import LABEL_TABLE, Sample, write_label_table
 from pipeline.datasets.object_frames import read_upright
 from pipeline.datasets.shipped_schemes import find_scheme
+from pipeline.importing.chosen import Chosen
 from pipeline.importing.contact_sheet import contact_sheet
 from pipeline.importing.dataset_folder import Tally, facts_of, write_dataset_folder
 from pipeline.importing.pictures import place_picture
 from pipeline.importing.reading import Reading
 from pipeline.importing.samples import Convention
 from pipeline.importing.scheme_of_labels import guessed_scheme
+from pipeline.importing.splits import write_with_splits
 
-_ON_SHEET = 8
-"""Objects on the contact sheet."""
-_SHAPES = 500
-"""Labels from which mirror pairs are guessed."""
 _TOLD_FAULTS = 20
 CONTACT_SHEET = "contact_sheet.png"
+_SPOOL = "spool.csv"
+"""The table before it is known which groups are the test."""
 
 
 @dataclass(frozen=True)
@@ -89,24 +89,20 @@ def import_dataset(request: Request) -> Imported:
     reading, scheme = _begin(request)
     with whole_folder(target) as folder, whole_folder(store) as kept:
         pictures = kept / "pictures"
-        drawn = _Chosen(request.seed)
-        tally = Tally()
-        spool = folder / "spool.csv"
         items = reading.items(partial(place_picture, request.images, pictures))
+        chosen, tally = Chosen(request.seed), Tally()
         first = _first(items, request, tally)
-        count = reading.count or 0
-        write_label_table(spool, count, _kept(first, items, request, tally, drawn))
-        guessed = scheme is None
-        scheme = scheme or guessed_scheme(request.name, count, reading.point_names, reading.edges, drawn.shapes(count))
-        how = _write_table(spool, folder / LABEL_TABLE, count, request, tally)
+        count = len(first.points)
+        write_label_table(folder / _SPOOL, count, _kept(first, items, request, tally, chosen))
+        made = scheme or guessed_scheme(request.name, count, reading.point_names, reading.edges, chosen.shapes(count))
+        how = write_with_splits(folder / _SPOOL, folder / LABEL_TABLE, count, tally, request.test_frac, request.seed)
         tally.turned = len(reading.turned)
-        told = _how_read(request, reading) | {"split": how}
-        note = "Made from the labels: check its pairs with keypoints scheme --check" if guessed else "Of these labels."
-        facts = facts_of(tally, len(reading.manifest), scheme, told)
-        write_dataset_folder(folder, request.name, scheme, note, reading.manifest, facts)
-        on_sheet = [(sample, _pixels(pictures / sample.picture)) for sample in drawn.samples]
-        cv2.imwrite(str(kept / CONTACT_SHEET), contact_sheet(on_sheet, scheme))
-    return Imported(target, store / CONTACT_SHEET, scheme, guessed, tally, len(reading.manifest))
+        facts = facts_of(tally, len(reading.manifest), made, _how_read(request, reading) | {"split": how})
+        note = "Of these labels." if scheme else "Made from the labels: look at its pairs with keypoints scheme --check"
+        write_dataset_folder(folder, request.name, made, note, reading.manifest, facts)
+        on_sheet = [(sample, _pixels(pictures / sample.picture)) for sample in chosen.samples]
+        cv2.imwrite(str(kept / CONTACT_SHEET), contact_sheet(on_sheet, made))
+    return Imported(target, store / CONTACT_SHEET, made, scheme is None, tally, len(reading.manifest))
 
 
 def _begin(request: Request) -> tuple[Reading, Scheme | None]:
@@ -135,7 +131,7 @@ def _first(items: Iterator[Sample | Fault], request: Request, tally: Tally) -> S
 
 
 def _kept(
-    first: Sample, items: Iterator[Sample | Fault], request: Request, tally: Tally, drawn: "_Chosen"
+    first: Sample, items: Iterator[Sample | Fault], request: Request, tally: Tally, drawn: Chosen
 ) -> Iterator[Sample]:
     """All samples with their official split, or training; each is counted, and may come on the contact sheet."""
 
@@ -163,62 +159,6 @@ def _meet(fault: Fault, request: Request, tally: Tally) -> None:
     tally.left_out += 1
     if tally.left_out <= _TOLD_FAULTS:
         tell(f"left out: {fault.where}: {fault.what}")
-
-
-class _Chosen:
-    """A few objects for the contact sheet, each as likely as the others, and shapes to guess mirror pairs from."""
-
-    def __init__(self, seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
-        self._offered = 0
-        self._shapes: list[np.ndarray] = []
-        self.samples: list[Sample] = []
-
-    def offer(self, sample: Sample) -> None:
-        if len(self._shapes) < _SHAPES and sample.visibility.all():
-            self._shapes.append(sample.points)
-        self._offered += 1
-        if len(self.samples) < _ON_SHEET:
-            self.samples.append(sample)
-        elif (place := int(self._rng.integers(self._offered))) < _ON_SHEET:
-            self.samples[place] = sample
-
-    def shapes(self, count: int) -> np.ndarray:
-        """(N, count, 2) labels whose points are all there."""
-        return np.array(self._shapes).reshape(-1, count, 2)
-
-
-def _write_table(spool: Path, table: Path, count: int, request: Request, tally: Tally) -> str:
-    """Write the table with the splits as they should be, remove the spool, and say how they were chosen."""
-    if tally.objects["test"]:
-        spool.rename(table)
-        return "as the labels have it"
-    held_out = _held_out(list(tally.groups), request)
-    samples = (
-        replace(sample, split="test" if sample.group in held_out else "training")
-        for sample in read_label_table(spool, count)
-    )
-    tally.objects = {"training": 0, "test": 0}
-    write_label_table(table, count, _counted(samples, tally))
-    spool.unlink()
-    if not held_out:
-        return "no group is held out: the test repeats the training"
-    drawn = f"{len(held_out):,} of {len(tally.groups):,} groups"
-    return f"{drawn}, chosen at random with the seed {request.seed}, are the test"
-
-
-def _counted(samples: Iterator[Sample], tally: Tally) -> Iterator[Sample]:
-    for sample in samples:
-        tally.objects[sample.split] += 1
-        yield sample
-
-
-def _held_out(groups: list[str], request: Request) -> set[str]:
-    """Groups of the test: at least one where any are asked for, and never all."""
-    if not request.test_frac or len(groups) == 1:
-        return set()
-    number = min(max(1, round(request.test_frac * len(groups))), len(groups) - 1)
-    return set(np.random.default_rng(request.seed).choice(sorted(groups), number, replace=False).tolist())
 
 
 def _pixels(path: Path) -> np.ndarray:
