@@ -62,6 +62,8 @@ class CoarseToFine(KeypointNetwork):
         flip_index: np.ndarray,
         *,
         coarse_px: int,
+        coarse_width: int,
+        coarse_blocks: int,
         fine_px: int,
         fine_margin_frac: float,
         fine_width: int,
@@ -77,6 +79,8 @@ class CoarseToFine(KeypointNetwork):
             mean_shape: (K, 2) mean face of the training frames in crop pixels.
             flip_index: (K,) permutation that gives each point of a mirrored face its own number.
             coarse_px: side of the reduced view on which the face is found.
+            coarse_width: channels after its first convolution.
+            coarse_blocks: its residual blocks at each level but the first.
             fine_px: side P of the cut-out.
             fine_margin_frac: room on each side of the mean face in the cut-out, over the face's longer extent.
             fine_width: channels after the first convolution of a fine network.
@@ -94,7 +98,7 @@ class CoarseToFine(KeypointNetwork):
         self.register_buffer("mean_shape", mean_shape)
         self.register_buffer("correction", torch.zeros(self._shape_features_count, 2 * self.points))
         self.mirror_shift = nn.Parameter(torch.zeros(self.points, 2))
-        self.coarse = CoarseNetwork(coarse_px, self.points, spread)
+        self.coarse = CoarseNetwork(coarse_px, coarse_width, coarse_blocks, self.points, spread)
         self.fine = FineNetworks(
             FineNetwork(fine_width, fine_pyramid, self.points, spread) for _ in range(fine_networks)
         )

@@ -18,6 +18,8 @@ class CoarseToFine:
     """Options of the network coarse_to_fine."""
 
     coarse_px: Annotated[int, Ge(32), Le(128)]
+    coarse_width: Annotated[int, Ge(8), Le(128)]
+    coarse_blocks: Annotated[int, Ge(0), Le(4)]
     fine_px: Annotated[int, Ge(64), Le(256)]
     fine_margin_frac: Annotated[float, Ge(0), Le(1)]
     fine_width: Annotated[int, Ge(8), Le(128)]

@@ -33,11 +33,14 @@ def _shift(side: int, generator: torch.Generator) -> tuple[int, int]:
 
 
 def _shapes(keypoints: Tensor, side: int, max_frac: float, generator: torch.Generator) -> Tensor:
-    """(B, 1, S, S) bool: a turned ellipse or rounded rectangle in the box of each face, its sides up to `max_frac`."""
+    """(B, 1, S, S) bool: a rotated ellipse or rectangle in the box of each face, its sides up to `max_frac` of it.
+
+    The sides are drawn so that large patches are as likely as small ones by their area.
+    """
     low, high = keypoints.amin(1), keypoints.amax(1)
     at, half, turn, kind = _draws(len(keypoints), keypoints, generator)
     centre = torch.lerp(low, high, at)[..., None, None]
-    half = ((high - low) * max_frac / 2 * half).clamp_min(1.0)[..., None, None]
+    half = ((high - low) * max_frac / 2 * half.sqrt()).clamp_min(1.0)[..., None, None]
     pixel = torch.arange(side, dtype=keypoints.dtype, device=keypoints.device)
     x, y = pixel - centre[:, 0], pixel[:, None] - centre[:, 1]
     cos, sin = (math.pi * turn).cos(), (math.pi * turn).sin()

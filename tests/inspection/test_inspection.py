@@ -34,6 +34,8 @@ SIDE = 96
 MEAN_SHAPE = torch.from_numpy(mean_points()[:, :2] * 0.25 + (48, 42)).float()
 SMALL = {
     "coarse_px": 32,
+    "coarse_width": 16,
+    "coarse_blocks": 0,
     "fine_px": 32,
     "fine_margin_frac": 0.15,
     "fine_width": 8,

@@ -361,7 +361,8 @@ def test_the_spread_is_in_pixels_of_the_frame_and_changes_no_point():
 
 def test_files_from_before_there_was_a_spread_are_read(tmp_path):
     before = description()
-    del before["model"]["coarse_to_fine"]["spread"]
+    for later in ("spread", "coarse_width", "coarse_blocks"):
+        del before["model"]["coarse_to_fine"][later]
     save_model(tmp_path / "m.safetensors", network(), before)
     assert not read_description(tmp_path / "m.safetensors").model.coarse_to_fine.spread
     load_model(tmp_path / "m.safetensors")
