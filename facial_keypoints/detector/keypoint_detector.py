@@ -9,7 +9,7 @@ from facial_keypoints.core.boxes import distinct
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector.face import Face, make_face
-from facial_keypoints.detector.point_predictor import PointPredictor
+from facial_keypoints.detector.point_predictor import Convention, PointPredictor
 from facial_keypoints.finding.box_detector import BoxDetector, DetectorName, box_detector, check_boxes
 from facial_keypoints.finding.candidates import Candidates, candidates_of_boxes
 from facial_keypoints.finding.scores import scores_of
@@ -36,6 +36,7 @@ class KeypointDetector:
         find: BoxDetector,
         *,
         min_score: float = MIN_SCORE,
+        convention: Convention = "symmetric",
     ) -> None:
         """Bring a network together with what proposes places for it.
 
@@ -43,9 +44,10 @@ class KeypointDetector:
             network: predicts keypoints in gray crops.
             find: proposes places that may hold a face.
             min_score: score 0..1 from which a face counts as found.
+            convention: what the points of faces are: see `point_predictor.Convention`.
         """
         self.network, self.find, self.min_score = network, find, min_score
-        self.predictor = PointPredictor(network)
+        self.predictor = PointPredictor(network, convention)
 
     @classmethod
     def load(
@@ -55,6 +57,7 @@ class KeypointDetector:
         detector: DetectorName = "auto",
         detector_model: Path | str | None = None,
         min_score: float | None = None,
+        convention: Convention = "symmetric",
     ) -> "KeypointDetector":
         """A detector with the network of a model file.
 
@@ -63,13 +66,15 @@ class KeypointDetector:
             detector: what proposes boxes: "yunet", "haar", or "auto" for YuNet where its file is or can be had.
             detector_model: YuNet's file; None for that of KEYPOINTS_YUNET, else for one that is fetched once.
             min_score: score 0..1 from which a face counts as found; MIN_SCORE unless given.
+            convention: "symmetric" points, so that a mirrored picture has mirrored points, or those of the "dataset",
+                whose labels lie to one side of what they name; `whole` always gives the latter.
 
         Raises:
             ModelError: the model or the detector's file is missing, damaged or of another kind.
         """
         network = open_network(model)
         find = box_detector(detector, detector_model)
-        return cls(network, find, min_score=MIN_SCORE if min_score is None else min_score)
+        return cls(network, find, min_score=MIN_SCORE if min_score is None else min_score, convention=convention)
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Face]:
         """Find the faces of a picture.
@@ -117,6 +122,7 @@ class KeypointDetector:
     def whole(self, image: np.ndarray) -> Face:
         """The face of a picture that shows one face as the frames of the dataset do; nothing is searched.
 
+        Its points are those of the dataset's convention, as its labels are.
         `image` is (H, W, 3) RGB or (H, W) gray, uint8. Raises DataError, ModelError.
         """
         points, disagreement = self.predictor.whole(to_gray(_checked(image)))

@@ -10,6 +10,7 @@ from facial_keypoints import KeypointDetector
 from facial_keypoints.core.boxes import distinct, overlaps
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.geometry import fit_square, transform_points
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.candidates import candidates_of_boxes
 from facial_keypoints.finding.head_rotation import head_rotation
 from facial_keypoints.finding.scores import disagreement, scores_of
@@ -50,6 +51,26 @@ def off_by(faces, discs) -> float:
 
 def test_faces_are_found_where_they_are_though_their_boxes_are_off():
     assert off_by(disc_detector()(draw_discs(DISCS)), DISCS) < 1.0
+
+
+@pytest.mark.parametrize(("convention", "aside_px"), [("symmetric", 0.0), ("dataset", 3.0)])
+def test_symmetric_points_are_free_of_the_side_to_which_labels_lie(convention, aside_px):
+    network = TorchNetwork(DiscNetwork(aside_px=3.0), SIDE, "pad")
+    detector = KeypointDetector(network, DiscFinder(), min_score=0, convention=convention)
+    x, y, radius = DISCS[1]
+    pixel = 2 * radius / FACE_FRAC / SIDE  # of the crop, in pixels of the picture
+    picture = draw_discs([DISCS[1]])
+    (face,) = detector(picture)
+    (mirrored,) = detector(np.ascontiguousarray(picture[:, ::-1]))
+    assert face.keypoints == pytest.approx(disc_face(x + aside_px * pixel, y, radius), abs=1.0)
+    back = mirrored.keypoints[IBUG_68.flip_index] * [-1, 1] + [picture.shape[1] - 1, 0]
+    assert back == pytest.approx(disc_face(x - aside_px * pixel, y, radius), abs=1.0)
+
+
+def test_a_picture_looked_at_whole_keeps_to_the_convention_of_the_dataset():
+    detector = KeypointDetector(TorchNetwork(DiscNetwork(aside_px=3.0), SIDE, "pad"), DiscFinder())
+    picture = draw_discs([(100.0, 110.0, 40.0)], (200, 200))
+    assert detector.whole(picture).keypoints == pytest.approx(disc_face(100 + 3 * 200 / SIDE, 110, 40), abs=1.0)
 
 
 def test_a_box_without_a_face_is_rejected():
