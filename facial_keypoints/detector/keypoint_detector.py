@@ -14,11 +14,13 @@ from facial_keypoints.finding.box_detector import BoxDetector, DetectorName, box
 from facial_keypoints.finding.candidates import Candidates, candidates_of_boxes
 from facial_keypoints.finding.scores import scores_of
 from facial_keypoints.finding.tilted import tilted_candidates
-from facial_keypoints.finding.windows import rotated_windows, to_gray
+from facial_keypoints.finding.windows import mean_face_in, rotated_windows, to_gray
 from facial_keypoints.network import Network, open_network
 
 MIN_SCORE = 0.5
 """Score from which a face counts as found, unless another is given."""
+SUSPECTED_SCORE = 0.25
+"""As MIN_SCORE for faces that are to be hidden."""
 SAME_FACE = 0.4
 """Overlap from which two faces are one."""
 _OTHER_ROTATIONS_DEG = (-60, 60, -120, 120, 180)
@@ -36,6 +38,7 @@ class KeypointDetector:
         find: BoxDetector,
         *,
         min_score: float = MIN_SCORE,
+        trust_search: bool = False,
     ) -> None:
         """Bring a network together with what proposes places for it.
 
@@ -43,8 +46,9 @@ class KeypointDetector:
             network: predicts keypoints in gray crops.
             find: proposes places that may hold a face.
             min_score: score 0..1 from which a face counts as found.
+            trust_search: where `find` is sure and the network sees no face, answer the mean face.
         """
-        self.network, self.find, self.min_score = network, find, min_score
+        self.network, self.find, self.min_score, self._trust_search = network, find, min_score, trust_search
         self.predictor = PointPredictor(network)
 
     @classmethod
@@ -55,6 +59,7 @@ class KeypointDetector:
         detector: DetectorName = "auto",
         detector_model: Path | str | None = None,
         min_score: float | None = None,
+        suspicious: bool = False,
     ) -> "KeypointDetector":
         """A detector with the network of a model file.
 
@@ -63,13 +68,15 @@ class KeypointDetector:
             detector: what proposes boxes: "yunet", "haar", or "auto" for YuNet where its file is or can be had.
             detector_model: YuNet's file; None for that of KEYPOINTS_YUNET, else for one that is fetched once.
             min_score: score 0..1 from which a face counts as found; MIN_SCORE unless given.
+            suspicious: for hiding faces: what may less likely be one counts too, whichever search or network sees it.
 
         Raises:
             ModelError: the model or the detector's file is missing, damaged or of another kind.
         """
         network = open_network(model)
-        find = box_detector(detector, detector_model)
-        return cls(network, find, min_score=MIN_SCORE if min_score is None else min_score)
+        find = box_detector(detector, detector_model, suspicious=suspicious)
+        least = SUSPECTED_SCORE if suspicious else MIN_SCORE
+        return cls(network, find, min_score=least if min_score is None else min_score, trust_search=suspicious)
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Face]:
         """Find the faces of a picture.
@@ -180,7 +187,15 @@ class KeypointDetector:
 
     def _found(self, grays: Sequence[np.ndarray], candidates: Sequence[Candidates]) -> list[list[Face]]:
         """The faces that score enough, each only once, from left to right."""
-        return [self._distinct(faces) for faces in self.faces_in(grays, candidates)]
+        faces_of = self.faces_in(grays, candidates)
+        if self._trust_search:
+            for faces, part in zip(faces_of, candidates, strict=True):
+                faces += [
+                    make_face(mean_face_in(window), self.min_score, IBUG_68, given)
+                    for window, given in zip(*part, strict=True)
+                    if given > _SURE
+                ]
+        return [self._distinct(faces) for faces in faces_of]
 
     def _distinct(self, candidates: list[Face]) -> list[Face]:
         faces = [face for face in candidates if face.score >= self.min_score]
