@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facial_keypoints.core.boxes import distinct
+from facial_keypoints.core.boxes import distinct, overlaps
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector.face import Face, make_face
@@ -189,13 +189,18 @@ class KeypointDetector:
         """The faces that score enough, each only once, from left to right."""
         faces_of = self.faces_in(grays, candidates)
         if self._trust_search:
-            for faces, part in zip(faces_of, candidates, strict=True):
-                faces += [
-                    make_face(mean_face_in(window), self.min_score, IBUG_68, given)
-                    for window, given in zip(*part, strict=True)
-                    if given > _SURE
-                ]
+            faces_of = [faces + self._unseen(faces, part) for faces, part in zip(faces_of, candidates, strict=True)]
         return [self._distinct(faces) for faces in faces_of]
+
+    def _unseen(self, faces: list[Face], candidates: Candidates) -> list[Face]:
+        """Mean faces where the search is sure and the face that the network predicts scores low or lies elsewhere."""
+        unseen = []
+        for face, window, evidence in zip(faces, *candidates, strict=True):
+            mean = make_face(mean_face_in(window), self.min_score, IBUG_68, evidence)
+            there = overlaps(np.array([mean.box]), np.array([face.box]))[0, 0] > SAME_FACE / 2
+            if evidence > _SURE and not (there and face.score >= self.min_score):
+                unseen.append(mean)
+        return unseen
 
     def _distinct(self, candidates: list[Face]) -> list[Face]:
         faces = [face for face in candidates if face.score >= self.min_score]
