@@ -19,7 +19,7 @@ class Face:
     """Confidence 0..1 that this is a face: of what found it, and of how well estimates of the network agree."""
     keypoints: np.ndarray
     """(K, 2) float32, x then y."""
-    turn_deg: HeadRotation | None
+    rotation_deg: HeadRotation | None
     """Rotation of the head in degrees, yaw, pitch and roll: an estimate. None for points of another scheme than 68."""
     scheme: Scheme = IBUG_68
     """What the K points are."""
