@@ -7,10 +7,11 @@ from functools import partial
 
 import numpy as np
 
+from facial_keypoints.core.terminal import tell
 from facial_keypoints.detector import Face, KeypointDetector
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder, Target
-from facial_keypoints.prediction.annotations.journal import open_journal
+from facial_keypoints.prediction.annotations.journal_file import open_journal
 from facial_keypoints.prediction.annotations.run_file import RunFile
 from facial_keypoints.prediction.batch import Tally, each
 from facial_keypoints.prediction.formats import About, FaceWriter, Format, RunFormat
@@ -100,10 +101,11 @@ def _into_one_file(job: Job, form: RunFormat, sources: Sequence[Source]) -> Tall
     network, folder = job.detector.network, job.output.path if job.output else None
     with open_journal(folder, f"{job.inputs} {job.options} {network.digest}") as journal:
         file = RunFile(journal, sources, network.scheme, network.digest)
-        kept = file.kept()
-        left = [source for source in sources if source not in kept]
+        if file.kept:
+            tell(f"{len(file.kept)} pictures and videos were done by an interrupted run; the others follow")
+        left = [source for source in sources if source not in file.kept]
         tally = _each(job, lambda source, _, about: file.writing(source, about), left, on_done=file.finish)
-        for source, faces in kept.items():
+        for source, faces in file.kept.items():
             tally.add(source.is_video, faces)
         tally.file = file.write(form, job.output, job.inputs)
     return tally

@@ -195,9 +195,10 @@ class Looked:
         picture = files._picture
 
         def look(job, points, source, image):
-            if source.path.name == self.ends_at:
+            name = "/".join(source.path.parts[-2:]) if source.path else "stdin"
+            if self.ends_at and name.endswith(self.ends_at):
                 raise KeyboardInterrupt
-            self.names.append("/".join(source.path.parts[-2:]))
+            self.names.append(name)
             return picture(job, points, source, image)
 
         monkeypatch.setattr(files, "_picture", look)
@@ -217,7 +218,9 @@ def test_an_interrupted_run_goes_on_where_it_was(looked):
     assert "2 pictures and videos are done; the same command goes on with the others" in told
     assert not Path("out", COCO).exists()
     looked.names, looked.ends_at = [], None
-    assert predict("photos").stdout.startswith("3 faces in 3 pictures")
+    result = predict("photos")
+    assert result.stdout.startswith("3 faces in 3 pictures")
+    assert result.stderr.startswith("2 pictures and videos are as an interrupted run left them")
     assert looked.names == ["b/none.png"]
     assert Path("out", COCO).read_bytes() == whole
     assert written(Path("out")) == [COCO]
@@ -239,6 +242,15 @@ def test_what_changed_since_the_interruption_is_predicted_anew(looked, change):
     missed = {"picture": ["a/me.png"], "journal": ["a/me.png"], "half a line": ["b/me.png"]}
     assert looked.names == [*missed.get(change, ["a/me.png", "b/me.png"]), "b/none.png"]
     assert len(coco()["annotations"]) == 3
+
+
+def test_a_picture_that_broke_since_the_interruption_is_in_no_file(looked):
+    looked.ends_at = "none.png"
+    predict("photos", status=130)
+    looked.ends_at = None
+    Path("photos/a/me.png").write_bytes(Path("photos/a/me.png").read_bytes()[:300])
+    predict("photos", status=1)
+    assert names_of("coco") == ["b/me.png", "b/none.png"]
 
 
 def test_two_runs_of_the_same_at_once_are_one_line(monkeypatch):
@@ -266,3 +278,28 @@ def test_a_damaged_video_is_in_the_file_as_far_as_it_goes_and_is_told_again_afte
     assert "skipped: photos/0.mkv is damaged" in told.stderr
     assert looked.names == ["b/none.png"]
     assert 5 < len([name for name in names_of("coco") if name.startswith("0.mkv/")]) <= 40
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
+def test_a_journal_that_is_no_file_is_one_line(looked, make):
+    looked.ends_at = "none.png"
+    predict("photos", status=130)
+    (journal,) = Path("out").glob(".keypoints-unfinished-*")
+    journal.unlink()
+    make(journal)
+    assert (
+        predict("photos", status=1).stderr
+        == f"error: {journal}, which keeps what is done, is no plain file; move it away\n"
+    )
+
+
+def test_standard_input_is_never_what_it_was(looked):
+    looked.ends_at = "none.png"
+    for picture in ("photos/a/me.png", "photos/b/me.png"):
+        result = CliRunner().invoke(
+            app,
+            ["predict", "-", "photos/b/none.png", "--format", "coco", "-o", "out"],
+            input=Path(picture).read_bytes(),
+        )
+        assert result.exit_code == 130
+    assert looked.names == ["stdin"] * 2
