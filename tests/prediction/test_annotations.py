@@ -14,7 +14,12 @@ from typer.testing import CliRunner
 from facial_keypoints.cli import new_app
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import KeypointDetector
+from facial_keypoints.inputs.source import Source
 from facial_keypoints.prediction import files
+from facial_keypoints.prediction.annotations.coco import coco_text
+from facial_keypoints.prediction.annotations.cvat import cvat_text
+from facial_keypoints.prediction.annotations.image_names import ImageNames
+from facial_keypoints.prediction.annotations.images import Image as Found
 from tests.discs import disc_detector, draw_discs
 from tests.films import discs_moving, write_film
 from tests.written import written
@@ -127,7 +132,6 @@ def test_pages_of_a_file_are_images(here):
     assert names_of("coco") == ["scan.tif/page_1.png", "scan.tif/page_2.png"]
 
 
-@pytest.mark.parametrize("form", ["coco", "cvat"])
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -139,10 +143,20 @@ def test_pages_of_a_file_are_images(here):
         ("\ufffe😀.png", "\\ufffe😀.png"),
     ],
 )
-def test_a_name_is_told_as_it_is_or_with_escapes_where_no_format_holds_it(name, told, form):
-    shutil.copy("photos/b/me.png", name)
-    predict(name, form=form)
-    assert names_of(form) == [told]
+def test_a_name_is_told_as_it_is_or_with_escapes_where_no_format_holds_it(here, name, told):
+    source = Source(here / name, "any")
+    images = [Found(ImageNames([source])(source, None), 320, 240, [], {})]
+    image = ET.fromstring("".join(cvat_text(images, {}))).find("image")
+    assert image is not None
+    assert image.attrib["name"] == told
+    coco = "".join(coco_text(lambda: images, IBUG_68, {}))
+    assert json.loads(coco)["images"][0]["file_name"] == told
+
+
+def test_a_name_that_is_no_text_is_predicted_too():
+    shutil.copy("photos/b/me.png", "caf\udce9\x1b.png")
+    predict("caf\udce9\x1b.png", form="cvat")
+    assert names_of("cvat") == ["caf\\udce9\\x1b.png"]
 
 
 def test_what_cannot_be_read_is_told_and_left_out():
@@ -220,7 +234,7 @@ def test_an_interrupted_run_goes_on_where_it_was(looked):
     looked.names, looked.ends_at = [], None
     result = predict("photos")
     assert result.stdout.startswith("3 faces in 3 pictures")
-    assert result.stderr.startswith("2 pictures and videos are as an interrupted run left them")
+    assert result.stderr.startswith("2 pictures and videos were done by an interrupted run")
     assert looked.names == ["b/none.png"]
     assert Path("out", COCO).read_bytes() == whole
     assert written(Path("out")) == [COCO]
