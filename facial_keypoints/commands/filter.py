@@ -39,7 +39,7 @@ def filter_faces(
     ],
     output: Output = "filtered",
     model: Model = None,
-    detector: Detector = "haar",
+    detector: Detector = "auto",
     detector_model: DetectorModel = None,
     min_score: MinScore = None,
     every: Every = True,

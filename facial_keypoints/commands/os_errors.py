@@ -3,9 +3,9 @@
 import errno
 import os
 import traceback
-from importlib.metadata import entry_points
 
 from facial_keypoints.commands import ENTRY_POINTS
+from facial_keypoints.core.extensions import extensions
 
 _REMEDIES = {
     errno.EMFILE: "allow more open files: ulimit -n 4096",
@@ -56,7 +56,7 @@ def _lost_folder() -> bool:
 
 def _place(error: BaseException) -> str:
     """The innermost function that the error came through, of this package and of those that add commands to it."""
-    packages = {_top(entry.module) for entry in entry_points(group=ENTRY_POINTS)} | {_top(__name__)}
+    packages = {_top(entry.module) for entry in extensions(ENTRY_POINTS)} | {_top(__name__)}
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     places = [(frame.f_globals.get("__name__", ""), frame.f_code.co_name) for frame in frames]
     ours = [place for place in places if _top(place[0]) in packages and not place[0].endswith(".cli")]

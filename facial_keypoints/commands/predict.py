@@ -36,12 +36,20 @@ Model = Annotated[
     typer.Option(metavar="MODEL", help="Model file or MLflow URI.", show_default="that of the workspace"),
 ]
 Detector = Annotated[
-    Literal["haar", "yunet"],
-    typer.Option(help="Finds the boxes of faces: OpenCV's cascade or YuNet.", rich_help_panel=_FINDING),
+    Literal["auto", "yunet", "haar"],
+    typer.Option(
+        help="Finds the boxes of faces: YuNet, the Haar cascade, or YuNet where it can be had.",
+        rich_help_panel=_FINDING,
+    ),
 ]
 DetectorModel = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="ONNX file of YuNet, for --detector yunet.", rich_help_panel=_FINDING),
+    typer.Option(
+        metavar="FILE",
+        help="ONNX file of YuNet.",
+        show_default="fetched once",
+        rich_help_panel=_FINDING,
+    ),
 ]
 MinScore = Annotated[
     float | None,
@@ -84,7 +92,7 @@ def predict(
     form: Format = "json",
     overlay: Overlay = None,
     model: Model = None,
-    detector: Detector = "haar",
+    detector: Detector = "auto",
     detector_model: DetectorModel = None,
     min_score: MinScore = None,
     box: Box = [],  # noqa: B006 (typer copies it)
@@ -105,11 +113,13 @@ def predict(
     from facial_keypoints.prediction.messages import announce
     from facial_keypoints.prediction.standard_output import refuse_all_but_one_picture
 
-    _check_search(box, whole, min_score, detector != "haar" or detector_model is not None)
+    _check_search(box, whole, min_score, detector != "auto" or detector_model is not None)
     _check_overlay(output == STDOUT, overlay, video)
     boxes = parse_boxes(box)
     if output == STDOUT:
         check_standard_output()
+    if box or whole:
+        detector = "haar"  # nothing is searched, so that nothing need be fetched
     found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
     if not whole:
         found.check_search()
