@@ -20,6 +20,8 @@ from facial_keypoints.prediction.annotations.coco import coco_text
 from facial_keypoints.prediction.annotations.cvat import cvat_text
 from facial_keypoints.prediction.annotations.image_names import ImageNames
 from facial_keypoints.prediction.annotations.images import Image as Found
+from pipeline.datasets.formats import FORMATS
+from pipeline.datasets.formats.record import Record
 from tests.discs import disc_detector, draw_discs
 from tests.films import discs_moving, write_film
 from tests.written import written
@@ -112,6 +114,17 @@ def test_cvat_counts_from_the_edge_of_a_pixel():
     assert label is not None
     assert label.findtext("name") == face.attrib["label"]
     assert {one.findtext("name") for one in label.iter("attribute")} == {one.attrib["name"] for one in face}
+
+
+@pytest.mark.parametrize("form", ["coco", "cvat"])
+def test_what_was_predicted_can_be_imported_as_labels(form):
+    predict("photos", form=form)
+    (file,), kind = Path("out").glob("keypoints.*"), FORMATS[form]
+    assert kind.point_names
+    read = [record for record in kind.read(file, file.parent, kind.point_names(file)) if isinstance(record, Record)]
+    assert [record.picture for record in read] == ["a/me.png", "a/me.png", "b/me.png"]
+    truth = np.concatenate([points_of("photos/a/me.png"), points_of("photos/b/me.png")])
+    np.testing.assert_allclose([record.points - kind.first_pixel for record in read], truth, atol=1e-6)
 
 
 @pytest.mark.parametrize("form", ["coco", "cvat"])
