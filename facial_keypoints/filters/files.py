@@ -13,6 +13,7 @@ from facial_keypoints.filters.lasting import COVERED_S, lasting
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder, Target
 from facial_keypoints.prediction.batch import Tally, each
+from facial_keypoints.prediction.lost_pages import remove_lost_pages
 from facial_keypoints.prediction.messages import tell_faults, telling_removed, warn, watched
 from facial_keypoints.prediction.picture_files import write_picture
 from facial_keypoints.prediction.standard_output import print_picture
@@ -56,6 +57,8 @@ def filter_files(job: Job, sources: Sequence[Source]) -> Tally:
             on_picture=lambda source, picture: _picture(job, source, picture),
             on_video=lambda source: _video(job, source),
         )
+        if job.output:
+            remove_lost_pages(job.output, sources, tally.failed, rf"_{job.name}(_\d+)?\.(jpg|png)")
     tally.unhidden = len(job.bare)
     return tally
 
