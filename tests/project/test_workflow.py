@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 
 import pytest
 from ruamel.yaml import YAML
@@ -30,11 +31,18 @@ def test_figures_and_targets_are_there():
     (names,) = re.findall(r"for figure in ([\w ]+);", script)
     definition = (ROOT / "dvc.yaml").read_text()
     assert all(f"reports/figures/{name}.png:\n          cache: false" in definition for name in names.split())
-    for target in ("test", "coverage"):
+    for target in ("test", "coverage", "light"):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        assert f"make {target}" in SCRIPTS
+        assert any(script.startswith(f"make {target}") for script in SCRIPTS)
 
 
 def test_nothing_but_the_comment_may_write():
     rights = [job.get("permissions", {}) for job in JOBS.values()]
-    assert rights == [{}, {}, {"contents": "read", "pull-requests": "write"}]
+    assert rights == [{}, {}, {}, {"contents": "read", "pull-requests": "write"}]
+
+
+def test_the_library_is_tried_on_the_versions_of_python_that_it_names():
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    named = [found[1] for text in classifiers if (found := re.fullmatch(r".* :: Python :: (3\.\d+)", text))]
+    assert JOBS["light"]["strategy"]["matrix"]["python"] == named
+    assert named[0] == "3.11"
