@@ -19,7 +19,10 @@ Paths = Annotated[
 Output = Annotated[
     str, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the results; - is standard output.")
 ]
-Format = Annotated[Literal["json", "csv", "pts"], typer.Option("--format", help="Format of the keypoints.")]
+Format = Annotated[
+    Literal["json", "csv", "pts", "coco", "cvat"],
+    typer.Option("--format", help="Format of the keypoints; coco and cvat are one file for all."),
+]
 Overlay = Annotated[
     bool | None,
     typer.Option(
@@ -104,7 +107,7 @@ def predict(
     from facial_keypoints.commands.boxes import parse_boxes
     from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, say_result
     from facial_keypoints.detector import KeypointDetector
-    from facial_keypoints.inputs.search import find_sources
+    from facial_keypoints.inputs.search import find_sources, inputs_key
     from facial_keypoints.outputs.output_folder import OutputFolder
     from facial_keypoints.prediction.files import Job, predict_files
     from facial_keypoints.prediction.messages import announce
@@ -126,10 +129,11 @@ def predict(
         announce(inputs)
         if form == "pts" and not folder:
             refuse_all_but_one_picture(inputs.sources, "--format pts")
-        job = Job(found, folder, form, overlay is not False, smooth, find, video)
+        options = repr((form, detector, detector_model, min_score, box, whole, smooth, overlay, video))
+        job = Job(found, folder, form, overlay is not False, smooth, find, video, inputs_key(path, output), options)
         tally = predict_files(job, inputs.sources)
     tally.skipped += inputs.undone
-    say_result(f"{tally}, in {output}" if inputs.sources and folder else str(tally), output)
+    say_result(f"{tally}, in {tally.file or output}" if inputs.sources and folder else str(tally), output)
     if tally.skipped:
         raise typer.Exit(1)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -28,6 +29,14 @@ class Tally:
     skipped: int = 0
     unhidden: int = 0
     """Sources in which a filter that hides faces hid nothing."""
+    file: Path | None = None
+    """The one file of all results, where there is one."""
+
+    def add(self, is_video: bool, faces: int) -> None:
+        """Count a picture or video with so many faces."""
+        self.videos += is_video
+        self.pictures += not is_video
+        self.faces += faces
 
     def __str__(self) -> str:
         looked_at = [_counted(self.pictures, "picture")] if self.pictures or not self.videos else []
@@ -47,6 +56,7 @@ def each(
     label: str,
     on_picture: Callable[[Source, np.ndarray], int],
     on_video: Callable[[Source], int],
+    on_done: Callable[[Source, int], None] | None = None,
 ) -> Tally:
     """Do something with every source, in order; one that fails is told in a line and skipped.
 
@@ -54,6 +64,7 @@ def each(
         label: what the work is called beside its progress.
         on_picture: takes a source and its (H, W, 3) uint8 RGB picture; returns how many faces it has.
         on_video: takes a source that is a video; returns how many different faces it has.
+        on_done: takes a source that did not fail, and how many faces it has.
 
     Raises what every source would meet: OSError where nothing can be written, PipelineError such as ModelError.
     """
@@ -63,12 +74,10 @@ def each(
             try:
                 if isinstance(picture, Exception):
                     raise picture
-                if picture is None:
-                    tally.faces += on_video(source)
-                    tally.videos += 1
-                else:
-                    tally.faces += on_picture(source, picture)
-                    tally.pictures += 1
+                faces = on_video(source) if picture is None else on_picture(source, picture)
+                tally.add(picture is None, faces)
+                if on_done:
+                    on_done(source, faces)
             except Exception as error:  # every file stands for itself
                 told = fault_of(source, error)
                 tally.skipped += 1

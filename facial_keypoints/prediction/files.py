@@ -10,8 +10,10 @@ import numpy as np
 from facial_keypoints.detector import Face, KeypointDetector
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder, Target
+from facial_keypoints.prediction.annotations.journal import open_journal
+from facial_keypoints.prediction.annotations.run_file import RunFile
 from facial_keypoints.prediction.batch import Tally, each
-from facial_keypoints.prediction.formats import About, FaceWriter, Format
+from facial_keypoints.prediction.formats import About, FaceWriter, Format, RunFormat
 from facial_keypoints.prediction.messages import tell_faults, telling_removed, watched
 from facial_keypoints.prediction.overlay import draw_faces, picture_overlay
 from facial_keypoints.prediction.picture_files import write_picture
@@ -33,7 +35,7 @@ class Job:
     detector: KeypointDetector
     output: OutputFolder | None
     """None is standard output, which takes no overlays."""
-    form: Format
+    form: Format | RunFormat
     overlay: bool
     """Whether pictures and videos are written with the faces drawn on them."""
     smooth: bool
@@ -42,31 +44,74 @@ class Job:
     """Predicts where faces are known to be, so that they are neither searched nor tracked; None where they are not."""
     container: Container | None = None
     """File format of overlay videos; None is mp4."""
+    inputs: str = ""
+    """Tells what is looked at from other inputs, where one file holds all results."""
+    options: str = ""
+    """What else shapes the results: a run goes on where one with the same inputs, options and model was interrupted."""
+
+
+Points = Callable[[Source, Target | None, About], AbstractContextManager[FaceWriter]]
+"""Opens the place where the faces of a source are written."""
 
 
 def predict_files(job: Job, sources: Sequence[Source]) -> Tally:
     """Predict on all sources and write what is found. Raises OSError where it cannot be written."""
-    printed = PrintedPoints(job.form)
     with telling_removed(job.output):
-        return each(
-            sources, label="predict", on_picture=partial(_picture, job, printed), on_video=partial(_video, job, printed)
+        if job.form == "coco" or job.form == "cvat":
+            return _into_one_file(job, job.form, sources) if sources else Tally()
+        form, printed = job.form, PrintedPoints(job.form)
+
+        def points(source: Source, target: Target | None, about: About) -> AbstractContextManager[FaceWriter]:
+            return face_writer(target, form, about) if target else printed.writer(about)
+
+        return _each(job, points, sources)
+
+
+def _each(
+    job: Job, points: Points, sources: Sequence[Source], on_done: Callable[[Source, int], None] | None = None
+) -> Tally:
+    return each(
+        sources,
+        label="predict",
+        on_picture=partial(_picture, job, points),
+        on_video=partial(_video, job, points),
+        on_done=on_done,
+    )
+
+
+def _into_one_file(job: Job, form: RunFormat, sources: Sequence[Source]) -> Tally:
+    """Predict on the sources that an interrupted run left, and write one file of all."""
+    network, folder = job.detector.network, job.output.path if job.output else None
+    with open_journal(folder, f"{job.inputs} {job.options} {network.digest}") as journal:
+        file = RunFile(journal, sources, network.scheme, network.digest)
+        kept = file.kept()
+
+        tally = _each(
+            job,
+            lambda source, target, about: file.writing(source, about),
+            [source for source in sources if source not in kept],
+            on_done=file.finish,
         )
+        for source, faces in kept.items():
+            tally.add(source.is_video, faces)
+        tally.file = file.write(form, job.output, job.inputs)
+    return tally
 
 
-def _picture(job: Job, printed: PrintedPoints, source: Source, picture: np.ndarray) -> int:
+def _picture(job: Job, points: Points, source: Source, picture: np.ndarray) -> int:
     """Returns how many faces there are."""
     faces = (job.find or job.detector)(picture)
     network = job.detector.network
     about = About(source.shown, picture.shape[1], picture.shape[0], network.digest, network.scheme.count)
     with _target(job, source) as target:
-        with _points(job, printed, target, about) as write:
+        with points(source, target, about) as write:
             write(0, 0.0, dict(enumerate(faces, start=1)))
         if target and job.overlay:
             write_picture(target, picture_overlay(picture, faces, range(1, len(faces) + 1) if len(faces) > 1 else ()))
     return len(faces)
 
 
-def _video(job: Job, printed: PrintedPoints, source: Source) -> int:
+def _video(job: Job, points: Points, source: Source) -> int:
     """Returns how many different faces were seen."""
     assert source.path is not None
     video = open_video(source.path)
@@ -78,7 +123,7 @@ def _video(job: Job, printed: PrintedPoints, source: Source) -> int:
     reader = FrameReader(video)
     with ExitStack() as files:
         target = files.enter_context(_target(job, source))
-        write = files.enter_context(_points(job, printed, target, about))
+        write = files.enter_context(points(source, target, about))
         show = files.enter_context(frame_writer(target, video, job.container)) if target and job.overlay else None
         for done, frame in enumerate(watched(reader, source), start=1):
             faces = look(frame.image, frame.time_s)
@@ -93,10 +138,3 @@ def _video(job: Job, printed: PrintedPoints, source: Source) -> int:
 def _target(job: Job, source: Source) -> AbstractContextManager[Target | None]:
     """Where the files of a source go; None on standard output."""
     return job.output.claimed_target(source.name, source.origin) if job.output else nullcontext()
-
-
-def _points(
-    job: Job, printed: PrintedPoints, target: Target | None, about: About
-) -> AbstractContextManager[FaceWriter]:
-    """Where the points of a source go."""
-    return face_writer(target, job.form, about) if target else printed.writer(about)

@@ -13,6 +13,9 @@ from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import Face
 
 Format = Literal["json", "csv", "pts"]
+"""Of files of points, one or more a source."""
+RunFormat = Literal["coco", "cvat"]
+"""Of one file for all sources."""
 Faces = Mapping[int, Face]
 """Faces by number, which counts from 1; in a video a face keeps its number."""
 

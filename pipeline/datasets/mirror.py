@@ -77,11 +77,16 @@ class Source:
 
 
 def choose_source(archive: str, base: Path) -> Source:
-    """The mirror of the environment (a local path is relative to `base`), else the archive at a public address."""
-    if mirror := os.environ.get(VARIABLE):
+    """The mirror of the environment (a local path is relative to `base`), else the archive.
+
+    An archive on this machine, as that of an imported dataset is, comes first: the mirror is of public ones.
+    """
+    here = "://" not in archive and (base / archive).exists()
+    if (mirror := os.environ.get(VARIABLE)) and not here:
         return Source(lambda: locate(mirror, base), f"{VARIABLE}={printable(without_credentials(mirror))}")
-    shown = f"{archive} (the public archive, as {VARIABLE} is not set)"
-    return Source(lambda: locate(archive, base), shown, kind="tar")
+    shown = archive if here else f"{archive} (the public archive, as {VARIABLE} is not set)"
+    # What a web server sends is a .tar.gz whatever its address ends in; a place elsewhere shows its kind.
+    return Source(lambda: locate(archive, base), shown, kind="tar" if archive.startswith("http") else None)
 
 
 def kind_of(place: Location) -> str:

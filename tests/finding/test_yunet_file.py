@@ -245,4 +245,4 @@ def test_the_file_that_is_fetched_is_yunet(monkeypatch):
     monkeypatch.setenv(yunet_file.VARIABLE, str(SHARED))
     detector = box_detector("auto", None)
     assert isinstance(detector, YuNetDetector)
-    assert detector(np.zeros((90, 120, 3), np.uint8), np.zeros((90, 120), np.uint8)).shape == (0, 4)
+    assert detector(np.zeros((90, 120, 3), np.uint8), np.zeros((90, 120), np.uint8)).windows.shape == (0, 4)
