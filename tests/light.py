@@ -34,7 +34,7 @@ def predict_and_filter() -> None:
     faces = json.loads(Path("predicted/me.json").read_text(encoding="utf-8"))["faces"]
     assert [len(face["keypoints"]) for face in faces] == [68] * 4
     check(keypoints("filter", "--name", "sunglasses", "me.jpg"), 0)
-    assert Path("filtered/me.jpg").stat().st_size
+    assert Path("filtered/me_sunglasses.jpg").stat().st_size
 
 
 def example_of_the_readme() -> None:

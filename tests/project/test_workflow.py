@@ -2,12 +2,13 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 
 import pytest
 from ruamel.yaml import YAML
 
-from tests.architecture import ROOT
+from tests.architecture import ROOT, imported_modules
 
 JOBS = YAML(typ="safe").load(ROOT / ".github" / "workflows" / "test.yml")["jobs"]
 STEPS = [step for job in JOBS.values() for step in job["steps"]]
@@ -46,3 +47,18 @@ def test_the_library_is_tried_on_the_versions_of_python_that_it_names():
     named = [found[1] for text in classifiers if (found := re.fullmatch(r".* :: Python :: (3\.\d+)", text))]
     assert JOBS["light"]["strategy"]["matrix"]["python"] == named
     assert named[0] == "3.11"
+
+
+def test_the_tests_of_the_library_need_no_pipeline():
+    (places,) = re.findall(r"^LIBRARY_TESTS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    patterns = [place if place.endswith(".py") else f"{place}/*.py" for place in places.split()]
+    waiting = [file for pattern in patterns for file in ROOT.glob(pattern)]
+    assert len(waiting) > len(patterns)
+    imported: set[str] = set()
+    while waiting:
+        new = imported_modules(waiting.pop()) - imported
+        imported |= new
+        files = [ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in new if name.startswith("tests.")]
+        waiting += [file for file in files if file.is_file()]
+    others = {name.split(".")[0] for name in imported} - sys.stdlib_module_names - {"tests", "facial_keypoints"}
+    assert others <= {"PIL", "av", "cv2", "hypothesis", "numpy", "pytest", "requests", "typer"}
