@@ -23,7 +23,7 @@ def read_manifest(path: Path) -> dict[str, str]:
     manifest: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         match = _LINE.fullmatch(line)
-        if not match or leaves_folder(match[2]) or match[2] in manifest:
+        if not match or _leaves_folder(match[2]) or match[2] in manifest:
             raise SourceError(
                 f"manifest {path} line {number}: {line[:120]!r} should be a SHA-256, two spaces "
                 f"and a relative path that comes once; {remedy}"
@@ -34,8 +34,8 @@ def read_manifest(path: Path) -> dict[str, str]:
     return manifest
 
 
-def leaves_folder(name: str) -> bool:
-    """Whether a relative path could point outside the folder it is unpacked in."""
+def _leaves_folder(name: str) -> bool:
+    """Whether a relative path could point outside the folder it is relative to."""
     return name.startswith("/") or ".." in name.split("/") or "\0" in name
 
 
