@@ -11,14 +11,13 @@ from facial_keypoints.core.atomic_files import file_sha256, remove_abandoned, wh
 from facial_keypoints.core.errors import SourceError
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.terminal import tell
-from facial_keypoints.core.text import printable
+from facial_keypoints.core.text import counted
 from pipeline.datasets.manifest import Manifest
 from pipeline.datasets.readers import Files, find_reader
 from pipeline.datasets.source import VARIABLE, WAYS_ON, Source, TransientSourceError
 
 WAITS_S = (1.0, 2.0, 4.0)
 """Waits after the first, second and third fault in a row; after another one the source is given up."""
-_NAMES_SHOWN = 5
 
 
 def probe(source: Source, manifest: Manifest) -> str | None:
@@ -70,22 +69,15 @@ def _store_missing(source: Source, manifest: Manifest, folder: Path, missing: se
             missing.discard(name)
         else:
             wrong.add(name)
-    faults = {"holds with another SHA-256 than files.sha256 says": wrong & missing, "lacks": missing - wrong}
+    faults = {"missing": missing - wrong, "with another SHA-256 than files.sha256 says": wrong & missing}
     if missing:
-        what = " and ".join(f"{fault} {_listed(names)}" for fault, names in faults.items() if names)
-        raise SourceError(f"{source.shown} {what}; complete it or choose another {VARIABLE}")
+        what = " and ".join(f"{counted(sorted(names))} {fault}" for fault, names in faults.items() if names)
+        raise SourceError(f"{source.shown}: {what}; complete it or choose another {VARIABLE}")
 
 
 def _files(source: Source, manifest: Manifest, missing: set[str]) -> Files:
     with source.faults():
         yield from find_reader(source, manifest)(missing)
-
-
-def _listed(names: set[str]) -> str:
-    """The first few names and how many more there are."""
-    more = len(names) - _NAMES_SHOWN
-    first = ", ".join(map(printable, sorted(names)[:_NAMES_SHOWN]))
-    return f"{first} and {more:,} more" if more > 0 else first
 
 
 def publish(folder: Path, names: Iterable[str], target: Path) -> None:
@@ -97,11 +89,7 @@ def publish(folder: Path, names: Iterable[str], target: Path) -> None:
     with whole_folder(target) as arriving:
         for name in names:
             (arriving / name).parent.mkdir(parents=True, exist_ok=True)
-            _link_or_copy(folder / name, arriving / name)
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+            try:
+                os.link(folder / name, arriving / name)
+            except OSError:  # another file system, or one without links
+                shutil.copyfile(folder / name, arriving / name)

@@ -31,20 +31,20 @@ def find_reader(source: Source, manifest: Manifest) -> Callable[[Collection[str]
     source is neither an archive nor a folder of them.
     """
     start = _content(source, _START_BYTES)
-    if _is_data(start):
+    if _is_file(start) and start:
         read = _read_zip if start.startswith(b"PK") else _read_tar
         return lambda wanted: read(source, manifest, wanted)
     first = min(manifest, key=lambda name: (name.count("/"), name))
     for root in (source, source.below("data")):
-        if _is_data(_content(root.below(first), _START_BYTES)):
+        if _is_file(_content(root.below(first), _START_BYTES)):
             return lambda wanted: _read_folder(root, wanted)
     why = told(start) if isinstance(start, Exception) else "it is empty or a web page"
     raise ValueError(f"{why}, and holds neither {first} nor data/{first}")
 
 
-def _is_data(start: bytes | Exception) -> TypeGuard[bytes]:
+def _is_file(start: bytes | Exception) -> TypeGuard[bytes]:
     """Whether there is a file, and no web page, which some servers send for a folder, or for all that is asked."""
-    return isinstance(start, bytes) and start != b"" and not start.lstrip().startswith(b"<")
+    return isinstance(start, bytes) and not start.lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _read_folder(root: Source, wanted: Collection[str]) -> Files:

@@ -55,15 +55,13 @@ class Source:
     def open_seekable(self) -> Iterator[IO[bytes]]:
         """Open the file to be read at random: in parts where its server sends them, else in a temporary copy."""
         fs, path = self._file_system()
-        with fs.open(path, "rb", block_size=_BLOCK_BYTES) as file, tempfile.TemporaryFile() as copy:
-            try:
-                file.seek(-1, os.SEEK_END)
-                file.read(1)
-            except ValueError:  # fsspec's, about a web server that sends files whole
-                with self.open() as whole:
-                    shutil.copyfileobj(whole, copy)
-                file = copy
-            yield file
+        with fs.open(path, "rb", block_size=_BLOCK_BYTES) as file:
+            if _gives_parts(file):
+                yield file
+                return
+        with tempfile.TemporaryFile() as copy, self.open() as whole:
+            shutil.copyfileobj(whole, copy)
+            yield copy
 
     @contextmanager
     def faults(self) -> Iterator[None]:
@@ -96,12 +94,27 @@ class Source:
 
 
 def choose_source(archive: str, base: Path) -> Source:
-    """The mirror that the environment names (a local path is relative to `base`), else the public archive."""
+    """The source of a dataset with this archive: the mirror that the environment names, else the archive itself.
+
+    An archive on this machine, as that of an imported dataset is, comes first: the mirror is of public ones. Local
+    paths are relative to `base`.
+    """
     mirror = os.environ.get(VARIABLE)
+    if "://" not in archive and (base / archive).exists():
+        return Source(str(base / archive), archive)
     if not mirror:
         return Source(archive, f"{archive} (the public archive, as {VARIABLE} is not set)")
     place = mirror if "://" in mirror else str(base / Path(mirror).expanduser())
     return Source(place, f"{VARIABLE}={printable(without_credentials(mirror))}")
+
+
+def _gives_parts(file: IO[bytes]) -> bool:
+    """Whether a file that is not empty can be read from any place; it stands at the end then."""
+    try:
+        file.seek(-1, os.SEEK_END)
+        return bool(file.read(1))
+    except ValueError:  # fsspec's, about a web server that sends files whole
+        return False
 
 
 def is_final(error: Exception) -> bool:
