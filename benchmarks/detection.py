@@ -12,31 +12,17 @@ import numpy as np
 import torch
 
 from benchmarks.found import FOUND, overlaps_with
+from benchmarks.split_frames import SplitFrames
 from benchmarks.timing import compare, seconds
 from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import Face, KeypointDetector
 from facial_keypoints.finding.windows import to_gray, windows_of_boxes
-from facial_keypoints.inputs.pictures import read_picture
 from pipeline.core import paths
-from pipeline.core.arrays import load_arrays
 from pipeline.core.labels import read_keypoints_csv
 from pipeline.core.metrics import nme
 
 SPEED_PICTURES = 64
-
-
-class SplitFrames:
-    """Labelled frames of a split: RGB pictures and (N, 68, 2) truth in their pixels."""
-
-    def __init__(self, split: str) -> None:
-        samples = load_arrays(paths.PROCESSED / split).samples
-        samples = samples[samples["labelled"]]
-        folder = samples["folder"].iloc[0]
-        self.files = samples["file"].tolist()
-        self.pictures = [read_picture(paths.RAW / folder / file) for file in self.files]
-        table = dict(zip(*read_keypoints_csv(paths.RAW / f"{folder}_frames_keypoints.csv"), strict=True))
-        self.truth = np.stack([table[file] for file in self.files])
 
 
 def equality(frames: SplitFrames, whole: np.ndarray) -> None:

@@ -39,7 +39,7 @@ def filter_faces(
     ],
     output: Output = "filtered",
     model: Model = None,
-    detector: Detector = "haar",
+    detector: Detector = "auto",
     detector_model: DetectorModel = None,
     min_score: MinScore = None,
     every: Every = True,
@@ -59,7 +59,7 @@ def filter_faces(
     from facial_keypoints.filters.sticker import load_sticker
     from facial_keypoints.inputs.search import find_sources
     from facial_keypoints.outputs.output_folder import OutputFolder
-    from facial_keypoints.prediction.batch import announce
+    from facial_keypoints.prediction.messages import announce
     from facial_keypoints.prediction.standard_output import refuse_all_but_one_picture
 
     _check(name, every, size, png, anchors)

@@ -19,7 +19,10 @@ Paths = Annotated[
 Output = Annotated[
     str, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the results; - is standard output.")
 ]
-Format = Annotated[Literal["json", "csv", "pts"], typer.Option("--format", help="Format of the keypoints.")]
+Format = Annotated[
+    Literal["json", "csv", "pts", "coco", "cvat"],
+    typer.Option("--format", help="Format of the keypoints; coco and cvat are one file for all."),
+]
 Overlay = Annotated[
     bool | None,
     typer.Option(
@@ -33,12 +36,20 @@ Model = Annotated[
     typer.Option(metavar="MODEL", help="Model file or MLflow URI.", show_default="that of the workspace"),
 ]
 Detector = Annotated[
-    Literal["haar", "yunet"],
-    typer.Option(help="Finds the boxes of faces: OpenCV's cascade or YuNet.", rich_help_panel=_FINDING),
+    Literal["auto", "yunet", "haar"],
+    typer.Option(
+        help="Finds the boxes of faces: YuNet, the Haar cascade, or YuNet where it can be had.",
+        rich_help_panel=_FINDING,
+    ),
 ]
 DetectorModel = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="ONNX file of YuNet, for --detector yunet.", rich_help_panel=_FINDING),
+    typer.Option(
+        metavar="FILE",
+        help="ONNX file of YuNet.",
+        show_default="fetched once",
+        rich_help_panel=_FINDING,
+    ),
 ]
 MinScore = Annotated[
     float | None,
@@ -81,7 +92,7 @@ def predict(
     form: Format = "json",
     overlay: Overlay = None,
     model: Model = None,
-    detector: Detector = "haar",
+    detector: Detector = "auto",
     detector_model: DetectorModel = None,
     min_score: MinScore = None,
     box: Box = [],  # noqa: B006 (typer copies it)
@@ -96,29 +107,33 @@ def predict(
     from facial_keypoints.commands.boxes import parse_boxes
     from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, say_result
     from facial_keypoints.detector import KeypointDetector
-    from facial_keypoints.inputs.search import find_sources
+    from facial_keypoints.inputs.search import find_sources, inputs_key
     from facial_keypoints.outputs.output_folder import OutputFolder
-    from facial_keypoints.prediction import batch
+    from facial_keypoints.prediction.files import Job, predict_files
+    from facial_keypoints.prediction.messages import announce
     from facial_keypoints.prediction.standard_output import refuse_all_but_one_picture
 
-    _check_search(box, whole, min_score, detector != "haar" or detector_model is not None)
+    _check_search(box, whole, min_score, detector != "auto" or detector_model is not None)
     _check_overlay(output == STDOUT, overlay, video)
     boxes = parse_boxes(box)
     if output == STDOUT:
         check_standard_output()
+    if box or whole:
+        detector = "haar"  # nothing is searched, so that nothing need be fetched
     found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
     if not whole:
         found.check_search()
     find = (lambda image: [found.whole(image)]) if whole else (lambda image: found(image, boxes)) if box else None
     folder = None if output == STDOUT else OutputFolder(Path(output))
     with find_sources(path, folder) as inputs:
-        batch.announce(inputs)
+        announce(inputs)
         if form == "pts" and not folder:
             refuse_all_but_one_picture(inputs.sources, "--format pts")
-        job = batch.Job(found, folder, form, overlay is not False, smooth, find, video)
-        tally = batch.run(job, inputs.sources)
+        options = repr((form, detector, detector_model, min_score, box, whole, smooth, overlay, video))
+        job = Job(found, folder, form, overlay is not False, smooth, find, video, inputs_key(path, output), options)
+        tally = predict_files(job, inputs.sources)
     tally.skipped += inputs.undone
-    say_result(f"{tally}, in {output}" if inputs.sources and folder else str(tally), output)
+    say_result(f"{tally}, in {tally.file or output}" if inputs.sources and folder else str(tally), output)
     if tally.skipped:
         raise typer.Exit(1)
 

@@ -12,8 +12,9 @@ from facial_keypoints.filters.apply import PictureFilter
 from facial_keypoints.filters.lasting import COVERED_S, lasting
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder, Target
-from facial_keypoints.prediction.batch import Tally, each, tell_faults, telling_removed, warn, watched
-from facial_keypoints.prediction.result_files import write_picture
+from facial_keypoints.prediction.batch import Tally, each
+from facial_keypoints.prediction.messages import tell_faults, telling_removed, warn, watched
+from facial_keypoints.prediction.picture_files import write_picture
 from facial_keypoints.prediction.standard_output import print_picture
 from facial_keypoints.prediction.tracks import FaceTracker
 from facial_keypoints.video.reading import Frame, FrameReader, open_video

@@ -1,15 +1,17 @@
 """What proposes boxes that may hold a face; the keypoint network decides afterwards which of them do."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.core.terminal import tell
+from facial_keypoints.finding import yunet_file
 from facial_keypoints.finding.haar import HaarDetector
 from facial_keypoints.finding.yunet import YuNetDetector
 
-DetectorName = Literal["haar", "yunet"]
+DetectorName = Literal["auto", "yunet", "haar"]
 BoxDetector = HaarDetector | YuNetDetector
 
 _FARTHEST_PX = 1e15
@@ -17,16 +19,44 @@ _FARTHEST_PX = 1e15
 
 
 def box_detector(name: str, file: Path | str | None) -> BoxDetector:
-    """The detector of a name; `file` is the model that "yunet" needs. Raises ModelError."""
-    if name == "haar" and file is None:
-        return HaarDetector()
+    """The detector of a name.
+
+    Args:
+        name: "yunet", "haar", or "auto" for YuNet where its file is or can be had, else Haar, which a line then tells.
+        file: YuNet's file; None for that of KEYPOINTS_YUNET, else for the one in the cache folder, fetched once.
+
+    Raises:
+        ModelError: a file that was asked for is missing or is no YuNet model, or no detector has the name.
+    """
+    given = Path(file) if file is not None else None
     if name == "haar":
-        raise ModelError(f"detector haar takes no model file; leave {file} out or choose yunet")
-    if name != "yunet":
-        raise ModelError(f"no detector is called {name!r}; there are haar and yunet")
-    if file is None:
-        raise ModelError("detector yunet needs its ONNX file; name it with --detector-model (detector_model)")
-    return YuNetDetector(Path(file))
+        if given:
+            raise ModelError(f"detector haar takes no model file; leave {given} out or choose yunet")
+        return HaarDetector()
+    if name not in get_args(DetectorName):
+        raise ModelError(f"no detector is called {name!r}; there are {', '.join(get_args(DetectorName))}")
+    if named := yunet_file.named_file(given):
+        return YuNetDetector(named)
+    return _yunet_of_cache() if name == "yunet" else _yunet_or_haar()
+
+
+def _yunet_of_cache() -> YuNetDetector:
+    if yunet_file.fetching_is_declined():
+        raise ModelError(
+            f"detector yunet needs its file, and {yunet_file.VARIABLE}={yunet_file.NO_FILE} declines to fetch it; "
+            "name it there or with --detector-model (detector_model)"
+        )
+    return YuNetDetector(yunet_file.fetched_file(yunet_file.cache_folder(), insist=True))
+
+
+def _yunet_or_haar() -> BoxDetector:
+    if yunet_file.fetching_is_declined():
+        return HaarDetector()
+    try:
+        return YuNetDetector(yunet_file.fetched_file(yunet_file.cache_folder()))
+    except yunet_file.NotFetchedError as error:
+        tell(f"note: OpenCV's Haar cascade finds the faces, less well than YuNet would: {error}")
+        return HaarDetector()
 
 
 def check_boxes(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

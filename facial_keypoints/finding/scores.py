@@ -4,12 +4,10 @@ import numpy as np
 
 from facial_keypoints.core.geometry import face_size
 
-_DISAGREEMENT_AT_HALF = 0.042
-"""Disagreement (see `disagreement`) at the score 0.5.
-
-Of the faces in training frames and synthetic scenes 98 in 100 stay below 0.038; boxes without a face lie above 0.043
-(python -m benchmarks.detection measures it anew).
-"""
+_DISAGREEMENT_AT_HALF, _STEEPNESS = 0.042, 4.0
+"""Disagreement (see `disagreement`) at the score 0.5 without other evidence, and the power with which odds fall."""
+_YUNET_AT_HALF, _YUNET_WEIGHT = 0.0, 1.0
+"""Log-odds that YuNet's score 0.5 adds, and how much a log-odd of that score counts."""
 
 
 def disagreement(estimates: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
@@ -38,6 +36,19 @@ def disagreement(estimates: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(in_mirror * drift))
 
 
-def scores_of(disagreements: np.ndarray) -> np.ndarray:
-    """(K,) confidences 0..1 that there are faces, of (K,) disagreements: 1 for none, falling with the fourth power."""
-    return np.asarray(1 / (1 + (disagreements / _DISAGREEMENT_AT_HALF) ** 4))
+def scores_of(disagreements: np.ndarray, evidence: np.ndarray | float = 0.0) -> np.ndarray:
+    """(K,) confidences 0..1 that there are faces.
+
+    Args:
+        disagreements: (K,) see `disagreement`.
+        evidence: (K,) log-odds that the search adds; 0 for boxes of a user or of the cascade, which say no more than
+            that there may be a face.
+    """
+    odds = np.log(_DISAGREEMENT_AT_HALF / np.maximum(disagreements, 1e-9)) * _STEEPNESS + evidence
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -500, 500))))
+
+
+def yunet_evidence(scores: np.ndarray) -> np.ndarray:
+    """(K,) log-odds that YuNet's (K,) scores 0..1 add."""
+    odds = np.log(np.clip(scores, 0.01, 0.99) / (1 - np.clip(scores, 0.01, 0.99)))
+    return np.asarray(_YUNET_AT_HALF + _YUNET_WEIGHT * odds)

@@ -48,6 +48,15 @@ def windows_of_boxes(boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([centre, side, np.zeros_like(side)], 1)
 
 
+def rotated_windows(window: np.ndarray, rotations_deg: np.ndarray) -> np.ndarray:
+    """(R, 4) windows round the same face as a window (4,), rotated by (R,) degrees more, clockwise in the picture."""
+    down = np.array([0, (FACE_CENTRE[1] - 0.5) * window[2]])
+    face = window[:2] + rotation_matrix(window[3])[:2, :2] @ down
+    rotations = window[3] + rotations_deg
+    centres = face - rotation_matrix(rotations)[:, :2, :2] @ down
+    return np.column_stack([centres, np.full(len(centres), window[2]), rotations])
+
+
 def rotation_matrix(rotation_deg: np.ndarray | float) -> np.ndarray:
     """(..., 3, 3) float64 that rotate points about (0, 0), clockwise as seen in a picture, by (...) degrees."""
     cos, sin = np.cos(np.radians(rotation_deg)), np.sin(np.radians(rotation_deg))

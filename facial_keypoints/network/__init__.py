@@ -4,14 +4,13 @@ Who can run one registers a function `(model: Path | str | None) -> Network` as 
 `facial_keypoints.networks`; the pipeline does so for its PyTorch models.
 """
 
-from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.extensions import extensions
 from facial_keypoints.core.scheme import Scheme
 
 _GROUP = "facial_keypoints.networks"
@@ -38,13 +37,8 @@ def open_network(model: Path | str | None) -> Network:
 
     Raises ModelError where nothing is installed that can run one, and whatever that raises for the model.
     """
-    found = _openers()
+    found = extensions(_GROUP)
     if not found:
         raise ModelError("nothing is installed that runs a network; install the pipeline: make install")
     network: Network = found[0].load()(model)
     return network
-
-
-@cache
-def _openers() -> list:
-    return sorted(entry_points(group=_GROUP), key=lambda entry: entry.name)

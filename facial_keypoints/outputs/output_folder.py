@@ -50,6 +50,11 @@ class OutputFolder:
         self._free_names = self._look_for_names(ending)
         return [self._free_names.free(stem, self._called(source)) for stem, source in wanted]
 
+    def free_name(self, stem: str, source: str) -> str:
+        """A name for what is made of all sources together, beside those of `names`; `source` tells it from others."""
+        self._free_names = self._free_names or self._look_for_names("")
+        return self._free_names.free(stem, source)
+
     def _look_for_names(self, ending: str) -> FreeNames:
         return FreeNames(self.path, ending, self.is_own, self._ledger.names_of)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from facial_keypoints.core.boxes import boxes_of_points, distinct, overlaps
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import SAME_FACE, Face, KeypointDetector, make_face
 from facial_keypoints.finding.windows import to_gray, windows_of_points
 from facial_keypoints.prediction.smoothing import OneEuro
@@ -18,8 +19,6 @@ _ROUNDING_S = 0.001
 """Times in WebM are whole milliseconds."""
 _REMEMBERED_S = 1.5
 """Seconds; a face that is gone for longer comes back under a new number."""
-_MOVED_FRAC = 0.06
-"""Shift or growth, over the side of the window, from which a face is predicted again in a window on its new place."""
 
 
 @dataclass
@@ -75,18 +74,12 @@ class FaceTracker:
         if not tracks:
             return
         windows = windows_of_points(np.stack([track.points for track in tracks]))
-        points, scores = self._points(gray, windows)
-        better = windows_of_points(points)
-        moved = np.abs(better - windows)[:, :3].max(1) > _MOVED_FRAC * windows[:, 2]
-        if moved.any():
-            points[moved], scores[moved] = self._points(gray, better[moved])
+        evidence = np.array([track.shown.evidence for track in tracks])
+        points, scores = self._detector.points_and_scores([gray], np.zeros(len(windows), int), windows, evidence)
         kept = distinct(boxes_of_points(points), scores, SAME_FACE)
         for row in kept:
             if scores[row] >= self._detector.min_score:
-                self._update(tracks[row], points[row], float(scores[row]))
-
-    def _points(self, gray: np.ndarray, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self._detector.points_and_scores([gray], np.zeros(len(windows), int), windows)
+                self._update(tracks[row], points[row], float(scores[row]), evidence[row])
 
     def _search(self, image: np.ndarray) -> None:
         """Find faces anywhere in the frame; one near a face that was lost recently continues its track."""
@@ -96,7 +89,7 @@ class FaceTracker:
                 continue
             gone = [track for track in self._tracks if track.seen < self._frame and _near(face, track)]
             track = max(gone, key=lambda track: _overlap(face, track)) if gone else self._new_track(face)
-            self._update(track, face.keypoints.astype(np.float64), face.score)
+            self._update(track, face.keypoints.astype(np.float64), face.score, face.evidence)
 
     def _new_track(self, face: Face) -> _Track:
         self._last_number += 1
@@ -105,11 +98,12 @@ class FaceTracker:
         self._tracks.append(track)
         return track
 
-    def _update(self, track: _Track, points: np.ndarray, score: float) -> None:
+    def _update(self, track: _Track, points: np.ndarray, score: float, evidence: float) -> None:
         if track.seen < self._frame - 1:
             track.smoother = OneEuro()  # it must not glide in from where it was lost
         track.points, track.seen, track.seen_s = points, self._frame, self._time_s
-        track.shown = make_face(track.smoother(points, self._time_s) if self._smooth else points, score)
+        shown = track.smoother(points, self._time_s) if self._smooth else points
+        track.shown = make_face(shown, score, IBUG_68, evidence)
 
 
 class KnownFaces:

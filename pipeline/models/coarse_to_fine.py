@@ -10,9 +10,7 @@ Two refinements follow the training: the network looks at the mirrored cut-out a
 map, fitted on the training frames, corrects each point by what the shape as a whole tells about it.
 """
 
-import math
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.models.layers import PointMaps, Residual, conv_norm_relu, standardize
+from pipeline.models.coarse_network import CoarseNetwork
+from pipeline.models.fine_network import FineNetwork, FineNetworks
+from pipeline.models.layers import standardize
 from pipeline.models.network import KeypointNetwork
 from pipeline.models.tensor_geometry import (
     apply_affine,
@@ -40,8 +40,6 @@ _JITTER_SHIFT_FRAC = 0.04
 They are 1.5 to 1.8 times the errors of the trained coarse network on validation frames, whose root mean squares are
 0.057 rad, 0.068 and 0.023.
 """
-_FINE_BLOCKS = (1, 2, 1)
-"""Residual blocks at each level of the feature pyramid, the finest first."""
 
 
 def build(
@@ -231,67 +229,3 @@ def random_similarity(count: int, side: int) -> Tensor:
         scale=torch.exp(_JITTER_LOG_SCALE * torch.randn(count)),
         shift_px=_JITTER_SHIFT_FRAC * side * torch.randn(count, 2),
     )
-
-
-class CoarseNetwork(nn.Module):
-    """(B, 1, C, C) reduced frames -> (B, K, 2) offsets from the mean shape, in face sizes; 0 before training."""
-
-    def __init__(self, side: int, points: int) -> None:
-        super().__init__()
-        self.points = points
-        channels = (1, 16, 32, 64, 96)
-        self.trunk = nn.Sequential(*(conv_norm_relu(i, o, stride=2) for i, o in pairwise(channels)))
-        self.hidden = nn.Linear(channels[-1] * math.ceil(side / 16) ** 2, 256)
-        self.offsets = nn.Linear(256, 2 * points)
-        nn.init.zeros_(self.offsets.weight)
-        nn.init.zeros_(self.offsets.bias)
-
-    def forward(self, images: Tensor) -> Tensor:
-        hidden = functional.relu(self.hidden(self.trunk(images).flatten(1)))
-        with torch.autocast(images.device.type, enabled=False):
-            offsets: Tensor = self.offsets(hidden.float())
-            return offsets.view(-1, self.points, 2)
-
-
-class FineNetwork(nn.Module):
-    """(B, 1, P, P) upright faces -> (B, K, 2) keypoints in pixels of the cut-out."""
-
-    def __init__(self, width: int, pyramid: int, points: int) -> None:
-        super().__init__()
-        channels = [width, 2 * width, 4 * width, 6 * width]
-        self.stem = conv_norm_relu(1, width, kernel=5, stride=2)
-        self.stages = nn.ModuleList(
-            nn.Sequential(conv_norm_relu(i, o, stride=2), *(Residual(o) for _ in range(blocks)))
-            for (i, o), blocks in zip(pairwise(channels), _FINE_BLOCKS, strict=True)
-        )
-        self.laterals = nn.ModuleList(nn.Conv2d(c, pyramid, 1) for c in channels[1:])
-        self.smooth = conv_norm_relu(pyramid, pyramid)
-        self.heatmaps = PointMaps(pyramid, points, 1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        features = self.stem(images)
-        levels = [features := stage(features) for stage in self.stages]
-        top = self.laterals[-1](levels[-1])
-        for lateral, level in zip(reversed(self.laterals[:-1]), reversed(levels[:-1]), strict=True):
-            top = lateral(level) + functional.interpolate(top, size=level.shape[-2:], mode="nearest")
-        return soft_argmax(self.heatmaps(self.smooth(top)), images.shape[-1])
-
-
-class FineNetworks(nn.ModuleList):
-    """(B, 1, P, P) upright faces -> (B, M, K, 2) keypoints in pixels of the cut-out, those of each of M networks."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        return torch.stack([network(images) for network in self], 1)
-
-
-def soft_argmax(heatmaps: Tensor, side: int) -> Tensor:
-    """(B, K, h, w) scores -> (B, K, 2) mean positions under their softmax, in pixels of the image that the maps cover.
-
-    `side` is the width and height of that image.
-    """
-    with torch.autocast(heatmaps.device.type, enabled=False):
-        weights = heatmaps.float().flatten(2).softmax(-1).view_as(heatmaps)
-        height, width = heatmaps.shape[-2:]
-        x = (torch.arange(width, device=heatmaps.device) + 0.5) * (side / width) - 0.5
-        y = (torch.arange(height, device=heatmaps.device) + 0.5) * (side / height) - 0.5
-        return torch.stack([weights.sum(2) @ x, weights.sum(3) @ y], -1)

@@ -1,5 +1,6 @@
 """The contract between the networks and whatever trains, runs, exports or inspects them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from facial_keypoints.core.geometry import resize_matrix
 
 
-class KeypointNetwork(nn.Module):
+class KeypointNetwork(nn.Module, ABC):
     """A network that places K keypoints in square gray frames of one face each.
 
     A network has to offer `forward`. The other methods are hooks for what only some networks have; they do nothing
@@ -24,6 +25,7 @@ class KeypointNetwork(nn.Module):
         super().__init__()
         self.points = points
 
+    @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
         """Successive estimates of the keypoints; the last is the result, and the training loss counts all of them.
 
@@ -33,7 +35,6 @@ class KeypointNetwork(nn.Module):
         Returns:
             (B, E, K, 2) float32, x then y, pixels of the frame.
         """
-        raise NotImplementedError
 
     def keypoints(self, images: Tensor) -> Tensor:
         """(B, K, 2) keypoints in pixels of (B, 1, S, S) images in 0..1: the last of the estimates."""

@@ -10,6 +10,7 @@ from facial_keypoints import KeypointDetector
 from facial_keypoints.core.boxes import distinct, overlaps
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.geometry import fit_square, transform_points
+from facial_keypoints.finding.candidates import candidates_of_boxes
 from facial_keypoints.finding.head_rotation import head_rotation
 from facial_keypoints.finding.scores import disagreement, scores_of
 from facial_keypoints.finding.windows import (
@@ -57,7 +58,7 @@ def test_a_box_without_a_face_is_rejected():
 
 def test_two_boxes_on_one_face_are_one_face():
     picture = draw_discs(DISCS[:1])
-    assert len(DiscFinder()(picture, to_gray(picture))) == 2
+    assert len(DiscFinder()(picture, to_gray(picture)).windows) == 2
     assert len(disc_detector()(picture)) == 1
 
 
@@ -198,10 +199,15 @@ def test_a_window_is_turned_only_for_a_head_that_is_much_tilted():
 def test_a_face_that_is_found_in_the_turned_picture_alone_is_answered_in_pixels_of_the_picture(size):
     x, y, radius = np.array(DISCS[1]) * size[0] / 240
     detector: Any = disc_detector()
-    search, upright = detector.find_boxes, draw_discs([(x, y, radius)], size)
-    detector.find_boxes = lambda image, gray: (
-        search(image, gray) if image.shape[0] == image.shape[1] else np.zeros((0, 4))
-    )
+    search, upright = detector.find, draw_discs([(x, y, radius)], size)
+
+    class InSquaresAlone:
+        upright_only = True
+
+        def __call__(self, image, gray):
+            return search(image, gray) if image.shape[0] == image.shape[1] else candidates_of_boxes(np.zeros((0, 4)))
+
+    detector.find = InSquaresAlone()
     (face,) = detector(upright)
     off = [face.keypoints - transform_points(rotation_matrix(turn), disc_face(0, 0, radius)) for turn in (-45, 45)]
     assert min(np.abs(part - (x, y)).max() for part in off) < 0.06 * radius

@@ -14,7 +14,8 @@ from facial_keypoints.core.errors import ConfigError, DataError, ModelError
 from facial_keypoints.core.scheme import IBUG_68
 from pipeline.experiments.params import load_params
 from pipeline.models import NETWORKS, build_network, coarse_to_fine, count_parameters
-from pipeline.models.coarse_to_fine import FineNetworks, soft_argmax, upright_shape
+from pipeline.models.coarse_to_fine import upright_shape
+from pipeline.models.fine_network import FineNetworks, soft_argmax
 from pipeline.models.forward import predict_crops, predict_faces
 from pipeline.models.model_file import load_model, read_description, save_model
 from pipeline.models.network import KeypointNetwork

@@ -85,11 +85,11 @@ def test_json_says_all_there_is(predict, photos, tmp_path, model):
     assert (answer["width"], answer["height"]) == (90, 110)
     assert answer["model_sha256"] == file_sha256(model)
     (face,) = answer["faces"]
-    assert set(face) == {"face", "box", "score", "turn_deg", "keypoints"}
+    assert set(face) == {"face", "box", "score", "rotation_deg", "keypoints"}
     points = np.array(face["keypoints"])
     assert points.shape == (68, 2)
     np.testing.assert_allclose(face["box"][:2], points.min(0), atol=0.01)
-    assert set(face["turn_deg"]) == {"yaw", "pitch", "roll"}
+    assert set(face["rotation_deg"]) == {"yaw", "pitch", "roll"}
 
 
 def test_every_format_says_the_same(predict, photos, tmp_path):
@@ -235,7 +235,7 @@ def test_what_one_picture_leads_to_ends_no_batch_and_is_not_hidden(predict, phot
         return picture
 
     Image.new("RGB", (90, 50)).save(photos / "odd.png")
-    monkeypatch.setattr("facial_keypoints.prediction.batch.picture_overlay", draw)
+    monkeypatch.setattr("facial_keypoints.prediction.files.picture_overlay", draw)
     result = predict(photos, "--whole", status=1)
     assert "3 faces in 3 pictures; 1 skipped" in result.stdout
     told = f"{type(fault).__name__}: {fault}, in test_predict_command.py"
@@ -246,7 +246,7 @@ def test_what_all_would_meet_ends_the_batch_in_one_line(predict, photos, monkeyp
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", "predicted/one.jpg")
 
-    monkeypatch.setattr("facial_keypoints.prediction.batch.write_picture", full)
+    monkeypatch.setattr("facial_keypoints.prediction.files.write_picture", full)
     result = predict(photos / "one.jpg", photos / "two.png", "--whole", status=1)
     assert one_line(result).startswith("error: [Errno 28] No space left on device")
 

@@ -1,0 +1,13 @@
+"""Find the faces of any picture and their 68 keypoints.
+
+from facial_keypoints import KeypointDetector
+
+detector = KeypointDetector.load()
+for face in detector(rgb):
+    print(face.box, face.score, face.keypoints)
+"""
+
+from facial_keypoints.detector.face import Face, make_face
+from facial_keypoints.detector.keypoint_detector import MIN_SCORE, SAME_FACE, KeypointDetector
+
+__all__ = ["MIN_SCORE", "SAME_FACE", "Face", "KeypointDetector", "make_face"]
