@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
+from facial_keypoints.core.errors import DataError
 from pipeline.datasets.formats import FORMATS
 from pipeline.datasets.formats.record import Fault, Record
 from pipeline.datasets.label_table import Sample, read_label_table
 from pipeline.datasets.shipped_schemes import find_scheme
-from pipeline.importing.importing import Request, import_dataset
+from pipeline.importing.importing import Request, faults_of, import_dataset
 from tests.architecture import ROOT
 from tests.importing.conftest import points_of
 from tests.label_files import WRITERS, write_cofw
@@ -141,3 +142,33 @@ def test_real_labels_are_imported_as_their_file_has_them(folder: str, request_of
         labelled = truth[:, 2] > 0
         assert ((sample.visibility > 0) == labelled).all()
         np.testing.assert_allclose(sample.points[labelled], truth[labelled, :2], atol=0.01)
+
+
+FOREIGN = [
+    *(b"", b"\n\n", b"\0" * 50, b"\xff\xfe1", b'"' * 5, b"[" * 100_000, b"<a/>", b"<a>"),
+    *(b"[]", b"{}", b"[[]]", b"[1]", b'{"annotations": [1], "images": [2]}', b'{"categories": [{"keypoints": 3}]}'),
+    *(b"picture,point,x,y\n", b"picture,x0,y0\n" + b"a" * 200_000, b"coords,x\n", b"scorer\nbodyparts\ncoords\n"),
+]
+"""Contents that are of no format, or have only its first lines."""
+
+
+def told(request: Request) -> list[str]:
+    """What is wrong with labels."""
+    try:
+        return [fault.what for fault in faults_of(request)]
+    except DataError as error:
+        return [str(error)]
+
+
+@pytest.mark.parametrize("kind", sorted(FORMATS))
+def test_what_is_not_of_a_format_is_told_in_one_line(
+    kind: str, request_of: Callable[..., Request], images: Path
+) -> None:
+    labels = {"ann_00.png": np.array([[40.0, 50], [60, 70]])}
+    others = [write(images, labels) for _, _, write in WRITERS.values()]
+    wholes = [path.read_bytes() for path in others if path.is_file()]
+    halves = [whole[: len(whole) // 2] for whole in wholes]
+    file = images / "some.labels"
+    for content in FOREIGN + wholes + halves:
+        file.write_bytes(content)
+        assert all(text and "\n" not in text for text in told(request_of(kind, file)))

@@ -248,3 +248,17 @@ def test_the_contact_sheet_shows_a_point_where_it_is(images: Path, request_of: C
     up, across = np.nonzero(cross)
     assert abs(columns.mean() - across.mean()) < 1
     assert abs(rows.mean() - 24 - up.mean()) < 1
+
+
+def test_a_picture_of_the_same_name_in_another_folder_is_not_taken(
+    images: Path, request_of: Callable[..., Request]
+) -> None:
+    rows = ("far/ann_00.png,40,50,2,60,70,2,,,,", "far/other/bob_00.png,40,50,2,60,70,2,,,,")
+    with pytest.raises(DataError, match=r"line 3: there is no picture 'far/other/bob_00.png'"):
+        import_dataset(request_of("csv", table_of(images / "labels.csv", *rows)))
+
+
+def test_a_box_far_larger_than_its_picture_is_refused(images: Path, request_of: Callable[..., Request]) -> None:
+    table = table_of(images / "labels.csv", "ann_00.png,40,50,2,60,70,2,0,0,90000,90000")
+    with pytest.raises(DataError, match="its box is too large for its picture"):
+        import_dataset(request_of("csv", table))
