@@ -112,6 +112,31 @@ def test_objects_of_label_studio_are_told_apart_by_their_rectangles(tmp_path: Pa
     assert (other.points.tolist(), other.box) == ([[120, 50]], (100, 0, 100, 100))
 
 
+def test_points_of_a_cvat_skeleton_are_in_the_order_of_its_labels(tmp_path: Path) -> None:
+    labels = "".join(f"<label><name>{name}</name><parent>face</parent></label>" for name in ("nose", "chin", "ear"))
+    points = (
+        '<points label="chin" outside="0" occluded="1" points="3,4"/><points label="nose" outside="0" points="1,2"/>'
+    )
+    skeleton = f'<skeleton label="face">{points}<points label="ear" outside="1" points="0,0"/></skeleton>'
+    text = f'<annotations><meta><labels>{labels}</labels></meta><image name="a.png">{skeleton}</image></annotations>'
+    (tmp_path / "a.xml").write_text(text)
+    point_names = FORMATS["cvat"].point_names
+    assert point_names is not None
+    names = point_names(tmp_path / "a.xml")
+    assert names == ["nose", "chin", "ear"]
+    (only,) = entries("cvat", tmp_path / "a.xml", tuple(names))
+    assert isinstance(only, Record)
+    assert only.points[:2].tolist() == [[1, 2], [3, 4]]
+    assert only.visibility.tolist() == [2, 1, 0]
+
+
+def test_lists_of_wflw_may_lack_attributes(tmp_path: Path) -> None:
+    (tmp_path / "list_98pt_test.txt").write_text(" ".join(["1.5"] * 196) + " 10 20 110 220 37--Soccer/a b.jpg\n")
+    (only,) = entries("wflw", tmp_path / "list_98pt_test.txt")
+    assert isinstance(only, Record)
+    assert (only.picture, only.box, only.split) == ("37--Soccer/a b.jpg", (10, 20, 100, 200), "test")
+
+
 def test_a_table_is_read_in_memory_that_does_not_grow_with_it(tmp_path: Path) -> None:
     row = "a.png," + ",".join("1.25" for _ in range(10)) + "\n"
     path = tmp_path / "long.csv"

@@ -1,6 +1,7 @@
 """What `keypoints import` makes, what it refuses, and how the stages go on from there."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -262,3 +263,38 @@ def test_a_box_far_larger_than_its_picture_is_refused(images: Path, request_of: 
     table = table_of(images / "labels.csv", "ann_00.png,40,50,2,60,70,2,0,0,90000,90000")
     with pytest.raises(DataError, match="its box is too large for its picture"):
         import_dataset(request_of("csv", table))
+
+
+def test_pictures_may_lie_elsewhere(
+    faces: Faces, images: Path, checkout: Path, request_of: Callable[..., Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_dataset(request_of("csv", write_wide(images, {name: points for name, (_, points) in faces.items()})))
+    monkeypatch.setenv("KEYPOINTS_MIRROR", str(checkout / "nothing"))
+    fetch.run(fetch=FETCH)  # what lies here comes before a mirror, which is of public archives
+    first = paths.DATASET.read_text()
+    shutil.make_archive("moved", "zip", checkout / "imported/mine/pictures")
+    for folder in ("imported", "data", ".checkpoints"):
+        shutil.rmtree(folder)
+    monkeypatch.setenv("KEYPOINTS_MIRROR", "moved.zip")
+    fetch.run(fetch=FETCH)
+    assert paths.DATASET.read_text() == first
+
+
+def test_official_lists_are_the_split(images: Path, request_of: Callable[..., Request]) -> None:
+    for folder, picture in (("training", "ann_00.png"), ("test", "bob_00.png")):
+        (images / folder).mkdir()
+        (images / picture).rename(images / folder / picture)
+        (images / f"{folder}_frames_keypoints.csv").write_text(f",0,1,2,3\n{picture},40,50,60,70\n")
+    found = samples_in(import_dataset(request_of("course", images)).folder, 2)
+    assert {sample.picture: (sample.split, sample.group) for sample in found} == {
+        "training/ann_00.png": ("training", "ann"),
+        "test/bob_00.png": ("test", "bob"),
+    }
+
+
+def test_groups_are_not_split(images: Path, request_of: Callable[..., Request]) -> None:
+    rows = [f"{name},{group},{40 + place},50,60,70" for place, group in enumerate("aabbcc") for name in ["ann_00.png"]]
+    (images / "labels.csv").write_text("picture,group,x0,y0,x1,y1\n" + "\n".join(rows))
+    found = samples_in(import_dataset(request_of("csv", images / "labels.csv")).folder, 2)
+    splits = {group: {sample.split for sample in found if sample.group == group} for group in "abc"}
+    assert sorted(map(tuple, splits.values())) == [("test",), ("training",), ("training",)]
