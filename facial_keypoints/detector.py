@@ -73,19 +73,23 @@ class KeypointDetector:
         detector: DetectorName = "haar",
         detector_model: Path | str | None = None,
         min_score: float | None = None,
+        threads: int | None = None,
     ) -> "KeypointDetector":
         """A detector with the network of a model file.
 
         Args:
-            model: a file, an MLflow URI such as runs:/<run id>/model, or None for the model of the workspace.
+            model: a file, an MLflow URI such as runs:/<run id>/model, or None for the model of the workspace, or the
+                one that comes with the package where the workspace has none.
             detector: what proposes boxes, "haar" or "yunet".
             detector_model: the model file that "yunet" needs.
             min_score: score 0..1 from which a face counts as found; MIN_SCORE unless given.
+            threads: with how many threads the network computes, e.g. 1 where the caller has threads of its own; unless
+                given OMP_NUM_THREADS, or as many as there are cores. A PyTorch model sets it for all of the process.
 
         Raises:
             ModelError: the model or the detector's file is missing, damaged or of another kind.
         """
-        network = open_network(model)
+        network = open_network(model, threads)
         boxes = box_detector(detector, detector_model)
         return cls(network, boxes, min_score=MIN_SCORE if min_score is None else min_score)
 
