@@ -33,7 +33,11 @@ Overlay = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Option(metavar="MODEL", help="Model file or MLflow URI.", show_default="that of the workspace"),
+    typer.Option(
+        metavar="MODEL",
+        help="Model file, .onnx or of a training, or MLflow URI.",
+        show_default="that of the workspace, else the one that comes along",
+    ),
 ]
 Detector = Annotated[
     Literal["auto", "yunet", "haar"],
@@ -115,8 +119,10 @@ def predict(
     """
     from facial_keypoints.commands.boxes import parse_boxes
     from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, say_result
+    from facial_keypoints.core.terminal import tell
     from facial_keypoints.detector import KeypointDetector
     from facial_keypoints.inputs.search import find_sources, inputs_key
+    from facial_keypoints.network import which_model
     from facial_keypoints.outputs.output_folder import OutputFolder
     from facial_keypoints.prediction.files import Job, predict_files
     from facial_keypoints.prediction.messages import announce
@@ -138,6 +144,8 @@ def predict(
         min_score=min_score,
         convention=points,
     )
+    if model is None:
+        tell(f"model: {which_model(found.network)}")
     if not whole:
         found.check_search()
     find = (lambda image: [found.whole(image)]) if whole else (lambda image: found(image, boxes)) if box else None

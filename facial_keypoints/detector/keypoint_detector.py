@@ -63,26 +63,30 @@ class KeypointDetector:
         min_score: float | None = None,
         convention: Convention = "symmetric",
         suspicious: bool = False,
+        threads: int | None = None,
     ) -> "KeypointDetector":
         """A detector with the network of a model file.
 
         Args:
-            model: a file, an MLflow URI such as runs:/<run id>/model, or None for the model of the workspace.
+            model: a file, an MLflow URI such as runs:/<run id>/model, or None for the model of the workspace, or the
+                one that comes with the package where the workspace has none.
             detector: what proposes boxes: "yunet", "haar", or "auto" for YuNet where its file is or can be had.
             detector_model: YuNet's file; None for that of KEYPOINTS_YUNET, else for one that is fetched once.
             min_score: score 0..1 from which a face counts as found; MIN_SCORE unless given.
             convention: "symmetric" points, so that a mirrored picture has mirrored points, or those of the "dataset",
                 whose labels lie to one side of what they name; `whole` always gives the latter.
             suspicious: for hiding faces: what may less likely be one counts too, whichever search or network sees it.
+            threads: with how many threads the network computes, e.g. 1 where the caller has threads of its own; unless
+                given OMP_NUM_THREADS, or as many as there are cores. A PyTorch model sets it for all of the process.
 
         Raises:
             ModelError: the model or the detector's file is missing, damaged or of another kind.
         """
-        network = open_network(model)
+        network = open_network(model, threads)
         find = box_detector(detector, detector_model, suspicious=suspicious)
-        least = SUSPECTED_SCORE if suspicious else MIN_SCORE
-        least = least if min_score is None else min_score
-        return cls(network, find, min_score=least, convention=convention, trust_search=suspicious)
+        if min_score is None:
+            min_score = SUSPECTED_SCORE if suspicious else MIN_SCORE
+        return cls(network, find, min_score=min_score, convention=convention, trust_search=suspicious)
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Face]:
         """Find the faces of a picture.
