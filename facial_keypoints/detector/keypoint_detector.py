@@ -23,10 +23,12 @@ SUSPECTED_SCORE = 0.25
 """As MIN_SCORE for faces that are to be hidden."""
 SAME_FACE = 0.4
 """Overlap from which two faces are one."""
-_OTHER_ROTATIONS_DEG = (-60, 60, -120, 120, 180)
+_OTHER_ROTATIONS_DEG = np.array([-60, 60, -120, 120, 180])
 """The network predicts heads tilted by 30 degrees, so that one of these, or none, shows any head well enough."""
-_SURE = 0.0
-"""Evidence of a search from which a head of which the network sees no face is looked at in these rotations."""
+_LIKELY = 0.0
+"""Evidence of a search from which a place where the network sees no face is looked at in these rotations."""
+_SURE = 1.0
+"""Evidence from which a place is hidden though the network sees no face there; YuNet's score is 0.6 then."""
 
 
 class KeypointDetector:
@@ -153,8 +155,9 @@ class KeypointDetector:
         owner = np.repeat(np.arange(len(grays)), [len(part.evidence) for part in candidates])
         windows = np.concatenate([np.zeros((0, 4)), *(part.windows for part in candidates)])
         evidence = np.concatenate([np.zeros(0), *(part.evidence for part in candidates)])
-        points, scores = self.points_and_scores(grays, owner, windows, evidence)
-        self._look_from_other_sides(grays, owner, Candidates(windows, evidence), points, scores)
+        points, doubts = self.predictor.in_windows(grays, owner, windows)
+        self._look_from_other_sides(grays, owner, Candidates(windows, evidence), points, doubts)
+        scores = scores_of(doubts, evidence)
         faces = [
             make_face(where, score, IBUG_68, given)
             for where, score, given in zip(points, scores, evidence, strict=True)
@@ -184,17 +187,19 @@ class KeypointDetector:
         owner: np.ndarray,
         candidates: Candidates,
         points: np.ndarray,
-        scores: np.ndarray,
+        doubts: np.ndarray,
     ) -> None:
-        """Where a search is sure and the network sees no face, put points and scores of the best rotation in place."""
-        for row in np.flatnonzero((candidates.evidence > _SURE) & (scores < self.min_score)):
-            rotated = rotated_windows(candidates.windows[row], np.array(_OTHER_ROTATIONS_DEG))
-            others, their_scores = self.points_and_scores(
-                grays, np.full(len(rotated), owner[row]), rotated, candidates.evidence[row]
-            )
-            best = int(their_scores.argmax())
-            if their_scores[best] > scores[row]:
-                points[row], scores[row] = others[best], their_scores[best]
+        """Where a face is likely and the network sees none, put in place what it sees of one in another rotation."""
+        rows = np.flatnonzero((candidates.evidence > _LIKELY) & (scores_of(doubts) < MIN_SCORE))
+        if not len(rows):
+            return
+        rotated = np.concatenate([rotated_windows(candidates.windows[row], _OTHER_ROTATIONS_DEG) for row in rows])
+        count = len(_OTHER_ROTATIONS_DEG)
+        others, their_doubts = self.predictor.in_windows(grays, np.repeat(owner[rows], count), rotated)
+        for row, start in zip(rows, range(0, len(rotated), count), strict=True):
+            best = start + int(their_doubts[start : start + count].argmin())
+            if scores_of(their_doubts[best]) >= MIN_SCORE:
+                points[row], doubts[row] = others[best], their_doubts[best]
 
     def _found(self, grays: Sequence[np.ndarray], candidates: Sequence[Candidates]) -> list[list[Face]]:
         """The faces that score enough, each only once, from left to right."""

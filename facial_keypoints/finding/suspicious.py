@@ -6,7 +6,7 @@ from facial_keypoints.finding.candidates import Candidates
 from facial_keypoints.finding.haar import HaarDetector
 from facial_keypoints.finding.yunet import YuNetDetector
 
-SUSPECTED = 0.3
+SUSPECTED = 0.2
 """Score of YuNet from which a place is looked at."""
 
 
