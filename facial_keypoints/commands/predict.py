@@ -129,7 +129,7 @@ def predict(
         announce(inputs)
         if form == "pts" and not folder:
             refuse_all_but_one_picture(inputs.sources, "--format pts")
-        options = repr((form, detector, detector_model, min_score, box, whole, smooth, overlay, video))
+        options = repr((form, type(found.find).__name__, detector_model, min_score, box, whole, smooth, overlay, video))
         job = Job(found, folder, form, overlay is not False, smooth, find, video, inputs_key(path, output), options)
         tally = predict_files(job, inputs.sources)
     tally.skipped += inputs.undone
