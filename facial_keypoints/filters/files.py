@@ -22,7 +22,8 @@ from facial_keypoints.video.reading import Frame, FrameReader, open_video
 from facial_keypoints.video.sound import Container
 from facial_keypoints.video.writing import frame_writer
 
-_HIDING = ("blur", "pixelate")
+HIDING = ("blur", "pixelate")
+"""Filters that hide faces."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
                 target.remove_outdated(r"_\d+\.(jpg|png)")
     else:
         print_picture(source, made)
-    if job.name in _HIDING and not faces:
+    if job.name in HIDING and not faces:
         _warn_of_none(job, source)
     return len(faces)
 
@@ -96,7 +97,7 @@ def _video(job: Job, source: Source) -> int:
     if job.name == "crop":
         raise DataError(f"{source.shown} is a video, of which crop makes nothing; give pictures")
     video = open_video(source.path)
-    reader, follow = FrameReader(video), FaceTracker(job.detector, every_frame=job.name in _HIDING)
+    reader, follow = FrameReader(video), FaceTracker(job.detector, every_frame=job.name in HIDING)
     seen: set[int] = set()
 
     def faces_of(frame: Frame) -> Mapping[int, Face]:
@@ -106,16 +107,16 @@ def _video(job: Job, source: Source) -> int:
 
     followed = ((frame, faces_of(frame)) for frame in watched(reader, source))
     shown: Iterable[tuple[Frame, Collection[Face]]] = ((frame, faces.values()) for frame, faces in followed)
-    if job.name in _HIDING:
+    if job.name in HIDING:
         shown = lasting(followed, COVERED_S, job.detector, job.output.path)
     done = bare = 0
     with _target(job.output, job, source) as target, frame_writer(target, video, job.container) as write:
         for frame, faces in shown:
             write(frame._replace(image=_filtered(job, frame.image, faces)))
             done, bare = done + 1, bare + (not faces)
-    if job.name in _HIDING and not seen:
+    if job.name in HIDING and not seen:
         _warn_of_none(job, source)
-    elif job.name in _HIDING and bare:
+    elif job.name in HIDING and bare:
         warn(f"no face is hidden in {bare} of {done} frames of {source.shown}: look at them before you publish it")
     tell_faults(source, done, reader, write)
     return len(seen)

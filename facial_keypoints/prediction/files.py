@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from facial_keypoints.core.terminal import tell
-from facial_keypoints.detector import Face, KeypointDetector
+from facial_keypoints.detector import Convention, Face, KeypointDetector
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder, Target
 from facial_keypoints.prediction.annotations.journal_file import open_journal
@@ -50,6 +50,8 @@ class Job:
     """Tells what is looked at from other inputs, where one file holds all results."""
     options: str = ""
     """What else shapes the results: a run goes on where one with the same inputs, options and model was interrupted."""
+    convention: Convention = "symmetric"
+    """Of the points, for what is written about them."""
 
 
 Points = Callable[[Source, Target | None, About], AbstractContextManager[FaceWriter]]
@@ -115,7 +117,9 @@ def _picture(job: Job, points: Points, source: Source, picture: np.ndarray) -> i
     """Returns how many faces there are."""
     faces = (job.find or job.detector)(picture)
     network = job.detector.network
-    about = About(source.shown, picture.shape[1], picture.shape[0], network.digest, network.scheme.count)
+    about = About(
+        source.shown, picture.shape[1], picture.shape[0], network.digest, job.convention, network.scheme.count
+    )
     with _target(job, source) as target:
         with points(source, target, about) as write:
             write(0, 0.0, dict(enumerate(faces, start=1)))
@@ -129,7 +133,9 @@ def _video(job: Job, points: Points, source: Source) -> int:
     assert source.path is not None
     video = open_video(source.path)
     network = job.detector.network
-    about = About(source.shown, video.width, video.height, network.digest, network.scheme.count, is_video=True)
+    about = About(
+        source.shown, video.width, video.height, network.digest, job.convention, network.scheme.count, is_video=True
+    )
     look = FaceTracker(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()
     done = 0
