@@ -154,7 +154,8 @@ def predict(
         announce(inputs)
         if form == "pts" and not folder:
             refuse_all_but_one_picture(inputs.sources, "--format pts")
-        options = repr((form, detector, detector_model, min_score, box, whole, convention, smooth, overlay, video))
+        search = type(found.find).__name__
+        options = repr((form, search, detector_model, min_score, box, whole, convention, smooth, overlay, video))
         job = Job(
             found, folder, form, overlay is not False, smooth, find, video, inputs_key(path, output), options, points
         )
