@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from facial_keypoints.core.text import shown
-from pipeline.datasets.bounds import MAX_FILE_BYTES
+from pipeline.datasets.readers import MAX_FILE_BYTES
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".JPG", ".JPEG", ".PNG")
 _ORIENTATION = 0x0112

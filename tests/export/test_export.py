@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from facial_keypoints import KeypointDetector
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.scheme import IBUG_68, scheme_from
 from facial_keypoints.finding.windows import to_gray
 from pipeline.cli import app
 from pipeline.core import paths
@@ -88,15 +88,18 @@ def test_every_network_exports_as_pt2(tmp_path, name):
 
 def test_a_file_says_what_it_takes_and_answers(model, onnx_file, pt2_file):
     session = onnxruntime.InferenceSession(onnx_file)
-    (taken,), (answered,) = session.get_inputs(), session.get_outputs()
+    (taken,), (answered, estimates) = session.get_inputs(), session.get_outputs()
     assert (taken.name, taken.type, taken.shape) == ("frames", "tensor(uint8)", ["batch", 224, 224])
     assert (answered.name, answered.type, answered.shape) == ("keypoints", "tensor(float)", ["batch", 68, 2])
+    assert (estimates.name, estimates.type, estimates.shape) == ("estimates", "tensor(float)", ["batch", 2, 68, 2])
     inside = session.get_modelmeta().custom_metadata_map
     assert set(inside) >= {"points", "input", "crop", "normalization", "output", "licence"}
     assert (inside["size_px"], inside["fit"]) == ("224", "pad")
     assert inside["model_digest"] == file_sha256(model)
     files = {formats.METADATA_FILE: ""}
     torch.export.load(pt2_file, extra_files=files)
+    assert scheme_from(json.loads(inside["scheme"])) == IBUG_68
+    del inside["estimates"]  # which ONNX alone gives
     assert inside == json.loads(files[formats.METADATA_FILE])
 
 
