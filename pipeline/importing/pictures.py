@@ -61,11 +61,11 @@ class PictureFolder:
         """
         parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..", ".")]
         for first in range(len(parts)) if self._left_away is None else [self._left_away]:
-            below = PurePosixPath(*parts[first:])
-            for found in (below, *(below.with_name(below.name + ending) for ending in ENDINGS if below.name)):
-                if (self.folder / found).is_file():
+            below = "/".join(parts[first:])
+            for ending in ("", *ENDINGS):
+                if (self.folder / (below + ending)).is_file():
                     self._left_away = first
-                    return _fit_for_manifest(found.as_posix())
+                    return _fit_for_manifest(below + ending)
         raise ValueError(f"there is no picture {shown(name)} in {self.folder}")
 
 
