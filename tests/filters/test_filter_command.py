@@ -31,7 +31,7 @@ class Knowing:
     def __call__(self, image: np.ndarray) -> list[Face]:
         return [make_face(points, 1.0) for points in places(image) if image.any()]
 
-    def points_and_scores(self, grays, owner, windows, evidence):
+    def points_and_scores(self, grays, owner, windows):
         return np.stack(places(grays[0])[: len(windows)]), np.full(len(windows), float(grays[0].any()))
 
 
