@@ -22,7 +22,6 @@ from facial_keypoints.core.geometry import face_size
 from facial_keypoints.core.percent import to_percent
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.scheme import IBUG_68
-from facial_keypoints.core.symmetry import label_offset
 from pipeline.core import metrics, paths
 from pipeline.core.arrays import Arrays, load_arrays
 from pipeline.evaluation.metrics_file import read_metrics
@@ -46,14 +45,14 @@ def rows_of(networks: Mapping[str, KeypointNetwork], frames: Arrays) -> Iterator
             for name, network in networks.items():
                 images, truth = changed
                 if corruption.name == MIRROR:
-                    truth = truth + 2 * _learned_offset(network) * face_size(truth)[:, None, None]
+                    truth = truth + _mirror_shift(network) * face_size(truth)[:, None, None]
                 yield _row(name, network, corruption.name, grade, corruption.unit, images, truth)
 
 
-def _learned_offset(network: KeypointNetwork) -> np.ndarray:
-    """(68, 2) the `label_offset` of a network, 0 for one that has learned none."""
+def _mirror_shift(network: KeypointNetwork) -> np.ndarray:
+    """(K, 2) face sizes by which labels of mirrored frames differ from mirrored labels, 0 where none was learned."""
     shift = network.learned_mirror_shift()
-    return np.zeros((68, 2)) if shift is None else label_offset(shift.detach().numpy(), IBUG_68.flip_index)
+    return np.zeros((network.points, 2)) if shift is None else shift.detach().numpy()
 
 
 def _row(
