@@ -4,8 +4,8 @@
     python -m benchmarks.robustness data/model/model.safetensors resnet18.safetensors
     python -m benchmarks.robustness --frames 60                      # a sixth of the frames: a quick look
 
-Writes reports/robustness.csv and reports/figures/robustness.png; a model is named by its file, or its folder where that
-is called model. The score of a model is the mean of its NME over the kinds of corruption, each the mean of its grades.
+Writes reports/robustness.csv and reports/figures/robustness.png; a model is named by its file, or by its network where
+that is called model. The score of a model is the mean of its NME over the kinds of corruption, each the mean of its grades.
 Mirrored frames have mirrored labels, moved by how far a network has learned that labels lie to one side.
 """
 
@@ -89,8 +89,10 @@ def some_frames(frames: Arrays, count: int) -> Arrays:
     return Arrays(*chosen, frames.samples.iloc[rows])
 
 
-def _name(path: Path) -> str:
-    return path.parent.name if path.stem == "model" else path.stem
+def open_named(path: Path) -> tuple[str, KeypointNetwork]:
+    """Name of a model in the table, and its network."""
+    description, network = open_model_file(path)
+    return description.model.name if path.stem == "model" else path.stem, network
 
 
 def main() -> None:
@@ -102,7 +104,7 @@ def main() -> None:
     frames = load_arrays(options.val, IBUG_68.count).labelled()
     if options.frames:
         frames = some_frames(frames, options.frames)
-    networks = {_name(path): open_model_file(path)[1] for path in options.models}
+    networks = dict(open_named(path) for path in options.models)
     total = len(networks) * (1 + sum(len(corruption.grades) for corruption in CORRUPTIONS))
     table = pd.DataFrame(progress(rows_of(networks, frames), label="predict", total=total, unit="grades"))
     print(means(table).round(2).T.to_string())

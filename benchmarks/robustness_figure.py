@@ -22,7 +22,7 @@ def robustness_figure(table: pd.DataFrame, *, dataset: str) -> Figure:
     figure = new_figure(
         6.6,
         title=f"{label(models[0])}: NME {percent_text(clean)} on the frames, {percent_text(worse)} on bad pictures",
-        detail="val frames under graded corruptions; the bad ones to the right; dashed: no corruption",
+        detail="val frames under graded corruptions; dashed: the frames as they are",
         dataset=dataset,
     )
     grid = figure.subplots(3, 4, sharey=True)
