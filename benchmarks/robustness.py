@@ -5,8 +5,8 @@
     python -m benchmarks.robustness --frames 60                      # a sixth of the frames: a quick look
 
 Writes reports/robustness.csv and reports/figures/robustness.png; a model is named by its file, or by its network where
-that is called model. The score of a model is the mean of its NME over the kinds of corruption, each the mean of its grades.
-Mirrored frames have mirrored labels, moved by how far a network has learned that labels lie to one side.
+that is called model. The score of a model is the mean of its NME over the kinds of corruption, each the mean of its
+grades. Mirrored frames have mirrored labels, moved by how far a network has learned that labels lie to one side.
 """
 
 import argparse

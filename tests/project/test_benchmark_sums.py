@@ -13,6 +13,7 @@ from benchmarks import costs, detection, hiding, robustness, turned, video
 from benchmarks.corruptions import CORRUPTIONS, corrupt
 from benchmarks.found import overlaps_with
 from benchmarks.hiding import SIZE, Moment
+from benchmarks.robustness_figure import robustness_figure
 from facial_keypoints.filters.outline import cover
 from pipeline.experiments.params import load_params
 from tests.architecture import ROOT
@@ -112,6 +113,15 @@ def test_the_score_is_the_mean_over_kinds_of_the_means_over_grades():
     table = pd.DataFrame(rows, columns=["corruption", "grade", "nme_percent"]).assign(model="ours")
     found = robustness.means(table).loc["ours"]
     assert found[["none", CORRUPTIONS[0].name, "mean"]].tolist() == [4, 18, 6 + 12 / len(CORRUPTIONS)]
+
+
+def test_the_chart_has_a_place_for_each_kind_and_a_line_for_each_model():
+    rows = [("none", 0.0, "", 4.0)] + [(k.name, g, k.unit, 6.0) for k in CORRUPTIONS for g in k.grades]
+    table = pd.DataFrame(rows, columns=["corruption", "grade", "unit", "nme_percent"])
+    both = pd.concat([table.assign(model="ours"), table.assign(model="another")])
+    figure = robustness_figure(both, dataset="synthetic")
+    assert [axes.get_title() for axes in figure.axes] == [kind.name for kind in CORRUPTIONS]
+    assert {len(axes.lines) for axes in figure.axes} == {4}  # and a dashed one for each
 
 
 @pytest.mark.slow
