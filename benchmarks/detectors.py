@@ -22,9 +22,9 @@ from facial_keypoints.finding.windows import mean_face_in, to_gray
 from pipeline.datasets.synthetic import Pose
 
 PAGE = Path("docs/detection.md")
-PICTURES = 12
+PICTURES = 20
 """Synthetic pictures of each kind, and labelled frames."""
-EMPTY = 100
+EMPTY = 120
 """Pictures without a face."""
 ELSEWHERE = 0.1
 """Overlap with a face up to which an answer is invented."""
