@@ -8,9 +8,10 @@ PHOTO ?= examples/people.jpg
 RUN := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
+LIBRARY_TESTS := tests/inputs tests/outputs tests/core/test_atomic_files.py tests/core/test_scheme.py tests/commands/test_help.py
 PYTEST := $(RUN) -m pytest --numprocesses logical --maxprocesses 4 --no-loadscope-reorder
 
-.PHONY: help try install repro test quick coverage lint verify ui studies lock clean
+.PHONY: help try install repro test quick light coverage lint verify ui studies lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -46,6 +47,11 @@ test: lint  ## lint, types and every test
 
 quick: $(VENV)/.installed  ## the tests of under half a second each
 	$(PYTEST) -m "not slow"
+
+light: $(LIGHT)/.installed  ## the tests of the library installed alone, on any Python from 3.11
+	$(LIGHT)/bin/python -I tests/light.py
+	$(LIGHT)/bin/python -m pip install --quiet --disable-pip-version-check hypothesis pytest
+	$(LIGHT)/bin/python -m pytest --noconftest $(LIBRARY_TESTS)
 
 coverage: $(VENV)/.installed  ## every test, and the share of branches that they take: a third more time than test
 	$(PYTEST) --cov

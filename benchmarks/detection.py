@@ -17,7 +17,7 @@ from benchmarks.timing import compare, seconds
 from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import Face, KeypointDetector
-from facial_keypoints.finding.windows import to_gray, windows_of_boxes
+from facial_keypoints.finding.windows import to_gray
 from pipeline.core import paths
 from pipeline.core.labels import read_keypoints_csv
 from pipeline.core.metrics import nme
@@ -53,7 +53,7 @@ def separation(detector: KeypointDetector, frames: SplitFrames) -> None:
     scores: dict[bool, list[float]] = {True: [], False: []}
     for picture, truth in zip(frames.pictures, frames.truth, strict=True):
         gray = to_gray(picture)
-        faces = detector.faces_in([gray], [windows_of_boxes(detector.find_boxes(picture, gray))])[0]
+        faces = detector.faces_in([gray], [detector.find(picture, gray)])[0]
         for face in faces:
             share = overlaps_with([face], truth[None])[0, 0]
             if share > FOUND or share < 0.1:
@@ -71,7 +71,7 @@ def speed(detector: KeypointDetector, frames: SplitFrames, threads: int) -> None
     crops = np.zeros((len(pictures), detector.network.size_px, detector.network.size_px), np.uint8)
 
     def search(picture: np.ndarray) -> None:
-        detector.find_boxes(picture, to_gray(picture))
+        detector.find(picture, to_gray(picture))
 
     given, network = compare(lambda: detector.many(pictures, boxes), lambda: detector.network(crops), rounds=3)
     count = len(pictures)
@@ -92,7 +92,7 @@ def speed(detector: KeypointDetector, frames: SplitFrames, threads: int) -> None
 
 def main() -> None:
     split = sys.argv[1] if len(sys.argv) > 1 else "val"
-    detector, frames = KeypointDetector.load(), SplitFrames(split)
+    detector, frames = KeypointDetector.load(convention="dataset"), SplitFrames(split)
     whole = np.stack([detector.whole(picture).keypoints for picture in frames.pictures])
     if split == "test":
         equality(frames, whole)

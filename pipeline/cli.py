@@ -23,6 +23,7 @@ from pipeline.commands.recipe import recipe
 from pipeline.commands.register import register
 from pipeline.commands.runs import runs
 from pipeline.commands.scheme import scheme
+from pipeline.commands.ship import ship
 from pipeline.commands.sweep import sweep
 from pipeline.core import paths
 from pipeline.core.params import load_sections
@@ -52,7 +53,7 @@ def stage_sections(stage: str) -> list[str]:
 def add_commands(app: typer.Typer) -> None:
     """Add what a checkout has beside the library: the stages and what is done with their results."""
     add_command(app, import_labels, "import")
-    for command in (scheme, inspect, export, recipe, runs, compare, register, sweep, ui):
+    for command in (scheme, inspect, export, ship, recipe, runs, compare, register, sweep, ui):
         add_command(app, command)
     for name, summary in STAGES.items():
         _add_stage_command(app, name, summary)

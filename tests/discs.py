@@ -36,9 +36,11 @@ class DiscNetwork(KeypointNetwork):
 
     shape: torch.Tensor
 
-    def __init__(self, noise_px: float = 0.0) -> None:
+    def __init__(self, noise_px: float = 0.0, aside_px: float = 0.0) -> None:
+        """`aside_px`: pixels of the crop by which all points lie to the right, as labels may."""
         super().__init__(len(FACE))
         self.register_buffer("shape", torch.from_numpy(FACE).float())
+        self.aside = torch.tensor([aside_px, 0.0])
         self.noise_px, self.generator = noise_px, torch.Generator().manual_seed(0)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -50,7 +52,7 @@ class DiscNetwork(KeypointNetwork):
         points = centre[:, None] + 2 * (area / torch.pi).sqrt()[:, None, None] * self.shape
         nonsense = torch.linspace(0.35 * side, 0.65 * side, 68)[:, None].expand(68, 2)
         points = torch.where(area[:, None, None] < 20, nonsense, points)
-        return (points + self.noise_px * torch.randn(points.shape, generator=self.generator))[:, None]
+        return (points + self.aside + self.noise_px * torch.randn(points.shape, generator=self.generator))[:, None]
 
 
 class DiscFinder:

@@ -5,26 +5,30 @@ from pathlib import Path
 
 import numpy as np
 
-from facial_keypoints.core.boxes import distinct
+from facial_keypoints.core.boxes import distinct, overlaps
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector.face import Face, make_face
-from facial_keypoints.detector.point_predictor import PointPredictor
+from facial_keypoints.detector.point_predictor import Convention, PointPredictor
 from facial_keypoints.finding.box_detector import BoxDetector, DetectorName, box_detector, check_boxes
 from facial_keypoints.finding.candidates import Candidates, candidates_of_boxes
 from facial_keypoints.finding.scores import scores_of
 from facial_keypoints.finding.tilted import tilted_candidates
-from facial_keypoints.finding.windows import rotated_windows, to_gray
+from facial_keypoints.finding.windows import mean_face_in, rotated_windows, to_gray
 from facial_keypoints.network import Network, open_network
 
 MIN_SCORE = 0.5
 """Score from which a face counts as found, unless another is given."""
+SUSPECTED_SCORE = 0.25
+"""As MIN_SCORE for faces that are to be hidden."""
 SAME_FACE = 0.4
 """Overlap from which two faces are one."""
-_OTHER_ROTATIONS_DEG = (-60, 60, -120, 120, 180)
+_OTHER_ROTATIONS_DEG = np.array([-60, 60, -120, 120, 180])
 """The network predicts heads tilted by 30 degrees, so that one of these, or none, shows any head well enough."""
-_SURE = 0.0
-"""Evidence of a search from which a head of which the network sees no face is looked at in these rotations."""
+_LIKELY = 0.0
+"""Evidence of a search from which a place where the network sees no face is looked at in these rotations."""
+_SURE = 1.0
+"""Evidence from which a place is hidden though the network sees no face there; YuNet's score is 0.6 then."""
 
 
 class KeypointDetector:
@@ -36,6 +40,8 @@ class KeypointDetector:
         find: BoxDetector,
         *,
         min_score: float = MIN_SCORE,
+        convention: Convention = "symmetric",
+        trust_search: bool = False,
     ) -> None:
         """Bring a network together with what proposes places for it.
 
@@ -43,9 +49,11 @@ class KeypointDetector:
             network: predicts keypoints in gray crops.
             find: proposes places that may hold a face.
             min_score: score 0..1 from which a face counts as found.
+            convention: what the points of faces are: see `point_predictor.Convention`.
+            trust_search: where `find` is sure and the network sees no face, answer the mean face.
         """
-        self.network, self.find, self.min_score = network, find, min_score
-        self.predictor = PointPredictor(network)
+        self.network, self.find, self.min_score, self._trust_search = network, find, min_score, trust_search
+        self.predictor = PointPredictor(network, convention)
 
     @classmethod
     def load(
@@ -55,21 +63,32 @@ class KeypointDetector:
         detector: DetectorName = "auto",
         detector_model: Path | str | None = None,
         min_score: float | None = None,
+        convention: Convention = "symmetric",
+        suspicious: bool = False,
+        threads: int | None = None,
     ) -> "KeypointDetector":
         """A detector with the network of a model file.
 
         Args:
-            model: a file, an MLflow URI such as runs:/<run id>/model, or None for the model of the workspace.
+            model: a file, an MLflow URI such as runs:/<run id>/model, or None for the model of the workspace, or the
+                one that comes with the package where the workspace has none.
             detector: what proposes boxes: "yunet", "haar", or "auto" for YuNet where its file is or can be had.
             detector_model: YuNet's file; None for that of KEYPOINTS_YUNET, else for one that is fetched once.
             min_score: score 0..1 from which a face counts as found; MIN_SCORE unless given.
+            convention: "symmetric" points, so that a mirrored picture has mirrored points, or those of the "dataset",
+                whose labels lie to one side of what they name; `whole` always gives the latter.
+            suspicious: for hiding faces: what may less likely be one counts too, whichever search or network sees it.
+            threads: with how many threads the network computes, e.g. 1 where the caller has threads of its own; unless
+                given OMP_NUM_THREADS, or as many as there are cores. A PyTorch model sets it for all of the process.
 
         Raises:
             ModelError: the model or the detector's file is missing, damaged or of another kind.
         """
-        network = open_network(model)
-        find = box_detector(detector, detector_model)
-        return cls(network, find, min_score=MIN_SCORE if min_score is None else min_score)
+        network = open_network(model, threads)
+        find = box_detector(detector, detector_model, suspicious=suspicious)
+        if min_score is None:
+            min_score = SUSPECTED_SCORE if suspicious else MIN_SCORE
+        return cls(network, find, min_score=min_score, convention=convention, trust_search=suspicious)
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Face]:
         """Find the faces of a picture.
@@ -117,6 +136,7 @@ class KeypointDetector:
     def whole(self, image: np.ndarray) -> Face:
         """The face of a picture that shows one face as the frames of the dataset do; nothing is searched.
 
+        Its points are those of the dataset's convention, as its labels are.
         `image` is (H, W, 3) RGB or (H, W) gray, uint8. Raises DataError, ModelError.
         """
         points, disagreement = self.predictor.whole(to_gray(_checked(image)))
@@ -135,8 +155,9 @@ class KeypointDetector:
         owner = np.repeat(np.arange(len(grays)), [len(part.evidence) for part in candidates])
         windows = np.concatenate([np.zeros((0, 4)), *(part.windows for part in candidates)])
         evidence = np.concatenate([np.zeros(0), *(part.evidence for part in candidates)])
-        points, scores = self.points_and_scores(grays, owner, windows, evidence)
-        self._look_from_other_sides(grays, owner, Candidates(windows, evidence), points, scores)
+        points, doubts = self.predictor.in_windows(grays, owner, windows)
+        self._look_from_other_sides(grays, owner, Candidates(windows, evidence), points, doubts)
+        scores = scores_of(doubts, evidence)
         faces = [
             make_face(where, score, IBUG_68, given)
             for where, score, given in zip(points, scores, evidence, strict=True)
@@ -166,21 +187,36 @@ class KeypointDetector:
         owner: np.ndarray,
         candidates: Candidates,
         points: np.ndarray,
-        scores: np.ndarray,
+        doubts: np.ndarray,
     ) -> None:
-        """Where a search is sure and the network sees no face, put points and scores of the best rotation in place."""
-        for row in np.flatnonzero((candidates.evidence > _SURE) & (scores < self.min_score)):
-            rotated = rotated_windows(candidates.windows[row], np.array(_OTHER_ROTATIONS_DEG))
-            others, their_scores = self.points_and_scores(
-                grays, np.full(len(rotated), owner[row]), rotated, candidates.evidence[row]
-            )
-            best = int(their_scores.argmax())
-            if their_scores[best] > scores[row]:
-                points[row], scores[row] = others[best], their_scores[best]
+        """Where a face is likely and the network sees none, put in place what it sees of one in another rotation."""
+        rows = np.flatnonzero((candidates.evidence > _LIKELY) & (scores_of(doubts) < MIN_SCORE))
+        if not len(rows):
+            return
+        rotated = np.concatenate([rotated_windows(candidates.windows[row], _OTHER_ROTATIONS_DEG) for row in rows])
+        count = len(_OTHER_ROTATIONS_DEG)
+        others, their_doubts = self.predictor.in_windows(grays, np.repeat(owner[rows], count), rotated)
+        for row, start in zip(rows, range(0, len(rotated), count), strict=True):
+            best = start + int(their_doubts[start : start + count].argmin())
+            if scores_of(their_doubts[best]) >= MIN_SCORE:
+                points[row], doubts[row] = others[best], their_doubts[best]
 
     def _found(self, grays: Sequence[np.ndarray], candidates: Sequence[Candidates]) -> list[list[Face]]:
         """The faces that score enough, each only once, from left to right."""
-        return [self._distinct(faces) for faces in self.faces_in(grays, candidates)]
+        faces_of = self.faces_in(grays, candidates)
+        if self._trust_search:
+            faces_of = [faces + self._unseen(faces, part) for faces, part in zip(faces_of, candidates, strict=True)]
+        return [self._distinct(faces) for faces in faces_of]
+
+    def _unseen(self, faces: list[Face], candidates: Candidates) -> list[Face]:
+        """Mean faces where the search is sure and the face that the network predicts scores low or lies elsewhere."""
+        unseen = []
+        for face, window, evidence in zip(faces, *candidates, strict=True):
+            mean = make_face(mean_face_in(window), self.min_score, IBUG_68, evidence)
+            there = overlaps(np.array([mean.box]), np.array([face.box]))[0, 0] > SAME_FACE / 2
+            if evidence > _SURE and not (there and face.score >= self.min_score):
+                unseen.append(mean)
+        return unseen
 
     def _distinct(self, candidates: list[Face]) -> list[Face]:
         faces = [face for face in candidates if face.score >= self.min_score]

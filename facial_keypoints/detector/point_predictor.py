@@ -1,6 +1,7 @@
-"""Keypoints of windows of pictures, by a network that looks at each two or three times."""
+"""Keypoints of windows of pictures, by a network that looks at each and at its mirror image."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -10,17 +11,26 @@ from facial_keypoints.finding.scores import disagreement
 from facial_keypoints.finding.windows import cut, windows_of_points
 from facial_keypoints.network import Network
 
-_MOVED_FRAC = 0.06
-"""Shift or growth, over the side of the window, from which a face is predicted again in a window on its new place."""
-_TURNED_DEG = 15
+Convention = Literal["symmetric", "dataset"]
+"""Points of a face: "dataset" puts them where the labels of the training frames lie, to one side of what they name;
+"symmetric" takes the mean with the points of the mirror image, so that a mirrored face has mirrored points."""
+
+_MOVED_FRAC = 0.03
+"""Shift or growth, over the side of the window, from which a face is predicted again in a window on its new place.
+
+With 0.06 the points of a picture and of its mirror image differ by 0.34 % of the eye distance, with 0.03 by 0.25, with
+0 by 0.23 (120 `val` frames, YuNet, benchmarks.mirrored); faces followed through a video seldom move so far in a frame.
+"""
+_TURNED_DEG = 8
 """Rotation from which it is, too."""
 
 
 class PointPredictor:
     """Predicts keypoints, and how far the network disagrees with itself about them; thread-safe."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, convention: Convention = "symmetric") -> None:
+        """`convention`: which points `in_windows` gives; `whole` keeps to those of the dataset."""
+        self.network, self.convention = network, convention
 
     def in_windows(
         self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
@@ -35,26 +45,28 @@ class PointPredictor:
             windows: (K, 4) windows (see `finding.windows`).
 
         Returns:
-            (K, 68, 2) float64 keypoints in pixels of the pictures and (K,) disagreements (see `finding.scores`).
+            (K, 68, 2) float64 keypoints in pixels of the pictures, of the convention of the predictor, and (K,)
+            disagreements (see `finding.scores`).
 
         Raises:
             ModelError: the network predicts points that are no numbers.
         """
         crops, picture_from_crop = self._cut(grays, owner, windows)
-        estimates = self._estimates(crops)
-        better = windows_of_points(transform_points(picture_from_crop, estimates[:, -1]))
+        estimates, mirrored = self._estimates(crops), self._mirrored_back(crops)
+        better = windows_of_points(transform_points(picture_from_crop, (estimates[:, -1] + mirrored) / 2))
         moved = _moved(windows, better)
         if moved.any():
             crops[moved], picture_from_crop[moved] = self._cut(grays, owner[moved], better[moved])
-            estimates[moved] = self._estimates(crops[moved])
-        return transform_points(picture_from_crop, estimates[:, -1]), self._disagreement(crops, estimates)
+            estimates[moved], mirrored[moved] = self._estimates(crops[moved]), self._mirrored_back(crops[moved])
+        points = estimates[:, -1] if self.convention == "dataset" else (estimates[:, -1] + mirrored) / 2
+        return transform_points(picture_from_crop, points), disagreement(estimates, mirrored)
 
     def whole(self, gray: np.ndarray) -> tuple[np.ndarray, float]:
         """(K, 2) keypoints and disagreement of an (H, W) uint8 picture that shows one face as training frames do."""
         square, crop_from_picture = fit_square(gray, self.network.size_px, self.network.fit)
         estimates = self._estimates(square[None])
         points = transform_points(np.linalg.inv(crop_from_picture), estimates[0, -1])
-        return points, float(self._disagreement(square[None], estimates)[0])
+        return points, float(disagreement(estimates, self._mirrored_back(square[None]))[0])
 
     def _cut(
         self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
@@ -66,11 +78,11 @@ class PointPredictor:
             crops[row], crop_from_picture[row] = cut(grays[index], window, self.network.size_px)
         return crops, np.linalg.inv(crop_from_picture)
 
-    def _disagreement(self, crops: np.ndarray, estimates: np.ndarray) -> np.ndarray:
-        """(N,) of (N, S, S) crops and their (N, E, K, 2) estimates: how the mirrored crops are predicted tells it."""
+    def _mirrored_back(self, crops: np.ndarray) -> np.ndarray:
+        """(N, K, 2) keypoints, in crop pixels, that the mirror images of (N, S, S) crops show."""
         mirrored = self._estimates(np.ascontiguousarray(crops[:, :, ::-1]))[:, -1, self.network.scheme.flip_index]
         mirrored[..., 0] = self.network.size_px - 1 - mirrored[..., 0]
-        return disagreement(estimates, mirrored)
+        return mirrored
 
     def _estimates(self, crops: np.ndarray) -> np.ndarray:
         """(N, E, K, 2) float64 successive estimates in crop pixels of (N, S, S) uint8 crops; the last one counts."""

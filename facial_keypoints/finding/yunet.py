@@ -22,8 +22,8 @@ _SMALL_FACE_PX = 40
 """Where a face is smaller, or none is found, the picture is searched enlarged twice: there may be smaller ones."""
 _CONTRADICTING = 0.25
 """Shift or growth, over the side of the window, from which the points are not believed."""
-MIN_SCORE = 0.6
-"""Milder than OpenCV's own 0.9: as with the cascade, false alarms are recognized by the keypoint network."""
+MIN_SCORE = 0.3
+"""Far milder than OpenCV's own 0.9: the keypoint network and this score together tell faces from false alarms."""
 _FARTHEST = 4.0
 """Farthest point of a face that is believed, over the longer side of the picture."""
 _SAME_FACE = 0.4
@@ -75,7 +75,7 @@ class YuNetDetector:
         found = np.concatenate([self._search(image, length) for length in sorted({min(_SMALL_PX, longest), longest})])
         if 2 * longest <= LONGEST_PX and (not len(found) or found[:, 2:4].min() < _SMALL_FACE_PX):
             found = np.concatenate([found, self._search(image, 2 * longest)])
-        return found[distinct(found[:, :4], found[:, 14], _SAME_FACE)]
+        return np.asarray(found[distinct(found[:, :4], found[:, 14], _SAME_FACE)])
 
     def _search(self, image: np.ndarray, longest_px: int) -> np.ndarray:
         """(K, 15) boxes, five points and scores of a picture, in its pixels; it is searched at the given length."""
@@ -89,7 +89,7 @@ class YuNetDetector:
             raise ModelError(f"{self._file} is no YuNet model ({brief(error.err)}); {_REMEDY}") from None
         rows = np.zeros((0, 15)) if found is None else found.astype(np.float64)
         rows[:, :14] /= scale
-        return rows[_are_places(rows, image.shape)]
+        return np.asarray(rows[_are_places(rows, image.shape)])
 
     def _network(self) -> cv2.FaceDetectorYN:
         """The network of this thread: it holds state between calls."""

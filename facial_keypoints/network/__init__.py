@@ -1,18 +1,26 @@
 """A trained network, whatever runs it: the detector asks for points and knows nothing of PyTorch or ONNX.
 
-Who can run one registers a function `(model: Path | str | None) -> Network` as an entry point of the group
-`facial_keypoints.networks`; the pipeline does so for its PyTorch models.
+`open_network` alone decides what runs a model. ONNX files run in ONNX Runtime. What else there is, a plugin knows: a
+module with what `Plugin` says, installed as an entry point of the group `facial_keypoints.networks`; the pipeline is
+one, for its PyTorch models and those in MLflow.
 """
 
+import importlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
+from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.extensions import extensions
 from facial_keypoints.core.scheme import Scheme
+from facial_keypoints.network.onnx import SHIPPED, OnnxNetwork
 
+__all__ = ["SHIPPED", "Network", "OnnxNetwork", "Plugin", "is_onnx", "open_network", "which_model"]
 _GROUP = "facial_keypoints.networks"
 
 
@@ -32,13 +40,86 @@ class Network(Protocol):
         """Successive estimates (N, E, K, 2) float64 in crop pixels of (N, S, S) uint8 crops; the last is the result."""
 
 
-def open_network(model: Path | str | None) -> Network:
-    """The network of a model file, of an MLflow URI, or for None that of the workspace.
+class Plugin(Protocol):
+    """What knows of models that are no ONNX files."""
 
-    Raises ModelError where nothing is installed that can run one, and whatever that raises for the model.
+    def locate_model(self, model: Path | str | None, folder: Path) -> Path | None:
+        """The file of the model that a user names, brought to `folder` if it lies elsewhere.
+
+        For None it is that of the workspace, or None where the workspace has none.
+        """
+
+    def open_model(self, model: Path | str | None, threads: int | None = None) -> Network:
+        """The network of a file that is no ONNX."""
+
+
+def open_network(model: Path | str | None = None, threads: int | None = None) -> Network:
+    """The network of a model.
+
+    Args:
+        model: an ONNX file of `keypoints export`, a PyTorch model file, an MLflow URI, or None for the model of the
+            workspace. Where that is missing, or is the one that the shipped file was exported from, the shipped file
+            predicts.
+        threads: with how many threads it computes; see `detector.KeypointDetector.load`.
+
+    Raises:
+        ModelError: the model is missing, damaged or foreign, or what runs it is not installed.
     """
+    if model is None:
+        return _own_or_shipped(threads)
+    if is_onnx(Path(model)):
+        return OnnxNetwork(Path(model), threads)
+    with _needed_for(model), tempfile.TemporaryDirectory() as folder:
+        plugin = _plugin()
+        path = plugin.locate_model(model, Path(folder)) or Path(model)
+        return OnnxNetwork(path, threads) if is_onnx(path) else plugin.open_model(path, threads)
+
+
+def _own_or_shipped(threads: int | None) -> Network:
+    shipped = OnnxNetwork(SHIPPED, threads)
+    try:
+        plugin = _plugin()
+    except ImportError:
+        return shipped
+    own = plugin.locate_model(None, Path())
+    if own is None or file_sha256(own) == shipped.trained_digest:
+        return shipped
+    with _needed_for(own):
+        return plugin.open_model(own, threads)
+
+
+def is_onnx(path: Path) -> bool:
+    """Whether a file is for ONNX Runtime: it is called .onnx, or begins as those do and not as safetensors."""
+    if path.suffix == ".onnx" or not path.is_file():
+        return path.suffix == ".onnx"
+    with path.open("rb") as file:
+        head = file.read(9)
+    return head.startswith(b"\x08") and not head.endswith(b"{")  # which opens the header after 8 bytes of its length
+
+
+def which_model(network: Network) -> str:
+    """For the user who named no model, in words: which one it is that predicts."""
+    shipped = isinstance(network, OnnxNetwork) and network.path == SHIPPED
+    whose = f"{SHIPPED.name}, which comes with the package" if shipped else "that of the workspace"
+    return f"{whose}; SHA-256 {network.digest[:12]}"
+
+
+def _plugin() -> Plugin:
+    """The plugin that is installed, the first by name. Raises ImportError where there is none."""
     found = extensions(_GROUP)
     if not found:
-        raise ModelError("nothing is installed that runs a network; install the pipeline: make install")
-    network: Network = found[0].load()(model)
-    return network
+        raise ImportError("no plugin is installed")
+    return cast(Plugin, importlib.import_module(found[0].module))
+
+
+@contextmanager
+def _needed_for(model: Path | str) -> Iterator[None]:
+    """Turn the lack of a plugin, or of a package that it needs, into a ModelError."""
+    try:
+        yield
+    except ImportError as error:
+        lacking = error.name or "the pipeline"
+        raise ModelError(
+            f"{model} is no ONNX file, and {lacking}, which other models need, is not installed; give a file of "
+            "keypoints export, or install the pipeline in a checkout: make install"
+        ) from None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,8 @@ class Tally:
     videos: int = 0
     faces: int = 0
     skipped: int = 0
+    failed: list[Source] = field(default_factory=list)
+    """Sources that are among those skipped."""
     unhidden: int = 0
     """Sources in which a filter that hides faces hid nothing."""
     file: Path | None = None
@@ -81,6 +83,7 @@ def each(
             except Exception as error:  # every file stands for itself
                 told = fault_of(source, error)
                 tally.skipped += 1
+                tally.failed.append(source)
                 skipped(told)
     return tally
 

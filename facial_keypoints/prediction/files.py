@@ -7,13 +7,15 @@ from functools import partial
 
 import numpy as np
 
-from facial_keypoints.detector import Face, KeypointDetector
+from facial_keypoints.core.terminal import tell
+from facial_keypoints.detector import Convention, Face, KeypointDetector
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder, Target
-from facial_keypoints.prediction.annotations.journal import open_journal
+from facial_keypoints.prediction.annotations.journal_file import open_journal
 from facial_keypoints.prediction.annotations.run_file import RunFile
 from facial_keypoints.prediction.batch import Tally, each
 from facial_keypoints.prediction.formats import About, FaceWriter, Format, RunFormat
+from facial_keypoints.prediction.lost_pages import remove_lost_pages
 from facial_keypoints.prediction.messages import tell_faults, telling_removed, watched
 from facial_keypoints.prediction.overlay import draw_faces, picture_overlay
 from facial_keypoints.prediction.picture_files import write_picture
@@ -48,6 +50,8 @@ class Job:
     """Tells what is looked at from other inputs, where one file holds all results."""
     options: str = ""
     """What else shapes the results: a run goes on where one with the same inputs, options and model was interrupted."""
+    convention: Convention = "symmetric"
+    """Of the points, for what is written about them."""
 
 
 Points = Callable[[Source, Target | None, About], AbstractContextManager[FaceWriter]]
@@ -58,13 +62,28 @@ def predict_files(job: Job, sources: Sequence[Source]) -> Tally:
     """Predict on all sources and write what is found. Raises OSError where it cannot be written."""
     with telling_removed(job.output):
         if job.form == "coco" or job.form == "cvat":
-            return _into_one_file(job, job.form, sources) if sources else Tally()
-        form, printed = job.form, PrintedPoints(job.form)
+            tally = _into_one_file(job, job.form, sources) if sources else Tally()
+        else:
+            tally = _into_files(job, job.form, sources)
+        if job.output:
+            remove_lost_pages(job.output, sources, tally.failed, _endings(job))
+    return tally
 
-        def points(source: Source, target: Target | None, about: About) -> AbstractContextManager[FaceWriter]:
-            return face_writer(target, form, about) if target else printed.writer(about)
 
-        return _each(job, points, sources)
+def _endings(job: Job) -> str:
+    """A regular expression of what follows the name of a picture in what is made of it."""
+    points = {"json": [r"\.json"], "csv": [r"\.csv"], "pts": [r"(\.face\d+)?\.pts"]}.get(job.form, [])
+    return "|".join([*points, *([r"\.(jpg|png)"] if job.overlay else [])])
+
+
+def _into_files(job: Job, form: Format, sources: Sequence[Source]) -> Tally:
+    """Predict and write the points of each source on its own, or print them."""
+    printed = PrintedPoints(form)
+
+    def points(source: Source, target: Target | None, about: About) -> AbstractContextManager[FaceWriter]:
+        return face_writer(target, form, about) if target else printed.writer(about)
+
+    return _each(job, points, sources)
 
 
 def _each(
@@ -82,17 +101,14 @@ def _each(
 def _into_one_file(job: Job, form: RunFormat, sources: Sequence[Source]) -> Tally:
     """Predict on the sources that an interrupted run left, and write one file of all."""
     network, folder = job.detector.network, job.output.path if job.output else None
+    info = {"model_sha256": network.digest, "convention": job.convention}
     with open_journal(folder, f"{job.inputs} {job.options} {network.digest}") as journal:
-        file = RunFile(journal, sources, network.scheme, network.digest)
-        kept = file.kept()
-
-        tally = _each(
-            job,
-            lambda source, target, about: file.writing(source, about),
-            [source for source in sources if source not in kept],
-            on_done=file.finish,
-        )
-        for source, faces in kept.items():
+        file = RunFile(journal, sources, network.scheme, info)
+        if file.kept:
+            tell(f"{len(file.kept)} pictures and videos were done by an interrupted run; the others follow")
+        left = [source for source in sources if source not in file.kept]
+        tally = _each(job, lambda source, _, about: file.writing(source, about), left, on_done=file.finish)
+        for source, faces in file.kept.items():
             tally.add(source.is_video, faces)
         tally.file = file.write(form, job.output, job.inputs)
     return tally
@@ -102,7 +118,9 @@ def _picture(job: Job, points: Points, source: Source, picture: np.ndarray) -> i
     """Returns how many faces there are."""
     faces = (job.find or job.detector)(picture)
     network = job.detector.network
-    about = About(source.shown, picture.shape[1], picture.shape[0], network.digest, network.scheme.count)
+    about = About(
+        source.shown, picture.shape[1], picture.shape[0], network.digest, job.convention, network.scheme.count
+    )
     with _target(job, source) as target:
         with points(source, target, about) as write:
             write(0, 0.0, dict(enumerate(faces, start=1)))
@@ -116,7 +134,9 @@ def _video(job: Job, points: Points, source: Source) -> int:
     assert source.path is not None
     video = open_video(source.path)
     network = job.detector.network
-    about = About(source.shown, video.width, video.height, network.digest, network.scheme.count, is_video=True)
+    about = About(
+        source.shown, video.width, video.height, network.digest, job.convention, network.scheme.count, is_video=True
+    )
     look = FaceTracker(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()
     done = 0

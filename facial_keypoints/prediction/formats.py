@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from facial_keypoints.core.scheme import IBUG_68
-from facial_keypoints.detector import Face
+from facial_keypoints.detector import Convention, Face
 
 Format = Literal["json", "csv", "pts"]
 """Of files of points, one or more a source."""
@@ -36,13 +36,15 @@ class About:
     """Pixels, upright."""
     height: int
     model_sha256: str
+    convention: Convention = "symmetric"
+    """Of the points."""
     points: int = IBUG_68.count
     """K, of each face."""
     is_video: bool = False
 
     def record(self) -> dict[str, Any]:
         """The fields that stand before the faces in JSON."""
-        return {name: getattr(self, name) for name in ("source", "width", "height", "model_sha256")}
+        return {name: getattr(self, name) for name in ("source", "width", "height", "model_sha256", "convention")}
 
 
 def json_line(about: About, frame: int, time_s: float, faces: Faces) -> str:

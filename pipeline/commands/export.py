@@ -34,12 +34,12 @@ def export(
     """
     from facial_keypoints.core.errors import ModelError
     from facial_keypoints.outputs.output_folder import OutputFolder
-    from pipeline.experiments.tracking.model_location import locate_model
+    from pipeline.commands.weights import weights_of
 
     if int8 and kind is not Kind.onnx:
         raise ModelError("--int8 goes with --format onnx; leave one of the two away")
     with TemporaryDirectory() as folder:
-        source = locate_model(model, Path(folder))
+        source = weights_of(model, Path(folder), "export")
         with OutputFolder(output.parent, [source]).writing(output.name, "export") as partial:
             _write(source, partial, kind, int8, Path(folder))
     say(f"{output}: {output.stat().st_size / 1e6:.1f} MB")

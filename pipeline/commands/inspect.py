@@ -1,6 +1,7 @@
 """`keypoints inspect`: what the network learned and where it looks."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -34,17 +35,19 @@ def inspect(
     from facial_keypoints.finding.haar import HaarDetector
     from facial_keypoints.inputs.first_picture import first_picture
     from facial_keypoints.outputs.output_folder import OutputFolder
+    from pipeline.commands.weights import weights_of
     from pipeline.experiments.tracking.model_location import open_model
     from pipeline.inspection.choice import point_groups
     from pipeline.inspection.report import Subject, write_report
     from pipeline.inspection.subject import frame_of_largest_face, frame_of_whole
     from pipeline.models import count_parameters
 
-    folder = OutputFolder(output, [path])
+    figures = OutputFolder(output, [path])
     picture, unseen = first_picture(path)
     if unseen:
         tell(f"note: {unseen}")
-    network = open_model(model)
+    with TemporaryDirectory() as folder:
+        network = open_model(weights_of(model, Path(folder), "inspect"))
     groups = point_groups(points, network.scheme)
     detector = KeypointDetector(network, HaarDetector())
     shown = printable(path.name)
@@ -56,5 +59,5 @@ def inspect(
         "SHA-256 of the model": network.digest,
     }
     subject = Subject(shown, crop, network.scheme)
-    page = write_report(module, subject, folder, layers=layer or [], groups=groups, facts=facts)
+    page = write_report(module, subject, figures, layers=layer or [], groups=groups, facts=facts)
     say(f"open {page}")

@@ -10,9 +10,6 @@ LOCK = Path("dvc.lock")
 DATASETS = Path("datasets")
 """A folder for each dataset, in git."""
 
-IMPORTED = Path("imported")
-"""A folder for each imported dataset, out of git: its pictures, where fetch finds them, and its contact sheet."""
-
 RAW = Path("data/raw")
 DATASET = Path("data/dataset.json")
 SCHEME = Path("data/scheme.json")

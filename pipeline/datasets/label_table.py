@@ -5,7 +5,6 @@ Pixels are those of the picture as it is shown, turned by its EXIF orientation; 
 """
 
 import csv
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,9 @@ LABEL_TABLE = "labels.csv"
 _FIRST = ["picture", "group", "split", "left", "top", "side"]
 SPLITS = ("training", "test")
 _DECIMALS = 4
+MOST_SIDE_PX = 10_000
+"""Of a frame, which is held in memory."""
+_FARTHEST_PX = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,6 @@ def _sample(row: list[str], fields: int) -> Sample:
     visibility = values[:, 2]
     if not np.isin(visibility, (0, 1, 2)).all() or (np.isnan(values[:, :2]).any(1) != (visibility == 0)).any():
         raise ValueError("a point has x, y and the flag 1 or 2, or neither and the flag 0")
-    if int(side) < 1 or not all(math.isfinite(float(value)) for value in (left, top, side)):
-        raise ValueError("a frame has a side of at least one pixel")
+    if not 1 <= int(side) <= MOST_SIDE_PX or max(abs(int(left)), abs(int(top))) > _FARTHEST_PX:
+        raise ValueError(f"a frame has a side of 1 to {MOST_SIDE_PX:,} pixels, and lies near its picture")
     return Sample(picture, group, split, (int(left), int(top), int(side)), values[:, :2], visibility.astype(np.uint8))

@@ -59,12 +59,12 @@ def predicted(
     """
     if results.model_uri is None:
         return _written(results, split, files)
-    from pipeline.experiments.tracking.model_location import locate_model
+    from pipeline.experiments.tracking.model_location import locate_weights
     from pipeline.models.forward import predict_crops
     from pipeline.models.model_file import load_model
 
     with tempfile.TemporaryDirectory() as folder:
-        network = load_model(locate_model(results.model_uri, Path(folder)))
+        network = load_model(locate_weights(results.model_uri, Path(folder)))
     return transform_points(source_from_crop, predict_crops(network, images))
 
 

@@ -1,13 +1,14 @@
 """A trained network as a file that runs without this project: ONNX, or PyTorch's own .pt2.
 
-Both take gray frames as bytes and give keypoints in pixels, so that whoever uses them has nothing to normalize.
+Both take gray frames as bytes and give keypoints in pixels, so that whoever uses them has nothing to normalize. ONNX
+gives the estimates that lead to them too: `facial_keypoints` runs such files, and tells faces by their estimates.
 """
 
 import io
 import json
 import logging
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from facial_keypoints.core.errors import ModelError, PipelineError
 from facial_keypoints.core.text import printable
 from pipeline.models.forward import BATCH, keypoints_on_cpu
 from pipeline.models.model_file import read_description
-from pipeline.models.network import KeypointNetwork, to_unit
+from pipeline.models.network import KeypointNetwork, last_estimate, to_unit
 
 TOLERANCE_PX = 0.05
 """The most that a keypoint of an exported file may differ from PyTorch's, in pixels of the frame."""
@@ -32,6 +33,10 @@ OPSET = 18
 METADATA_FILE = "metadata.json"
 """Name of the metadata inside a .pt2."""
 
+_ESTIMATES = (
+    "estimates: float32 (batch, E, points, 2), pixels as in keypoints, which are the last of the E; how far they are "
+    "apart tells faces from what is none"
+)
 _FITS = {
     "pad": "keep its aspect ratio, centre it, repeat its border",
     "stretch": "stretch it",
@@ -50,8 +55,19 @@ class BytesToPixels(nn.Module):
         return self.network.keypoints(to_unit(frames))
 
 
+class BytesToEstimates(BytesToPixels):
+    """(B, S, S) uint8 gray frames -> the keypoints, and (B, E, K, 2) float32, the estimates that end in them."""
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        estimates = self.network(to_unit(frames))
+        return last_estimate(estimates), estimates
+
+
 def describe_export(model: Path) -> dict[str, str]:
-    """What a user of the exported file has to know, by name; all of it goes into the file. Raises ModelError."""
+    """What a user of the exported file has to know, by name; all of it goes into the file. Raises ModelError.
+
+    `facial_keypoints.network.onnx` reads "fit", "scheme" and "model_digest".
+    """
     description = read_description(model)
     side, fit = description.preprocess.size_px, description.preprocess.fit
     scheme = description.scheme
@@ -65,7 +81,9 @@ def describe_export(model: Path) -> dict[str, str]:
         "normalization": "none: gray levels 0..255 as they are",
         "output": f"keypoints: float32 (batch, {scheme.count}, 2), x then y in pixels of the {side}x{side} frame; "
         "the centre of the top left pixel is (0, 0)",
+        "scheme": json.dumps(scheme.as_data()),
         "network": description.model.name,
+        "precision": "float32",
         "licence": "MIT",
         "model_digest": file_sha256(model),
     }
@@ -77,13 +95,13 @@ def _span(points: tuple[int, ...]) -> str:
     return f"{points[0]}-{points[-1]}" if run else " ".join(map(str, points))
 
 
-def trace(network: KeypointNetwork, side: int) -> ExportedProgram:
-    """The graph from (B, side, side) uint8 frames to keypoints, for batches of any size."""
+def trace(module: nn.Module, side: int) -> ExportedProgram:
+    """The graph from (B, side, side) uint8 frames to what `module` makes of them, for batches of any size."""
     # A batch of one would be taken for the only size there is.
     example = torch.zeros(2, side, side, dtype=torch.uint8)
     shapes = {"frames": {0: Dim("batch", min=1)}}
     # Not strict: that takes arrays of NumPy on the way, as `flip_index`, for zeros (PyTorch 2.14).
-    program = torch.export.export(BytesToPixels(network).eval(), (example,), dynamic_shapes=shapes, strict=False)
+    program = torch.export.export(module.eval(), (example,), dynamic_shapes=shapes, strict=False)
     for graph in program.graph_module.modules():
         for node in graph.graph.nodes if isinstance(graph, GraphModule) else []:
             for origin in ("stack_trace", "from_node"):  # paths of this machine, numbers of this process
@@ -100,7 +118,6 @@ def write_pt2(path: Path, program: ExportedProgram, metadata: dict[str, str]) ->
 
 def write_onnx(path: Path, program: ExportedProgram, metadata: dict[str, str]) -> None:
     """Write ONNX with the metadata as model properties, the same bytes on every machine. Raises ModelError."""
-    import onnx
     from onnx.inliner import inline_local_functions
 
     exported = torch.onnx.export(
@@ -108,19 +125,31 @@ def write_onnx(path: Path, program: ExportedProgram, metadata: dict[str, str]) -
         dynamo=True,
         opset_version=OPSET,
         input_names=["frames"],
-        output_names=["keypoints"],
+        output_names=["keypoints", "estimates"],
         custom_translation_table=_extrema(),
         verbose=False,
     )
     if exported is None:
         raise ModelError("PyTorch exported nothing; install the locked packages again: rm -r .venv && make install")
     model = inline_local_functions(exported.model_proto)
-    _forget_origin(model.graph)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    onnx.helper.set_model_props(model, metadata)
+    save_onnx(path, model, metadata | {"estimates": _ESTIMATES})
+
+
+def save_onnx(path: Path, model: Any, metadata: Mapping[str, str]) -> None:
+    """Write a checked ONNX model with `metadata` alone as its properties, always as the same bytes."""
+    import onnx
+
+    _forget_origin(model.graph)
+    onnx.helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def properties(model: Any) -> dict[str, str]:
+    """The metadata of an ONNX model, as `save_onnx` wrote it."""
+    return {entry.key: entry.value for entry in model.metadata_props}
 
 
 def _extrema() -> dict[Callable[..., Any], Callable[..., Any]]:
@@ -176,6 +205,7 @@ def batches(frames: np.ndarray) -> list[np.ndarray]:
 
 WRITE_AND_RUN = {"onnx": (write_onnx, run_onnx), "pt2": (write_pt2, run_pt2)}
 """Kind of file -> how it is written, and how it is run."""
+_GRAPHS = {"onnx": BytesToEstimates, "pt2": BytesToPixels}
 
 
 def export_model(model: Path, network: KeypointNetwork, path: Path, *, kind: str, frames: np.ndarray) -> float:
@@ -197,7 +227,7 @@ def export_model(model: Path, network: KeypointNetwork, path: Path, *, kind: str
     write, run = WRITE_AND_RUN[kind]
     metadata = describe_export(model)
     with _exporter_errors(kind):
-        write(path, trace(network, frames.shape[-1]), metadata)
+        write(path, trace(_GRAPHS[kind](network), frames.shape[-1]), metadata)
     difference = float(np.abs(run(path, frames) - run_torch(network, frames)).max())
     if not difference <= TOLERANCE_PX:
         raise ModelError(

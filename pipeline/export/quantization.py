@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.export.formats import properties, save_onnx
+
 _BATCH = 16
 """Frames that onnxruntime reads the ranges of at once."""
 
 
 def quantize(source: Path, target: Path, frames: np.ndarray) -> None:
     """Write the ONNX file `source` to `target` with convolutions in int8, with the ranges that the frames show.
+
+    On one machine, the same file and frames give the same bytes.
 
     Each convolution that sees the picture itself and each that makes the heatmaps stays float32, as all arithmetic on
     coordinates does: they are little work, and a quarter of the rounding error went with them (measured).
@@ -24,6 +28,7 @@ def quantize(source: Path, target: Path, frames: np.ndarray) -> None:
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quant_pre_process, quantize_static
 
+    exact = onnx.load(source)
     # Shapes alone: optimizing is for the runtime that loads the file.
     quant_pre_process(source, target, skip_optimization=True, skip_symbolic_shape=True)
     quantize_static(
@@ -32,12 +37,13 @@ def quantize(source: Path, target: Path, frames: np.ndarray) -> None:
         _Calibration(frames),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=["Conv"],
-        nodes_to_exclude=_float_convolutions(onnx.load(source).graph),
+        nodes_to_exclude=_float_convolutions(exact.graph),
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         per_channel=True,
         reduce_range=True,  # 8 bits times 8 overflow 16 on x86 processors without VNNI
     )
+    save_onnx(target, onnx.load(target), properties(exact) | {"precision": "convolutions in int8, all else float32"})
 
 
 def _float_convolutions(graph: Any) -> list[str]:

@@ -10,6 +10,9 @@ from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.scheme import Scheme
 from pipeline.datasets.label_table import LABEL_TABLE, Sample
 
+IMPORTED, PICTURES = Path("imported"), "pictures"
+"""A folder for each imported dataset in the workspace, out of git; in it its pictures, where fetch finds them."""
+
 
 @dataclass
 class Tally:
@@ -47,7 +50,7 @@ def write_dataset_folder(
         "source": facts["source"],
         "scheme": "scheme.yaml",
         "revision": file_sha256(folder / LABEL_TABLE)[:12],
-        "archive": f"imported/{name}/pictures",
+        "archive": (IMPORTED / name / PICTURES).as_posix(),
     }
     lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
     lines[-1] += "  # folder, .tar.gz or .zip, on this machine or at an address, that holds the files of files.sha256"

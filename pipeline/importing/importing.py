@@ -13,7 +13,7 @@ from facial_keypoints.core.errors import ConfigError, DataError
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.scheme import Scheme
 from facial_keypoints.core.terminal import tell
-from pipeline.core.paths import IMPORTED, workspace_root
+from pipeline.core.paths import workspace_root
 from pipeline.datasets import definition
 from pipeline.datasets.formats import FORMATS
 from pipeline.datasets.formats.record import Fault
@@ -22,7 +22,7 @@ from pipeline.datasets.object_frames import read_upright
 from pipeline.datasets.shipped_schemes import find_scheme
 from pipeline.importing.chosen import Chosen
 from pipeline.importing.contact_sheet import contact_sheet
-from pipeline.importing.dataset_folder import Tally, facts_of, write_dataset_folder
+from pipeline.importing.dataset_folder import IMPORTED, PICTURES, Tally, facts_of, write_dataset_folder
 from pipeline.importing.pictures import place_picture
 from pipeline.importing.reading import Reading
 from pipeline.importing.samples import Convention
@@ -88,7 +88,7 @@ def import_dataset(request: Request) -> Imported:
             raise ConfigError(f"{taken} is there already; remove it, or choose another --name")
     reading, scheme = _begin(request)
     with whole_folder(target) as folder, whole_folder(store) as kept:
-        pictures = kept / "pictures"
+        pictures = kept / PICTURES
         items = reading.items(partial(place_picture, request.images, pictures))
         chosen, tally = Chosen(request.seed), Tally()
         first = _first(items, request, tally)

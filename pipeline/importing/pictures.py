@@ -45,19 +45,28 @@ class Picture:
         return np.stack(turned.get(self.orientation, (x, y)), -1)
 
 
-def find_picture(folder: Path, name: str) -> str:
-    """Path below `folder` of the picture that a label calls `name`.
+class PictureFolder:
+    """Finds the pictures that labels name in a folder."""
 
-    The folders before its name may be others than here, and its ending may lack. Raises ValueError where there is none,
-    or its name cannot stand in a manifest.
-    """
-    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..", ".")]
-    for first in range(len(parts)):
-        below = PurePosixPath(*parts[first:])
-        for found in (below, *(below.with_name(below.name + ending) for ending in ENDINGS)):
-            if (folder / found).is_file():
-                return _fit_for_manifest(found.as_posix())
-    raise ValueError(f"there is no picture {shown(name)} in {folder}")
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._left_away: int | None = None
+
+    def find(self, name: str) -> str:
+        """Path below the folder of the picture that a label calls `name`, which may lack its ending.
+
+        Labels may be from another machine: of the folders before the name as many are left away as it takes to find the
+        first picture, and of all others then as many. Raises ValueError where there is none, or its name cannot stand
+        in a manifest.
+        """
+        parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..", ".")]
+        for first in range(len(parts)) if self._left_away is None else [self._left_away]:
+            below = "/".join(parts[first:])
+            for ending in ("", *ENDINGS):
+                if (self.folder / (below + ending)).is_file():
+                    self._left_away = first
+                    return _fit_for_manifest(below + ending)
+        raise ValueError(f"there is no picture {shown(name)} in {self.folder}")
 
 
 def _fit_for_manifest(name: str) -> str:

@@ -4,15 +4,19 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from facial_keypoints.core.errors import DataError
-from pipeline.datasets.formats import Format
+from facial_keypoints.core.text import brief
+from pipeline.datasets.formats import UNREADABLE, Format
 from pipeline.datasets.formats.record import Fault, Record
 from pipeline.datasets.label_table import Sample
-from pipeline.importing.pictures import Picture, find_picture, load_picture
+from pipeline.importing.pictures import Picture, PictureFolder, load_picture
 from pipeline.importing.samples import Convention, same_as, sample_of
+
+T = TypeVar("T")
 
 _KEPT_PICTURES = 4
 """Decoded pictures that are kept, for the next object in one of them."""
@@ -27,9 +31,11 @@ class Reading:
 
     def __init__(self, kind: Format, labels: Path, images: Path, convention: Convention, names: Sequence[str]) -> None:
         """names: the order of a scheme's points, where it names them."""
-        self._kind, self._labels, self._images, self._convention = kind, labels, images, convention
-        self.point_names = kind.point_names(next(kind.files(labels))) if kind.point_names else []
-        self.edges = kind.edges(next(kind.files(labels))) if kind.edges else []
+        self._kind, self._labels, self._convention = kind, labels, convention
+        self._images = PictureFolder(images)
+        first = next(kind.files(labels))
+        self.point_names = _read_or_refuse(first, kind.point_names) if kind.point_names else []
+        self.edges = _read_or_refuse(first, kind.edges) if kind.edges else []
         self.reordered = bool(names) and sorted(names) == sorted(self.point_names)
         self._order = [self.point_names.index(name) for name in names] if self.reordered else None
         self.count: int | None = None
@@ -50,6 +56,8 @@ class Reading:
                     yield entry if isinstance(entry, Fault) else self._item(entry, place)
             except DataError as error:
                 yield Fault(file.name, str(error))
+            except UNREADABLE as error:
+                yield Fault(file.name, _not_of_the_format(error))
 
     def _item(self, record: Record, place: Place) -> Sample | Fault:
         try:
@@ -74,9 +82,9 @@ class Reading:
         return sample
 
     def _picture(self, record: Record) -> tuple[str, Picture]:
-        name = record.picture if record.content is not None else find_picture(self._images, record.picture)
+        name = record.picture if record.content is not None else self._images.find(record.picture)
         if name not in self._pictures:
-            content = record.content if record.content is not None else (self._images / name).read_bytes()
+            content = record.content if record.content is not None else (self._images.folder / name).read_bytes()
             try:
                 self._pictures[name] = load_picture(content)
             except ValueError as error:
@@ -91,3 +99,15 @@ class Reading:
         order = np.array(self._order)
         points, flags = sample.points[order], sample.visibility[order]
         return Sample(sample.picture, sample.group, sample.split, sample.frame, points, flags)
+
+
+def _read_or_refuse(file: Path, read: Callable[[Path], list[T]]) -> list[T]:
+    """What `read` finds in a file. Raises DataError where it is none of the format."""
+    try:
+        return read(file)
+    except UNREADABLE as error:
+        raise DataError(f"{file}: {_not_of_the_format(error)}") from None
+
+
+def _not_of_the_format(error: Exception) -> str:
+    return f"it is not as this --format has it ({brief(str(error) or type(error).__name__, 100)})"

@@ -6,11 +6,13 @@ import numpy as np
 
 from facial_keypoints.finding.windows import windows_of_boxes
 from pipeline.datasets.formats.record import Record
-from pipeline.datasets.label_table import Sample
+from pipeline.datasets.label_table import MOST_SIDE_PX, Sample
 from pipeline.importing.pictures import Picture
 
 _OUTSIDE_FRAC = 0.1
 """A point may lie this far outside of the picture, in sizes of the object: of faces that the border cuts some do."""
+_LARGEST_FRAME = 6
+"""Largest side of a frame, in longer sides of its picture; a face that fills its picture has 2.7."""
 _LONGEST_FRAC = 0.8
 """Most that the longer side of the box takes of the frame."""
 
@@ -34,6 +36,8 @@ def sample_of(record: Record, picture: Picture, name: str, count: int, conventio
     _check(labelled, picture)
     group = record.group or name
     frame = frame_of(labelled, box)
+    if frame[2] > min(MOST_SIDE_PX, _LARGEST_FRAME * max(picture.pixels.shape[:2])):
+        raise ValueError(f"its frame would be {frame[2]:,} pixels wide, as its box is too large for its picture")
     return Sample(name, group, record.split or "", frame, points, record.visibility)
 
 

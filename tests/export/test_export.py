@@ -17,11 +17,13 @@ from typer.testing import CliRunner
 from facial_keypoints import KeypointDetector
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.scheme import IBUG_68, scheme_from
 from facial_keypoints.finding.windows import to_gray
+from facial_keypoints.network import OnnxNetwork
 from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.core.settings import Preprocess, Split
+from pipeline.experiments.tracking.model_location import open_model
 from pipeline.export import formats
 from pipeline.export.quantization import quantize
 from pipeline.export.sample_frames import frames_to_compare, labelled_error, training_frames
@@ -72,6 +74,13 @@ def test_onnxruntime_answers_as_the_network_for_any_batch(model, onnx_file, coun
     np.testing.assert_allclose(keypoints, by_network(model)[:count], atol=0.01)
 
 
+def test_both_backends_estimate_the_same(model, onnx_file):
+    by_onnx, by_torch = OnnxNetwork(onnx_file), open_model(model)
+    assert (by_onnx.size_px, by_onnx.fit, by_onnx.scheme) == (by_torch.size_px, by_torch.fit, by_torch.scheme)
+    assert by_onnx.trained_digest == by_torch.digest
+    np.testing.assert_allclose(by_onnx(FRAMES), by_torch(FRAMES), atol=0.05)
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_pt2_file_answers_as_the_network_for_any_batch(model, pt2_file, count):
     keypoints = torch.export.load(pt2_file).module()(torch.from_numpy(FRAMES[:count]))
@@ -88,15 +97,18 @@ def test_every_network_exports_as_pt2(tmp_path, name):
 
 def test_a_file_says_what_it_takes_and_answers(model, onnx_file, pt2_file):
     session = onnxruntime.InferenceSession(onnx_file)
-    (taken,), (answered,) = session.get_inputs(), session.get_outputs()
+    (taken,), (answered, estimates) = session.get_inputs(), session.get_outputs()
     assert (taken.name, taken.type, taken.shape) == ("frames", "tensor(uint8)", ["batch", 224, 224])
     assert (answered.name, answered.type, answered.shape) == ("keypoints", "tensor(float)", ["batch", 68, 2])
+    assert (estimates.name, estimates.type, estimates.shape) == ("estimates", "tensor(float)", ["batch", 2, 68, 2])
     inside = session.get_modelmeta().custom_metadata_map
     assert set(inside) >= {"points", "input", "crop", "normalization", "output", "licence"}
     assert (inside["size_px"], inside["fit"]) == ("224", "pad")
     assert inside["model_digest"] == file_sha256(model)
     files = {formats.METADATA_FILE: ""}
     torch.export.load(pt2_file, extra_files=files)
+    assert scheme_from(json.loads(inside["scheme"])) == IBUG_68
+    del inside["estimates"]  # which ONNX alone gives
     assert inside == json.loads(files[formats.METADATA_FILE])
 
 

@@ -5,11 +5,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.detector import KeypointDetector
-from facial_keypoints.finding.yunet import YuNetDetector
+from facial_keypoints.finding.windows import rotation_matrix, windows_of_boxes, windows_of_points
+from facial_keypoints.finding.yunet import YuNetDetector, windows_of_faces
 from pipeline.models.torch_network import TorchNetwork
-from tests.discs import SIDE, DiscNetwork, disc_face, draw_discs
+from tests.discs import FACE, SIDE, DiscNetwork, disc_face, draw_discs
 
 STRIDES = (8, 16, 32)
 CHANNELS = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
@@ -134,6 +137,38 @@ def test_cells_of_one_face_are_one_box(file):
     assert len(boxes(file, picture)) == 1
     apart = cell((97, 260), 6, 9, (SURE, 0, 0)) | cell((97, 260), 6, 24, (SURE, 0, 0))
     assert len(boxes(file, apart)) == 2
+
+
+def test_a_picture_without_large_faces_is_searched_enlarged_too(file):
+    """A cell of 4 pixels is one of 8 in the picture enlarged twice; of no more than 960 pixels, as it costs time."""
+    small = cell((97, 131), 6, 9, (SURE, 0, 0), side=4)
+    assert np.abs(boxes(file, small) - box_about(76, 52, scale=0.5)).max(1).min() < 0.3
+    large = cell((400, 1000), 6, 9, (SURE, 0, 0), side=4)
+    assert len(boxes(file, large)) == 0
+
+
+def test_a_box_that_overflows_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.finding.test_yunet.WIDTH", np.inf)
+    red_finder(tmp_path / "huge.onnx", 640, 640)
+    assert boxes(tmp_path / "huge.onnx", cell((97, 131), 6, 9, (SURE, 0, 0))).shape == (0, 4)
+
+
+@pytest.mark.parametrize("turn", [0, 40, -90, 180])
+def test_five_points_tell_where_a_face_is_and_how_it_is_tilted(turn):
+    face = transform_points(rotation_matrix(turn), 50 * FACE) + np.array([300, 200])
+    eyes = (face[part].mean(0) for part in (slice(36, 42), slice(42, 48)))
+    row = np.concatenate([*eyes, face[30], face[48], face[54]])
+    box = boxes_of_points(face[None])[0]
+    (window,) = windows_of_faces(np.concatenate([box, row, [0.9]])[None])
+    (expected,) = windows_of_points(face[None])
+    np.testing.assert_allclose((window - expected)[:3], 0, atol=0.5)
+    assert abs((window - expected)[3]) % 360 == pytest.approx(0, abs=1)
+
+
+def test_five_points_that_contradict_their_box_are_not_believed():
+    box = np.array([100.0, 100, 50, 50])
+    (window,) = windows_of_faces(np.concatenate([box, np.zeros(10), [0.9]])[None])
+    np.testing.assert_allclose(window, windows_of_boxes(box[None])[0])
 
 
 def test_keypoints_of_a_face_that_yunet_found(file):

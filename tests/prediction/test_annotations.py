@@ -14,13 +14,21 @@ from typer.testing import CliRunner
 from facial_keypoints.cli import new_app
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import KeypointDetector
+from facial_keypoints.inputs.source import Source
 from facial_keypoints.prediction import files
+from facial_keypoints.prediction.annotations.coco import coco_text
+from facial_keypoints.prediction.annotations.cvat import cvat_text
+from facial_keypoints.prediction.annotations.image_names import ImageNames
+from facial_keypoints.prediction.annotations.images import Image as Found
+from pipeline.datasets.formats import FORMATS
+from pipeline.datasets.formats.record import Record
 from tests.discs import disc_detector, draw_discs
 from tests.films import discs_moving, write_film
 from tests.written import written
 
 app = new_app()
 LEFT, RIGHT = (60.0, 100.0, 20.0), (200.0, 100.0, 20.0)
+MODEL = ("--model", "discs")
 COCO, CVAT = "keypoints.coco.json", "keypoints.cvat.xml"
 
 
@@ -36,7 +44,7 @@ def here(tmp_path, monkeypatch):
 
 
 def predict(*arguments: str, form: str = "coco", status: int = 0):
-    result = CliRunner().invoke(app, ["predict", *arguments, "--format", form, "--no-overlay", "-o", "out"])
+    result = CliRunner().invoke(app, ["predict", *arguments, *MODEL, "--format", form, "--no-overlay", "-o", "out"])
     assert result.exit_code == status, result.output
     return result
 
@@ -57,7 +65,7 @@ def names_of(form: str) -> list[str]:
 
 def points_of(path: str) -> np.ndarray:
     """(F, 68, 2) keypoints of the faces of a picture, as JSON tells them."""
-    printed = CliRunner().invoke(app, ["predict", path, "-o", "-"]).stdout
+    printed = CliRunner().invoke(app, ["predict", path, *MODEL, "-o", "-"]).stdout
     return np.array([face["keypoints"] for face in json.loads(printed)["faces"]])
 
 
@@ -110,6 +118,17 @@ def test_cvat_counts_from_the_edge_of_a_pixel():
 
 
 @pytest.mark.parametrize("form", ["coco", "cvat"])
+def test_what_was_predicted_can_be_imported_as_labels(form):
+    predict("photos", form=form)
+    (file,), kind = Path("out").glob("keypoints.*"), FORMATS[form]
+    assert kind.point_names
+    read = [record for record in kind.read(file, file.parent, kind.point_names(file)) if isinstance(record, Record)]
+    assert [record.picture for record in read] == ["a/me.png", "a/me.png", "b/me.png"]
+    truth = np.concatenate([points_of("photos/a/me.png"), points_of("photos/b/me.png")])
+    np.testing.assert_allclose([record.points - kind.first_pixel for record in read], truth, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["coco", "cvat"])
 def test_frames_of_a_video_are_images_with_their_number(form):
     write_film(Path("clip.mp4"), discs_moving(3))
     assert predict("clip.mp4", form=form).stdout.startswith("1 face in 1 video, in ")
@@ -127,7 +146,6 @@ def test_pages_of_a_file_are_images(here):
     assert names_of("coco") == ["scan.tif/page_1.png", "scan.tif/page_2.png"]
 
 
-@pytest.mark.parametrize("form", ["coco", "cvat"])
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -139,10 +157,20 @@ def test_pages_of_a_file_are_images(here):
         ("\ufffe😀.png", "\\ufffe😀.png"),
     ],
 )
-def test_a_name_is_told_as_it_is_or_with_escapes_where_no_format_holds_it(name, told, form):
-    shutil.copy("photos/b/me.png", name)
-    predict(name, form=form)
-    assert names_of(form) == [told]
+def test_a_name_is_told_as_it_is_or_with_escapes_where_no_format_holds_it(here, name, told):
+    source = Source(here / name, "any")
+    images = [Found(ImageNames([source])(source, None), 320, 240, [], {})]
+    image = ET.fromstring("".join(cvat_text(images, {}))).find("image")
+    assert image is not None
+    assert image.attrib["name"] == told
+    coco = "".join(coco_text(lambda: images, IBUG_68, {}))
+    assert json.loads(coco)["images"][0]["file_name"] == told
+
+
+def test_a_name_that_is_no_text_is_predicted_too():
+    shutil.copy("photos/b/me.png", "caf\udce9\x1b.png")
+    predict("caf\udce9\x1b.png", form="cvat")
+    assert names_of("cvat") == ["caf\\udce9\\x1b.png"]
 
 
 def test_what_cannot_be_read_is_told_and_left_out():
@@ -177,7 +205,7 @@ def test_a_file_of_the_user_is_left():
 @pytest.mark.parametrize("form", ["coco", "cvat"])
 def test_standard_output_holds_the_file_and_nothing_else(form):
     predict("photos", form=form)
-    result = CliRunner().invoke(app, ["predict", "photos", "--format", form, "-o", "-"])
+    result = CliRunner().invoke(app, ["predict", "photos", *MODEL, "--format", form, "-o", "-"])
     name = COCO if form == "coco" else CVAT
     assert result.stdout == Path("out", name).read_text().replace("../photos", "photos")
     assert result.stderr == "3 faces in 3 pictures\n"
@@ -195,9 +223,10 @@ class Looked:
         picture = files._picture
 
         def look(job, points, source, image):
-            if source.path.name == self.ends_at:
+            name = "/".join(source.path.parts[-2:]) if source.path else "stdin"
+            if self.ends_at and name.endswith(self.ends_at):
                 raise KeyboardInterrupt
-            self.names.append("/".join(source.path.parts[-2:]))
+            self.names.append(name)
             return picture(job, points, source, image)
 
         monkeypatch.setattr(files, "_picture", look)
@@ -217,7 +246,9 @@ def test_an_interrupted_run_goes_on_where_it_was(looked):
     assert "2 pictures and videos are done; the same command goes on with the others" in told
     assert not Path("out", COCO).exists()
     looked.names, looked.ends_at = [], None
-    assert predict("photos").stdout.startswith("3 faces in 3 pictures")
+    result = predict("photos")
+    assert result.stdout.startswith("3 faces in 3 pictures")
+    assert result.stderr.startswith("2 pictures and videos were done by an interrupted run")
     assert looked.names == ["b/none.png"]
     assert Path("out", COCO).read_bytes() == whole
     assert written(Path("out")) == [COCO]
@@ -241,11 +272,20 @@ def test_what_changed_since_the_interruption_is_predicted_anew(looked, change):
     assert len(coco()["annotations"]) == 3
 
 
+def test_a_picture_that_broke_since_the_interruption_is_in_no_file(looked):
+    looked.ends_at = "none.png"
+    predict("photos", status=130)
+    looked.ends_at = None
+    Path("photos/a/me.png").write_bytes(Path("photos/a/me.png").read_bytes()[:300])
+    predict("photos", status=1)
+    assert names_of("coco") == ["b/me.png", "b/none.png"]
+
+
 def test_two_runs_of_the_same_at_once_are_one_line(monkeypatch):
     picture = files._picture
 
     def look(job, points, source, image):
-        second = CliRunner().invoke(app, ["predict", "photos", "--format", "coco", "--no-overlay", "-o", "out"])
+        second = CliRunner().invoke(app, ["predict", "photos", *MODEL, "--format", "coco", "--no-overlay", "-o", "out"])
         assert second.exit_code == 1
         assert second.stderr.startswith("error: another program does the same in out; wait for it")
         return picture(job, points, source, image)
@@ -266,3 +306,28 @@ def test_a_damaged_video_is_in_the_file_as_far_as_it_goes_and_is_told_again_afte
     assert "skipped: photos/0.mkv is damaged" in told.stderr
     assert looked.names == ["b/none.png"]
     assert 5 < len([name for name in names_of("coco") if name.startswith("0.mkv/")]) <= 40
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
+def test_a_journal_that_is_no_file_is_one_line(looked, make):
+    looked.ends_at = "none.png"
+    predict("photos", status=130)
+    (journal,) = Path("out").glob(".keypoints-unfinished-*")
+    journal.unlink()
+    make(journal)
+    assert (
+        predict("photos", status=1).stderr
+        == f"error: {journal}, which keeps what is done, is no plain file; move it away\n"
+    )
+
+
+def test_standard_input_is_never_what_it_was(looked):
+    looked.ends_at = "none.png"
+    for picture in ("photos/a/me.png", "photos/b/me.png"):
+        result = CliRunner().invoke(
+            app,
+            ["predict", "-", "photos/b/none.png", *MODEL, "--format", "coco", "-o", "out"],
+            input=Path(picture).read_bytes(),
+        )
+        assert result.exit_code == 130
+    assert looked.names == ["stdin"] * 2

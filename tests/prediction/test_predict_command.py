@@ -367,3 +367,33 @@ def one_line(result) -> str:
     assert result.stderr.count("\n") == 1, result.stderr
     assert "Traceback" not in result.stderr
     return result.stderr
+
+
+def scan(place, *pictures):
+    """Write a TIFF with a page for each picture."""
+    first, *others = [Image.open(picture) for picture in pictures]
+    first.save(place, save_all=True, append_images=others)
+
+
+@pytest.mark.parametrize("form", ["json", "pts", "coco"])
+def test_what_was_made_of_pages_that_a_file_lost_is_removed(predict, photos, tmp_path, form):
+    pictures = [photos / name for name in ("one.jpg", "two.png", "more/one.png")]
+    out = tmp_path / "predicted"
+    scan(tmp_path / "scan.tif", *pictures)
+    predict("scan.tif", "--whole", "--format", form)
+    (out / "scan-page2.txt").write_text("mine")
+    (out / "scan-page3.jpg").write_bytes(b"mine, too")
+    scan(tmp_path / "scan.tif", pictures[0])
+    told = predict("scan.tif", "--whole", "--format", form).stderr
+    points = {"coco": ["keypoints.coco.json"]}.get(form, [f"scan.{form}"])
+    assert written(out) == sorted([*points, "scan-page2.txt", "scan-page3.jpg", "scan.jpg"])
+    assert "removed files of an earlier run that this one no longer makes: " in told
+
+
+def test_pages_of_a_file_that_cannot_be_read_now_keep_what_was_made_of_them(predict, photos, tmp_path):
+    scan(tmp_path / "scan.tif", photos / "one.jpg", photos / "two.png")
+    predict("scan.tif", photos / "one.jpg", "--whole", "--no-overlay")
+    before = written(tmp_path / "predicted")
+    (tmp_path / "scan.tif").write_bytes((tmp_path / "scan.tif").read_bytes()[:100])
+    predict("scan.tif", photos / "one.jpg", "--whole", "--no-overlay", status=1)
+    assert written(tmp_path / "predicted") == before

@@ -3,12 +3,16 @@
 import subprocess
 import sys
 import tarfile
+import tomllib
+import venv
 import zipfile
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
-from tests.architecture import ROOT
+from tests.architecture import LIBRARY, ROOT, graph, lies_in, modules
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +42,23 @@ def library() -> set[str]:
     return {name for name in listed if (ROOT / name).is_file()}
 
 
+def base_dependencies() -> list[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return list(project["dependencies"])
+
+
+def test_the_base_dependencies_are_what_the_library_imports():
+    imported = {
+        name.partition(".")[0]
+        for module in modules()
+        if lies_in(module, (LIBRARY,))
+        for name in graph().find_modules_directly_imported_by(module)
+    }
+    distributions = packages_distributions()
+    names = {name for top in imported - {LIBRARY} for name in distributions.get(top, [])}
+    assert names == {Requirement(text).name for text in base_dependencies()}
+
+
 def test_the_wheel_holds_the_library_alone(built_dists):
     files = wheel_files(built_dists[0])
     assert {name for name in files if ".dist-info/" not in name} == library()
@@ -59,3 +80,31 @@ def test_the_source_distribution_makes_the_same_wheel(built_dists, tmp_path):
     }
     build(unpacked, tmp_path / "again")
     assert wheel_files(tmp_path / "again" / wheel.name) == wheel_files(wheel)
+
+
+def needed(requirements: list[str]) -> set[str]:
+    """Names of the distributions that pip would install for requirements, found among those installed here."""
+    names: set[str] = set()
+    waiting = [Requirement(text) for text in requirements]
+    while waiting:
+        requirement = waiting.pop()
+        wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if wanted and requirement.name not in names:
+            names.add(requirement.name)
+            waiting += [Requirement(text) for text in distribution(requirement.name).requires or []]
+    return names
+
+
+def test_it_does_its_work_without_what_trains(built_dists, tmp_path):
+    """In an environment that has only what pip would bring, and Pydantic just because Typer needs it."""
+    venv.create(tmp_path, with_pip=False)
+    python = tmp_path / "bin" / "python"
+    (site,) = tmp_path.glob("lib/*/site-packages")
+    for name in needed(base_dependencies()):
+        found = distribution(name)
+        for top in {file.parts[0] for file in found.files or []} - {"..", "__pycache__"}:
+            (site / top).symlink_to(str(found.locate_file(top)))
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*pip, built_dists[0]], check=True)
+    done = subprocess.run([python, "-I", ROOT / "tests" / "light.py"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -220,7 +220,7 @@ def test_code_that_mlflow_took_for_another_models_is_harmless_or_named(padded, s
 
 
 def artifacts_of(logged: Path) -> dict[str, str]:
-    return {"onnx": str(logged / "artifacts" / "model.onnx")}
+    return {"onnx": str(logged / "artifacts" / "keypoints.onnx")}
 
 
 ALONE = """
@@ -271,7 +271,7 @@ def test_it_asks_for_exactly_the_packages_that_its_script_imports():
 def test_it_holds_the_exported_network_the_script_the_weights_and_no_other_code(padded):
     assert {path.relative_to(padded).as_posix() for path in padded.rglob("*") if path.is_file()} == {
         "MLmodel",
-        "artifacts/model.onnx",
+        "artifacts/keypoints.onnx",
         "artifacts/model.safetensors",
         "conda.yaml",
         "python_env.yaml",
@@ -299,7 +299,7 @@ def test_its_network_is_byte_for_byte_what_another_process_exports(padded, tmp_p
     command = [sys.executable, "-c", EXPORT, padded / "artifacts" / "model.safetensors", "face.onnx"]
     environment = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "2"}
     subprocess.run(command, cwd=tmp_path, env=os.environ | environment, check=True)
-    assert (tmp_path / "face.onnx").read_bytes() == (padded / "artifacts" / "model.onnx").read_bytes()
+    assert (tmp_path / "face.onnx").read_bytes() == (padded / "artifacts" / "keypoints.onnx").read_bytes()
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ def _lines(records: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 def _category(scheme: Scheme) -> dict[str, Any]:
     """Points by name; lines between them, counted from 1; and which change names in a mirrored picture."""
-    names = point_names(scheme)
+    names = _point_names(scheme)
     paths = [contour.path for contour in scheme.contours]
     return {
         "id": _CATEGORY,
@@ -55,10 +55,10 @@ def _category(scheme: Scheme) -> dict[str, Any]:
     }
 
 
-def point_names(scheme: Scheme) -> list[str]:
-    """Names of the points: their region and their number, counted from 0 as everywhere."""
+def _point_names(scheme: Scheme) -> list[str]:
+    """Names of the points: those of the scheme, else region and number, counted from 0."""
     region_of = {point: name for name, points in scheme.regions.items() for point in points}
-    return [f"{region_of[point]}_{point}" for point in range(scheme.count)]
+    return list(scheme.point_names) or [f"{region_of[point]}_{point}" for point in range(scheme.count)]
 
 
 def _image(number: int, image: Image) -> dict[str, Any]:

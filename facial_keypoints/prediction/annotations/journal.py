@@ -4,20 +4,15 @@ The journal holds lines of JSON. Those of a source stand between a line `begin` 
 SHA-256: what a killed program left half written, or somebody changed, counts as not found.
 """
 
-import fcntl
 import hashlib
 import io
 import json
-import os
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.terminal import tell
 from facial_keypoints.prediction.formats import About, Faces, FaceWriter, json_line
 
 _BEGIN, _DONE = b'{"begin": ', b'{"done": '
@@ -40,11 +35,15 @@ class Found:
 class Journal:
     """The journal of one run, by keys of its sources. Not to be shared between threads."""
 
-    def __init__(self, file: io.FileIO) -> None:
-        """Go on with what an open file holds, which is empty at first; `file` is unbuffered."""
-        self._file = file
+    def __init__(self, file: io.FileIO, place: Path) -> None:
+        """Go on with what an open, unbuffered file holds, which is empty at first; `place` names it in errors."""
+        self._file, self._place = file, place
         self.found: dict[str, Found] = {}
         self._read()
+
+    def keep(self, keys: Iterable[str]) -> None:
+        """Forget all sources but these."""
+        self.found = {key: self.found[key] for key in keys}
 
     @contextmanager
     def writing(self, key: str, about: About) -> Iterator[FaceWriter]:
@@ -69,10 +68,10 @@ class Journal:
         self._append(json.dumps(line).encode() + b"\n")
 
     def records(self, key: str) -> Iterator[dict[str, Any]]:
-        """The lines of a source: one of a picture, one for each frame of a video."""
-        found = self.found[key]
-        for line in self._lines(found.start, found.end):
-            yield json.loads(line)
+        """The lines of a source: one of a picture, one for each frame of a video, none of what was not looked at."""
+        if found := self.found.get(key):
+            for line in self._lines(found.start, found.end):
+                yield json.loads(line)
 
     def _append(self, data: bytes) -> None:
         self._file.seek(0, io.SEEK_END)
@@ -80,7 +79,7 @@ class Journal:
             while data:
                 data = data[self._file.write(data) :]
         except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self._file.name)) from None
+            raise OSError(error.errno, error.strerror, str(self._place)) from None
 
     def _read(self) -> None:
         start = end = 0
@@ -109,40 +108,3 @@ class Journal:
                 yield line
         finally:
             reader.detach()
-
-
-@contextmanager
-def open_journal(folder: Path | None, key: str) -> Iterator[Journal]:
-    """The journal, in an output folder, of all runs that do what `key` says; it is gone when one of them is done.
-
-    Where there is no folder, nothing is left for a later run. Raises DataError where another program uses it, OSError
-    where it cannot be written.
-    """
-    if folder is None:
-        with tempfile.TemporaryFile(buffering=0) as file:
-            yield Journal(file)
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f".keypoints-unfinished-{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:16]}"
-    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
-    with io.FileIO(handle, "r+") as file:
-        _lock(file, folder)
-        journal = Journal(file)
-        try:
-            yield journal
-        except BaseException:
-            if done := sum(found.stamp is not None for found in journal.found.values()):
-                tell(f"{done} pictures and videos are done; the same command goes on with the others")
-            else:
-                path.unlink()
-            raise
-        path.unlink()
-
-
-def _lock(file: io.FileIO, folder: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise DataError(f"another program does the same in {folder}; wait for it, or choose another --output") from None
-    except OSError:  # a file system without locks
-        return

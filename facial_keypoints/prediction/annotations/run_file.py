@@ -22,17 +22,16 @@ _SUFFIXES: dict[RunFormat, str] = {"coco": ".json", "cvat": ".xml"}
 class RunFile:
     """Collects what is found in the sources of one run, in a journal, and makes the file of it."""
 
-    def __init__(self, journal: Journal, sources: Sequence[Source], scheme: Scheme, model_sha256: str) -> None:
-        """`scheme`, `model_sha256`: of the model that predicts."""
-        self._journal, self._scheme, self._model_sha256 = journal, scheme, model_sha256
+    def __init__(self, journal: Journal, sources: Sequence[Source], scheme: Scheme, info: dict[str, str]) -> None:
+        """`scheme`: what the points are; `info`: how they were predicted, which the file tells at its head."""
+        self._journal, self._scheme, self._info = journal, scheme, info
         self._stamps = {source: _stamp(source) for source in sources}
-
-    def kept(self) -> dict[Source, int]:
-        """How many faces there are in sources that an interrupted run was done with and that are as they were."""
-        found = {source: self._journal.found.get(_key(source)) for source in self._stamps}
-        return {
+        found = {source: journal.found.get(_key(source)) for source in sources}
+        self.kept = {
             source: of.faces for source, of in found.items() if of and of.stamp and of.stamp == self._stamps[source]
         }
+        """How many faces there are in sources that an interrupted run was done with and that are as they were."""
+        journal.keep(_key(source) for source in self.kept)
 
     def writing(self, source: Source, about: About) -> AbstractContextManager[FaceWriter]:
         """The writer of the faces of one source."""
@@ -62,14 +61,13 @@ class RunFile:
 
     def _text(self, form: RunFormat, start: Path) -> Iterator[str]:
         """The parts of the file, in which the folder of the images stands relative to `start`."""
-        sources = [source for source in self._stamps if _key(source) in self._journal.found]
-        names = ImageNames(sources)
-        info = {"description": f"{self._scheme.title}, predicted", "model_sha256": self._model_sha256}
+        names = ImageNames(list(self._stamps))
+        info = {"description": f"{self._scheme.title}, predicted"} | self._info
         if names.folder:
             info["image_folder"] = storable(os.path.relpath(names.folder, start))
 
         def images() -> Iterator[Image]:
-            for source in sources:
+            for source in self._stamps:
                 for record in self._journal.records(_key(source)):
                     yield image_of(names(source, record.get("frame")), record)
 

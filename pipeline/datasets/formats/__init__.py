@@ -18,7 +18,9 @@ from pipeline.datasets.formats import (
     pts,
     wflw,
 )
-from pipeline.datasets.formats.record import Entries
+from pipeline.datasets.formats.record import UNREADABLE, Entries
+
+__all__ = ["FORMATS", "UNREADABLE", "Format"]
 
 
 @dataclass(frozen=True)

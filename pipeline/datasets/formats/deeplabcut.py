@@ -41,9 +41,9 @@ def _columns(path: Path, rows: Iterator[list[str]]) -> tuple[list[tuple[str, str
         header[row[0]] = row
         if row[0] == "coords":
             break
-    if not {"bodyparts", "coords"} <= set(header):
+    first = next((place for place, name in enumerate(header.get("coords", [])) if name in ("x", "y")), None)
+    if first is None or "bodyparts" not in header:
         raise DataError(f"{path}: its first lines should be scorer, bodyparts and coords, as DeepLabCut writes them")
-    first = next(place for place, name in enumerate(header["coords"]) if name in ("x", "y"))
     individuals = header.get("individuals", [""] * len(header["coords"]))
     return list(zip(individuals[first:], header["bodyparts"][first:], header["coords"][first:], strict=True)), first
 

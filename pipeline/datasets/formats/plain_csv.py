@@ -32,13 +32,14 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
         rows = csv.DictReader(file, restkey="", restval=None)
         columns = _header(path, rows)
         numbered = _numbered(rows)
+        points = list(_points_of(columns).values())
         if "point" in columns:
             for _, group in groupby(numbered, lambda item: (item[1].get(columns["picture"]), item[1].get("object"))):
                 whole = list(group)
                 yield attempt(f"{path.name} line {whole[0][0]}", _long, whole, columns, names)
             return
         for line, row in numbered:
-            yield attempt(f"{path.name} line {line}", _wide, row, columns)
+            yield attempt(f"{path.name} line {line}", _wide, row, columns["picture"], points)
 
 
 def point_names(path: Path) -> list[str]:
@@ -90,11 +91,11 @@ def _numbered(rows: "csv.DictReader[str]") -> Iterator[tuple[int, Row]]:
         yield rows.line_num, row
 
 
-def _wide(where: str, row: Row, columns: dict[str, str]) -> Record:
+def _wide(where: str, row: Row, picture: str, columns: list[dict[str, str]]) -> Record:
     if "" in row or None in row.values():
         raise ValueError("it has more or fewer fields than the first line")
-    points = [(row[axes["x"]], row[axes["y"]], *_flag(row, axes.get("v"))) for axes in _points_of(columns).values()]
-    return record(where, row[columns["picture"]], points, **_more(row))
+    points = [(row[axes["x"]], row[axes["y"]], *_flag(row, axes.get("v"))) for axes in columns]
+    return record(where, row[picture], points, **_more(row))
 
 
 def _long(where: str, rows: list[tuple[int, Row]], columns: dict[str, str], names: Sequence[str]) -> Record:

@@ -1,5 +1,6 @@
 """What a file of labels says of one object in one picture, and of what in it cannot be read."""
 
+import csv
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +14,8 @@ from facial_keypoints.core.text import brief, shown
 VISIBLE, HIDDEN, UNLABELLED = 2, 1, 0
 """Flags of a point, as COCO has them: seen, labelled where something hides it, not labelled."""
 _LARGEST_PX = 1_000_000
-_READ_ERRORS = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError)
+UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError, csv.Error)
+"""What reading a file meets that is not of its format."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def attempt(where: str, make: Callable[..., Record], *of: object) -> Record | Fa
     """The record that `make` makes of `where` and what follows, or the fault that it meets."""
     try:
         return make(where, *of)
-    except _READ_ERRORS as error:
+    except UNREADABLE as error:
         told = f"{error.args[0]} is missing" if isinstance(error, KeyError) else brief(str(error), 200)
         return Fault(where, told)
 

@@ -1,7 +1,7 @@
 """A trained network as MLflow keeps it: exported, with a script that runs it anywhere, and its weights.
 
-`mlflow.pyfunc.load_model` runs the script, which needs the exported file alone; `keypoints predict --model runs:/…`
-reads the weights.
+`mlflow.pyfunc.load_model` runs the script, which needs the exported file alone, and so does `keypoints predict --model
+runs:/…`; the weights are for `inspect` and `export`.
 """
 
 import importlib.metadata
@@ -18,6 +18,8 @@ from pipeline.experiments.tracking.mlflow_store import MODEL_DIGEST, Store
 
 MODEL_NAME = "model"
 """The same for every network, so that `runs:/<run id>/model` loads the model of any run."""
+EXPORTED = "keypoints.onnx"
+"""Name of the exported network. In older runs it is model.onnx, without the estimates that `predict` needs."""
 MODEL_NEEDS = ["mlflow", "numpy", "onnxruntime", "opencv-python-headless"]
 """Packages that a logged model imports."""
 _SCRIPT = Path(__file__).with_name("pyfunc_model.py")
@@ -33,7 +35,7 @@ def model_files(model: Path) -> Iterator[dict[str, Path]]:
     from pipeline.models.model_file import open_model_file
 
     with tempfile.TemporaryDirectory() as folder:
-        files = {"onnx": Path(folder) / "model.onnx", "weights": Path(folder) / "model.safetensors"}
+        files = {"onnx": Path(folder) / EXPORTED, "weights": Path(folder) / "model.safetensors"}
         description, network = open_model_file(model)
         frames = _frames(description.preprocess.size_px)
         export_model(model, network, files["onnx"], kind="onnx", frames=frames)
