@@ -3,25 +3,41 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11
 FITS := import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
 LACKING = error: $(PYTHON) is not Python 3.11 with venv; apt-get install python3.11-venv, or name it: make repro PYTHON=PATH
 VENV := .venv
+LIGHT := .venv-light
+PHOTO ?= examples/people.jpg
 RUN := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
+LIBRARY_TESTS := tests/inputs tests/outputs tests/core/test_atomic_files.py tests/core/test_scheme.py tests/commands/test_help.py
 PYTEST := $(RUN) -m pytest --numprocesses logical --maxprocesses 4 --no-loadscope-reorder
 
-.PHONY: help install repro test quick coverage lint verify ui studies lock clean
+.PHONY: help try install repro test quick light coverage lint verify ui studies lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.installed: requirements.lock pyproject.toml
+define check_python
 	@$(PYTHON) -c '$(FITS)' 2>/dev/null || { echo "$(LACKING)" >&2; exit 1; }
+endef
+
+try: $(LIGHT)/.installed  ## points on a photo, by the library alone: make try PHOTO=me.jpg
+	$(LIGHT)/bin/keypoints predict '$(PHOTO)'
+
+$(LIGHT)/.installed: pyproject.toml $(wildcard facial_keypoints/*.py facial_keypoints/*/*.py facial_keypoints/*/*.onnx)
+	$(check_python)
+	$(PYTHON) -m venv --clear $(LIGHT)
+	$(LIGHT)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile .
+	@touch $@
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(check_python)
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-install: $(VENV)/.installed  ## only the environment, .venv, from the lock file
+install: $(VENV)/.installed  ## the whole environment, .venv, from the lock file
 
 repro: $(VENV)/.installed  ## rebuild whatever changed, from the frames to the MLflow run
 	@$(RUN) -m pipeline.repro
@@ -31,6 +47,11 @@ test: lint  ## lint, types and every test
 
 quick: $(VENV)/.installed  ## the tests of under half a second each
 	$(PYTEST) -m "not slow"
+
+light: $(LIGHT)/.installed  ## the tests of the library installed alone, on any Python from 3.11
+	$(LIGHT)/bin/python -I tests/light.py
+	$(LIGHT)/bin/python -m pip install --quiet --disable-pip-version-check hypothesis pytest
+	$(LIGHT)/bin/python -m pytest --noconftest $(LIBRARY_TESTS)
 
 coverage: $(VENV)/.installed  ## every test, and the share of branches that they take: a third more time than test
 	$(PYTEST) --cov
@@ -59,5 +80,5 @@ lock: pyproject.toml  ## refresh requirements.lock from pyproject.toml
 		--no-emit-index-url --custom-compile-command "make lock" --extra dev --extra build pyproject.toml -o requirements.lock
 	rm -rf .venv-lock
 
-clean:  ## remove the environment and what the stages left; the DVC cache and the MLflow store stay
-	rm -rf $(VENV) .checkpoints data
+clean:  ## remove the environments and what the stages left; the DVC cache and the MLflow store stay
+	rm -rf $(VENV) $(LIGHT) .checkpoints data

@@ -12,31 +12,17 @@ import numpy as np
 import torch
 
 from benchmarks.found import FOUND, overlaps_with
+from benchmarks.split_frames import SplitFrames
 from benchmarks.timing import compare, seconds
 from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import Face, KeypointDetector
-from facial_keypoints.finding.windows import to_gray, windows_of_boxes
-from facial_keypoints.inputs.pictures import read_picture
+from facial_keypoints.finding.windows import to_gray
 from pipeline.core import paths
-from pipeline.core.arrays import load_arrays
 from pipeline.core.labels import read_keypoints_csv
 from pipeline.core.metrics import nme
 
 SPEED_PICTURES = 64
-
-
-class SplitFrames:
-    """Labelled frames of a split: RGB pictures and (N, 68, 2) truth in their pixels."""
-
-    def __init__(self, split: str) -> None:
-        samples = load_arrays(paths.PROCESSED / split).samples
-        samples = samples[samples["labelled"]]
-        folder = samples["folder"].iloc[0]
-        self.files = samples["file"].tolist()
-        self.pictures = [read_picture(paths.RAW / folder / file) for file in self.files]
-        table = dict(zip(*read_keypoints_csv(paths.RAW / f"{folder}_frames_keypoints.csv"), strict=True))
-        self.truth = np.stack([table[file] for file in self.files])
 
 
 def equality(frames: SplitFrames, whole: np.ndarray) -> None:
@@ -67,7 +53,7 @@ def separation(detector: KeypointDetector, frames: SplitFrames) -> None:
     scores: dict[bool, list[float]] = {True: [], False: []}
     for picture, truth in zip(frames.pictures, frames.truth, strict=True):
         gray = to_gray(picture)
-        faces = detector.faces_in([gray], [windows_of_boxes(detector.find_boxes(picture, gray))])[0]
+        faces = detector.faces_in([gray], [detector.find(picture, gray)])[0]
         for face in faces:
             share = overlaps_with([face], truth[None])[0, 0]
             if share > FOUND or share < 0.1:
@@ -85,7 +71,7 @@ def speed(detector: KeypointDetector, frames: SplitFrames, threads: int) -> None
     crops = np.zeros((len(pictures), detector.network.size_px, detector.network.size_px), np.uint8)
 
     def search(picture: np.ndarray) -> None:
-        detector.find_boxes(picture, to_gray(picture))
+        detector.find(picture, to_gray(picture))
 
     given, network = compare(lambda: detector.many(pictures, boxes), lambda: detector.network(crops), rounds=3)
     count = len(pictures)
@@ -106,7 +92,7 @@ def speed(detector: KeypointDetector, frames: SplitFrames, threads: int) -> None
 
 def main() -> None:
     split = sys.argv[1] if len(sys.argv) > 1 else "val"
-    detector, frames = KeypointDetector.load(), SplitFrames(split)
+    detector, frames = KeypointDetector.load(convention="dataset"), SplitFrames(split)
     whole = np.stack([detector.whole(picture).keypoints for picture in frames.pictures])
     if split == "test":
         equality(frames, whole)

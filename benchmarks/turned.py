@@ -27,7 +27,7 @@ BACKGROUNDS = 60
 SIZE = (360, 420)
 CAPTURE = Capture(noise=0.004, jpeg_quality=92)
 AXES = {"turned": (1, 0, 0), "nodding": (0, 1, 0), "tilted": (0, 0, 1)}
-ANGLES_DEG = (0, 15, 30, 45, 60, 75, 90)
+ANGLES_DEG = (0, 15, 30, 45, 60, 75, 90, 135, 180)
 
 
 def head(seed: int, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
@@ -48,11 +48,21 @@ def found_share(
 
 
 def main() -> None:
-    detector = KeypointDetector.load(sys.argv[1] if len(sys.argv) > 1 else None)
+    model = sys.argv[1] if len(sys.argv) > 1 else None
+    for name, detector in (
+        ("Haar", KeypointDetector.load(model, detector="haar")),
+        ("YuNet", KeypointDetector.load(model, detector="yunet")),
+    ):
+        print(name)
+        report(detector)
+
+
+def report(detector: KeypointDetector) -> None:
+    """Print what a detector finds and invents."""
     print("found, %, at degrees " + "".join(f"{angle:5d}" for angle in ANGLES_DEG))
     for name, axis in AXES.items():
         shares = []
-        for angle in ANGLES_DEG:
+        for angle in ANGLES_DEG if name == "tilted" else ANGLES_DEG[:-2]:  # no face is seen from behind
             signs = [1 if seed % 2 else -1 for seed in range(PEOPLE)]
             pairs = [head(seed, Pose(*(sign * angle * part for part in axis))) for seed, sign in enumerate(signs)]
             shares.append(found_share(detector, pairs))

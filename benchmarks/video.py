@@ -33,10 +33,10 @@ SIZE = (360, 640)
 BROWS_EYES_NOSE = slice(17, 48)
 
 
-def people_moving(frames: int, seed: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def people_moving(frames: int, seed: int = 0, size: tuple[int, int] = SIZE) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(H, W, 3) uint8 RGB frames of two people and their (2, 68, 2) points."""
     rng = np.random.default_rng(seed)
-    ground = draw_background(rng, SIZE)
+    ground = draw_background(rng, size)
     people = [random_identity(rng, bare=True) for _ in range(2)]
     capture = Capture(noise=0.012, jpeg_quality=85)
     for frame in range(frames):

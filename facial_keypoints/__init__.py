@@ -9,7 +9,7 @@ __all__ = ["Face", "KeypointDetector"]
 
 
 def __getattr__(name: str) -> Any:
-    """Bring `Face` and `KeypointDetector` when asked for: they load torch, which takes seconds."""
+    """Bring `Face` and `KeypointDetector` when asked for: they load OpenCV and what runs the network."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib

@@ -1,4 +1,4 @@
-"""The command `keypoints`. Heavy imports wait for a command; whoever installs more commands adds them here."""
+"""The command `keypoints`. Heavy imports wait for a command; other packages add commands of theirs."""
 
 import functools
 import importlib.metadata
@@ -9,14 +9,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from facial_keypoints.commands.extensions import Commands, command_extensions, missing_package
 from facial_keypoints.commands.filter import filter_faces
 from facial_keypoints.commands.os_errors import is_of_the_system, one_line
 from facial_keypoints.commands.predict import predict
 from facial_keypoints.core.errors import PipelineError
 from facial_keypoints.core.terminal import ReaderLeftError, say, standard_streams, tell
-
-_GROUP = "facial_keypoints.commands"
-"""Entry points: functions that take the app and add their commands to it."""
 
 HELP = "Find the 68 keypoints of faces in your own pictures and videos; in a checkout, train and measure the model."
 
@@ -37,7 +35,7 @@ def _options(
 
 def new_app() -> typer.Typer:
     """The app with the commands of the library."""
-    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback(help=HELP)(_options)
     add_command(app, predict)
     add_command(app, filter_faces, "filter")
@@ -71,6 +69,11 @@ def errors_as_one_line(command: str = "keypoints") -> Iterator[None]:
         _fail(str(error), 1)
     except ReaderLeftError:
         raise typer.Exit(0) from None  # it has seen what it wanted, as `head -1` has
+    except ImportError as error:
+        missing = missing_package(error)
+        if missing is None:
+            raise
+        _fail(f"{command}: {missing}", 1)
     except (OSError, MemoryError, RuntimeError) as error:
         if not is_of_the_system(error):
             raise
@@ -89,8 +92,8 @@ def _fail(message: str, status: int) -> NoReturn:
 def main() -> None:
     """Run `keypoints` with every command that is installed."""
     app = new_app()
-    for entry in importlib.metadata.entry_points(group=_GROUP):
-        entry.load()(app)
+    for add_commands in command_extensions()[0]:
+        add_commands(app)
     run(app)
 
 

@@ -16,11 +16,13 @@ from facial_keypoints.cli import add_command, errors_as_one_line, new_app, run
 from facial_keypoints.core.atomic_files import remove_abandoned
 from pipeline.commands.compare import compare
 from pipeline.commands.export import export
+from pipeline.commands.import_ import import_labels
 from pipeline.commands.inspect import inspect
 from pipeline.commands.parameter_help import parameter_lines
 from pipeline.commands.recipe import recipe
 from pipeline.commands.register import register
 from pipeline.commands.runs import runs
+from pipeline.commands.scheme import scheme
 from pipeline.commands.ship import ship
 from pipeline.commands.sweep import sweep
 from pipeline.core import paths
@@ -50,7 +52,8 @@ def stage_sections(stage: str) -> list[str]:
 
 def add_commands(app: typer.Typer) -> None:
     """Add what a checkout has beside the library: the stages and what is done with their results."""
-    for command in (inspect, export, ship, recipe, runs, compare, register, sweep, ui):
+    add_command(app, import_labels, "import")
+    for command in (scheme, inspect, export, ship, recipe, runs, compare, register, sweep, ui):
         add_command(app, command)
     for name, summary in STAGES.items():
         _add_stage_command(app, name, summary)

@@ -73,13 +73,14 @@ def _unreachable(arguments: list[str]) -> list[str]:
         return []
     if not {"-f", "--force"} & set(arguments) and not fetch_has_work():
         return []
+    from pipeline.datasets.gathering import probe
     from pipeline.datasets.manifest import read_manifest
-    from pipeline.datasets.mirror import choose_source
+    from pipeline.datasets.source import choose_source
     from pipeline.stages.fetch import no_source_needed
 
     if no_source_needed(dataset):
         return []
-    reason = choose_source(dataset.archive, workspace_root()).probe(read_manifest(dataset.manifest))
+    reason = probe(choose_source(dataset.archive, workspace_root()), read_manifest(dataset.manifest))
     return [reason] if reason else []
 
 

@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "facial_keypoints": (),
     "pipeline.core": ("facial_keypoints.core",),
     "pipeline.datasets": (*CORES, "facial_keypoints.mean_face"),
+    "pipeline.importing": (*CORES, "facial_keypoints.finding", "pipeline.datasets"),
     "pipeline.models": CORES,
     "pipeline.training": (*CORES, "pipeline.models", "pipeline.datasets"),
     "pipeline.evaluation": (*CORES, "pipeline.models"),

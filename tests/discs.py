@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from facial_keypoints.detector import KeypointDetector
+from facial_keypoints.finding.candidates import Candidates, candidates_of_boxes
 from facial_keypoints.mean_face.shape import mean_points
 from pipeline.models.network import KeypointNetwork
 from pipeline.models.torch_network import TorchNetwork
@@ -35,9 +36,11 @@ class DiscNetwork(KeypointNetwork):
 
     shape: torch.Tensor
 
-    def __init__(self, noise_px: float = 0.0) -> None:
+    def __init__(self, noise_px: float = 0.0, aside_px: float = 0.0) -> None:
+        """`aside_px`: pixels of the crop by which all points lie to the right, as labels may."""
         super().__init__(len(FACE))
         self.register_buffer("shape", torch.from_numpy(FACE).float())
+        self.aside = torch.tensor([aside_px, 0.0])
         self.noise_px, self.generator = noise_px, torch.Generator().manual_seed(0)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -49,21 +52,23 @@ class DiscNetwork(KeypointNetwork):
         points = centre[:, None] + 2 * (area / torch.pi).sqrt()[:, None, None] * self.shape
         nonsense = torch.linspace(0.35 * side, 0.65 * side, 68)[:, None].expand(68, 2)
         points = torch.where(area[:, None, None] < 20, nonsense, points)
-        return (points + self.noise_px * torch.randn(points.shape, generator=self.generator))[:, None]
+        return (points + self.aside + self.noise_px * torch.randn(points.shape, generator=self.generator))[:, None]
 
 
 class DiscFinder:
     """Boxes round the bright spots, off by a fifth of their size; and boxes where there is nothing."""
 
+    upright_only = True
+
     def __init__(self, *false_alarms: tuple[float, float, float, float]) -> None:
         self.false_alarms, self.searches = false_alarms, 0
 
-    def __call__(self, image: np.ndarray, gray: np.ndarray) -> np.ndarray:
+    def __call__(self, image: np.ndarray, gray: np.ndarray) -> Candidates:
         self.searches += 1
         _, _, stats, _ = cv2.connectedComponentsWithStats((gray > 150).astype(np.uint8))
         boxes = stats[1:, :4].astype(np.float64)
         boxes[:, :2] += 0.2 * boxes[:, 2:]
-        return np.concatenate([boxes, boxes + 2, np.array(self.false_alarms).reshape(-1, 4)])
+        return candidates_of_boxes(np.concatenate([boxes, boxes + 2, np.array(self.false_alarms).reshape(-1, 4)]))
 
 
 def disc_detector(*false_alarms: tuple[float, float, float, float], noise_px: float = 0.0) -> KeypointDetector:

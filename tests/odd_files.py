@@ -25,7 +25,9 @@ from facial_keypoints.filters.files import filter_files
 from facial_keypoints.inputs.search import find_sources
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
-from facial_keypoints.prediction import batch
+from facial_keypoints.prediction.batch import Tally
+from facial_keypoints.prediction.files import Job, predict_files
+from facial_keypoints.prediction.messages import announce
 from tests.discs import disc_detector
 from tests.odd_contents import ANIMATIONS, OTHERS, PAGES, PICTURES, damaged, names_for, videos
 
@@ -85,11 +87,11 @@ def digests(folder: Path) -> dict[str, str]:
     return found
 
 
-def run_predict(output: OutputFolder, sources: list[Source]) -> batch.Tally:
-    return batch.run(batch.Job(disc_detector(), output, "json", overlay=True, smooth=True), sources)
+def run_predict(output: OutputFolder, sources: list[Source]) -> Tally:
+    return predict_files(Job(disc_detector(), output, "json", overlay=True, smooth=True), sources)
 
 
-def run_filter(output: OutputFolder, sources: list[Source]) -> batch.Tally:
+def run_filter(output: OutputFolder, sources: list[Source]) -> Tally:
     return filter_files(
         FilterJob(
             disc_detector(), "pixelate", picture_filter("pixelate", crop_px=64, sticker=None), output, every=True
@@ -98,12 +100,12 @@ def run_filter(output: OutputFolder, sources: list[Source]) -> batch.Tally:
     )
 
 
-def look_at(folder: Path, out: Path, ending: str, run: Callable[[OutputFolder, list[Source]], batch.Tally]) -> Account:
+def look_at(folder: Path, out: Path, ending: str, run: Callable[[OutputFolder, list[Source]], Tally]) -> Account:
     """Run on the whole folder and account for each file in it."""
     output, told = OutputFolder(out), io.StringIO()
     with contextlib.redirect_stderr(told):
         inputs = find_sources([str(folder)], output, ending)
-        batch.announce(inputs)
+        announce(inputs)
         tally = run(output, inputs.sources)
     account = Account()
     lines = told.getvalue().splitlines()

@@ -39,7 +39,7 @@ def filter_faces(
     ],
     output: Output = "filtered",
     model: Model = None,
-    detector: Detector = "haar",
+    detector: Detector = "auto",
     detector_model: DetectorModel = None,
     min_score: MinScore = None,
     every: Every = True,
@@ -53,15 +53,14 @@ def filter_faces(
     Example: keypoints filter --name pixelate party/ clip.mp4 -o hidden
     """
     from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, say_result
-    from facial_keypoints.core.terminal import tell
     from facial_keypoints.detector import KeypointDetector
     from facial_keypoints.filters.apply import picture_filter
-    from facial_keypoints.filters.files import Job, filter_files
+    from facial_keypoints.filters.files import HIDING, Job, filter_files
     from facial_keypoints.filters.sticker import load_sticker
     from facial_keypoints.inputs.search import find_sources
-    from facial_keypoints.network import which_model
+    from facial_keypoints.network import tell_if_shipped
     from facial_keypoints.outputs.output_folder import OutputFolder
-    from facial_keypoints.prediction.batch import announce
+    from facial_keypoints.prediction.messages import announce
     from facial_keypoints.prediction.standard_output import refuse_all_but_one_picture
 
     _check(name, every, size, png, anchors)
@@ -70,9 +69,15 @@ def filter_faces(
         _check_printed(video)
     sticker = load_sticker(png, anchors) if png and anchors else None
     apply = picture_filter(name, crop_px=size or _CROP_PX, sticker=sticker)
-    found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
+    found = KeypointDetector.load(
+        model,
+        detector=detector,
+        detector_model=detector_model,
+        min_score=min_score,
+        suspicious=name in HIDING,
+    )
     if model is None:
-        tell(f"model: {which_model(found.network)}")
+        tell_if_shipped(found.network)
     found.check_search()
     folder = None if output == STDOUT else OutputFolder(Path(output))
     with find_sources(path, folder, ending=f"_{name}") as inputs:

@@ -3,10 +3,10 @@
 import errno
 import os
 import traceback
-from pathlib import Path
 
-_ROOT = Path(__file__).parents[2]
-_CODE = (_ROOT / "facial_keypoints", _ROOT / "pipeline")
+from facial_keypoints.commands import ENTRY_POINTS
+from facial_keypoints.core.extensions import extensions
+
 _REMEDIES = {
     errno.EMFILE: "allow more open files: ulimit -n 4096",
     errno.ENFILE: "end other programs, which hold too many files open",
@@ -55,8 +55,13 @@ def _lost_folder() -> bool:
 
 
 def _place(error: BaseException) -> str:
-    """The innermost function of this project that the error came through."""
-    called = traceback.extract_tb(error.__traceback__)
-    frames = [frame for frame in called if any(folder in Path(frame.filename).parents for folder in _CODE)]
-    inner = [frame for frame in frames if Path(frame.filename).name != "cli.py"]
-    return f" (in {Path(inner[-1].filename).relative_to(_ROOT)}, {inner[-1].name})" if inner else ""
+    """The innermost function that the error came through, of this package and of those that add commands to it."""
+    packages = {_top(entry.module) for entry in extensions(ENTRY_POINTS)} | {_top(__name__)}
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    places = [(frame.f_globals.get("__name__", ""), frame.f_code.co_name) for frame in frames]
+    ours = [place for place in places if _top(place[0]) in packages and not place[0].endswith(".cli")]
+    return f" (in {'.'.join(ours[-1])})" if ours else ""
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]

@@ -19,7 +19,10 @@ Paths = Annotated[
 Output = Annotated[
     str, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the results; - is standard output.")
 ]
-Format = Annotated[Literal["json", "csv", "pts"], typer.Option("--format", help="Format of the keypoints.")]
+Format = Annotated[
+    Literal["json", "csv", "pts", "coco", "cvat"],
+    typer.Option("--format", help="Format of the keypoints; coco and cvat are one file for all."),
+]
 Overlay = Annotated[
     bool | None,
     typer.Option(
@@ -37,12 +40,20 @@ Model = Annotated[
     ),
 ]
 Detector = Annotated[
-    Literal["haar", "yunet"],
-    typer.Option(help="Finds the boxes of faces: OpenCV's cascade or YuNet.", rich_help_panel=_FINDING),
+    Literal["auto", "yunet", "haar"],
+    typer.Option(
+        help="Finds the boxes of faces: YuNet, the Haar cascade, or YuNet where it can be had.",
+        rich_help_panel=_FINDING,
+    ),
 ]
 DetectorModel = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="ONNX file of YuNet, for --detector yunet.", rich_help_panel=_FINDING),
+    typer.Option(
+        metavar="FILE",
+        help="ONNX file of YuNet.",
+        show_default="fetched once",
+        rich_help_panel=_FINDING,
+    ),
 ]
 MinScore = Annotated[
     float | None,
@@ -67,6 +78,14 @@ Whole = Annotated[
     bool,
     typer.Option("--whole", help="Each picture is one face, cut out as in the dataset.", rich_help_panel=_FINDING),
 ]
+Convention = Annotated[
+    Literal["symmetric", "dataset"] | None,
+    typer.Option(
+        help="Mirrored pictures get mirrored points, or points lie to one side as the dataset's labels do.",
+        show_default="symmetric; dataset with --whole",
+        rich_help_panel=_FINDING,
+    ),
+]
 Smooth = Annotated[
     bool,
     typer.Option(
@@ -85,11 +104,12 @@ def predict(
     form: Format = "json",
     overlay: Overlay = None,
     model: Model = None,
-    detector: Detector = "haar",
+    detector: Detector = "auto",
     detector_model: DetectorModel = None,
     min_score: MinScore = None,
     box: Box = [],  # noqa: B006 (typer copies it)
     whole: Whole = False,
+    convention: Convention = None,
     smooth: Smooth = True,
     video: Video = None,
 ) -> None:
@@ -99,34 +119,48 @@ def predict(
     """
     from facial_keypoints.commands.boxes import parse_boxes
     from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, say_result
-    from facial_keypoints.core.terminal import tell
     from facial_keypoints.detector import KeypointDetector
-    from facial_keypoints.inputs.search import find_sources
-    from facial_keypoints.network import which_model
+    from facial_keypoints.inputs.search import find_sources, inputs_key
+    from facial_keypoints.network import tell_if_shipped
     from facial_keypoints.outputs.output_folder import OutputFolder
-    from facial_keypoints.prediction import batch
+    from facial_keypoints.prediction.files import Job, predict_files
+    from facial_keypoints.prediction.messages import announce
     from facial_keypoints.prediction.standard_output import refuse_all_but_one_picture
 
-    _check_search(box, whole, min_score, detector != "haar" or detector_model is not None)
+    _check_search(box, whole, min_score, detector != "auto" or detector_model is not None)
+    _check_convention(whole, convention)
+    points = convention or ("dataset" if whole else "symmetric")
     _check_overlay(output == STDOUT, overlay, video)
     boxes = parse_boxes(box)
     if output == STDOUT:
         check_standard_output()
-    found = KeypointDetector.load(model, detector=detector, detector_model=detector_model, min_score=min_score)
+    if box or whole:
+        detector = "haar"  # nothing is searched, so that nothing need be fetched
+    found = KeypointDetector.load(
+        model,
+        detector=detector,
+        detector_model=detector_model,
+        min_score=min_score,
+        convention=points,
+    )
     if model is None:
-        tell(f"model: {which_model(found.network)}")
+        tell_if_shipped(found.network)
     if not whole:
         found.check_search()
     find = (lambda image: [found.whole(image)]) if whole else (lambda image: found(image, boxes)) if box else None
     folder = None if output == STDOUT else OutputFolder(Path(output))
     with find_sources(path, folder) as inputs:
-        batch.announce(inputs)
+        announce(inputs)
         if form == "pts" and not folder:
             refuse_all_but_one_picture(inputs.sources, "--format pts")
-        job = batch.Job(found, folder, form, overlay is not False, smooth, find, video)
-        tally = batch.run(job, inputs.sources)
+        search = type(found.find).__name__
+        options = repr((form, search, detector_model, min_score, box, whole, convention, smooth, overlay, video))
+        job = Job(
+            found, folder, form, overlay is not False, smooth, find, video, inputs_key(path, output), options, points
+        )
+        tally = predict_files(job, inputs.sources)
     tally.skipped += inputs.undone
-    say_result(f"{tally}, in {output}" if inputs.sources and folder else str(tally), output)
+    say_result(f"{tally}, in {tally.file or output}" if inputs.sources and folder else str(tally), output)
     if tally.skipped:
         raise typer.Exit(1)
 
@@ -141,6 +175,14 @@ def _check_search(box: list[str], whole: bool, min_score: float | None, detector
         raise DataError("--min-score is for faces that are searched, not for --box and --whole; leave it out")
     if (box or whole) and detector:
         raise DataError("--detector and --detector-model search, which --box and --whole do without; leave them out")
+
+
+def _check_convention(whole: bool, convention: str | None) -> None:
+    """Raise DataError for points that a picture looked at whole cannot have."""
+    from facial_keypoints.core.errors import DataError
+
+    if whole and convention == "symmetric":
+        raise DataError("--whole keeps to the dataset's convention; leave --convention symmetric out")
 
 
 def _check_overlay(printed: bool, overlay: bool | None, video: str | None) -> None:

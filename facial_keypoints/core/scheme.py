@@ -6,7 +6,7 @@ Indices count from 0; left and right are the subject's.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -39,13 +39,19 @@ class Scheme:
     count: int
     """K, the number of points."""
     mirror_pairs: tuple[tuple[int, int], ...]
-    """Points that change places in a mirrored picture; the others lie on the midline."""
+    """Points that change places in a mirrored picture; the others keep their number: they lie on the midline.
+
+    Where no point does, as in a scheme for a hand, a mirrored picture shows another thing whose points mean the same:
+    a right hand becomes a left one, its thumb remains the thumb."""
     regions: Mapping[str, tuple[int, ...]]
     """Parts of the face by name; each point lies in exactly one."""
     contours: tuple[Contour, ...]
     """Lines that draw a face."""
-    normalizer: tuple[int, int] | None
-    """The two points whose distance in the truth is the unit of NME; None: the root of the area of the box."""
+    normalizer: tuple[int, int] | Literal["diagonal"] | None
+    """What of the truth is the unit of NME: the distance of two points, the diagonal of the box round all, or where
+    it is None the root of the area of that box."""
+    point_names: tuple[str, ...] = ()
+    """A name for each point, as tools for labelling ask for them; none where the points have only numbers."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST_POINTS:
@@ -56,11 +62,16 @@ class Scheme:
         if sorted(point for part in self.regions.values() for point in part) != list(range(self.count)):
             raise ValueError(f"the regions do not hold each of the points 0 to {self.count - 1} exactly once")
         drawn = [point for contour in self.contours for point in contour.points]
-        for point in (*paired, *drawn, *(self.normalizer or ())):
+        unit = self.normalizer if isinstance(self.normalizer, tuple) else ()
+        for point in (*paired, *drawn, *unit):
             if not 0 <= point < self.count:
                 raise ValueError(f"there is no point {point}; they are 0 to {self.count - 1}")
-        if self.normalizer and self.normalizer[0] == self.normalizer[1]:
+        if unit and unit[0] == unit[1]:
             raise ValueError("the two points of the normalizer are the same one")
+        if self.point_names and len(self.point_names) != self.count:
+            raise ValueError(f"there are {len(self.point_names)} point_names for {self.count} points")
+        if len(set(self.point_names)) < len(self.point_names):
+            raise ValueError("two points have the same name")
 
     @cached_property
     def flip_index(self) -> np.ndarray:
@@ -72,6 +83,7 @@ class Scheme:
 
     def as_data(self) -> dict[str, Any]:
         """The scheme as plain lists and texts, as `scheme_from` reads it."""
+        names = {"point_names": list(self.point_names)} if self.point_names else {}
         return {
             "name": self.name,
             "title": self.title,
@@ -79,7 +91,8 @@ class Scheme:
             "mirror_pairs": [list(pair) for pair in self.mirror_pairs],
             "regions": [{"name": name, "points": list(points)} for name, points in self.regions.items()],
             "contours": [{"points": list(line.points), "closed": line.closed} for line in self.contours],
-            "normalizer": list(self.normalizer) if self.normalizer else "box",
+            "normalizer": list(self.normalizer) if isinstance(self.normalizer, tuple) else self.normalizer or "box",
+            **names,
         }
 
 
@@ -88,8 +101,9 @@ def scheme_from(data: Any) -> Scheme:
     if not isinstance(data, Mapping):
         raise ValueError("a scheme holds name, title, points, mirror_pairs, regions, contours and normalizer")
     wanted = {"name", "title", "points", "mirror_pairs", "regions", "contours", "normalizer"}
-    if odd := sorted(map(str, wanted ^ set(data))):
-        raise ValueError(f"a scheme holds {', '.join(sorted(wanted))} and nothing else; look at {odd[0][:40]}")
+    if odd := sorted(map(str, wanted ^ (set(data) - {"point_names"}))):
+        told = ", ".join(sorted(wanted))
+        raise ValueError(f"a scheme holds {told}, perhaps point_names, and nothing else; look at {odd[0][:40]}")
     return Scheme(
         name=_text(data["name"], "name"),
         title=_text(data["title"], "title"),
@@ -97,8 +111,20 @@ def scheme_from(data: Any) -> Scheme:
         mirror_pairs=tuple(_pair(pair, "mirror_pairs") for pair in _list(data["mirror_pairs"], "mirror_pairs")),
         regions=_regions(data["regions"]),
         contours=tuple(_contour(line) for line in _list(data["contours"], "contours")),
-        normalizer=None if data["normalizer"] == "box" else _pair(data["normalizer"], "normalizer"),
+        normalizer=_normalizer(data["normalizer"]),
+        point_names=tuple(_text(name, "point_names") for name in _list(data.get("point_names", ()), "point_names")),
     )
+
+
+def _normalizer(value: Any) -> tuple[int, int] | Literal["diagonal"] | None:
+    match value:
+        case "box":
+            return None
+        case "diagonal":
+            return "diagonal"
+        case str():
+            raise ValueError(f"normalizer is box, diagonal or a list of two points, not {value[:40]}")
+    return _pair(value, "normalizer")
 
 
 def _regions(value: Any) -> dict[str, tuple[int, ...]]:

@@ -12,15 +12,18 @@ from facial_keypoints.filters.apply import PictureFilter
 from facial_keypoints.filters.lasting import COVERED_S, lasting
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder, Target
-from facial_keypoints.prediction.batch import Tally, each, tell_faults, telling_removed, warn, watched
-from facial_keypoints.prediction.result_files import write_picture
+from facial_keypoints.prediction.batch import Tally, each
+from facial_keypoints.prediction.lost_pages import remove_lost_pages
+from facial_keypoints.prediction.messages import tell_faults, telling_removed, warn, watched
+from facial_keypoints.prediction.picture_files import write_picture
 from facial_keypoints.prediction.standard_output import print_picture
 from facial_keypoints.prediction.tracks import FaceTracker
 from facial_keypoints.video.reading import Frame, FrameReader, open_video
 from facial_keypoints.video.sound import Container
 from facial_keypoints.video.writing import frame_writer
 
-_HIDING = ("blur", "pixelate")
+HIDING = ("blur", "pixelate")
+"""Filters that hide faces."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ def filter_files(job: Job, sources: Sequence[Source]) -> Tally:
             on_picture=lambda source, picture: _picture(job, source, picture),
             on_video=lambda source: _video(job, source),
         )
+        if job.output:
+            remove_lost_pages(job.output, sources, tally.failed, rf"_{job.name}(_\d+)?\.(jpg|png)")
     tally.unhidden = len(job.bare)
     return tally
 
@@ -71,7 +76,7 @@ def _picture(job: Job, source: Source, picture: np.ndarray) -> int:
                 target.remove_outdated(r"_\d+\.(jpg|png)")
     else:
         print_picture(source, made)
-    if job.name in _HIDING and not faces:
+    if job.name in HIDING and not faces:
         _warn_of_none(job, source)
     return len(faces)
 
@@ -92,7 +97,7 @@ def _video(job: Job, source: Source) -> int:
     if job.name == "crop":
         raise DataError(f"{source.shown} is a video, of which crop makes nothing; give pictures")
     video = open_video(source.path)
-    reader, follow = FrameReader(video), FaceTracker(job.detector, every_frame=job.name in _HIDING)
+    reader, follow = FrameReader(video), FaceTracker(job.detector, every_frame=job.name in HIDING)
     seen: set[int] = set()
 
     def faces_of(frame: Frame) -> Mapping[int, Face]:
@@ -102,16 +107,16 @@ def _video(job: Job, source: Source) -> int:
 
     followed = ((frame, faces_of(frame)) for frame in watched(reader, source))
     shown: Iterable[tuple[Frame, Collection[Face]]] = ((frame, faces.values()) for frame, faces in followed)
-    if job.name in _HIDING:
+    if job.name in HIDING:
         shown = lasting(followed, COVERED_S, job.detector, job.output.path)
     done = bare = 0
     with _target(job.output, job, source) as target, frame_writer(target, video, job.container) as write:
         for frame, faces in shown:
             write(frame._replace(image=_filtered(job, frame.image, faces)))
             done, bare = done + 1, bare + (not faces)
-    if job.name in _HIDING and not seen:
+    if job.name in HIDING and not seen:
         _warn_of_none(job, source)
-    elif job.name in _HIDING and bare:
+    elif job.name in HIDING and bare:
         warn(f"no face is hidden in {bare} of {done} frames of {source.shown}: look at them before you publish it")
     tell_faults(source, done, reader, write)
     return len(seen)

@@ -25,10 +25,13 @@ def net_points(keypoints: np.ndarray) -> np.ndarray:
 @cache
 def net_triangles() -> np.ndarray:
     """(T, 3) indices of net points: the Delaunay triangles of the mean face, so that every face has the same ones."""
-    from matplotlib.tri import Triangulation
-
-    front = net_points(mean_points()[:, :2])
-    triangles = np.asarray(Triangulation(*front.T).triangles)
+    front = net_points(mean_points()[:, :2]).astype(np.float32)
+    left, top, width, height = cv2.boundingRect(front)
+    plane = cv2.Subdiv2D((left - 1, top - 1, width + 2, height + 2))
+    plane.insert(front.tolist())
+    number = {tuple(point): index for index, point in enumerate(front.tolist())}
+    corners = np.asarray(plane.getTriangleList()).reshape(-1, 3, 2).tolist()
+    triangles = np.array([[number[x, y] for x, y in triangle] for triangle in corners])
     first, second, third = front[triangles].transpose(1, 2, 0)
     (ax, ay), (bx, by) = second - first, third - first
     area = np.abs(ax * by - ay * bx) / 2

@@ -1,32 +1,65 @@
 """What proposes boxes that may hold a face; the keypoint network decides afterwards which of them do."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.core.terminal import tell
+from facial_keypoints.finding import yunet_file
 from facial_keypoints.finding.haar import HaarDetector
-from facial_keypoints.finding.yunet import YuNetDetector
+from facial_keypoints.finding.suspicious import SUSPECTED, SuspiciousDetector
+from facial_keypoints.finding.yunet import MIN_SCORE, YuNetDetector
 
-DetectorName = Literal["haar", "yunet"]
-BoxDetector = HaarDetector | YuNetDetector
+DetectorName = Literal["auto", "yunet", "haar"]
+BoxDetector = HaarDetector | YuNetDetector | SuspiciousDetector
 
 _FARTHEST_PX = 1e15
 """Beyond, whole pixels are lost in rounding, and products of sides overflow."""
 
 
-def box_detector(name: str, file: Path | str | None) -> BoxDetector:
-    """The detector of a name; `file` is the model that "yunet" needs. Raises ModelError."""
-    if name == "haar" and file is None:
+def box_detector(name: str, file: Path | str | None, *, suspicious: bool = False) -> BoxDetector:
+    """The detector of a name.
+
+    Args:
+        name: "yunet", "haar", or "auto" for YuNet where its file is or can be had, else Haar, which a line then tells.
+        file: YuNet's file; None for that of KEYPOINTS_YUNET, else for the one in the cache folder, fetched once.
+        suspicious: propose what may less likely be a face, too: "auto" is then YuNet and Haar together.
+
+    Raises:
+        ModelError: a file that was asked for is missing or is no YuNet model, or no detector has the name.
+    """
+    given = Path(file) if file is not None else None
+    if name not in get_args(DetectorName):
+        raise ModelError(f"no detector is called {name!r}; there are {', '.join(get_args(DetectorName))}")
+    if name == "haar" and given:
+        raise ModelError(f"detector haar takes no model file; leave {given} out or choose yunet")
+    path = None if name == "haar" else _yunet_path(given, insist=name == "yunet")
+    if path is None:
         return HaarDetector()
-    if name == "haar":
-        raise ModelError(f"detector haar takes no model file; leave {file} out or choose yunet")
-    if name != "yunet":
-        raise ModelError(f"no detector is called {name!r}; there are haar and yunet")
-    if file is None:
-        raise ModelError("detector yunet needs its ONNX file; name it with --detector-model (detector_model)")
-    return YuNetDetector(Path(file))
+    yunet = YuNetDetector(path, SUSPECTED if suspicious else MIN_SCORE)
+    return SuspiciousDetector(yunet) if suspicious and name == "auto" else yunet
+
+
+def _yunet_path(given: Path | None, *, insist: bool) -> Path | None:
+    """YuNet's file; None where it cannot be had and nobody insists on it, which a line tells."""
+    if named := yunet_file.named_file(given):
+        return named
+    if yunet_file.fetching_is_declined():
+        if insist:
+            raise ModelError(
+                f"detector yunet needs its file, and {yunet_file.VARIABLE}={yunet_file.NO_FILE} declines to fetch it; "
+                "name it there or with --detector-model (detector_model)"
+            )
+        return None
+    try:
+        return yunet_file.fetched_file(yunet_file.cache_folder(), insist=insist)
+    except yunet_file.NotFetchedError as error:
+        if insist:
+            raise
+        tell(f"note: OpenCV's Haar cascade finds the faces, less well than YuNet would: {error}")
+        return None
 
 
 def check_boxes(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from facial_keypoints.finding.candidates import Candidates, candidates_of_boxes
 from facial_keypoints.finding.search_size import LONGEST_PX, reduced
 
 _CASCADE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
@@ -23,18 +24,21 @@ class HaarDetector:
     """The frontal cascade of OpenCV (Viola and Jones, "Rapid Object Detection using a Boosted Cascade of Simple
     Features", CVPR 2001); thread-safe."""
 
+    upright_only = True
+    """Whether heads tilted by more than 25 degrees are missed."""
+
     def __init__(self) -> None:
         self._own = threading.local()  # a cascade keeps scratch memory, so that each thread needs one
 
-    def __call__(self, image: np.ndarray, gray: np.ndarray) -> np.ndarray:
-        """Find boxes that may hold a face.
+    def __call__(self, image: np.ndarray, gray: np.ndarray) -> Candidates:
+        """Find places that may hold a face.
 
         Args:
             image: not looked at.
             gray: (H, W) uint8.
 
         Returns:
-            (K, 4) float64 x, y, width, height in pixels of the picture, about those round the 68 points.
+            Upright candidates, without more evidence than that the cascade found them.
         """
         small, scale = reduced(gray, LONGEST_PX)
         smallest = (_SMALLEST_PX, _SMALLEST_PX)
@@ -42,7 +46,7 @@ class HaarDetector:
         boxes = np.asarray(found, np.float64).reshape(-1, 4) / scale
         left, top, size = _POINTS_FROM_BOX
         side = boxes[:, 2:]
-        return np.concatenate([boxes[:, :2] + side * (left, top), size * side], 1)
+        return candidates_of_boxes(np.concatenate([boxes[:, :2] + side * (left, top), size * side], 1))
 
     def _cascade(self) -> cv2.CascadeClassifier:
         if not hasattr(self._own, "cascade"):

@@ -4,12 +4,12 @@ import numpy as np
 
 from facial_keypoints.core.geometry import face_size
 
-_DISAGREEMENT_AT_HALF = 0.042
-"""Disagreement (see `disagreement`) at the score 0.5.
-
-Of the faces in training frames and synthetic scenes 98 in 100 stay below 0.038; boxes without a face lie above 0.043
-(python -m benchmarks.detection measures it anew).
-"""
+_DISAGREEMENT_AT_HALF, _STEEPNESS = 0.054, 4.5
+"""Disagreement (see `disagreement`) at the score 0.5 for boxes of the cascade, which says no more than that there may
+be a face, and the power of it with which odds fall."""
+_YUNET_AT_HALF, _YUNET_WEIGHT = 0.3, 1.8
+"""Log-odds that YuNet's score 0.5 adds, and how much a log-odd of that score counts."""
+# Fitted by benchmarks.score_fit, which tells on what.
 
 
 def disagreement(estimates: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
@@ -38,6 +38,18 @@ def disagreement(estimates: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(in_mirror * drift))
 
 
-def scores_of(disagreements: np.ndarray) -> np.ndarray:
-    """(K,) confidences 0..1 that there are faces, of (K,) disagreements: 1 for none, falling with the fourth power."""
-    return np.asarray(1 / (1 + (disagreements / _DISAGREEMENT_AT_HALF) ** 4))
+def scores_of(disagreements: np.ndarray, evidence: np.ndarray | float = 0.0) -> np.ndarray:
+    """(K,) confidences 0..1 that there are faces.
+
+    Args:
+        disagreements: (K,) see `disagreement`.
+        evidence: (K,) log-odds that the search adds: those of `yunet_evidence`; 0 for boxes of a user or the cascade.
+    """
+    odds = np.log(_DISAGREEMENT_AT_HALF / np.maximum(disagreements, 1e-9)) * _STEEPNESS + evidence
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -500, 500))))
+
+
+def yunet_evidence(scores: np.ndarray) -> np.ndarray:
+    """(K,) log-odds that YuNet's (K,) scores 0..1 add."""
+    odds = np.log(np.clip(scores, 0.01, 0.99) / (1 - np.clip(scores, 0.01, 0.99)))
+    return np.asarray(_YUNET_AT_HALF + _YUNET_WEIGHT * odds)

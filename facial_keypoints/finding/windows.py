@@ -10,6 +10,7 @@ import numpy as np
 from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.geometry import resize_matrix, transform_points
 from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.mean_face.shape import mean_points
 
 FACE_FRAC = 0.37
 """Size of the face (root of the area of the box round its 68 points) over the side of a training frame, on average."""
@@ -46,6 +47,24 @@ def windows_of_boxes(boxes: np.ndarray) -> np.ndarray:
     side = np.sqrt(np.maximum(boxes[:, 2] * boxes[:, 3], 1))[:, None] / FACE_FRAC
     centre = boxes[:, :2] + boxes[:, 2:] / 2 - (np.array(FACE_CENTRE) - 0.5) * side
     return np.concatenate([centre, side, np.zeros_like(side)], 1)
+
+
+def mean_face_in(window: np.ndarray) -> np.ndarray:
+    """(68, 2) points in pixels of the picture: the mean face where a window (4,) shows one."""
+    face = mean_points()[:, :2]
+    low, high = face.min(0), face.max(0)
+    scale = FACE_FRAC * window[2] / np.sqrt((high - low).prod())
+    upright = (face - (low + high) / 2) * scale + (np.array(FACE_CENTRE) - 0.5) * window[2]
+    return np.asarray(transform_points(rotation_matrix(window[3]), upright) + window[:2])
+
+
+def rotated_windows(window: np.ndarray, rotations_deg: np.ndarray) -> np.ndarray:
+    """(R, 4) windows round the same face as a window (4,), rotated by (R,) degrees more, clockwise in the picture."""
+    down = np.array([0, (FACE_CENTRE[1] - 0.5) * window[2]])
+    face = window[:2] + rotation_matrix(window[3])[:2, :2] @ down
+    rotations = window[3] + rotations_deg
+    centres = face - rotation_matrix(rotations)[:, :2, :2] @ down
+    return np.column_stack([centres, np.full(len(centres), window[2]), rotations])
 
 
 def rotation_matrix(rotation_deg: np.ndarray | float) -> np.ndarray:

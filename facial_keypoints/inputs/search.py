@@ -1,5 +1,7 @@
 """From the arguments of a command line to pictures and videos, each with a name of its own for what is written."""
 
+import hashlib
+import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
@@ -40,6 +42,15 @@ class Inputs(AbstractContextManager["Inputs"]):
         return [
             f"left out, {reason}: {counted([path.name for path in paths])}" for reason, paths in self.left_out.items()
         ]
+
+
+def inputs_key(given: Iterable[str], output: str) -> str:
+    """Tells arguments from others, by their places relative to the output folder, as both may move together.
+
+    It is a digest: an address may hold a password.
+    """
+    places = [os.path.relpath(os.path.abspath(text), output) for text in given]
+    return f"inputs {hashlib.sha256(os.fsencode(chr(0).join(places))).hexdigest()[:16]}"
 
 
 def find_sources(given: Iterable[str], output: OutputFolder | None, ending: str = "") -> Inputs:

@@ -27,6 +27,11 @@ class Source:
         return self.address.key if self.address else self.path
 
     @property
+    def stem(self) -> str:
+        """The name without what tells it from others: of its file or address, without suffix."""
+        return self.address.stem if self.address else "stdin" if self.path is None else self.path.stem
+
+    @property
     def shown(self) -> str:
         """What it is called in messages and results."""
         if self.address:

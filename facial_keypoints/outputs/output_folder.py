@@ -6,7 +6,7 @@ A file that its ledger does not list, or that somebody changed since, is the use
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,12 @@ class OutputFolder:
         A source has the name again that it had before, if it can. Takes time in proportion to the number of files.
         """
         self._free_names = self._look_for_names(ending)
-        return [self._free_names.free(stem, self._called(source)) for stem, source in wanted]
+        return [self._free_names.free(stem, self.called(source)) for stem, source in wanted]
+
+    def free_name(self, stem: str, source: str) -> str:
+        """A name for what is made of all sources together, beside those of `names`; `source` tells it from others."""
+        self._free_names = self._free_names or self._look_for_names("")
+        return self._free_names.free(stem, source)
 
     def _look_for_names(self, ending: str) -> FreeNames:
         return FreeNames(self.path, ending, self.is_own, self._ledger.names_of)
@@ -58,7 +63,7 @@ class OutputFolder:
 
         `source`: a file, the address that it was fetched from, or None for standard input.
         """
-        return Target(self, name, self._called(source))
+        return Target(self, name, self.called(source))
 
     @contextmanager
     def claimed_target(self, name: str, source: Path | str | None, ending: str = "") -> Iterator["Target"]:
@@ -67,7 +72,7 @@ class OutputFolder:
         Where a program beside this one was quicker to give the name to another source, the next free number follows it.
         Inside, no program gives the name to another source. Raises OSError where the folder cannot be written to.
         """
-        called = self._called(source)
+        called = self.called(source)
         while True:
             full = f"{name}{ending}"
             with claimed(self.path, full, called) as held:
@@ -82,7 +87,7 @@ class OutputFolder:
         self._ledger.read()
         return any(exists(self.path / file) for file in self._ledger.foreign(name, source))
 
-    def _called(self, source: Path | str | None) -> str:
+    def called(self, source: Path | str | None) -> str:
         """What the ledger calls a source: a file by its place relative to the folder, as both may move together."""
         return os.path.relpath(source, self.path) if isinstance(source, Path) else source or "-"
 
@@ -127,12 +132,12 @@ class OutputFolder:
             return False
         return self._ledger.holds(name, source, "" if name.endswith("/") else file_sha256(path))
 
-    def remove_outdated(self, source: str, names: re.Pattern[str]) -> None:
-        """Remove the files that an earlier run made of a source under such names and that this run did not write.
+    def remove_outdated(self, source: str, is_outdated: Callable[[str], object]) -> None:
+        """Remove the files, outdated by name, that an earlier run made of a source and that this run did not write.
 
         What somebody changed since stays. Raises OSError.
         """
-        for name in sorted(filter(names.fullmatch, self._ledger.names_of(source) - self._written)):
+        for name in sorted(filter(is_outdated, self._ledger.names_of(source) - self._written)):
             if exists(self.path / name) and self.is_own(name, source):
                 (self.path / name).unlink()
                 self.removed.append(name)
@@ -159,7 +164,7 @@ class Target:
         A picture in which fewer faces are found than before would otherwise keep the files of those that are gone.
         `endings`: a regular expression that matches all that may follow `name` in such files, and nothing else.
         """
-        self.folder.remove_outdated(self.source, re.compile(f"{re.escape(self.name)}(?:{endings})"))
+        self.folder.remove_outdated(self.source, re.compile(f"{re.escape(self.name)}(?:{endings})").fullmatch)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -5,16 +5,26 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from facial_keypoints.core.scheme import IBUG_68
-from facial_keypoints.detector import Face
+from facial_keypoints.detector import Convention, Face
 
 Format = Literal["json", "csv", "pts"]
+"""Of files of points, one or more a source."""
+RunFormat = Literal["coco", "cvat"]
+"""Of one file for all sources."""
 Faces = Mapping[int, Face]
 """Faces by number, which counts from 1; in a video a face keeps its number."""
+
+
+class FaceWriter(Protocol):
+    """Takes the faces of one picture, or of one video frame after frame."""
+
+    def __call__(self, frame: int, time_s: float, faces: Faces) -> None:
+        """Write the faces of the next frame, shown at `time_s`; a picture is frame 0 at 0 s."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +36,21 @@ class About:
     """Pixels, upright."""
     height: int
     model_sha256: str
+    convention: Convention = "symmetric"
+    """Of the points."""
     points: int = IBUG_68.count
     """K, of each face."""
     is_video: bool = False
 
     def record(self) -> dict[str, Any]:
         """The fields that stand before the faces in JSON."""
-        return {name: getattr(self, name) for name in ("source", "width", "height", "model_sha256")}
+        return {name: getattr(self, name) for name in ("source", "width", "height", "model_sha256", "convention")}
 
 
-def picture_record(about: About, faces: Faces) -> dict[str, Any]:
-    """A picture and its faces, for JSON."""
-    return about.record() | {"faces": _face_records(faces)}
+def json_line(about: About, frame: int, time_s: float, faces: Faces) -> str:
+    """A picture, or a frame of a video, and its faces as JSON in one line of ASCII, its line end included."""
+    found = frame_record(frame, time_s, faces) if about.is_video else {"faces": _face_records(faces)}
+    return json.dumps(about.record() | found) + "\n"
 
 
 def frame_record(frame: int, time_s: float, faces: Faces) -> dict[str, Any]:
@@ -51,16 +64,11 @@ def _face_records(faces: Faces) -> list[dict[str, Any]]:
             "face": number,
             "box": [round(value, 2) for value in face.box],
             "score": round(face.score, 3),
-            "turn_deg": face.turn_deg._asdict() if face.turn_deg else None,
+            "rotation_deg": face.rotation_deg._asdict() if face.rotation_deg else None,
             "keypoints": np.round(face.keypoints.astype(np.float64), 3).tolist(),
         }
         for number, face in faces.items()
     ]
-
-
-def json_line(record: dict[str, Any]) -> str:
-    """A record as JSON in one line of ASCII, its line end included."""
-    return json.dumps(record) + "\n"
 
 
 _CSV_COLUMNS = ["source", "model_sha256", "frame", "time_s", "face", "score"]
@@ -80,7 +88,7 @@ def csv_rows(about: About, frame: int, time_s: float, faces: Faces) -> str:
         points = np.round(face.keypoints.ravel().astype(np.float64), 3).tolist()
         box = [round(value, 2) for value in face.box]
         head = [about.source, about.model_sha256, frame, _rounded(time_s), number, round(face.score, 3)]
-        rows.writerow([*head, *box, *(face.turn_deg or ("", "", "")), *points])
+        rows.writerow([*head, *box, *(face.rotation_deg or ("", "", "")), *points])
     return text.getvalue()
 
 

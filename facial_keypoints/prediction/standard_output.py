@@ -11,15 +11,14 @@ from facial_keypoints.inputs.source import Source
 from facial_keypoints.prediction.formats import (
     About,
     Faces,
+    FaceWriter,
     Format,
     csv_header,
     csv_rows,
-    frame_record,
     json_line,
-    picture_record,
     pts_text,
 )
-from facial_keypoints.prediction.result_files import FaceWriter, encoded_picture
+from facial_keypoints.prediction.picture_files import encoded_picture
 
 
 class PrintedPoints:
@@ -50,9 +49,7 @@ class PrintedPoints:
             return csv_rows(about, frame, time_s, faces)
         if self._form == "pts":
             return _only_face(about, faces)
-        if about.is_video:
-            return json_line(about.record() | frame_record(frame, time_s, faces))
-        return json_line(picture_record(about, faces))
+        return json_line(about, frame, time_s, faces)
 
 
 def _only_face(about: About, faces: Faces) -> str:

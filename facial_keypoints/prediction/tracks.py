@@ -18,8 +18,6 @@ _ROUNDING_S = 0.001
 """Times in WebM are whole milliseconds."""
 _REMEMBERED_S = 1.5
 """Seconds; a face that is gone for longer comes back under a new number."""
-_MOVED_FRAC = 0.06
-"""Shift or growth, over the side of the window, from which a face is predicted again in a window on its new place."""
 
 
 @dataclass
@@ -75,18 +73,11 @@ class FaceTracker:
         if not tracks:
             return
         windows = windows_of_points(np.stack([track.points for track in tracks]))
-        points, scores = self._points(gray, windows)
-        better = windows_of_points(points)
-        moved = np.abs(better - windows)[:, :3].max(1) > _MOVED_FRAC * windows[:, 2]
-        if moved.any():
-            points[moved], scores[moved] = self._points(gray, better[moved])
+        points, scores = self._detector.points_and_scores([gray], np.zeros(len(windows), int), windows)
         kept = distinct(boxes_of_points(points), scores, SAME_FACE)
         for row in kept:
             if scores[row] >= self._detector.min_score:
                 self._update(tracks[row], points[row], float(scores[row]))
-
-    def _points(self, gray: np.ndarray, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self._detector.points_and_scores([gray], np.zeros(len(windows), int), windows)
 
     def _search(self, image: np.ndarray) -> None:
         """Find faces anywhere in the frame; one near a face that was lost recently continues its track."""

@@ -26,11 +26,13 @@ def point_distances(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def normalizing_length(truth: np.ndarray, scheme: Scheme) -> np.ndarray:
     """(N,) pixels that an error of (N, K, 2) true keypoints is divided by.
 
-    The distance of the scheme's two points (of iBUG 300-W the outer eye corners: the interocular distance), or where
-    it names none, `face_size`.
+    The distance of the scheme's two points (of iBUG 300-W the outer eye corners: the interocular distance), the
+    diagonal of the box round all of them, or `face_size`.
     """
     if scheme.normalizer is None:
         return face_size(truth)
+    if scheme.normalizer == "diagonal":
+        return np.asarray(np.linalg.norm(np.ptp(truth.astype(np.float64), axis=-2), axis=-1))
     one, other = (truth[:, point].astype(np.float64) for point in scheme.normalizer)
     return np.asarray(np.linalg.norm(one - other, axis=-1))
 
@@ -41,6 +43,8 @@ def normalizer_in_words(scheme: Scheme) -> str:
         return "distance between the outer eye corners"
     if scheme.normalizer is None:
         return "size of the box round the points"
+    if scheme.normalizer == "diagonal":
+        return "diagonal of the box round the points"
     return "distance between points {} and {}".format(*scheme.normalizer)
 
 

@@ -37,12 +37,11 @@ class Dataset:
     """A dataset as its folder describes it."""
 
     name: str
-    title: str
     scheme: Scheme
     revision: str
     """Of the frames and labels; stands in data/dataset.json."""
     archive: str | None
-    """Address of the archive that holds the files; None for synthetic faces."""
+    """Address or path of the archive or folder that holds the files; None for synthetic faces."""
     manifest: Path
     """Digests of the files of the archive."""
 
@@ -66,5 +65,4 @@ def find_dataset(name: str) -> Dataset:
         raise ConfigError(f"{shown_folder}/{_FILE}: {str(error).replace('dataset.', '')}") from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"{shown_folder}: {brief(str(error), 200)}; mend its files") from None
-    manifest = folder / "files.sha256"
-    return Dataset(name, description.title, scheme, description.revision, description.archive, manifest)
+    return Dataset(name, scheme, description.revision, description.archive, folder / "files.sha256")

@@ -10,7 +10,8 @@ from facial_keypoints.core.errors import SourceError
 
 Manifest = Mapping[str, str]
 
-_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+_LINE = re.compile(r"([0-9a-f]{64})  ([^\s/\0][^\0]*)")
+"""Digest and relative path."""
 
 
 def read_manifest(path: Path) -> dict[str, str]:
@@ -23,7 +24,7 @@ def read_manifest(path: Path) -> dict[str, str]:
     manifest: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         match = _LINE.fullmatch(line)
-        if not match or leaves_folder(match[2]) or match[2] in manifest:
+        if not match or ".." in match[2].split("/") or match[2] in manifest:
             raise SourceError(
                 f"manifest {path} line {number}: {line[:120]!r} should be a SHA-256, two spaces "
                 f"and a relative path that comes once; {remedy}"
@@ -32,11 +33,6 @@ def read_manifest(path: Path) -> dict[str, str]:
     if not manifest:
         raise SourceError(f"manifest {path} is empty; {remedy}")
     return manifest
-
-
-def leaves_folder(name: str) -> bool:
-    """Whether a relative path could point outside the folder it is unpacked in."""
-    return name.startswith("/") or ".." in name.split("/") or "\0" in name
 
 
 def manifest_of(folder: Path) -> dict[str, str]:

@@ -28,7 +28,7 @@ def test_help_has_an_example_line_that_the_command_takes(name):
 def test_help_breaks_no_choice_apart_and_fits(name):
     lines = shown(name).splitlines()
     assert max(map(len, lines)) <= 80
-    assert any("<haar|yunet>" in line for line in lines)
+    assert any("<auto|yunet|haar>" in line for line in lines)
     assert any("<mp4|webm>" in line for line in lines)
 
 

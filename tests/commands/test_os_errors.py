@@ -69,7 +69,7 @@ def test_where_no_file_is_named_the_place_in_the_code_is(
     monkeypatch.setattr("pipeline.experiments.sweeps.settings.load_params", full)
     monkeypatch.chdir(tmp_path)
     told = line_of(capsys, lambda: check([]), "sweep")
-    assert told.startswith("sweep: [Errno 5] Input/output error (in pipeline/experiments/sweeps/settings.py, check); ")
+    assert told.startswith("sweep: [Errno 5] Input/output error (in pipeline.experiments.sweeps.settings.check); ")
 
 
 def test_without_a_folder_for_temporary_files_one_is_asked_for(
@@ -79,7 +79,7 @@ def test_without_a_folder_for_temporary_files_one_is_asked_for(
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nowhere"])
     told = line_of(capsys, lambda: predicted(Mock(model_uri=None), *[Mock()] * 4), "compare")
     assert re.match(
-        r"compare: .*No usable temporary directory found in \['/nowhere'\] \(in \S+/most_different_faces",
+        r"compare: .*No usable temporary directory found in \['/nowhere'\] \(in \S+\.most_different_faces",
         told,
     )
     assert told.endswith("; name a folder that can be written and has room: export TMPDIR=FOLDER, and run again")

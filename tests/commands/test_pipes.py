@@ -191,7 +191,7 @@ def test_a_flood_is_cut_in_the_middle():
 
 def test_errors_and_skipped_files_are_shown_so_too(tmp_path, monkeypatch, capsys):
     from facial_keypoints.core.errors import DataError
-    from facial_keypoints.prediction.batch import skipped
+    from facial_keypoints.prediction.messages import skipped
 
     skipped(DataError("\x1b[2Jgone.jpg is\nnot here"))
     assert capsys.readouterr().err == "skipped: \\x1b[2Jgone.jpg is not here\n"

@@ -88,7 +88,7 @@ def test_facts_that_do_not_fit_together_are_refused(change: dict[str, Any], told
         ({"regions": [{"name": "a", "points": [0]}, {"name": "a", "points": [1]}]}, "two regions have the same name"),
         ({"contours": [[0, 1]]}, "a contour holds points, a list, and closed, true or false"),
         ({"contours": [{"points": [0, 1.5], "closed": True}]}, "contours holds whole numbers"),
-        ({"normalizer": "eyes"}, "normalizer is a list"),
+        ({"normalizer": "eyes"}, "normalizer is box, diagonal or a list of two points, not eyes"),
         ({"colour": "red"}, "and nothing else; look at colour"),
     ],
 )

@@ -163,7 +163,7 @@ def test_where_nothing_is_kept_it_is_said_in_one_line_and_nothing_is_made(worksp
 def test_the_line_of_no_run_names_the_way_to_one(workspace):
     done = CliRunner().invoke(app, ["runs"])
     assert done.exit_code == 0
-    assert "no run yet, neither here nor in MLflow at sqlite" in done.stdout
+    assert "no run yet, neither here nor in MLflow at /" in done.stdout
     assert done.stdout.endswith("make it one: git init && git add -A && git commit -m start\n")
     git("init", "-q")
     git("commit", "-q", "--allow-empty", "-m", "empty")

@@ -23,7 +23,7 @@ from tests.written import written
 class Knowing:
     """Finds the drawn face at the left of a picture, and a second one at the right of a wide one."""
 
-    min_score, digest = 0.5, "0"
+    min_score, network = 0.5, None
 
     def check_search(self) -> None:
         """Faces of these points are searched."""
@@ -119,6 +119,16 @@ def test_crops_of_faces_that_are_no_longer_found_are_removed_and_nothing_else(tm
     status, told = keypoints_filter("--name", "crop", "--size", 64, tmp_path / "us.png", "-o", tmp_path / "out")
     assert (status, written(tmp_path / "out")) == (0, ["us_crop_1.jpg", "us_hat.jpg"])
     assert "removed files of an earlier run that this one no longer makes: 1 (us_crop_2.jpg)\n" in told
+
+
+def test_pictures_of_pages_that_a_file_lost_are_removed_and_those_of_other_filters_stay(tmp_path):
+    page, arguments = Image.fromarray(drawn_face()[0]), (tmp_path / "scan.tif", "-o", tmp_path / "out")
+    page.save(tmp_path / "scan.tif", save_all=True, append_images=[page])
+    for name in ("crop", "hat"):
+        keypoints_filter("--name", name, *arguments)
+    page.save(tmp_path / "scan.tif")
+    assert keypoints_filter("--name", "crop", *arguments)[0] == 0
+    assert written(tmp_path / "out") == ["scan-page1_hat.jpg", "scan-page2_hat.jpg", "scan_crop_1.jpg"]
 
 
 def test_notes_of_the_original_are_not_copied(tmp_path):

@@ -5,12 +5,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.detector import KeypointDetector
-from facial_keypoints.finding.windows import to_gray
-from facial_keypoints.finding.yunet import YuNetDetector
+from facial_keypoints.finding.windows import rotation_matrix, windows_of_boxes, windows_of_points
+from facial_keypoints.finding.yunet import YuNetDetector, windows_of_faces
 from pipeline.models.torch_network import TorchNetwork
-from tests.discs import SIDE, DiscNetwork, disc_face, draw_discs
+from tests.discs import FACE, SIDE, DiscNetwork, disc_face, draw_discs
 
 STRIDES = (8, 16, 32)
 CHANNELS = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
@@ -79,57 +81,94 @@ def box_about(x: float, y: float, scale: float = 1.0) -> np.ndarray:
     return scale * np.array([[x - WIDTH / 2, y - HEIGHT / 2, WIDTH, HEIGHT]])
 
 
+def boxes(file, picture: np.ndarray) -> np.ndarray:
+    """(K, 4) boxes that YuNet finds."""
+    return YuNetDetector(file).faces(picture)[:, :4]
+
+
 @pytest.mark.parametrize("size", [(480, 640), (97, 131), (240, 320)])
 def test_boxes_come_in_pixels_of_pictures_of_any_size(file, size):
     picture = cell(size, 6, 9, (SURE, 0, 0))
-    np.testing.assert_allclose(YuNetDetector(file)(picture, to_gray(picture)), box_about(76, 52), atol=0.01)
+    np.testing.assert_allclose(boxes(file, picture), box_about(76, 52), atol=0.01)
 
 
 def test_one_detector_takes_pictures_of_several_sizes(file):
     detector = YuNetDetector(file)
     for size in ((97, 131), (480, 640), (97, 131)):
         picture = cell(size, 6, 9, (SURE, 0, 0))
-        np.testing.assert_allclose(detector(picture, to_gray(picture)), box_about(76, 52), atol=0.01)
+        np.testing.assert_allclose(detector.faces(picture)[:, :4], box_about(76, 52), atol=0.01)
 
 
 def test_boxes_of_a_large_picture_are_in_its_pixels(file):
     picture = cell((960, 3840), 6, 9, (SURE, 0, 0), side=16)
-    np.testing.assert_allclose(YuNetDetector(file)(picture, to_gray(picture)), box_about(76, 52, scale=2), atol=0.02)
+    np.testing.assert_allclose(boxes(file, picture), box_about(76, 52, scale=2), atol=0.02)
 
 
 def test_a_face_too_large_for_yunet_is_found_in_the_picture_made_small(file):
     picture = cell((960, 1920), 5, 9, (SURE, 0, 0), side=48)
-    boxes = YuNetDetector(file)(picture, to_gray(picture))
-    assert np.abs(boxes - box_about(76, 44, scale=6)).max(1).min() < 0.1
+    found = boxes(file, picture)
+    assert np.abs(found - box_about(76, 44, scale=6)).max(1).min() < 0.1
 
 
 def test_a_face_found_at_both_sizes_is_one_box(file):
     picture = cell((97, 330), 1, 1, (SURE, 0, 0))
-    np.testing.assert_allclose(YuNetDetector(file)(picture, to_gray(picture)), box_about(12, 12), atol=0.01)
+    np.testing.assert_allclose(boxes(file, picture), box_about(12, 12), atol=0.01)
 
 
 def test_the_network_sees_blue_green_red(file):
     for colour in ((0, 0, 255), (0, 255, 0), (255, 255, 255)):
         picture = cell((97, 131), 6, 9, colour)
-        assert YuNetDetector(file)(picture, to_gray(picture)).shape == (0, 4)
+        assert boxes(file, picture).shape == (0, 4)
 
 
 def test_gray_pictures_are_taken(file):
     gray = np.full((97, 131), 200, np.uint8)
-    assert YuNetDetector(file)(gray, gray).shape == (0, 4)
+    assert boxes(file, gray).shape == (0, 4)
 
 
 def test_a_face_of_which_yunet_is_not_sure_is_left_to_the_keypoints(file):
     unsure, nothing = (cell((97, 131), 6, 9, (red, 0, 0)) for red in (UNSURE, 60))
-    assert len(YuNetDetector(file)(unsure, to_gray(unsure))) == 1
-    assert len(YuNetDetector(file)(nothing, to_gray(nothing))) == 0
+    assert len(boxes(file, unsure)) == 1
+    assert len(boxes(file, nothing)) == 0
 
 
 def test_cells_of_one_face_are_one_box(file):
     picture = cell((97, 131), 6, 9, (SURE, 0, 0)) | cell((97, 131), 6, 10, (SURE, 0, 0))
-    assert len(YuNetDetector(file)(picture, to_gray(picture))) == 1
+    assert len(boxes(file, picture)) == 1
     apart = cell((97, 260), 6, 9, (SURE, 0, 0)) | cell((97, 260), 6, 24, (SURE, 0, 0))
-    assert len(YuNetDetector(file)(apart, to_gray(apart))) == 2
+    assert len(boxes(file, apart)) == 2
+
+
+def test_a_picture_without_large_faces_is_searched_enlarged_too(file):
+    """A cell of 4 pixels is one of 8 in the picture enlarged twice; of no more than 960 pixels, as it costs time."""
+    small = cell((97, 131), 6, 9, (SURE, 0, 0), side=4)
+    assert np.abs(boxes(file, small) - box_about(76, 52, scale=0.5)).max(1).min() < 0.3
+    large = cell((400, 1000), 6, 9, (SURE, 0, 0), side=4)
+    assert len(boxes(file, large)) == 0
+
+
+def test_a_box_that_overflows_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.finding.test_yunet.WIDTH", np.inf)
+    red_finder(tmp_path / "huge.onnx", 640, 640)
+    assert boxes(tmp_path / "huge.onnx", cell((97, 131), 6, 9, (SURE, 0, 0))).shape == (0, 4)
+
+
+@pytest.mark.parametrize("turn", [0, 40, -90, 180])
+def test_five_points_tell_where_a_face_is_and_how_it_is_tilted(turn):
+    face = transform_points(rotation_matrix(turn), 50 * FACE) + np.array([300, 200])
+    eyes = (face[part].mean(0) for part in (slice(36, 42), slice(42, 48)))
+    row = np.concatenate([*eyes, face[30], face[48], face[54]])
+    box = boxes_of_points(face[None])[0]
+    (window,) = windows_of_faces(np.concatenate([box, row, [0.9]])[None])
+    (expected,) = windows_of_points(face[None])
+    np.testing.assert_allclose((window - expected)[:3], 0, atol=0.5)
+    assert abs((window - expected)[3]) % 360 == pytest.approx(0, abs=1)
+
+
+def test_five_points_that_contradict_their_box_are_not_believed():
+    box = np.array([100.0, 100, 50, 50])
+    (window,) = windows_of_faces(np.concatenate([box, np.zeros(10), [0.9]])[None])
+    np.testing.assert_allclose(window, windows_of_boxes(box[None])[0])
 
 
 def test_keypoints_of_a_face_that_yunet_found(file):
@@ -147,6 +186,5 @@ def test_another_network_is_named(tmp_path):
         helper.make_graph([node], "other", [given], [made]), opset_imports=[helper.make_opsetid("", 11)], ir_version=6
     )
     onnx.save(model, tmp_path / "other.onnx")
-    picture = cell((97, 131), 0, 0, (SURE, 0, 0))
-    with pytest.raises(ModelError, match=r"other\.onnx does not answer as YuNet does"):
-        YuNetDetector(tmp_path / "other.onnx")(picture, to_gray(picture))
+    with pytest.raises(ModelError, match=r"other\.onnx is no YuNet model"):
+        YuNetDetector(tmp_path / "other.onnx")

@@ -367,9 +367,10 @@ def test_programs_that_write_the_same_names_at_once_lose_nothing(tmp_path):
 WAIT = """
 import sys, time
 from pathlib import Path
-from facial_keypoints.cli import errors_as_one_line
-from pipeline.cli import app, main
+from facial_keypoints.cli import errors_as_one_line, new_app, run
 from facial_keypoints.outputs.output_folder import OutputFolder
+
+app = new_app()
 
 @app.command()
 def wait(folder: Path):
@@ -377,7 +378,7 @@ def wait(folder: Path):
         partial.write_text("half a film")
         time.sleep(60)
 
-main()
+run(app)
 """
 
 

@@ -17,7 +17,7 @@ from facial_keypoints.detector import KeypointDetector
 from facial_keypoints.inputs.pictures import read_picture
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
-from facial_keypoints.prediction.batch import Job, run
+from facial_keypoints.prediction.files import Job, predict_files
 from pipeline.experiments.params import load_params
 from pipeline.models import build_network
 from pipeline.models.model_file import save_model
@@ -163,7 +163,7 @@ def test_any_bytes_as_picture_video_and_model(tmp_path, content):
     for name in ("noise.jpg", "noise.mp4"):
         (tmp_path / name).write_bytes(content)
         job = Job(disc_detector(), OutputFolder(tmp_path), "json", overlay=True, smooth=True)
-        assert run(job, [Source(tmp_path / name, "out")]).skipped == 1
+        assert predict_files(job, [Source(tmp_path / name, "out")]).skipped == 1
     try_model(tmp_path / "model.safetensors", content)
 
 

@@ -85,11 +85,11 @@ def test_json_says_all_there_is(predict, photos, tmp_path, model):
     assert (answer["width"], answer["height"]) == (90, 110)
     assert answer["model_sha256"] == file_sha256(model)
     (face,) = answer["faces"]
-    assert set(face) == {"face", "box", "score", "turn_deg", "keypoints"}
+    assert set(face) == {"face", "box", "score", "rotation_deg", "keypoints"}
     points = np.array(face["keypoints"])
     assert points.shape == (68, 2)
     np.testing.assert_allclose(face["box"][:2], points.min(0), atol=0.01)
-    assert set(face["turn_deg"]) == {"yaw", "pitch", "roll"}
+    assert set(face["rotation_deg"]) == {"yaw", "pitch", "roll"}
 
 
 def test_every_format_says_the_same(predict, photos, tmp_path):
@@ -235,7 +235,7 @@ def test_what_one_picture_leads_to_ends_no_batch_and_is_not_hidden(predict, phot
         return picture
 
     Image.new("RGB", (90, 50)).save(photos / "odd.png")
-    monkeypatch.setattr("facial_keypoints.prediction.batch.picture_overlay", draw)
+    monkeypatch.setattr("facial_keypoints.prediction.files.picture_overlay", draw)
     result = predict(photos, "--whole", status=1)
     assert "3 faces in 3 pictures; 1 skipped" in result.stdout
     told = f"{type(fault).__name__}: {fault}, in test_predict_command.py"
@@ -246,7 +246,7 @@ def test_what_all_would_meet_ends_the_batch_in_one_line(predict, photos, monkeyp
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", "predicted/one.jpg")
 
-    monkeypatch.setattr("facial_keypoints.prediction.batch.write_picture", full)
+    monkeypatch.setattr("facial_keypoints.prediction.files.write_picture", full)
     result = predict(photos / "one.jpg", photos / "two.png", "--whole", status=1)
     assert one_line(result).startswith("error: [Errno 28] No space left on device")
 
@@ -308,7 +308,8 @@ def test_a_place_that_cannot_be_written(predict, photos, tmp_path):
         (["--video", "mp4", "--no-overlay"], "leave one of the two out"),
         (["--detector", "yunet"], "--detector-model"),
         (["--detector", "yunet", "--detector-model", "none.onnx"], "none.onnx is missing"),
-        (["--detector-model", "none.onnx"], "choose yunet"),
+        (["--detector", "haar", "--detector-model", "none.onnx"], "choose yunet"),
+        (["--whole", "--convention", "symmetric"], "leave --convention symmetric out"),
         (["--model", "none.safetensors"], "none.safetensors is no file"),
         (["--model", "photos/one.jpg"], "damaged or no model"),
     ],
@@ -350,12 +351,6 @@ def test_a_model_of_67_points_is_named(predict, photos, tmp_path, model):
     assert "its mean_shape is F32 [67, 2] where F32 [68, 2] is expected" in one_line(result)
 
 
-def test_a_missing_model_of_the_workspace_names_the_way_to_one(photos, workspace):
-    result = CliRunner().invoke(app, ["predict", str(photos)])
-    assert result.exit_code == 1
-    assert "train a model with: dvc repro train" in one_line(result)
-
-
 def test_overlays_can_be_read_by_others(predict, photos, tmp_path):
     predict(photos / "one.jpg", "--whole")
     mask = os.umask(0)
@@ -367,3 +362,33 @@ def one_line(result) -> str:
     assert result.stderr.count("\n") == 1, result.stderr
     assert "Traceback" not in result.stderr
     return result.stderr
+
+
+def scan(place, *pictures):
+    """Write a TIFF with a page for each picture."""
+    first, *others = [Image.open(picture) for picture in pictures]
+    first.save(place, save_all=True, append_images=others)
+
+
+@pytest.mark.parametrize("form", ["json", "pts", "coco"])
+def test_what_was_made_of_pages_that_a_file_lost_is_removed(predict, photos, tmp_path, form):
+    pictures = [photos / name for name in ("one.jpg", "two.png", "more/one.png")]
+    out = tmp_path / "predicted"
+    scan(tmp_path / "scan.tif", *pictures)
+    predict("scan.tif", "--whole", "--format", form)
+    (out / "scan-page2.txt").write_text("mine")
+    (out / "scan-page3.jpg").write_bytes(b"mine, too")
+    scan(tmp_path / "scan.tif", pictures[0])
+    told = predict("scan.tif", "--whole", "--format", form).stderr
+    points = {"coco": ["keypoints.coco.json"]}.get(form, [f"scan.{form}"])
+    assert written(out) == sorted([*points, "scan-page2.txt", "scan-page3.jpg", "scan.jpg"])
+    assert "removed files of an earlier run that this one no longer makes: " in told
+
+
+def test_pages_of_a_file_that_cannot_be_read_now_keep_what_was_made_of_them(predict, photos, tmp_path):
+    scan(tmp_path / "scan.tif", photos / "one.jpg", photos / "two.png")
+    predict("scan.tif", photos / "one.jpg", "--whole", "--no-overlay")
+    before = written(tmp_path / "predicted")
+    (tmp_path / "scan.tif").write_bytes((tmp_path / "scan.tif").read_bytes()[:100])
+    predict("scan.tif", photos / "one.jpg", "--whole", "--no-overlay", status=1)
+    assert written(tmp_path / "predicted") == before

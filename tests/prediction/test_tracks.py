@@ -44,7 +44,7 @@ def test_a_newcomer_is_found_within_half_a_second():
 def test_most_frames_need_no_search():
     detector = disc_detector()
     follow([[(60.0 + t, 60.0, 15.0)] for t in range(48)], detector)
-    assert detector.find_boxes.searches == 4
+    assert detector.find.searches == 4
 
 
 def test_a_quick_face_is_looked_at_again_in_its_new_place():
@@ -140,7 +140,7 @@ def test_faces_are_searched_by_time_and_at_least_every_thirty_frames(times, sear
     look = FaceTracker(detector)
     for time_s in times:
         look(draw_discs([(60.0, 60.0, 15.0)]), float(time_s))
-    assert detector.find_boxes.searches == searches
+    assert detector.find.searches == searches
 
 
 @pytest.mark.parametrize("fps", [10, 60])

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from benchmarks.frames import FOLDS
 from benchmarks.report import ablation_rows, leaderboard_rows
 from facial_keypoints.core.percent import percent_text, to_percent
-from tests.project.pages import committed, on_one_line, pages, python_examples
+from tests.project.pages import committed, on_one_line, pages
 
 RESULTS = "docs/results.md"
 
@@ -167,20 +167,3 @@ def test_the_lock_file_is_of_the_committed_parameters(params):
 
 def test_the_readme_is_short():
     assert len(pages()["README.md"].splitlines()) < 150
-
-
-def test_python_in_the_readme_runs(tmp_path, monkeypatch):
-    """With a model and a picture of its own in the place of the trained ones; what it finds there is no matter."""
-    import cv2
-    import numpy as np
-
-    from pipeline.models.model_file import save_model
-    from tests.models.test_models import description, network
-
-    (code,) = python_examples("README.md")
-    monkeypatch.chdir(tmp_path)
-    save_model(tmp_path / "data/model/model.safetensors", network(), description())
-    cv2.imwrite("me.jpg", np.zeros((120, 90, 3), np.uint8))
-    result: dict = {}
-    exec(code, result)
-    assert result["keypoints"] == []

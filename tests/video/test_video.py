@@ -17,7 +17,7 @@ import pytest
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
-from facial_keypoints.prediction.batch import Job, run
+from facial_keypoints.prediction.files import Job, predict_files
 from facial_keypoints.video import encoding
 from facial_keypoints.video.reading import FrameReader, open_video
 from facial_keypoints.video.times import Clock
@@ -50,7 +50,7 @@ UNEVEN = [0, 0.04, 0.05, 0.3, 0.34, 0.7, 0.71, 0.72, 0.73, 1.2, 1.25, 1.3, 1.9, 
 def predict_video(folder, form: Any = "json", overlay: bool = True, container: Any = None, name="film.mp4"):
     job = Job(disc_detector(), OutputFolder(folder / "out"), form, overlay, smooth=True, container=container)
     (folder / "out").mkdir(exist_ok=True)
-    return run(job, [Source(folder / name, "film")])
+    return predict_files(job, [Source(folder / name, "film")])
 
 
 def packets(path: Path) -> list[tuple[float, float]]:
@@ -513,7 +513,7 @@ def test_a_name_is_a_name_for_what_is_read_and_what_is_written(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     job = Job(disc_detector(), OutputFolder(Path("out")), "json", overlay=True, smooth=True, container=container)
     Path("out").mkdir()
-    assert str(run(job, [Source(Path(name), name)])) == "1 face in 1 video"
+    assert str(predict_files(job, [Source(Path(name), name)])) == "1 face in 1 video"
     assert written(Path("out")) == sorted([f"{name}.json", f"{name}.{container}"])
     assert len(times(Path("out") / f"{name}.{container}")) == 3
 

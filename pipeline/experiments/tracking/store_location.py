@@ -36,8 +36,8 @@ class StoreLocation:
 
     @property
     def shown(self) -> str:
-        """The address for messages, without credentials."""
-        return without_credentials(self.uri)
+        """The place for messages: the file of an SQLite store, else the address without credentials."""
+        return str(self.database) if self.database else without_credentials(self.uri)
 
     @property
     def lock(self) -> Path:
@@ -73,7 +73,7 @@ def store_uri() -> str:
 
 
 def shown_store() -> str:
-    """The address of the store for messages, also where MLFLOW_TRACKING_URI is wrong."""
+    """The place of the store for messages, also where MLFLOW_TRACKING_URI is wrong."""
     try:
         return store_location().shown
     except TrackingError:

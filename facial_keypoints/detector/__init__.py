@@ -1,0 +1,14 @@
+"""Find the faces of any picture and their 68 keypoints.
+
+from facial_keypoints import KeypointDetector
+
+detector = KeypointDetector.load()
+for face in detector(rgb):
+    print(face.box, face.score, face.keypoints)
+"""
+
+from facial_keypoints.detector.face import Face, make_face
+from facial_keypoints.detector.keypoint_detector import MIN_SCORE, SAME_FACE, KeypointDetector
+from facial_keypoints.detector.point_predictor import Convention
+
+__all__ = ["MIN_SCORE", "SAME_FACE", "Convention", "Face", "KeypointDetector", "make_face"]

@@ -1,0 +1,32 @@
+"""A face that was found."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facial_keypoints.core.boxes import boxes_of_points
+from facial_keypoints.core.scheme import IBUG_68, Scheme
+from facial_keypoints.finding.head_rotation import HeadRotation, head_rotation
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in pixels of the picture, the centre of the top left pixel being (0, 0)."""
+
+    box: tuple[float, float, float, float]
+    """x, y, width, height of the box round the points."""
+    score: float
+    """Confidence 0..1 that this is a face: of what found it, and of how well estimates of the network agree."""
+    keypoints: np.ndarray
+    """(K, 2) float32, x then y."""
+    rotation_deg: HeadRotation | None
+    """Rotation of the head in degrees, yaw, pitch and roll: an estimate. None for points of another scheme than 68."""
+    scheme: Scheme = IBUG_68
+    """What the K points are."""
+
+
+def make_face(keypoints: np.ndarray, score: float, scheme: Scheme = IBUG_68) -> Face:
+    """The face with (K, 2) keypoints of a scheme, x then y in pixels of the picture, and a score 0..1."""
+    x, y, width, height = (float(value) for value in boxes_of_points(keypoints[None])[0])
+    rotation = head_rotation(keypoints) if scheme == IBUG_68 else None
+    return Face((x, y, width, height), float(score), keypoints.astype(np.float32), rotation, scheme)

@@ -1,0 +1,228 @@
+"""Faces of pictures: searched for, and their keypoints predicted."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from facial_keypoints.core.boxes import distinct, overlaps
+from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.detector.face import Face, make_face
+from facial_keypoints.detector.point_predictor import Convention, PointPredictor
+from facial_keypoints.finding.box_detector import BoxDetector, DetectorName, box_detector, check_boxes
+from facial_keypoints.finding.candidates import Candidates, candidates_of_boxes, joined
+from facial_keypoints.finding.scores import scores_of
+from facial_keypoints.finding.tilted import tilted_candidates
+from facial_keypoints.finding.windows import mean_face_in, rotated_windows, to_gray
+from facial_keypoints.network import Network, open_network
+
+MIN_SCORE = 0.5
+"""Score from which a face counts as found, unless another is given."""
+SUSPECTED_SCORE = 0.25
+"""As MIN_SCORE for faces that are to be hidden."""
+SAME_FACE = 0.4
+"""Overlap from which two faces are one."""
+_OTHER_ROTATIONS_DEG = np.array([-60, 60, -120, 120, 180])
+"""The network predicts heads tilted by 30 degrees, so that one of these, or none, shows any head well enough."""
+_SURE = 1.0
+"""Evidence from which a place is hidden though the network sees no face there; YuNet's score is 0.6 then."""
+
+
+class KeypointDetector:
+    """Finds faces and their keypoints; thread-safe."""
+
+    def __init__(
+        self,
+        network: Network,
+        find: BoxDetector,
+        *,
+        min_score: float = MIN_SCORE,
+        convention: Convention = "symmetric",
+        trust_search: bool = False,
+    ) -> None:
+        """Bring a network together with what proposes places for it.
+
+        Args:
+            network: predicts keypoints in gray crops.
+            find: proposes places that may hold a face.
+            min_score: score 0..1 from which a face counts as found.
+            convention: what the points of faces are: see `point_predictor.Convention`.
+            trust_search: where `find` is sure and the network sees no face, answer the mean face.
+        """
+        self.network, self.find, self.min_score, self._trust_search = network, find, min_score, trust_search
+        self.predictor = PointPredictor(network, convention)
+
+    @classmethod
+    def load(
+        cls,
+        model: Path | str | None = None,
+        *,
+        detector: DetectorName = "auto",
+        detector_model: Path | str | None = None,
+        min_score: float | None = None,
+        convention: Convention = "symmetric",
+        suspicious: bool = False,
+        threads: int | None = None,
+    ) -> "KeypointDetector":
+        """A detector with the network of a model file.
+
+        Args:
+            model: a file, an MLflow URI such as runs:/<run id>/model, or None for the model of the workspace, or the
+                one that comes with the package where the workspace has none.
+            detector: what proposes boxes: "yunet", "haar", or "auto" for YuNet where its file is or can be had.
+            detector_model: YuNet's file; None for that of KEYPOINTS_YUNET, else for one that is fetched once.
+            min_score: score 0..1 from which a face counts as found; MIN_SCORE unless given.
+            convention: "symmetric" points, so that a mirrored picture has mirrored points, or those of the "dataset",
+                whose labels lie to one side of what they name; `whole` always gives the latter.
+            suspicious: for hiding faces: what may less likely be one counts too, whichever search or network sees it.
+            threads: with how many threads the network computes, e.g. 1 where the caller has threads of its own; unless
+                given OMP_NUM_THREADS, or as many as there are cores. A PyTorch model sets it for all of the process.
+
+        Raises:
+            ModelError: the model or the detector's file is missing, damaged or of another kind.
+        """
+        network = open_network(model, threads)
+        find = box_detector(detector, detector_model, suspicious=suspicious)
+        if min_score is None:
+            min_score = SUSPECTED_SCORE if suspicious else MIN_SCORE
+        return cls(network, find, min_score=min_score, convention=convention, trust_search=suspicious)
+
+    def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Face]:
+        """Find the faces of a picture.
+
+        Args:
+            image: (H, W, 3) RGB or (H, W) gray, uint8.
+            boxes: (K, 4) x, y, width, height round faces whose places are known, px; then nothing is searched.
+
+        Returns:
+            Faces from left to right, or one for each of `boxes`, in their order.
+
+        Raises:
+            DataError: the picture has another shape or type, or a box lies outside it.
+            ModelError: the network predicts points that are no numbers.
+        """
+        return self.many([image], None if boxes is None else [boxes])[0]
+
+    def many(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Face]]:
+        """As for one picture, for several of any sizes: the faces of all go through the network in one batch.
+
+        Where a search that knows upright faces alone finds none, tilted ones are searched for.
+        """
+        self.check_search()
+        grays = [to_gray(_checked(image)) for image in images]
+        if boxes is not None:
+            checked = [check_boxes(given, gray.shape) for given, gray in zip(boxes, grays, strict=True)]
+            return self.faces_in(grays, [candidates_of_boxes(part) for part in checked])
+        found = [self.find(image, gray) for image, gray in zip(images, grays, strict=True)]
+        faces_of = self._found(grays, found)
+        if self.find.upright_only:
+            empty = [index for index, faces in enumerate(faces_of) if not faces]
+            tilted = [tilted_candidates(self.find, images[index]) for index in empty]
+            for index, faces in zip(empty, self._found([grays[index] for index in empty], tilted), strict=True):
+                faces_of[index] = faces
+        return faces_of
+
+    def check_search(self) -> None:
+        """Raise ModelError for a network of other points: where faces lie in its frames was not measured."""
+        if self.network.scheme != IBUG_68:
+            raise ModelError(
+                f"faces are searched for models of {IBUG_68.title}, and this one has {self.network.scheme.title}; give "
+                "pictures of one face each and look at them whole: --whole, or detector.whole(picture)"
+            )
+
+    def whole(self, image: np.ndarray) -> Face:
+        """The face of a picture that shows one face as the frames of the dataset do; nothing is searched.
+
+        Its points are those of the dataset's convention, as its labels are.
+        `image` is (H, W, 3) RGB or (H, W) gray, uint8. Raises DataError, ModelError.
+        """
+        points, disagreement = self.predictor.whole(to_gray(_checked(image)))
+        return make_face(points, float(scores_of(np.array(disagreement))), self.network.scheme)
+
+    def faces_in(self, grays: Sequence[np.ndarray], candidates: Sequence[Candidates]) -> list[list[Face]]:
+        """A face for each candidate, whatever its score.
+
+        Args:
+            grays: (H, W) uint8 pictures.
+            candidates: those of each picture.
+
+        Returns:
+            A list for each picture, in the order of its candidates.
+        """
+        owner = np.repeat(np.arange(len(grays)), [len(part.windows) for part in candidates])
+        together = joined(candidates)
+        points, doubts = self.predictor.in_windows(grays, owner, together.windows)
+        self._look_from_other_sides(grays, owner, together, points, doubts)
+        scores = scores_of(doubts, together.evidence)
+        faces = [make_face(*seen) for seen in zip(points, scores, strict=True)]
+        return [[faces[row] for row in np.flatnonzero(owner == index)] for index in range(len(grays))]
+
+    def points_and_scores(
+        self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Predict the keypoints seen through windows, without a search.
+
+        Args:
+            grays: (H, W) uint8 pictures.
+            owner: (K,) index of the picture of each window.
+            windows: (K, 4) windows (see `finding.windows`).
+
+        Returns:
+            (K, 68, 2) float64 keypoints in pixels of the pictures and (K,) scores 0..1, of the network alone: what a
+            search said of an earlier frame must not keep a face that has left.
+        """
+        points, doubts = self.predictor.in_windows(grays, owner, windows)
+        return points, scores_of(doubts)
+
+    def _look_from_other_sides(
+        self,
+        grays: Sequence[np.ndarray],
+        owner: np.ndarray,
+        candidates: Candidates,
+        points: np.ndarray,
+        doubts: np.ndarray,
+    ) -> None:
+        """Where a head may be tilted and the network sees no face, put in place what it sees in another rotation."""
+        rows = np.flatnonzero(candidates.any_tilt & (scores_of(doubts) < MIN_SCORE))
+        if not len(rows):
+            return
+        rotated = np.concatenate([rotated_windows(candidates.windows[row], _OTHER_ROTATIONS_DEG) for row in rows])
+        count = len(_OTHER_ROTATIONS_DEG)
+        others, their_doubts = self.predictor.in_windows(grays, np.repeat(owner[rows], count), rotated)
+        for row, start in zip(rows, range(0, len(rotated), count), strict=True):
+            best = start + int(their_doubts[start : start + count].argmin())
+            if scores_of(their_doubts[best]) >= MIN_SCORE:
+                points[row], doubts[row] = others[best], their_doubts[best]
+
+    def _found(self, grays: Sequence[np.ndarray], candidates: Sequence[Candidates]) -> list[list[Face]]:
+        """The faces that score enough, each only once, from left to right."""
+        faces_of = self.faces_in(grays, candidates)
+        if self._trust_search:
+            faces_of = [faces + self._unseen(faces, part) for faces, part in zip(faces_of, candidates, strict=True)]
+        return [self._distinct(faces) for faces in faces_of]
+
+    def _unseen(self, faces: list[Face], candidates: Candidates) -> list[Face]:
+        """Mean faces where the search is sure and the face that the network predicts scores low or lies elsewhere."""
+        unseen = []
+        for face, window, evidence, _ in zip(faces, *candidates, strict=True):
+            mean = make_face(mean_face_in(window), self.min_score)
+            there = overlaps(np.array([mean.box]), np.array([face.box]))[0, 0] > SAME_FACE / 2
+            if evidence > _SURE and not (there and face.score >= self.min_score):
+                unseen.append(mean)
+        return unseen
+
+    def _distinct(self, candidates: list[Face]) -> list[Face]:
+        faces = [face for face in candidates if face.score >= self.min_score]
+        boxes, scores = np.array([face.box for face in faces]), np.array([face.score for face in faces])
+        kept = distinct(boxes.reshape(-1, 4), scores, SAME_FACE)
+        return sorted((faces[row] for row in kept), key=lambda face: face.box[:2])
+
+
+def _checked(image: np.ndarray) -> np.ndarray:
+    """The picture itself. Raises DataError unless it is uint8, (H, W, 3) or (H, W), and not empty."""
+    shaped = isinstance(image, np.ndarray) and (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3))
+    if not shaped or image.dtype != np.uint8 or not image.size:
+        shown = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else repr(image)[:40]
+        raise DataError(f"the picture is {shown} but should be uint8 (H, W, 3) RGB or (H, W) gray; convert it")
+    return image

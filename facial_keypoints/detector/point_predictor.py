@@ -1,0 +1,99 @@
+"""Keypoints of windows of pictures, by a network that looks at each and at its mirror image."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.geometry import fit_square, transform_points
+from facial_keypoints.finding.scores import disagreement
+from facial_keypoints.finding.windows import cut, windows_of_points
+from facial_keypoints.network import Network
+
+Convention = Literal["symmetric", "dataset"]
+"""Points of a face: "dataset" puts them where the labels of the training frames lie, to one side of what they name;
+"symmetric" takes the mean with the points of the mirror image, so that a mirrored face has mirrored points."""
+
+_MOVED_FRAC = 0.03
+"""Shift or growth, over the side of the window, from which a face is predicted again in a window on its new place.
+
+With 0.06 the points of a picture and of its mirror image differ by 0.34 % of the eye distance, with 0.03 by 0.25, with
+0 by 0.23 (120 `val` frames, YuNet, benchmarks.mirrored); faces followed through a video seldom move so far in a frame.
+"""
+_TURNED_DEG = 8
+"""Rotation from which it is, too."""
+
+
+class PointPredictor:
+    """Predicts keypoints, and how far the network disagrees with itself about them; thread-safe."""
+
+    def __init__(self, network: Network, convention: Convention = "symmetric") -> None:
+        """`convention`: which points `in_windows` gives; `whole` keeps to those of the dataset."""
+        self.network, self.convention = network, convention
+
+    def in_windows(
+        self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Predict the keypoints of faces seen through windows, all in one batch.
+
+        Where the points lie off the middle of a window, its face is framed again by them, upright and at its size.
+
+        Args:
+            grays: (H, W) uint8 pictures.
+            owner: (K,) index of the picture of each window.
+            windows: (K, 4) windows (see `finding.windows`).
+
+        Returns:
+            (K, 68, 2) float64 keypoints in pixels of the pictures, of the convention of the predictor, and (K,)
+            disagreements (see `finding.scores`).
+
+        Raises:
+            ModelError: the network predicts points that are no numbers.
+        """
+        crops, picture_from_crop = self._cut(grays, owner, windows)
+        estimates, mirrored = self._estimates(crops), self._mirrored_back(crops)
+        better = windows_of_points(transform_points(picture_from_crop, (estimates[:, -1] + mirrored) / 2))
+        moved = _moved(windows, better)
+        if moved.any():
+            crops[moved], picture_from_crop[moved] = self._cut(grays, owner[moved], better[moved])
+            estimates[moved], mirrored[moved] = self._estimates(crops[moved]), self._mirrored_back(crops[moved])
+        points = estimates[:, -1] if self.convention == "dataset" else (estimates[:, -1] + mirrored) / 2
+        return transform_points(picture_from_crop, points), disagreement(estimates, mirrored)
+
+    def whole(self, gray: np.ndarray) -> tuple[np.ndarray, float]:
+        """(K, 2) keypoints and disagreement of an (H, W) uint8 picture that shows one face as training frames do."""
+        square, crop_from_picture = fit_square(gray, self.network.size_px, self.network.fit)
+        estimates = self._estimates(square[None])
+        points = transform_points(np.linalg.inv(crop_from_picture), estimates[0, -1])
+        return points, float(disagreement(estimates, self._mirrored_back(square[None]))[0])
+
+    def _cut(
+        self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(K, S, S) uint8 crops and (K, 3, 3) float64 `picture_from_crop` of the windows."""
+        crops = np.empty((len(windows), self.network.size_px, self.network.size_px), np.uint8)
+        crop_from_picture = np.empty((len(windows), 3, 3))
+        for row, (index, window) in enumerate(zip(owner, windows, strict=True)):
+            crops[row], crop_from_picture[row] = cut(grays[index], window, self.network.size_px)
+        return crops, np.linalg.inv(crop_from_picture)
+
+    def _mirrored_back(self, crops: np.ndarray) -> np.ndarray:
+        """(N, K, 2) keypoints, in crop pixels, that the mirror images of (N, S, S) crops show."""
+        mirrored = self._estimates(np.ascontiguousarray(crops[:, :, ::-1]))[:, -1, self.network.scheme.flip_index]
+        mirrored[..., 0] = self.network.size_px - 1 - mirrored[..., 0]
+        return mirrored
+
+    def _estimates(self, crops: np.ndarray) -> np.ndarray:
+        """(N, E, K, 2) float64 successive estimates in crop pixels of (N, S, S) uint8 crops; the last one counts."""
+        estimates = self.network(crops)
+        if not np.isfinite(estimates).all():
+            raise ModelError("the model predicts points that are no numbers; train again: dvc repro -fs train")
+        return estimates
+
+
+def _moved(windows: np.ndarray, better: np.ndarray) -> np.ndarray:
+    """(K,) bool: which of (K, 4) windows lie so far from better ones that their faces are framed again."""
+    apart = np.abs(better - windows)
+    turned = np.minimum(apart[:, 3] % 360, -apart[:, 3] % 360)
+    return np.asarray((apart[:, :3].max(1) > _MOVED_FRAC * windows[:, 2]) | (turned > _TURNED_DEG))

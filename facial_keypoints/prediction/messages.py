@@ -1,0 +1,60 @@
+"""What is said while many pictures and videos are looked at."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.progress import progress
+from facial_keypoints.core.terminal import tell
+from facial_keypoints.core.text import counted
+from facial_keypoints.inputs.search import Inputs
+from facial_keypoints.inputs.source import Source
+from facial_keypoints.outputs.output_folder import OutputFolder
+from facial_keypoints.video.reading import Frame, FrameReader
+from facial_keypoints.video.writing import FrameWriter
+
+
+def announce(inputs: Inputs) -> None:
+    """Tell which arguments, and which files of folders, are not looked at."""
+    for problem in inputs.problems:
+        skipped(problem)
+    for line in inputs.lines_left_out():
+        tell(line)
+
+
+def skipped(error: DataError) -> None:
+    """Tell in one line why something is left out."""
+    tell(f"skipped: {error}")
+
+
+def warn(text: str) -> None:
+    """Tell in one line what may be wrong with a result."""
+    tell(f"warning: {text}")
+
+
+@contextmanager
+def telling_removed(output: OutputFolder | None) -> Iterator[None]:
+    """At the end, tell in one line which files of an earlier run were removed inside."""
+    try:
+        yield
+    finally:
+        if output and output.removed:
+            tell(f"removed files of an earlier run that this one no longer makes: {counted(output.removed)}")
+
+
+def watched(reader: FrameReader, source: Source) -> Iterator[Frame]:
+    """The frames of a video, whose progress is shown."""
+    return progress(reader, label=source.name, total=reader.frame_count, unit="frames")
+
+
+def tell_faults(source: Source, done: int, reader: FrameReader, writer: FrameWriter | None) -> None:
+    """Warn of sound that got lost. Raises DataError for a video of which not all could be decoded."""
+    if writer and writer.sound_faults:
+        warn(f"sound of {source.shown} is damaged or missing in what is written ({'; '.join(writer.sound_faults)})")
+    if reader.shortfall and not reader.faults:
+        warn(f"{source.shown} may be cut off: {reader.shortfall}; if it is, copy it anew")
+    if reader.faults:
+        raise DataError(
+            f"{source.shown} is damaged ({'; '.join(reader.faults)}); {done} frames of it are written; "
+            "copy or convert it anew"
+        )

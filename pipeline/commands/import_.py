@@ -1,0 +1,131 @@
+"""`keypoints import`: a dataset out of pictures and labels in another format."""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facial_keypoints.core.terminal import say, tell
+
+if TYPE_CHECKING:
+    from pipeline.importing.importing import Imported, Request
+
+
+class LabelFormat(StrEnum):
+    """Formats of labels; see `pipeline.datasets.formats`."""
+
+    pts = "pts"
+    dlib = "dlib"
+    coco = "coco"
+    cvat = "cvat"
+    label_studio = "label-studio"
+    wflw = "wflw"
+    cofw = "cofw"
+    helen = "helen"
+    deeplabcut = "deeplabcut"
+    csv = "csv"
+    course = "course"
+
+
+class ExifWay(StrEnum):
+    """What labels of a picture with an EXIF orientation are of."""
+
+    shown = "shown"
+    stored = "stored"
+
+
+_NAME = re.compile(r"\w[\w.-]{0,59}")
+
+
+def import_labels(
+    format_: Annotated[LabelFormat, typer.Option("--format", help="Format of the labels.")],
+    labels: Annotated[Path, typer.Option(metavar="FILE|FOLDER", help="File of labels, or folder of such.")],
+    name: Annotated[str, typer.Option(help="Of the dataset: a folder of datasets/, a value of fetch.source.")],
+    images: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of the pictures; else that of the labels.")
+    ] = None,
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="Scheme: a file, or a name that `keypoints scheme` lists; else as the labels tell."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; tell all that is wrong.")] = False,
+    skip_faulty: Annotated[bool, typer.Option("--skip-faulty", help="Leave out what is wrong.")] = False,
+    test_frac: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of the groups held out for the test; 0: test on the training.")
+    ] = 0.2,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the choice of groups for the test.")] = 0,
+    first_pixel: Annotated[
+        float | None,
+        typer.Option(min=-10, max=10, help="Coordinate that the labels give the centre of the top left pixel."),
+    ] = None,
+    exif: Annotated[
+        ExifWay, typer.Option(help="Whether labels are of turned pictures as they are shown, or as they are stored.")
+    ] = ExifWay.shown,
+    licence: Annotated[str, typer.Option(help="Of the pictures and labels.")] = "not told",
+) -> None:
+    """Make a dataset out of pictures and labels: then `dvc exp run -S fetch.source=NAME` trains on it.
+
+    datasets/NAME is for git: description, scheme, labels, SHA-256 of the pictures. imported/NAME holds the pictures,
+    where fetch finds them, and a contact sheet. Look at the sheet before you train.
+    """
+    from facial_keypoints.core.errors import ConfigError
+    from pipeline.importing.importing import Request, import_dataset
+
+    if not _NAME.fullmatch(name):
+        raise ConfigError("--name is letters, digits, -, _ and . and at most 60 of them, as in my-faces")
+    folder = images or (labels if labels.is_dir() else labels.parent)
+    request = Request(
+        format=format_.value,
+        labels=labels,
+        images=folder,
+        name=name,
+        scheme=scheme,
+        first_pixel=first_pixel,
+        stored=exif is ExifWay.stored,
+        test_frac=test_frac,
+        seed=seed,
+        skip_faulty=skip_faulty,
+        licence=licence,
+    )
+    if dry_run:
+        _check(request)
+        return
+    _report(name, import_dataset(request))
+
+
+def _check(request: "Request") -> None:
+    from facial_keypoints.core.errors import DataError
+    from pipeline.importing.importing import faults_of
+
+    count = 0
+    for fault in faults_of(request):
+        count += 1
+        say(f"{fault.where}: {fault.what}")
+    if count:
+        raise DataError(f"{count:,} entries cannot be imported; mend them, or leave them out with --skip-faulty")
+    say("nothing is wrong; without --dry-run the dataset is made")
+
+
+def _report(name: str, done: "Imported") -> None:
+    tally, scheme = done.tally, done.scheme
+    objects = ", ".join(f"{split} {count:,}" for split, count in tally.objects.items())
+    say(f"{_near(done.folder)}: {objects} objects in {done.pictures:,} pictures, {scheme.count} points each")
+    if tally.left_out:
+        tell(f"note: {tally.left_out:,} entries are left out")
+    if tally.turned:
+        tell(f"note: EXIF turns {tally.turned:,} pictures; if their points are off, import again with the other --exif")
+    if tally.labelled < tally.points:
+        tell(f"note: {tally.points - tally.labelled:,} of {tally.points:,} points are not labelled")
+    if done.guessed:
+        pairs = [list(pair) for pair in scheme.mirror_pairs]
+        say(f"guessed mirror pairs: {pairs}; check them: keypoints scheme --check {_near(done.folder)}/scheme.yaml")
+    say(f"look at {_near(done.sheet)}, then: dvc exp run -S fetch.source={name}")
+    if not tally.objects["test"]:
+        say("  with -S split.drop_test_copies=false -S split.val_people_frac=0, as the test repeats the training")
+
+
+def _near(path: Path) -> Path:
+    """The path as it is typed in the present folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,67 @@
+"""COCO keypoints JSON, also as mmpose, CVAT and Label Studio write it: x, y and a flag of each point, and boxes.
+
+Pixels count from 0: the centre of the top left one is (0, 0) (cocodataset.org, format of data: coordinates are
+0-indexed; detectron2 adds 0.5 to them to get to corners). Flag 0 is not labelled, 1 labelled but hidden, 2 seen; in a
+file without any 2, as mmpose writes sets that do not tell what is hidden, 1 means labelled.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from facial_keypoints.core.errors import DataError
+from pipeline.datasets.formats.record import HIDDEN, VISIBLE, Entries, Fault, Record, attempt, box_of, record
+
+
+def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
+    """The objects of a file, in its order."""
+    content = load(path)
+    pictures = {picture.get("id"): picture.get("file_name") for picture in content.get("images", [])}
+    tells_hidden = any(2 in annotation.get("keypoints", [])[2::3] for annotation in content.get("annotations", []))
+    seen: set[object] = set()
+    for place, annotation in enumerate(content.get("annotations", [])):
+        identity = annotation.get("id", place)
+        where = f"{path.name} annotation {identity}"
+        if identity in seen:
+            yield Fault(where, "another annotation has this id already")
+            continue
+        seen.add(identity)
+        yield attempt(where, _read, annotation, pictures, tells_hidden)
+
+
+def _read(where: str, annotation: dict[str, Any], pictures: dict[Any, Any], tells_hidden: bool) -> Record:
+    flat = annotation["keypoints"]
+    if len(flat) % 3:
+        raise ValueError(f"keypoints holds {len(flat)} numbers, no multiple of three")
+    if annotation["image_id"] not in pictures:
+        raise ValueError(f"there is no image of the id {annotation['image_id']}")
+    box = annotation.get("bbox")
+    flags = [VISIBLE if flag == HIDDEN and not tells_hidden else flag for flag in flat[2::3]]
+    points = zip(flat[::3], flat[1::3], flags, strict=True)
+    return record(where, pictures[annotation["image_id"]], points, box=box_of(box) if box else None)
+
+
+def point_names(path: Path) -> list[str]:
+    """Names of the points, if the file has them."""
+    return [str(name) for name in _category(path).get("keypoints", [])]
+
+
+def edges(path: Path) -> list[tuple[int, int]]:
+    """Pairs of points that are joined by a line, from 0."""
+    return [(int(one) - 1, int(other) - 1) for one, other in _category(path).get("skeleton", [])]
+
+
+def _category(path: Path) -> dict[str, Any]:
+    categories = [category for category in load(path).get("categories", []) if category.get("keypoints")]
+    if any(category["keypoints"] != categories[0]["keypoints"] for category in categories):
+        raise DataError(f"{path}: its categories have different points; split it into a file for each")
+    return categories[0] if categories else {}
+
+
+def load(path: Path) -> Any:
+    """The content of a JSON file that holds an object, or for other formats a list. Raises DataError."""
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is no JSON ({error}); write it again") from None

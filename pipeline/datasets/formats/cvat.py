@@ -1,0 +1,57 @@
+"""CVAT XML 1.1 for images: shapes of several points, and skeletons.
+
+Coordinates count from the corner of the picture: the centre of the top left pixel is (0.5, 0.5), as everything that is
+drawn on CVAT's canvas, an SVG over the picture (docs.cvat.ai, XML annotation format). A `points` shape is one object,
+its points in the order in which they were set. Of a skeleton the order is that of its labels in `meta`, or of their
+numbers; `outside` means not labelled, `occluded` hidden.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from pipeline.datasets.formats.record import HIDDEN, VISIBLE, Entries, Record, attempt, in_order, natural, record
+from pipeline.datasets.formats.xml_files import elements
+
+
+def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
+    """The skeletons and shapes of points of all images."""
+    for image in elements(path, "image"):
+        for place, shape in enumerate(_shapes(image), start=1):
+            where = f"{path.name} image {image.get('name')} {shape.tag} {place}"
+            yield attempt(where, _read, image, shape, names)
+
+
+def point_names(path: Path) -> list[str]:
+    """Names of the points of skeletons; none where the file has only shapes of points."""
+    told: dict[str, None] = {}
+    found: dict[str, None] = {}
+    for element in elements(path, "label", "image"):
+        if element.tag == "label" and element.find("parent") is not None:
+            told[element.findtext("name", "")] = None
+        for skeleton in element.iter("skeleton"):
+            found.update(dict.fromkeys(point.get("label", "") for point in skeleton.iter("points")))
+    names = list(told or found)
+    return sorted(names, key=natural) if all(name.isdecimal() for name in names) else names
+
+
+def _shapes(image: Element) -> Iterator[Element]:
+    return (shape for shape in image if shape.tag in ("points", "skeleton"))
+
+
+def _read(where: str, image: Element, shape: Element, names: Sequence[str]) -> Record:
+    if shape.tag == "points":
+        flag = _flag(shape)
+        rows = [(*point.split(","), flag) for point in shape.attrib["points"].split(";")]
+        return record(where, image.attrib["name"], rows)
+    points: dict[str, Sequence[object]] = {}
+    for point in shape.iter("points"):
+        if (name := point.attrib["label"]) in points:
+            raise ValueError(f"the point {name} comes twice")
+        outside = point.get("outside") == "1"
+        points[name] = (None, None) if outside else (*point.attrib["points"].split(","), _flag(point))
+    return record(where, image.attrib["name"], in_order(points, names))
+
+
+def _flag(shape: Element) -> int:
+    return HIDDEN if shape.get("occluded") == "1" else VISIBLE

@@ -1,0 +1,39 @@
+"""dlib's XML, as imglab writes it: images with boxes, each with parts.
+
+Pixels count from 0: the centre of the top left one is (0, 0) (dlib's image_dataset_metadata: a part is a pixel's
+column and row; tools/imglab numbers parts by their names' order). Parts are in the order of their names, numbers by
+their value; one that lacks is not labelled. A box is marked `ignore` where it should not be learned: it is left out.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from pipeline.datasets.formats.record import Entries, Record, attempt, box_of, in_order, natural, record
+from pipeline.datasets.formats.xml_files import elements
+
+
+def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
+    """The boxes of all images."""
+    for image in elements(path, "image"):
+        for place, box in enumerate(image.iter("box"), start=1):
+            if box.get("ignore") not in ("1", "true"):
+                where = f"{path.name} image {image.get('file')} box {place}"
+                yield attempt(where, _read, image, box, names)
+
+
+def point_names(path: Path) -> list[str]:
+    """Names of all parts in the file."""
+    return sorted({part.get("name", "") for box in elements(path, "box") for part in box.iter("part")}, key=natural)
+
+
+def _read(where: str, image: Element, box: Element, names: Sequence[str]) -> Record:
+    parts: dict[str, Sequence[object]] = {}
+    for part in box.iter("part"):
+        if (name := part.attrib["name"]) in parts:
+            raise ValueError(f"the part {name} comes twice")
+        parts[name] = (part.attrib["x"], part.attrib["y"])
+    if not parts:
+        raise ValueError("it has no parts")
+    sides = box_of([box.attrib[side] for side in ("left", "top", "width", "height")])
+    return record(where, image.attrib["file"], in_order(parts, names), box=sides)

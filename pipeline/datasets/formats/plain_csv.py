@@ -1,0 +1,120 @@
+"""CSV with a header, wide (a row an object) or long (a row a point).
+
+Pixels count from 0, the centre of the top left one is (0, 0); say `--first-pixel` where yours count otherwise. Columns,
+whatever their order and case:
+- picture (or image, file, filename, file_name, path), in both;
+- wide: x and y, perhaps v, of each point: x0,y0,x1,y1 or nose_x,nose_y,nose_v;
+- long: point, x, y, perhaps v, and object where a picture has several; the rows of an object follow each other;
+- perhaps group; split (training or test); box_x, box_y, box_w, box_h.
+v is 0 for not labelled, 1 for hidden, 2 for seen; so are empty fields.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import shown
+from pipeline.datasets.formats.record import VISIBLE, Entries, Record, attempt, box_of, in_order, is_empty, record
+
+_PICTURE = ("picture", "image", "file", "filename", "file_name", "path")
+_BOX = ("box_x", "box_y", "box_w", "box_h")
+_SPLITS = ("training", "test")
+
+Row = dict[str, str]
+
+
+def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
+    """The objects of a table, in its order."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file, restkey="", restval=None)
+        columns = _header(path, rows)
+        numbered = _numbered(rows)
+        points = list(_points_of(columns).values())
+        if "point" in columns:
+            for _, group in groupby(numbered, lambda item: (item[1].get(columns["picture"]), item[1].get("object"))):
+                whole = list(group)
+                yield attempt(f"{path.name} line {whole[0][0]}", _long, whole, columns, names)
+            return
+        for line, row in numbered:
+            yield attempt(f"{path.name} line {line}", _wide, row, columns["picture"], points)
+
+
+def point_names(path: Path) -> list[str]:
+    """Names of the points, in the order of the columns, or of a long table in which they come first."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file, restkey="", restval=None)
+        columns = _header(path, rows)
+        if "point" in columns:
+            found = list(dict.fromkeys(str(row.get("point")) for _, row in _numbered(rows)))
+            return sorted(found, key=int) if all(name.isdecimal() for name in found) else found
+        names = list(_points_of(columns))
+        return [] if all(name.isdecimal() for name in names) else names
+
+
+def _header(path: Path, rows: "csv.DictReader[str]") -> dict[str, str]:
+    """Names of the columns in lower case, as the rows have them; "picture" whatever the file calls it."""
+    rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or []]
+    picture = next((name for name in _PICTURE if name in rows.fieldnames), None)
+    columns = dict.fromkeys(rows.fieldnames, "") | {"picture": picture or ""}
+    if picture is None or not ({"point", "x", "y"} <= set(columns) or _points_of(columns)):
+        raise DataError(
+            f"{path} line 1: a table has a column picture, and x0,y0,x1,y1 or nose_x,nose_y or point,x,y; found "
+            f"{shown(rows.fieldnames)}"
+        )
+    return columns
+
+
+def _points_of(columns: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Name of each point -> x, y and perhaps v -> the column that holds it."""
+    points: dict[str, dict[str, str]] = {}
+    for column in columns:
+        match = _axis(column)
+        if match and column not in _BOX:
+            points.setdefault(match[0], {})[match[1]] = column
+    return {name: axes for name, axes in points.items() if {"x", "y"} <= set(axes)}
+
+
+def _axis(column: str) -> tuple[str, str] | None:
+    """Name of the point and x, y or v of a column x0, 0_x or nose_x."""
+    if match := re.fullmatch(r"([xyv])[_. ]?(\d+)", column):
+        return match[2], match[1]
+    if match := re.fullmatch(r"(.+?)[_. ]([xyv])", column):
+        return match[1], match[2]
+    return None
+
+
+def _numbered(rows: "csv.DictReader[str]") -> Iterator[tuple[int, Row]]:
+    for row in rows:
+        yield rows.line_num, row
+
+
+def _wide(where: str, row: Row, picture: str, columns: list[dict[str, str]]) -> Record:
+    if "" in row or None in row.values():
+        raise ValueError("it has more or fewer fields than the first line")
+    points = [(row[axes["x"]], row[axes["y"]], *_flag(row, axes.get("v"))) for axes in columns]
+    return record(where, row[picture], points, **_more(row))
+
+
+def _long(where: str, rows: list[tuple[int, Row]], columns: dict[str, str], names: Sequence[str]) -> Record:
+    points: dict[str, Sequence[object]] = {}
+    for line, row in rows:
+        if row["point"] in points:
+            raise ValueError(f"line {line}: the point {shown(row['point'])} comes twice")
+        points[row["point"]] = (row["x"], row["y"], *_flag(row, "v" if "v" in columns else None))
+    return record(where, rows[0][1][columns["picture"]], in_order(points, names), **_more(rows[0][1]))
+
+
+def _flag(row: Row, column: str | None) -> tuple[object, ...]:
+    return () if column is None else (VISIBLE if is_empty(row[column]) else row[column],)
+
+
+def _more(row: Row) -> dict[str, object]:
+    """Box, group and split of a row that has them."""
+    split = row.get("split") or None
+    if split not in (None, *_SPLITS):
+        raise ValueError(f"split is {shown(split)}, but should be training or test")
+    box = None if any(is_empty(row.get(side)) for side in _BOX) else box_of([row[side] for side in _BOX])
+    return {"box": box, "group": row.get("group") or None, "split": split}

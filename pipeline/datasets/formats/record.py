@@ -1,0 +1,131 @@
+"""What a file of labels says of one object in one picture, and of what in it cannot be read."""
+
+import csv
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facial_keypoints.core.text import brief, shown
+
+VISIBLE, HIDDEN, UNLABELLED = 2, 1, 0
+"""Flags of a point, as COCO has them: seen, labelled where something hides it, not labelled."""
+_LARGEST_PX = 1_000_000
+UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError, csv.Error)
+"""What reading a file meets that is not of its format."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One object in one picture. Coordinates are as the file counts pixels; see `Format.first_pixel`."""
+
+    where: str
+    """File and line or entry, for messages."""
+    picture: str
+    """As the file names it."""
+    points: np.ndarray
+    """(K, 2) float64, x then y; NaN where a point is not labelled."""
+    visibility: np.ndarray
+    """(K,) uint8 of VISIBLE, HIDDEN and UNLABELLED."""
+    box: tuple[float, float, float, float] | None = None
+    """x, y, width, height, where the file has a box."""
+    group: str | None = None
+    """Person, clip or what else must not be split, where the file tells."""
+    split: str | None = None
+    """"training" or "test", where the set has official lists."""
+    content: bytes | None = None
+    """The picture itself, encoded, where the file holds it."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An entry that cannot be read."""
+
+    where: str
+    what: str
+
+
+Entries = Iterator[Record | Fault]
+
+
+def record(where: str, picture: str, points: Iterable[Sequence[object]], **more: object) -> Record:
+    """A record of points x, y and perhaps a flag, numbers or texts of such. Raises ValueError for anything else."""
+    if not isinstance(picture, str) or not picture.strip():
+        raise ValueError("it names no picture")
+    rows = [_point(*row) for row in points]
+    if not rows:
+        raise ValueError("it has no points")
+    array = np.array(rows, np.float64)
+    return Record(where, picture.strip(), array[:, :2].copy(), array[:, 2].astype(np.uint8), **more)  # type: ignore[arg-type]
+
+
+def _point(x: object, y: object, flag: object = VISIBLE) -> tuple[float, float, float]:
+    if is_empty(x) and is_empty(y):
+        return math.nan, math.nan, UNLABELLED
+    seen = number(flag, "a flag")
+    if seen not in (UNLABELLED, HIDDEN, VISIBLE):
+        raise ValueError(
+            f"a point has the flag {shown(flag)} where 0 (not labelled), 1 (hidden) or 2 (seen) is expected"
+        )
+    return (number(x), number(y), seen) if seen else (math.nan, math.nan, UNLABELLED)
+
+
+def is_empty(value: object) -> bool:
+    """Whether a field says that there is no value, as tables of pandas do."""
+    return value is None or (isinstance(value, str) and value.strip().lower() in ("", "nan"))
+
+
+def number(value: object, what: str = "a coordinate") -> float:
+    """A number, also as text. Raises ValueError naming what it should be."""
+    try:
+        found = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        found = math.nan
+    if not abs(found) <= _LARGEST_PX:
+        raise ValueError(f"{what} is {shown(value)} where a number of pixels is expected")
+    return found
+
+
+def box_of(values: Sequence[object]) -> tuple[float, float, float, float]:
+    """x, y, width, height. Raises ValueError for other than four numbers, or a box of no size."""
+    x, y, width, height = (number(value, "a side of the box") for value in values)
+    if min(width, height) <= 0:
+        raise ValueError(f"its box is {width:g} wide and {height:g} high; a box has a size")
+    return x, y, width, height
+
+
+def attempt(where: str, make: Callable[..., Record], *of: object) -> Record | Fault:
+    """The record that `make` makes of `where` and what follows, or the fault that it meets."""
+    try:
+        return make(where, *of)
+    except UNREADABLE as error:
+        told = f"{error.args[0]} is missing" if isinstance(error, KeyError) else brief(str(error), 200)
+        return Fault(where, told)
+
+
+def natural(name: str) -> tuple[int, float, str]:
+    """Key that sorts names which are numbers by their value, before all others."""
+    return (0, float(name), "") if name.strip().isdecimal() else (1, 0.0, name)
+
+
+def in_order(found: dict[str, Sequence[object]], names: Sequence[str]) -> list[Sequence[object]]:
+    """The points of `names`, what is not among `found` as not labelled. Raises ValueError for other names."""
+    if odd := [name for name in found if name not in names]:
+        raise ValueError(f"there is no point called {shown(odd[0])}; they are {brief(', '.join(names), 100)}")
+    return [found.get(name, (None, None)) for name in names]
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Number, from 1, and content of each line that is not empty."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        for line, text in enumerate(file, start=1):
+            if text.strip():
+                yield line, text.strip()
+
+
+def stem(name: str) -> str:
+    """A name without what a picture's name ends in."""
+    return os.path.splitext(name)[0]

@@ -1,0 +1,88 @@
+"""The frames of an imported dataset: its objects cut out of its pictures, with the two tables of labels."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.progress import progress
+from facial_keypoints.core.terminal import tell
+from pipeline.core.labels import LABELS, write_keypoints_csv
+from pipeline.datasets.label_table import SPLITS, Sample, read_label_table
+
+_NAME_MOST = 60
+"""Characters of a name, far below what file systems take in any alphabet."""
+_FAST = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+
+def read_upright(path: Path) -> np.ndarray | None:
+    """(H, W, 3) uint8 BGR of a picture as it is shown, of any depth and number of channels; None where it is none."""
+    content = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    return None if picture is None else np.asarray(picture, np.uint8)
+
+
+def cut_frame(picture: np.ndarray, frame: tuple[int, int, int]) -> np.ndarray:
+    """(side, side, ...) of an (H, W, ...) picture at left, top; beyond its border the border repeats."""
+    left, top, side = frame
+    height, width = picture.shape[:2]
+    columns = np.clip(np.arange(left, left + side), 0, width - 1)
+    rows = np.clip(np.arange(top, top + side), 0, height - 1)
+    return np.ascontiguousarray(picture[rows][:, columns])
+
+
+def write_object_frames(table: Path, pictures: Path, folder: Path, count: int) -> None:
+    """Write the frames of `table`, and labels of `count` points, into `folder` as stages expect raw data.
+
+    What is not labelled in full is left out. Without a row of the split test, the test repeats the training.
+    Raises DataError.
+    """
+    written: dict[str, dict[str, np.ndarray]] = {split: {} for split in SPLITS}
+    numbers: Counter[tuple[str, str]] = Counter()
+    for split in SPLITS:
+        (folder / split).mkdir(parents=True, exist_ok=True)
+    for sample, content in progress(_cut(table, pictures, count), label="frames", total=0, unit="frames"):
+        person = _person(sample.group)
+        name = f"{person}_0{numbers[sample.split, person]}.jpg"  # read by content, whatever the name says
+        numbers[sample.split, person] += 1
+        (folder / sample.split / name).write_bytes(content)
+        written[sample.split][name] = sample.points - sample.frame[:2]
+    if not written["training"]:
+        raise DataError(f"{table}: no row of training is labelled in full, as the network needs it; label more points")
+    if not written["test"]:
+        _repeat(folder, written)
+    for split, rows in written.items():
+        write_keypoints_csv(folder / LABELS[split], list(rows), np.stack(list(rows.values())))
+
+
+def _cut(table: Path, pictures: Path, count: int) -> Iterator[tuple[Sample, bytes]]:
+    """Each sample whose points are all labelled, with its frame as a PNG."""
+    partly = 0
+    for name, samples in groupby(read_label_table(table, count), lambda sample: sample.picture):
+        picture = read_upright(pictures / name)
+        if picture is None:
+            raise DataError(f"{pictures / name} is no picture; import the dataset again")
+        for sample in samples:
+            if not sample.visibility.all():
+                partly += 1
+                continue
+            yield sample, cv2.imencode(".png", cut_frame(picture, sample.frame), _FAST)[1].tobytes()
+    if partly:
+        tell(f"note: {partly:,} objects of {table} are left out, as not all their points are labelled")
+
+
+def _person(group: str) -> str:
+    """The group as a part of a file's name."""
+    return re.sub(r"[^\w.-]+", "-", group).strip(".-")[-_NAME_MOST:] or "object"
+
+
+def _repeat(folder: Path, written: dict[str, dict[str, np.ndarray]]) -> None:
+    tell("note: no picture is held out; the test repeats the training, and tells only whether it can be learned at all")
+    for name in written["training"]:
+        (folder / "test" / name).write_bytes((folder / "training" / name).read_bytes())
+    written["test"] = written["training"]

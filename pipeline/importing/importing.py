@@ -1,0 +1,180 @@
+"""From labels and pictures to a dataset that fetch finds, whole or not at all."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facial_keypoints.core.atomic_files import whole_folder
+from facial_keypoints.core.errors import ConfigError, DataError
+from facial_keypoints.core.progress import progress
+from facial_keypoints.core.scheme import Scheme
+from facial_keypoints.core.terminal import tell
+from pipeline.core.paths import workspace_root
+from pipeline.datasets import definition
+from pipeline.datasets.formats import FORMATS
+from pipeline.datasets.formats.record import Fault
+from pipeline.datasets.label_table import LABEL_TABLE, Sample, write_label_table
+from pipeline.datasets.object_frames import read_upright
+from pipeline.datasets.shipped_schemes import find_scheme
+from pipeline.importing.chosen import Chosen
+from pipeline.importing.contact_sheet import contact_sheet
+from pipeline.importing.dataset_folder import IMPORTED, PICTURES, Tally, facts_of, write_dataset_folder
+from pipeline.importing.pictures import place_picture
+from pipeline.importing.reading import Reading
+from pipeline.importing.samples import Convention
+from pipeline.importing.scheme_of_labels import guessed_scheme
+from pipeline.importing.splits import write_with_splits
+
+_TOLD_FAULTS = 20
+CONTACT_SHEET = "contact_sheet.png"
+_SPOOL = "spool.csv"
+"""The table before it is known which groups are the test."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to import, and how."""
+
+    format: str
+    labels: Path
+    images: Path
+    name: str
+    scheme: str | None
+    """Name of a shipped scheme, or a file; None: that of the format, else what the labels tell."""
+    first_pixel: float | None
+    """Coordinate that the labels give the centre of the top left pixel; None: as the format has it."""
+    stored: bool
+    """Whether labels are of pictures as they are stored, not as EXIF has them shown."""
+    test_frac: float
+    """Share of the groups that are held out for the test, where the labels name none."""
+    seed: int
+    """Of the choice of groups."""
+    skip_faulty: bool
+    licence: str
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of it."""
+
+    folder: Path
+    sheet: Path
+    scheme: Scheme
+    guessed: bool
+    """Whether the scheme was made from the labels."""
+    tally: Tally
+    pictures: int
+
+
+def faults_of(request: Request) -> Iterator[Fault]:
+    """Everything that is wrong with the labels and pictures; nothing is written. Raises ConfigError, DataError."""
+    reading, _ = _begin(request)
+    items = progress(reading.items(lambda name, content: None), label="check", total=0, unit="objects")
+    yield from (item for item in items if isinstance(item, Fault))
+    if not reading.manifest:
+        raise DataError(f"{request.labels} holds no object that can be imported")
+
+
+def import_dataset(request: Request) -> Imported:
+    """Make datasets/NAME and imported/NAME. Raises ConfigError and DataError; then there is neither."""
+    target = definition.DATASETS / request.name
+    store = workspace_root() / IMPORTED / request.name
+    for taken in (target, store):
+        if taken.exists():
+            raise ConfigError(f"{taken} is there already; remove it, or choose another --name")
+    reading, scheme = _begin(request)
+    with whole_folder(target) as folder, whole_folder(store) as kept:
+        pictures = kept / PICTURES
+        items = reading.items(partial(place_picture, request.images, pictures))
+        chosen, tally = Chosen(request.seed), Tally()
+        first = _first(items, request, tally)
+        count = len(first.points)
+        write_label_table(folder / _SPOOL, count, _kept(first, items, request, tally, chosen))
+        made = scheme or guessed_scheme(request.name, count, reading.point_names, reading.edges, chosen.shapes(count))
+        how = write_with_splits(folder / _SPOOL, folder / LABEL_TABLE, count, tally, request.test_frac, request.seed)
+        tally.turned = len(reading.turned)
+        facts = facts_of(tally, len(reading.manifest), made, _how_read(request, reading) | {"split": how})
+        note = "Of these labels." if scheme else "Made from the labels: look at its pairs with keypoints scheme --check"
+        write_dataset_folder(folder, request.name, made, note, reading.manifest, facts)
+        on_sheet = [(sample, _pixels(pictures / sample.picture)) for sample in chosen.samples]
+        cv2.imwrite(str(kept / CONTACT_SHEET), contact_sheet(on_sheet, made))
+    return Imported(target, store / CONTACT_SHEET, made, scheme is None, tally, len(reading.manifest))
+
+
+def _begin(request: Request) -> tuple[Reading, Scheme | None]:
+    kind = FORMATS[request.format]
+    named = request.scheme or kind.scheme
+    scheme = find_scheme(named) if named else None
+    first_pixel = kind.first_pixel if request.first_pixel is None else request.first_pixel
+    if not request.images.is_dir():
+        raise DataError(f"there is no folder {request.images}; name that of the pictures with --images")
+    convention = Convention(first_pixel, request.stored)
+    reading = Reading(kind, request.labels, request.images, convention, scheme.point_names if scheme else ())
+    if scheme:
+        reading.count = scheme.count
+        if scheme.point_names and reading.point_names and not reading.reordered:
+            tell("note: the labels name their points otherwise than the scheme; their order is taken as it is")
+    return reading, scheme
+
+
+def _first(items: Iterator[Sample | Fault], request: Request, tally: Tally) -> Sample:
+    """The first sample, which tells how many points there are. Raises DataError where there is none."""
+    for item in items:
+        if isinstance(item, Sample):
+            return item
+        _meet(item, request, tally)
+    raise DataError(f"{request.labels} holds no object that can be imported")
+
+
+def _kept(
+    first: Sample, items: Iterator[Sample | Fault], request: Request, tally: Tally, drawn: Chosen
+) -> Iterator[Sample]:
+    """All samples with their official split, or training; each is counted, and may come on the contact sheet."""
+
+    def rest() -> Iterator[Sample | Fault]:
+        yield first
+        yield from items
+
+    for item in progress(rest(), label="import", total=0, unit="objects"):
+        if isinstance(item, Fault):
+            _meet(item, request, tally)
+            continue
+        tally.add(item)
+        tally.objects[item.split or "training"] += 1
+        drawn.offer(item)
+        yield replace(item, split=item.split or "training")
+
+
+def _meet(fault: Fault, request: Request, tally: Tally) -> None:
+    """Raise DataError of a fault, or count it where such entries are to be left out."""
+    if not request.skip_faulty:
+        raise DataError(
+            f"{fault.where}: {fault.what}; see all that is wrong with --dry-run, or leave such entries out with "
+            "--skip-faulty"
+        )
+    tally.left_out += 1
+    if tally.left_out <= _TOLD_FAULTS:
+        tell(f"left out: {fault.where}: {fault.what}")
+
+
+def _pixels(path: Path) -> np.ndarray:
+    picture = read_upright(path)
+    if picture is None:
+        raise DataError(f"{path} can no longer be read; import again")
+    return picture
+
+
+def _how_read(request: Request, reading: Reading) -> dict[str, str]:
+    kind = FORMATS[request.format]
+    first_pixel = kind.first_pixel if request.first_pixel is None else request.first_pixel
+    way = "stored" if request.stored else "shown"
+    return {
+        "labels": f"format {request.format}; they gave the centre of the top left pixel the coordinate {first_pixel:g}",
+        "turned by EXIF": f"{len(reading.turned):,} pictures; labels are of pictures as they are {way}",
+        "licence": request.licence,
+        "source": f"labels {request.labels.name}, pictures {request.images.name}",
+    }

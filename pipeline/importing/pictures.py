@@ -1,0 +1,111 @@
+"""Pictures that labels name: found in a folder, decoded, and which way their pixels are turned."""
+
+import hashlib
+import io
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from facial_keypoints.core.text import shown
+from pipeline.datasets.readers import MAX_FILE_BYTES
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".JPG", ".JPEG", ".PNG")
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture."""
+
+    pixels: np.ndarray
+    """(H, W, 3) uint8 BGR as it is shown."""
+    orientation: int
+    """Of EXIF, 1 to 8; 1: shown as it is stored."""
+    sha256: str
+
+    def shown_from_stored(self, points: np.ndarray) -> np.ndarray:
+        """(K, 2) points of the stored pixels as points of the picture as it is shown."""
+        x, y = points.T
+        shown_height, shown_width = self.pixels.shape[:2]
+        right, bottom = shown_width - 1, shown_height - 1
+        turned = {
+            2: (right - x, y),
+            3: (right - x, bottom - y),
+            4: (x, bottom - y),
+            5: (y, x),
+            6: (right - y, x),
+            7: (right - y, bottom - x),
+            8: (y, bottom - x),
+        }
+        return np.stack(turned.get(self.orientation, (x, y)), -1)
+
+
+class PictureFolder:
+    """Finds the pictures that labels name in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._left_away: int | None = None
+
+    def find(self, name: str) -> str:
+        """Path below the folder of the picture that a label calls `name`, which may lack its ending.
+
+        Labels may be from another machine: of the folders before the name as many are left away as it takes to find the
+        first picture, and of all others then as many. Raises ValueError where there is none, or its name cannot stand
+        in a manifest.
+        """
+        parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..", ".")]
+        for first in range(len(parts)) if self._left_away is None else [self._left_away]:
+            below = "/".join(parts[first:])
+            for ending in ("", *ENDINGS):
+                if (self.folder / (below + ending)).is_file():
+                    self._left_away = first
+                    return _fit_for_manifest(below + ending)
+        raise ValueError(f"there is no picture {shown(name)} in {self.folder}")
+
+
+def _fit_for_manifest(name: str) -> str:
+    if not name.isprintable() or "\\" in name or name != name.strip():
+        raise ValueError(f"the picture's name {shown(name)} has characters that no list of files can hold; rename it")
+    return name
+
+
+def load_picture(content: bytes) -> Picture:
+    """Decode a picture. Raises ValueError for what is none, or is too large for a dataset."""
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"its picture has {len(content) >> 20} MiB where {MAX_FILE_BYTES >> 20} are the most")
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    if pixels is None:
+        raise ValueError("its picture is empty, truncated or no picture")
+    return Picture(np.asarray(pixels, np.uint8), _orientation(content), hashlib.sha256(content).hexdigest())
+
+
+def _orientation(content: bytes) -> int:
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # a damaged note beside a sound picture
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def place_picture(images: Path, pictures: Path, name: str, content: bytes | None) -> None:
+    """Put a picture of the folder `images` among those of the dataset, by a hard link or else as a copy.
+
+    content: the picture itself, where it is in no folder.
+    """
+    target = pictures / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if content is not None:
+        target.write_bytes(content)
+        return
+    source = (images / name).resolve()
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)

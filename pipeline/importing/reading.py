@@ -1,0 +1,113 @@
+"""Go through labels and pictures once: samples, and what is wrong with the entries that give none."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import brief
+from pipeline.datasets.formats import UNREADABLE, Format
+from pipeline.datasets.formats.record import Fault, Record
+from pipeline.datasets.label_table import Sample
+from pipeline.importing.pictures import Picture, PictureFolder, load_picture
+from pipeline.importing.samples import Convention, same_as, sample_of
+
+T = TypeVar("T")
+
+_KEPT_PICTURES = 4
+"""Decoded pictures that are kept, for the next object in one of them."""
+
+
+Place = Callable[[str, bytes | None], None]
+"""What becomes of a picture: its path below the folder of pictures, and its content where the labels hold it."""
+
+
+class Reading:
+    """One way through the files of labels of a format."""
+
+    def __init__(self, kind: Format, labels: Path, images: Path, convention: Convention, names: Sequence[str]) -> None:
+        """names: the order of a scheme's points, where it names them."""
+        self._kind, self._labels, self._convention = kind, labels, convention
+        self._images = PictureFolder(images)
+        first = next(kind.files(labels))
+        self.point_names = _read_or_refuse(first, kind.point_names) if kind.point_names else []
+        self.edges = _read_or_refuse(first, kind.edges) if kind.edges else []
+        self.reordered = bool(names) and sorted(names) == sorted(self.point_names)
+        self._order = [self.point_names.index(name) for name in names] if self.reordered else None
+        self.count: int | None = None
+        """Number of points that each object should have; None: as many as the first has."""
+        self.manifest: dict[str, str] = {}
+        """SHA-256 of each picture with a sample, by its path below the folder of pictures."""
+        self.turned: dict[str, None] = {}
+        """Pictures that EXIF has shown in another way than they are stored."""
+        self._pictures: OrderedDict[str, Picture] = OrderedDict()
+        self._seen: set[bytes] = set()
+
+    def items(self, place: Place) -> Iterator[Sample | Fault]:
+        """Samples and faults in the order of the labels; `place` gets each picture with a sample once."""
+        root = self._labels if self._labels.is_dir() else self._labels.parent
+        for file in self._kind.files(self._labels):
+            try:
+                for entry in self._kind.read(file, root, self.point_names):
+                    yield entry if isinstance(entry, Fault) else self._item(entry, place)
+            except DataError as error:
+                yield Fault(file.name, str(error))
+            except UNREADABLE as error:
+                yield Fault(file.name, _not_of_the_format(error))
+
+    def _item(self, record: Record, place: Place) -> Sample | Fault:
+        try:
+            return self._sample(record, place)
+        except (ValueError, OSError) as error:
+            return Fault(record.where, str(error))
+
+    def _sample(self, record: Record, place: Place) -> Sample:
+        name, picture = self._picture(record)
+        if self.count is None:
+            self.count = len(record.points)
+        sample = self._in_order(sample_of(record, picture, name, self.count, self._convention))
+        key = hashlib.sha256(same_as(sample).encode()).digest()[:12]
+        if key in self._seen:
+            raise ValueError("an entry before it has the same points in the same picture")
+        self._seen.add(key)
+        if name not in self.manifest:
+            place(name, record.content)
+            self.manifest[name] = picture.sha256
+            if picture.orientation != 1:
+                self.turned[name] = None
+        return sample
+
+    def _picture(self, record: Record) -> tuple[str, Picture]:
+        name = record.picture if record.content is not None else self._images.find(record.picture)
+        if name not in self._pictures:
+            content = record.content if record.content is not None else (self._images.folder / name).read_bytes()
+            try:
+                self._pictures[name] = load_picture(content)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+            if len(self._pictures) > _KEPT_PICTURES:
+                self._pictures.popitem(last=False)
+        return name, self._pictures[name]
+
+    def _in_order(self, sample: Sample) -> Sample:
+        if self._order is None:
+            return sample
+        order = np.array(self._order)
+        points, flags = sample.points[order], sample.visibility[order]
+        return Sample(sample.picture, sample.group, sample.split, sample.frame, points, flags)
+
+
+def _read_or_refuse(file: Path, read: Callable[[Path], list[T]]) -> list[T]:
+    """What `read` finds in a file. Raises DataError where it is none of the format."""
+    try:
+        return read(file)
+    except UNREADABLE as error:
+        raise DataError(f"{file}: {_not_of_the_format(error)}") from None
+
+
+def _not_of_the_format(error: Exception) -> str:
+    return f"it is not as this --format has it ({brief(str(error) or type(error).__name__, 100)})"

@@ -1,0 +1,87 @@
+"""From a record of a file of labels to a sample of a dataset, or why it is none."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facial_keypoints.finding.windows import windows_of_boxes
+from pipeline.datasets.formats.record import Record
+from pipeline.datasets.label_table import MOST_SIDE_PX, Sample
+from pipeline.importing.pictures import Picture
+
+_OUTSIDE_FRAC = 0.1
+"""A point may lie this far outside of the picture, in sizes of the object: of faces that the border cuts some do."""
+_LARGEST_FRAME = 6
+"""Largest side of a frame, in longer sides of its picture; a face that fills its picture has 2.7."""
+_LONGEST_FRAC = 0.8
+"""Most that the longer side of the box takes of the frame."""
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How a file counts pixels."""
+
+    first_pixel: float
+    """Coordinate of the centre of the top left pixel."""
+    stored: bool
+    """Whether it is of the picture as it is stored, not as its EXIF orientation has it shown."""
+
+
+def sample_of(record: Record, picture: Picture, name: str, count: int, convention: Convention) -> Sample:
+    """The sample in our pixels. Raises ValueError saying what is wrong with the record."""
+    points, box = _in_our_pixels(record, picture, convention)
+    if len(points) != count:
+        raise ValueError(f"it has {len(points)} points where {count} are expected")
+    labelled = points[record.visibility > 0]
+    _check(labelled, picture)
+    group = record.group or name
+    frame = frame_of(labelled, box)
+    if frame[2] > min(MOST_SIDE_PX, _LARGEST_FRAME * max(picture.pixels.shape[:2])):
+        raise ValueError(f"its frame would be {frame[2]:,} pixels wide, as its box is too large for its picture")
+    return Sample(name, group, record.split or "", frame, points, record.visibility)
+
+
+def _in_our_pixels(record: Record, picture: Picture, convention: Convention) -> tuple[np.ndarray, np.ndarray | None]:
+    """(K, 2) points and the (2, 2) corners of the box, if there is one."""
+    points = record.points - convention.first_pixel
+    corners = None
+    if record.box is not None:
+        x, y, width, height = record.box
+        corners = np.array([[x, y], [x + width, y + height]]) - convention.first_pixel
+    if convention.stored:
+        points = picture.shown_from_stored(points)
+        corners = None if corners is None else picture.shown_from_stored(corners)
+    return points, corners
+
+
+def _check(labelled: np.ndarray, picture: Picture) -> None:
+    if not len(labelled):
+        raise ValueError("none of its points is labelled")
+    if len(labelled) > 1 and not np.ptp(labelled, axis=0).any():
+        raise ValueError("all its points are one and the same")
+    height, width = picture.pixels.shape[:2]
+    reach = _OUTSIDE_FRAC * np.ptp(labelled, axis=0).max() + 0.5
+    far = ((labelled < -reach) | (labelled > np.array([width - 1, height - 1]) + reach)).any(1)
+    if far.any():
+        x, y = labelled[far][0]
+        raise ValueError(f"the point {x:g}, {y:g} lies outside of its picture, which is {width} x {height}")
+
+
+def frame_of(labelled: np.ndarray, box: np.ndarray | None) -> tuple[int, int, int]:
+    """left, top, side of the square that shows an object as frames of faces show theirs.
+
+    It is the window that `predict` takes for the box: whoever names a box there gets what the network was trained on.
+    """
+    corners = np.concatenate([labelled, box if box is not None else labelled])
+    low, size = corners.min(0), np.ptp(corners, axis=0)
+    x, y, side, _ = windows_of_boxes(np.concatenate([low, size])[None])[0]
+    longest = size.max() / _LONGEST_FRAC
+    if longest > side:  # flat things
+        (x, y), side = low + size / 2, longest
+    whole = max(1, round(side))
+    return round(x - whole / 2 + 0.5), round(y - whole / 2 + 0.5), whole
+
+
+def same_as(sample: Sample) -> str:
+    """What two entries of one object have in common."""
+    return f"{sample.picture}\0{sample.points.tobytes().hex()}"
