@@ -70,7 +70,7 @@ class PictureFolder:
 
 
 def _fit_for_manifest(name: str) -> str:
-    if not name.isprintable() or "\\" in name or name != name.strip():
+    if not name.isprintable() or "\\" in name or "::" in name or name != name.strip():
         raise ValueError(f"the picture's name {shown(name)} has characters that no list of files can hold; rename it")
     return name
 

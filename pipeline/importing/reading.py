@@ -10,7 +10,6 @@ import numpy as np
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.text import brief
-from pipeline.datasets.bounds import MAX_MEMBERS
 from pipeline.datasets.formats import UNREADABLE, Format
 from pipeline.datasets.formats.record import Fault, Record
 from pipeline.datasets.label_table import Sample
@@ -76,8 +75,6 @@ class Reading:
             raise ValueError("an entry before it has the same points in the same picture")
         self._seen.add(key)
         if name not in self.manifest:
-            if len(self.manifest) == MAX_MEMBERS:
-                raise DataError(f"it has more than {MAX_MEMBERS:,} pictures, the most of a dataset; import it in parts")
             place(name, record.content)
             self.manifest[name] = picture.sha256
             if picture.orientation != 1:
