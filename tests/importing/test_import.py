@@ -165,7 +165,10 @@ def test_faulty_entries_can_be_left_out(images: Path, request_of: Callable[..., 
 def test_a_name_that_is_taken_is_refused(images: Path, checkout: Path) -> None:
     table = table_of(images / "labels.csv", "ann_00.png,40,50,2,60,70,2,,,,")
     arguments = ("import", "--format", "csv", "--labels", table, "--name", "mine")
-    assert invoke(*arguments)[0] == 0
+    status, told, _ = invoke(*arguments)
+    assert status == 0
+    assert told.splitlines()[0] == "datasets/mine: training 1, test 0 objects in 1 pictures, 2 points each"
+    assert "look at imported/mine/contact_sheet.png, then: dvc exp run -S fetch.source=mine" in told
     status, _, error = invoke(*arguments)
     assert status == 1
     assert "datasets/mine is there already; remove it, or choose another --name" in error
