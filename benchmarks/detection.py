@@ -92,7 +92,7 @@ def speed(detector: KeypointDetector, frames: SplitFrames, threads: int) -> None
 
 def main() -> None:
     split = sys.argv[1] if len(sys.argv) > 1 else "val"
-    detector, frames = KeypointDetector.load(), SplitFrames(split)
+    detector, frames = KeypointDetector.load(convention="dataset"), SplitFrames(split)
     whole = np.stack([detector.whole(picture).keypoints for picture in frames.pictures])
     if split == "test":
         equality(frames, whole)

@@ -7,6 +7,7 @@ noise, balls and hands. Prints the constants of facial_keypoints/finding/scores.
 Takes a model, that of the workspace unless given: python -m benchmarks.score_fit model.safetensors
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -19,18 +20,18 @@ from benchmarks.scenes import Scene
 from benchmarks.split_frames import SplitFrames
 from facial_keypoints import KeypointDetector
 from facial_keypoints.detector import make_face
-from facial_keypoints.finding.box_detector import BoxDetector
+from facial_keypoints.finding.box_detector import BoxDetector, box_detector
 from facial_keypoints.finding.windows import mean_face_in, to_gray
 from facial_keypoints.finding.yunet import YuNetDetector, windows_of_faces
 from pipeline.datasets.synthetic import Pose
 
-FACES, EMPTY = 250, 500
+FACES, EMPTY = 160, 320
 """Pictures of labelled faces, as many synthetic ones; pictures without any."""
 ON_FACE, ELSEWHERE = 0.4, 0.1
 """Overlap with a face from which points are that face, and up to which points and box are none; what is between, or is
 a face whose points are elsewhere, is left out."""
-PENALTY = 1e-3
-"""Of squared coefficients: it matters only where classes can be told apart without any error."""
+ALARM = 2.0
+"""Weight of what is no face: an alarm is as bad as two faces missed."""
 
 Harm = Callable[[Scene, np.random.Generator], Scene]
 HARMS: dict[str, Harm] = {
@@ -103,14 +104,44 @@ def _proposed(find: BoxDetector, picture: np.ndarray, gray: np.ndarray) -> tuple
     return windows_of_faces(found), np.log(scores / (1 - scores))
 
 
-def fit(columns: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """(C,) coefficients of log-odds of a face over (N, C) columns; both classes count the same."""
-    weight = np.where(face, 0.5 / face.mean(), 0.5 / (~face).mean())
-    sign = np.where(face, 1, -1)
+def fit(yunet: Answers, haar: Answers) -> np.ndarray:
+    """Coefficients that make what came the likeliest: log-odds of a face are, with c of them,
 
-    def loss(coefficients: np.ndarray) -> float:
-        return float(
-            (weight * np.logaddexp(0, -sign * (columns @ coefficients))).mean() + PENALTY * (coefficients**2).sum()
-        )
+    c[0] - c[2] log_doubt + c[3] log_odds for YuNet, and c[1] - c[2] log_doubt for the cascade.
+    """
+    columns, face = np.concatenate([_columns(yunet), _columns(haar)]), np.concatenate([yunet.face, haar.face])
+    weight, sign = np.where(face, 1, ALARM), np.where(face, 1, -1)
+    found = minimize(lambda c: (weight * np.logaddexp(0, -sign * (columns @ c))).mean(), np.array([-12.0, -12, 4, 1]))
+    return np.asarray(found.x)
 
-    return np.asarray(minimize(loss, np.zeros(columns.shape[1])).x)
+
+def _columns(answers: Answers) -> np.ndarray:
+    """(N, 4) what the coefficients are multiplied with."""
+    is_yunet = np.isfinite(answers.log_odds)
+    return np.column_stack([is_yunet, ~is_yunet, -answers.log_doubt, np.nan_to_num(answers.log_odds)])
+
+
+def report(name: str, answers: Answers, coefficients: np.ndarray) -> None:
+    """Print what is missed and invented at the score 0.5, by what was done to the pictures."""
+    found = _columns(answers) @ coefficients > 0
+    for kind in dict.fromkeys(answers.kind):
+        faces, others = ((answers.kind == kind) & (answers.face == is_face) for is_face in (True, False))
+        missed = f"{(faces & ~found).sum()} of {faces.sum()} faces missed"
+        print(f"{name}, {kind}: {missed}, {(others & found).sum()} of {others.sum()} other places taken for one")
+
+
+def main() -> None:
+    detector = KeypointDetector.load(sys.argv[1] if len(sys.argv) > 1 else None, detector="yunet")
+    frames = SplitFrames("train", FACES)
+    yunet = collect(detector, box_detector("yunet", None, suspicious=True), frames)
+    haar = collect(detector, box_detector("haar", None), frames)
+    coefficients = fit(yunet, haar)
+    at_yunet, at_haar, steepness, weight = coefficients
+    report("YuNet", yunet, coefficients)
+    report("Haar", haar, coefficients)
+    print(f"_DISAGREEMENT_AT_HALF, _STEEPNESS = {np.exp(at_haar / steepness):.3f}, {steepness:.1f}")
+    print(f"_YUNET_AT_HALF, _YUNET_WEIGHT = {at_yunet - at_haar:.1f}, {weight:.1f}")
+
+
+if __name__ == "__main__":
+    main()

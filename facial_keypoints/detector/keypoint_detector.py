@@ -11,7 +11,7 @@ from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector.face import Face, make_face
 from facial_keypoints.detector.point_predictor import Convention, PointPredictor
 from facial_keypoints.finding.box_detector import BoxDetector, DetectorName, box_detector, check_boxes
-from facial_keypoints.finding.candidates import Candidates, candidates_of_boxes
+from facial_keypoints.finding.candidates import Candidates, candidates_of_boxes, joined
 from facial_keypoints.finding.scores import scores_of
 from facial_keypoints.finding.tilted import tilted_candidates
 from facial_keypoints.finding.windows import mean_face_in, rotated_windows, to_gray
@@ -23,10 +23,10 @@ SUSPECTED_SCORE = 0.25
 """As MIN_SCORE for faces that are to be hidden."""
 SAME_FACE = 0.4
 """Overlap from which two faces are one."""
-_OTHER_ROTATIONS_DEG = (-60, 60, -120, 120, 180)
+_OTHER_ROTATIONS_DEG = np.array([-60, 60, -120, 120, 180])
 """The network predicts heads tilted by 30 degrees, so that one of these, or none, shows any head well enough."""
-_SURE = 0.0
-"""Evidence of a search from which a head of which the network sees no face is looked at in these rotations."""
+_SURE = 1.0
+"""Evidence from which a place is hidden though the network sees no face there; YuNet's score is 0.6 then."""
 
 
 class KeypointDetector:
@@ -150,33 +150,30 @@ class KeypointDetector:
         Returns:
             A list for each picture, in the order of its candidates.
         """
-        owner = np.repeat(np.arange(len(grays)), [len(part.evidence) for part in candidates])
-        windows = np.concatenate([np.zeros((0, 4)), *(part.windows for part in candidates)])
-        evidence = np.concatenate([np.zeros(0), *(part.evidence for part in candidates)])
-        points, scores = self.points_and_scores(grays, owner, windows, evidence)
-        self._look_from_other_sides(grays, owner, Candidates(windows, evidence), points, scores)
-        faces = [
-            make_face(where, score, IBUG_68, given)
-            for where, score, given in zip(points, scores, evidence, strict=True)
-        ]
+        owner = np.repeat(np.arange(len(grays)), [len(part.windows) for part in candidates])
+        together = joined(candidates)
+        points, doubts = self.predictor.in_windows(grays, owner, together.windows)
+        self._look_from_other_sides(grays, owner, together, points, doubts)
+        scores = scores_of(doubts, together.evidence)
+        faces = [make_face(*seen) for seen in zip(points, scores, strict=True)]
         return [[faces[row] for row in np.flatnonzero(owner == index)] for index in range(len(grays))]
 
     def points_and_scores(
-        self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray, evidence: np.ndarray | float = 0.0
+        self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Predict the keypoints seen through windows.
+        """Predict the keypoints seen through windows, without a search.
 
         Args:
             grays: (H, W) uint8 pictures.
             owner: (K,) index of the picture of each window.
             windows: (K, 4) windows (see `finding.windows`).
-            evidence: (K,) log-odds of a face that a search gave.
 
         Returns:
-            (K, 68, 2) float64 keypoints in pixels of the pictures and (K,) scores 0..1.
+            (K, 68, 2) float64 keypoints in pixels of the pictures and (K,) scores 0..1, of the network alone: what a
+            search said of an earlier frame must not keep a face that has left.
         """
-        points, disagreements = self.predictor.in_windows(grays, owner, windows)
-        return points, scores_of(disagreements, evidence)
+        points, doubts = self.predictor.in_windows(grays, owner, windows)
+        return points, scores_of(doubts)
 
     def _look_from_other_sides(
         self,
@@ -184,17 +181,19 @@ class KeypointDetector:
         owner: np.ndarray,
         candidates: Candidates,
         points: np.ndarray,
-        scores: np.ndarray,
+        doubts: np.ndarray,
     ) -> None:
-        """Where a search is sure and the network sees no face, put points and scores of the best rotation in place."""
-        for row in np.flatnonzero((candidates.evidence > _SURE) & (scores < self.min_score)):
-            rotated = rotated_windows(candidates.windows[row], np.array(_OTHER_ROTATIONS_DEG))
-            others, their_scores = self.points_and_scores(
-                grays, np.full(len(rotated), owner[row]), rotated, candidates.evidence[row]
-            )
-            best = int(their_scores.argmax())
-            if their_scores[best] > scores[row]:
-                points[row], scores[row] = others[best], their_scores[best]
+        """Where a head may be tilted and the network sees no face, put in place what it sees in another rotation."""
+        rows = np.flatnonzero(candidates.any_tilt & (scores_of(doubts) < MIN_SCORE))
+        if not len(rows):
+            return
+        rotated = np.concatenate([rotated_windows(candidates.windows[row], _OTHER_ROTATIONS_DEG) for row in rows])
+        count = len(_OTHER_ROTATIONS_DEG)
+        others, their_doubts = self.predictor.in_windows(grays, np.repeat(owner[rows], count), rotated)
+        for row, start in zip(rows, range(0, len(rotated), count), strict=True):
+            best = start + int(their_doubts[start : start + count].argmin())
+            if scores_of(their_doubts[best]) >= MIN_SCORE:
+                points[row], doubts[row] = others[best], their_doubts[best]
 
     def _found(self, grays: Sequence[np.ndarray], candidates: Sequence[Candidates]) -> list[list[Face]]:
         """The faces that score enough, each only once, from left to right."""
@@ -206,8 +205,8 @@ class KeypointDetector:
     def _unseen(self, faces: list[Face], candidates: Candidates) -> list[Face]:
         """Mean faces where the search is sure and the face that the network predicts scores low or lies elsewhere."""
         unseen = []
-        for face, window, evidence in zip(faces, *candidates, strict=True):
-            mean = make_face(mean_face_in(window), self.min_score, IBUG_68, evidence)
+        for face, window, evidence, _ in zip(faces, *candidates, strict=True):
+            mean = make_face(mean_face_in(window), self.min_score)
             there = overlaps(np.array([mean.box]), np.array([face.box]))[0, 0] > SAME_FACE / 2
             if evidence > _SURE and not (there and face.score >= self.min_score):
                 unseen.append(mean)

@@ -4,10 +4,12 @@ import numpy as np
 
 from facial_keypoints.core.geometry import face_size
 
-_DISAGREEMENT_AT_HALF, _STEEPNESS = 0.042, 4.0
-"""Disagreement (see `disagreement`) at the score 0.5 without other evidence, and the power with which odds fall."""
-_YUNET_AT_HALF, _YUNET_WEIGHT = 0.0, 1.0
+_DISAGREEMENT_AT_HALF, _STEEPNESS = 0.054, 4.5
+"""Disagreement (see `disagreement`) at the score 0.5 for boxes of the cascade, which says no more than that there may
+be a face, and the power of it with which odds fall."""
+_YUNET_AT_HALF, _YUNET_WEIGHT = 0.3, 1.8
 """Log-odds that YuNet's score 0.5 adds, and how much a log-odd of that score counts."""
+# Fitted by benchmarks.score_fit, which tells on what.
 
 
 def disagreement(estimates: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
@@ -41,8 +43,7 @@ def scores_of(disagreements: np.ndarray, evidence: np.ndarray | float = 0.0) -> 
 
     Args:
         disagreements: (K,) see `disagreement`.
-        evidence: (K,) log-odds that the search adds; 0 for boxes of a user or of the cascade, which say no more than
-            that there may be a face.
+        evidence: (K,) log-odds that the search adds: those of `yunet_evidence`; 0 for boxes of a user or the cascade.
     """
     odds = np.log(_DISAGREEMENT_AT_HALF / np.maximum(disagreements, 1e-9)) * _STEEPNESS + evidence
     return np.asarray(1 / (1 + np.exp(-np.clip(odds, -500, 500))))

@@ -22,8 +22,8 @@ _SMALL_FACE_PX = 40
 """Where a face is smaller, or none is found, the picture is searched enlarged twice: there may be smaller ones."""
 _CONTRADICTING = 0.25
 """Shift or growth, over the side of the window, from which the points are not believed."""
-MIN_SCORE = 0.6
-"""Milder than OpenCV's own 0.9: as with the cascade, false alarms are recognized by the keypoint network."""
+MIN_SCORE = 0.3
+"""Far milder than OpenCV's own 0.9: the keypoint network and this score together tell faces from false alarms."""
 _FARTHEST = 4.0
 """Farthest point of a face that is believed, over the longer side of the picture."""
 _SAME_FACE = 0.4
@@ -67,7 +67,7 @@ class YuNetDetector:
             Candidates in the order of YuNet's scores, tilted as its five points are.
         """
         found = self.faces(image)
-        return Candidates(windows_of_faces(found), yunet_evidence(found[:, 14]))
+        return Candidates(windows_of_faces(found), yunet_evidence(found[:, 14]), np.ones(len(found), bool))
 
     def faces(self, image: np.ndarray) -> np.ndarray:
         """(K, 15) box, five points x and y, and score of each face that YuNet finds, best first; image as above."""

@@ -101,8 +101,9 @@ def _each(
 def _into_one_file(job: Job, form: RunFormat, sources: Sequence[Source]) -> Tally:
     """Predict on the sources that an interrupted run left, and write one file of all."""
     network, folder = job.detector.network, job.output.path if job.output else None
+    info = {"model_sha256": network.digest, "convention": job.convention}
     with open_journal(folder, f"{job.inputs} {job.options} {network.digest}") as journal:
-        file = RunFile(journal, sources, network.scheme, network.digest)
+        file = RunFile(journal, sources, network.scheme, info)
         if file.kept:
             tell(f"{len(file.kept)} pictures and videos were done by an interrupted run; the others follow")
         left = [source for source in sources if source not in file.kept]

@@ -28,7 +28,7 @@ def frames_to_compare(side: int) -> tuple[np.ndarray, str]:
         folder = paths.PROCESSED / split
         if folder.is_dir() and len(images := load_arrays(folder).images) and images.shape[-1] == side:
             return _spread(images, COMPARED), f"frames of {folder}"
-    return _synthetic(side), "synthetic faces"
+    return synthetic_frames(side), "synthetic faces"
 
 
 def training_frames(side: int) -> np.ndarray:
@@ -62,7 +62,7 @@ def _spread(images: np.ndarray, count: int) -> np.ndarray:
     return np.asarray(images[np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)])
 
 
-def _synthetic(side: int) -> np.ndarray:
+def synthetic_frames(side: int) -> np.ndarray:
     """(4, side, side) uint8 synthetic faces, always the same."""
     rng = np.random.default_rng(0)
     pictures = [draw_face(random_identity(rng), rng)[0] for _ in range(_SYNTHETIC)]

@@ -19,9 +19,11 @@ from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.scheme import IBUG_68, scheme_from
 from facial_keypoints.finding.windows import to_gray
+from facial_keypoints.network import OnnxNetwork
 from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.core.settings import Preprocess, Split
+from pipeline.experiments.tracking.model_location import open_model
 from pipeline.export import formats
 from pipeline.export.quantization import quantize
 from pipeline.export.sample_frames import frames_to_compare, labelled_error, training_frames
@@ -70,6 +72,13 @@ def test_onnxruntime_answers_as_the_network_for_any_batch(model, onnx_file, coun
     (keypoints,) = session.run(["keypoints"], {"frames": FRAMES[:count]})
     assert keypoints.dtype == np.float32
     np.testing.assert_allclose(keypoints, by_network(model)[:count], atol=0.01)
+
+
+def test_both_backends_estimate_the_same(model, onnx_file):
+    by_onnx, by_torch = OnnxNetwork(onnx_file), open_model(model)
+    assert (by_onnx.size_px, by_onnx.fit, by_onnx.scheme) == (by_torch.size_px, by_torch.fit, by_torch.scheme)
+    assert by_onnx.trained_digest == by_torch.digest
+    np.testing.assert_allclose(by_onnx(FRAMES), by_torch(FRAMES), atol=0.05)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

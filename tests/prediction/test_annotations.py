@@ -28,6 +28,7 @@ from tests.written import written
 
 app = new_app()
 LEFT, RIGHT = (60.0, 100.0, 20.0), (200.0, 100.0, 20.0)
+MODEL = ("--model", "discs")
 COCO, CVAT = "keypoints.coco.json", "keypoints.cvat.xml"
 
 
@@ -43,7 +44,7 @@ def here(tmp_path, monkeypatch):
 
 
 def predict(*arguments: str, form: str = "coco", status: int = 0):
-    result = CliRunner().invoke(app, ["predict", *arguments, "--format", form, "--no-overlay", "-o", "out"])
+    result = CliRunner().invoke(app, ["predict", *arguments, *MODEL, "--format", form, "--no-overlay", "-o", "out"])
     assert result.exit_code == status, result.output
     return result
 
@@ -64,7 +65,7 @@ def names_of(form: str) -> list[str]:
 
 def points_of(path: str) -> np.ndarray:
     """(F, 68, 2) keypoints of the faces of a picture, as JSON tells them."""
-    printed = CliRunner().invoke(app, ["predict", path, "-o", "-"]).stdout
+    printed = CliRunner().invoke(app, ["predict", path, *MODEL, "-o", "-"]).stdout
     return np.array([face["keypoints"] for face in json.loads(printed)["faces"]])
 
 
@@ -204,7 +205,7 @@ def test_a_file_of_the_user_is_left():
 @pytest.mark.parametrize("form", ["coco", "cvat"])
 def test_standard_output_holds_the_file_and_nothing_else(form):
     predict("photos", form=form)
-    result = CliRunner().invoke(app, ["predict", "photos", "--format", form, "-o", "-"])
+    result = CliRunner().invoke(app, ["predict", "photos", *MODEL, "--format", form, "-o", "-"])
     name = COCO if form == "coco" else CVAT
     assert result.stdout == Path("out", name).read_text().replace("../photos", "photos")
     assert result.stderr == "3 faces in 3 pictures\n"
@@ -284,7 +285,7 @@ def test_two_runs_of_the_same_at_once_are_one_line(monkeypatch):
     picture = files._picture
 
     def look(job, points, source, image):
-        second = CliRunner().invoke(app, ["predict", "photos", "--format", "coco", "--no-overlay", "-o", "out"])
+        second = CliRunner().invoke(app, ["predict", "photos", *MODEL, "--format", "coco", "--no-overlay", "-o", "out"])
         assert second.exit_code == 1
         assert second.stderr.startswith("error: another program does the same in out; wait for it")
         return picture(job, points, source, image)
@@ -325,7 +326,7 @@ def test_standard_input_is_never_what_it_was(looked):
     for picture in ("photos/a/me.png", "photos/b/me.png"):
         result = CliRunner().invoke(
             app,
-            ["predict", "-", "photos/b/none.png", "--format", "coco", "-o", "out"],
+            ["predict", "-", "photos/b/none.png", *MODEL, "--format", "coco", "-o", "out"],
             input=Path(picture).read_bytes(),
         )
         assert result.exit_code == 130

@@ -7,6 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from facial_keypoints.network import SHIPPED, OnnxNetwork
+from pipeline.export.sample_frames import labelled_error
+from pipeline.export.shipped import MOST_NME_CHANGE_PERCENT
+from tests.architecture import ROOT
 from tests.checkout import Checkout
 
 pytestmark = [
@@ -62,3 +66,12 @@ def test_every_test_frame_is_predicted_and_every_label_measured(built):
     baseline = metrics["test_mean_shape"]["nme_percent"]
     assert metrics["test"]["nme_percent"] < baseline
     assert 20 < baseline < 40
+
+
+def test_the_shipped_model_has_the_reported_error(built, monkeypatch):
+    monkeypatch.chdir(built)
+    network = OnnxNetwork(SHIPPED)
+    error, faces = labelled_error("test", network.scheme, lambda frames: network(frames)[:, -1])
+    reported = json.loads((ROOT / "reports/metrics.json").read_text())["test"]
+    assert faces == reported["faces"] == 770
+    assert abs(100 * error - reported["nme_percent"]) <= MOST_NME_CHANGE_PERCENT

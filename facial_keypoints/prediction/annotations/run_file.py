@@ -22,9 +22,9 @@ _SUFFIXES: dict[RunFormat, str] = {"coco": ".json", "cvat": ".xml"}
 class RunFile:
     """Collects what is found in the sources of one run, in a journal, and makes the file of it."""
 
-    def __init__(self, journal: Journal, sources: Sequence[Source], scheme: Scheme, model_sha256: str) -> None:
-        """`scheme`, `model_sha256`: of the model that predicts."""
-        self._journal, self._scheme, self._model_sha256 = journal, scheme, model_sha256
+    def __init__(self, journal: Journal, sources: Sequence[Source], scheme: Scheme, info: dict[str, str]) -> None:
+        """`scheme`: what the points are; `info`: how they were predicted, which the file tells at its head."""
+        self._journal, self._scheme, self._info = journal, scheme, info
         self._stamps = {source: _stamp(source) for source in sources}
         found = {source: journal.found.get(_key(source)) for source in sources}
         self.kept = {
@@ -62,7 +62,7 @@ class RunFile:
     def _text(self, form: RunFormat, start: Path) -> Iterator[str]:
         """The parts of the file, in which the folder of the images stands relative to `start`."""
         names = ImageNames(list(self._stamps))
-        info = {"description": f"{self._scheme.title}, predicted", "model_sha256": self._model_sha256}
+        info = {"description": f"{self._scheme.title}, predicted"} | self._info
         if names.folder:
             info["image_folder"] = storable(os.path.relpath(names.folder, start))
 

@@ -1,0 +1,178 @@
+"""ONNX files as networks: their answers, their threads, and files that are none of ours."""
+
+import hashlib
+import json
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.network.onnx import SHIPPED, OnnxNetwork, default_threads
+from tests.network.small_onnx import (
+    ESTIMATED,
+    ESTIMATES,
+    FRAMES,
+    KEYPOINTS,
+    METADATA,
+    POINTS,
+    crops,
+    outside,
+    small_onnx,
+    value,
+    write_small_onnx,
+)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return write_small_onnx(tmp_path / "small.onnx")
+
+
+def test_a_file_says_how_pictures_are_prepared_and_what_its_points_are(file):
+    network = OnnxNetwork(file)
+    assert (network.size_px, network.fit, network.scheme) == (64, "pad", IBUG_68)
+    assert network.digest == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert network.trained_digest == "ab" * 32
+
+
+@pytest.mark.parametrize("count", [0, 1, 16, 37])
+def test_batches_of_any_size_are_answered_in_their_order(file, count):
+    estimates = OnnxNetwork(file)(crops(*range(count)))
+    assert (estimates.shape, estimates.dtype.name) == ((count, ESTIMATES, 68, 2), "float64")
+    np.testing.assert_array_equal(estimates, POINTS + np.arange(count)[:, None, None, None])
+
+
+def test_a_mirrored_view_of_crops_is_answered_as_its_copy(file):
+    view = np.random.default_rng(0).integers(0, 256, (3, 64, 64), np.uint8)[:, :, ::-1]
+    np.testing.assert_array_equal(OnnxNetwork(file)(view), OnnxNetwork(file)(view.copy()))
+
+
+def test_threads_that_share_a_network_get_their_own_answers(file):
+    network = OnnxNetwork(file, threads=2)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda level: network(crops(*[level] * 20)), range(200)))
+    for level, answer in enumerate(answers):
+        np.testing.assert_array_equal(answer, np.repeat(POINTS[None] + level, 20, 0))
+
+
+def test_threads_are_those_asked_for_else_of_the_environment_else_the_cores(file, monkeypatch):
+    assert OnnxNetwork(file, threads=3)._session.get_session_options().intra_op_num_threads == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert OnnxNetwork(file)._session.get_session_options().intra_op_num_threads == 2
+    for useless in ("", "0", "many", "9" * 20):
+        monkeypatch.setenv("OMP_NUM_THREADS", useless)
+        assert default_threads() == len(os.sched_getaffinity(0))
+
+
+def test_outputs_that_nobody_asked_for_do_not_matter(tmp_path):
+    more = value("confidence", TensorProto.FLOAT, "batch", 68, 2)
+    copied = helper.make_node("Identity", ["keypoints"], ["confidence"])
+    file = write_small_onnx(tmp_path / "m.onnx", outputs=[KEYPOINTS, ESTIMATED, more], more=[copied])
+    np.testing.assert_array_equal(OnnxNetwork(file)(crops(5)), POINTS[None] + 5)
+
+
+def with_frames(*shape):
+    return small_onnx(inputs=[value("frames", TensorProto.UINT8, *shape)])
+
+
+def with_scheme(text):
+    return small_onnx(metadata=METADATA | {"scheme": text})
+
+
+def without(name):
+    return small_onnx(metadata={key: text for key, text in METADATA.items() if key != name})
+
+
+def with_estimates(*shape, kind=TensorProto.FLOAT):
+    return small_onnx(outputs=[KEYPOINTS, value("estimates", kind, *shape)])
+
+
+SOUND = small_onnx()
+FIVE = json.dumps(IBUG_68.as_data() | {"points": 5})
+HOSTILE = {
+    "empty": (b"", ""),
+    "text": (b"version https://git-lfs.github.com/spec/v1\n", ""),
+    "page of a proxy": (b"<html><body>Please log in</body></html>" * 100, ""),
+    "cut short": (SOUND[: len(SOUND) // 2], ""),
+    "more at the end": (SOUND + b"\xff" * 100, ""),
+    "another input": (small_onnx(inputs=[value("images", TensorProto.UINT8, "batch", 64, 64)]), "'images'"),
+    "input of floats": (with_frames("batch", 64, 65), "frames, tensor(uint8), [batch, S, S] with S from 64 to 512"),
+    "two inputs": (small_onnx(inputs=[FRAMES, value("more", TensorProto.UINT8, 1)]), "its inputs are"),
+    "one size of batch": (with_frames(1, 64, 64), "its inputs are"),
+    "frames of any size": (with_frames("batch", "height", "width"), "its inputs are"),
+    "huge frames": (with_frames("batch", 100_000, 100_000), "its inputs are"),
+    "small frames": (with_frames("batch", 63, 63), "its inputs are"),
+    "no estimates": (small_onnx(outputs=[KEYPOINTS]), "of an older version"),
+    "too many estimates": (with_estimates("batch", 10_000, 68, 2), ""),
+    "estimates of other points": (with_scheme(FIVE), "the regions do not hold each of the points 0 to 4"),
+    "no scheme": (without("scheme"), "it does not say what its points are"),
+    "no JSON": (with_scheme("ibug-68"), "what it says of its points is wrong: Expecting value"),
+    "a list for a scheme": (with_scheme("[]"), "a scheme holds name, title, points"),
+    "a nested scheme": (with_scheme("[" * 100_000), "what it says of its points is wrong"),
+    "a scheme of many points": (with_scheme(json.dumps(IBUG_68.as_data() | {"points": 10**9})), "wrong"),
+    "no fit": (without("fit"), "its fit is None where pad or stretch is expected"),
+    "another fit": (small_onnx(metadata=METADATA | {"fit": "crop"}), "its fit is 'crop'"),
+    "weights in another file": (small_onnx(weights=outside("points.bin")), "its weights lie in other files"),
+    "weights in a file of the system": (small_onnx(weights=outside("/etc/passwd")), "lie in other files"),
+    "weights without an end": (small_onnx(weights=outside("/dev/zero")), "its weights lie in other files"),
+}
+
+
+@pytest.mark.parametrize(("content", "expected"), HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file_is_refused_in_one_line(tmp_path, content, expected, capfd):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError) as caught:
+        OnnxNetwork(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path} is damaged or no model of this project (")
+    assert expected in message
+    assert message.endswith("); give a file of keypoints export")
+    assert message.isprintable()
+    assert len(message) < 600 + len(str(path))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_no_plain_file_or_too_large_is_not_read(tmp_path):
+    sparse, pipe = tmp_path / "large.onnx", tmp_path / "pipe.onnx"
+    with sparse.open("wb") as file:
+        file.truncate(2**40)
+    os.mkfifo(pipe)
+    for path, expected in {
+        sparse: "500,000,000 are the most",
+        pipe: "no plain file",
+        tmp_path: "no plain file",
+    }.items():
+        with pytest.raises(ModelError, match=expected):
+            OnnxNetwork(path)
+    with pytest.raises(ModelError, match=r"none\.onnx is missing; give a file of keypoints export"):
+        OnnxNetwork(tmp_path / "none.onnx")
+
+
+def test_an_answer_of_another_shape_than_promised_is_one_line(tmp_path):
+    dropping_black_frames = [
+        helper.make_node("Cast", ["middle"], ["light"], to=TensorProto.BOOL),
+        helper.make_node("Squeeze", ["light"], ["lights"]),
+        helper.make_node("Compress", ["all", "lights"], ["estimates"], axis=0),
+    ]
+    network = OnnxNetwork(write_small_onnx(tmp_path / "m.onnx", added="all", more=dropping_black_frames))
+    assert len(network(crops(1, 2))) == 2
+    with pytest.raises(ModelError, match=r"it answers \(1, 2, 68, 2\) where \(2, 2, 68, 2\) was promised"):
+        network(crops(0, 2))
+
+
+def test_without_onnxruntime_one_line_says_what_to_install(file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ModelError, match=r"^onnxruntime cannot be imported \(.*\); install it: pip install"):
+        OnnxNetwork(file)
+
+
+def test_a_damaged_shipped_file_has_a_remedy_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("facial_keypoints.network.onnx.SHIPPED", tmp_path / SHIPPED.name)
+    with pytest.raises(ModelError, match=r"is missing; install the package anew, or in a checkout: git checkout "):
+        OnnxNetwork(tmp_path / SHIPPED.name)
