@@ -10,11 +10,10 @@ from facial_keypoints.core.errors import ConfigError
 from facial_keypoints.core.scheme import IBUG_68, Scheme, scheme_from
 from facial_keypoints.core.text import brief, shown
 from facial_keypoints.core.yaml_files import read_yaml
-from pipeline.core import paths
 from pipeline.core.params import WrongValuesError, checked
 
-DATASETS = Path(__file__).parents[2] / paths.DATASETS
-"""The folder in the checkout that this code belongs to."""
+DATASETS = Path(__file__).parents[2] / "datasets"
+"""A folder for each dataset, in git, in the checkout that this code belongs to."""
 _FILE = "dataset.yaml"
 _SCHEMES = {IBUG_68.name: IBUG_68}
 """Schemes that a dataset can name; others lie in its folder."""
