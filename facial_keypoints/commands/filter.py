@@ -53,13 +53,12 @@ def filter_faces(
     Example: keypoints filter --name pixelate party/ clip.mp4 -o hidden
     """
     from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, say_result
-    from facial_keypoints.core.terminal import tell
     from facial_keypoints.detector import KeypointDetector
     from facial_keypoints.filters.apply import picture_filter
     from facial_keypoints.filters.files import HIDING, Job, filter_files
     from facial_keypoints.filters.sticker import load_sticker
     from facial_keypoints.inputs.search import find_sources
-    from facial_keypoints.network import which_model
+    from facial_keypoints.network import tell_if_shipped
     from facial_keypoints.outputs.output_folder import OutputFolder
     from facial_keypoints.prediction.messages import announce
     from facial_keypoints.prediction.standard_output import refuse_all_but_one_picture
@@ -78,7 +77,7 @@ def filter_faces(
         suspicious=name in HIDING,
     )
     if model is None:
-        tell(f"model: {which_model(found.network)}")
+        tell_if_shipped(found.network)
     found.check_search()
     folder = None if output == STDOUT else OutputFolder(Path(output))
     with find_sources(path, folder, ending=f"_{name}") as inputs:

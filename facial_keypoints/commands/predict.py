@@ -119,10 +119,9 @@ def predict(
     """
     from facial_keypoints.commands.boxes import parse_boxes
     from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, say_result
-    from facial_keypoints.core.terminal import tell
     from facial_keypoints.detector import KeypointDetector
     from facial_keypoints.inputs.search import find_sources, inputs_key
-    from facial_keypoints.network import which_model
+    from facial_keypoints.network import tell_if_shipped
     from facial_keypoints.outputs.output_folder import OutputFolder
     from facial_keypoints.prediction.files import Job, predict_files
     from facial_keypoints.prediction.messages import announce
@@ -145,7 +144,7 @@ def predict(
         convention=points,
     )
     if model is None:
-        tell(f"model: {which_model(found.network)}")
+        tell_if_shipped(found.network)
     if not whole:
         found.check_search()
     find = (lambda image: [found.whole(image)]) if whole else (lambda image: found(image, boxes)) if box else None

@@ -23,12 +23,10 @@ class Face:
     """Rotation of the head in degrees, yaw, pitch and roll: an estimate. None for points of another scheme than 68."""
     scheme: Scheme = IBUG_68
     """What the K points are."""
-    evidence: float = 0.0
-    """Log-odds of a face that the search gave, before the network looked: see `finding.scores`."""
 
 
-def make_face(keypoints: np.ndarray, score: float, scheme: Scheme = IBUG_68, evidence: float = 0.0) -> Face:
+def make_face(keypoints: np.ndarray, score: float, scheme: Scheme = IBUG_68) -> Face:
     """The face with (K, 2) keypoints of a scheme, x then y in pixels of the picture, and a score 0..1."""
     x, y, width, height = (float(value) for value in boxes_of_points(keypoints[None])[0])
     rotation = head_rotation(keypoints) if scheme == IBUG_68 else None
-    return Face((x, y, width, height), float(score), keypoints.astype(np.float32), rotation, scheme, float(evidence))
+    return Face((x, y, width, height), float(score), keypoints.astype(np.float32), rotation, scheme)

@@ -11,7 +11,7 @@ from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector.face import Face, make_face
 from facial_keypoints.detector.point_predictor import Convention, PointPredictor
 from facial_keypoints.finding.box_detector import BoxDetector, DetectorName, box_detector, check_boxes
-from facial_keypoints.finding.candidates import Candidates, candidates_of_boxes
+from facial_keypoints.finding.candidates import Candidates, candidates_of_boxes, joined
 from facial_keypoints.finding.scores import scores_of
 from facial_keypoints.finding.tilted import tilted_candidates
 from facial_keypoints.finding.windows import mean_face_in, rotated_windows, to_gray
@@ -25,8 +25,6 @@ SAME_FACE = 0.4
 """Overlap from which two faces are one."""
 _OTHER_ROTATIONS_DEG = np.array([-60, 60, -120, 120, 180])
 """The network predicts heads tilted by 30 degrees, so that one of these, or none, shows any head well enough."""
-_LIKELY = 0.0
-"""Evidence of a search from which a place where the network sees no face is looked at in these rotations."""
 _SURE = 1.0
 """Evidence from which a place is hidden though the network sees no face there; YuNet's score is 0.6 then."""
 
@@ -152,34 +150,30 @@ class KeypointDetector:
         Returns:
             A list for each picture, in the order of its candidates.
         """
-        owner = np.repeat(np.arange(len(grays)), [len(part.evidence) for part in candidates])
-        windows = np.concatenate([np.zeros((0, 4)), *(part.windows for part in candidates)])
-        evidence = np.concatenate([np.zeros(0), *(part.evidence for part in candidates)])
-        points, doubts = self.predictor.in_windows(grays, owner, windows)
-        self._look_from_other_sides(grays, owner, Candidates(windows, evidence), points, doubts)
-        scores = scores_of(doubts, evidence)
-        faces = [
-            make_face(where, score, IBUG_68, given)
-            for where, score, given in zip(points, scores, evidence, strict=True)
-        ]
+        owner = np.repeat(np.arange(len(grays)), [len(part.windows) for part in candidates])
+        together = joined(candidates)
+        points, doubts = self.predictor.in_windows(grays, owner, together.windows)
+        self._look_from_other_sides(grays, owner, together, points, doubts)
+        scores = scores_of(doubts, together.evidence)
+        faces = [make_face(*seen) for seen in zip(points, scores, strict=True)]
         return [[faces[row] for row in np.flatnonzero(owner == index)] for index in range(len(grays))]
 
     def points_and_scores(
-        self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray, evidence: np.ndarray | float = 0.0
+        self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Predict the keypoints seen through windows.
+        """Predict the keypoints seen through windows, without a search.
 
         Args:
             grays: (H, W) uint8 pictures.
             owner: (K,) index of the picture of each window.
             windows: (K, 4) windows (see `finding.windows`).
-            evidence: (K,) log-odds of a face that a search gave.
 
         Returns:
-            (K, 68, 2) float64 keypoints in pixels of the pictures and (K,) scores 0..1.
+            (K, 68, 2) float64 keypoints in pixels of the pictures and (K,) scores 0..1, of the network alone: what a
+            search said of an earlier frame must not keep a face that has left.
         """
-        points, disagreements = self.predictor.in_windows(grays, owner, windows)
-        return points, scores_of(disagreements, evidence)
+        points, doubts = self.predictor.in_windows(grays, owner, windows)
+        return points, scores_of(doubts)
 
     def _look_from_other_sides(
         self,
@@ -189,8 +183,8 @@ class KeypointDetector:
         points: np.ndarray,
         doubts: np.ndarray,
     ) -> None:
-        """Where a face is likely and the network sees none, put in place what it sees of one in another rotation."""
-        rows = np.flatnonzero((candidates.evidence > _LIKELY) & (scores_of(doubts) < MIN_SCORE))
+        """Where a head may be tilted and the network sees no face, put in place what it sees in another rotation."""
+        rows = np.flatnonzero(candidates.any_tilt & (scores_of(doubts) < MIN_SCORE))
         if not len(rows):
             return
         rotated = np.concatenate([rotated_windows(candidates.windows[row], _OTHER_ROTATIONS_DEG) for row in rows])
@@ -211,8 +205,8 @@ class KeypointDetector:
     def _unseen(self, faces: list[Face], candidates: Candidates) -> list[Face]:
         """Mean faces where the search is sure and the face that the network predicts scores low or lies elsewhere."""
         unseen = []
-        for face, window, evidence in zip(faces, *candidates, strict=True):
-            mean = make_face(mean_face_in(window), self.min_score, IBUG_68, evidence)
+        for face, window, evidence, _ in zip(faces, *candidates, strict=True):
+            mean = make_face(mean_face_in(window), self.min_score)
             there = overlaps(np.array([mean.box]), np.array([face.box]))[0, 0] > SAME_FACE / 2
             if evidence > _SURE and not (there and face.score >= self.min_score):
                 unseen.append(mean)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facial_keypoints.detector import Face, KeypointDetector
-from facial_keypoints.finding.candidates import Candidates
+from facial_keypoints.finding.candidates import upright_candidates
 from facial_keypoints.finding.windows import to_gray, windows_of_points
 from facial_keypoints.video.frame_buffer import FrameBuffer
 from facial_keypoints.video.reading import Frame
@@ -83,7 +83,7 @@ def _cover_before(face: Face, earlier: Iterable[_Waiting], images: FrameBuffer, 
     """Add a face to the frames before the one in which it was found, of which the last comes first."""
     for held, _, faces in earlier:
         window = windows_of_points(face.keypoints.astype(np.float64)[None])
-        near = look.faces_in([to_gray(images[held])], [Candidates(window, np.array([face.evidence]))])[0][0]
+        near = look.faces_in([to_gray(images[held])], [upright_candidates(window)])[0][0]
         if near.score >= look.min_score:
             face = near
         faces.append(face)

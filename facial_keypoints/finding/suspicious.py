@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from facial_keypoints.finding.candidates import Candidates
+from facial_keypoints.finding.candidates import Candidates, joined
 from facial_keypoints.finding.haar import HaarDetector
 from facial_keypoints.finding.yunet import YuNetDetector
 
@@ -20,7 +20,4 @@ class SuspiciousDetector:
 
     def __call__(self, image: np.ndarray, gray: np.ndarray) -> Candidates:
         """Candidates of both, a face mostly twice; arguments as for each."""
-        found = [part(image, gray) for part in self._parts]
-        return Candidates(
-            np.concatenate([part.windows for part in found]), np.concatenate([part.evidence for part in found])
-        )
+        return joined(part(image, gray) for part in self._parts)

@@ -5,7 +5,7 @@ import numpy as np
 
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.finding.box_detector import BoxDetector
-from facial_keypoints.finding.candidates import Candidates
+from facial_keypoints.finding.candidates import Candidates, joined
 from facial_keypoints.finding.search_size import reduced
 from facial_keypoints.finding.windows import rotation_matrix, to_gray
 
@@ -17,15 +17,15 @@ _TILTS_DEG = (-45, 45)
 def tilted_candidates(find: BoxDetector, image: np.ndarray) -> Candidates:
     """Candidates for tilted faces of an (H, W, 3) RGB or (H, W) gray uint8 picture."""
     small, scale = reduced(image, _LONGEST_PX)
-    windows, evidence = [np.zeros((0, 4))], [np.zeros(0)]
+    parts = []
     for tilt in _TILTS_DEG:
         rotated_from_small, size = _rotated_whole(small.shape, -tilt)
         rotated = np.asarray(cv2.warpAffine(small, rotated_from_small[:2], size), np.uint8)
         found = find(rotated, to_gray(rotated))
         centres = transform_points(np.linalg.inv(rotated_from_small), found.windows[:, :2])
-        windows.append(np.column_stack([centres / scale, found.windows[:, 2] / scale, found.windows[:, 3] + tilt]))
-        evidence.append(found.evidence)
-    return Candidates(np.concatenate(windows), np.concatenate(evidence))
+        windows = np.column_stack([centres / scale, found.windows[:, 2] / scale, found.windows[:, 3] + tilt])
+        parts.append(found._replace(windows=windows))
+    return joined(parts)
 
 
 def _rotated_whole(shape: tuple[int, ...], rotation_deg: float) -> tuple[np.ndarray, tuple[int, int]]:

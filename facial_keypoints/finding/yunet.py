@@ -67,7 +67,7 @@ class YuNetDetector:
             Candidates in the order of YuNet's scores, tilted as its five points are.
         """
         found = self.faces(image)
-        return Candidates(windows_of_faces(found), yunet_evidence(found[:, 14]))
+        return Candidates(windows_of_faces(found), yunet_evidence(found[:, 14]), np.ones(len(found), bool))
 
     def faces(self, image: np.ndarray) -> np.ndarray:
         """(K, 15) box, five points x and y, and score of each face that YuNet finds, best first; image as above."""

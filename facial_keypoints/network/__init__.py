@@ -18,9 +18,10 @@ from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.extensions import extensions
 from facial_keypoints.core.scheme import Scheme
+from facial_keypoints.core.terminal import tell
 from facial_keypoints.network.onnx import SHIPPED, OnnxNetwork
 
-__all__ = ["SHIPPED", "Network", "OnnxNetwork", "Plugin", "is_onnx", "open_network", "which_model"]
+__all__ = ["SHIPPED", "Network", "OnnxNetwork", "Plugin", "is_onnx", "open_network", "tell_if_shipped"]
 _GROUP = "facial_keypoints.networks"
 
 
@@ -97,11 +98,10 @@ def is_onnx(path: Path) -> bool:
     return head.startswith(b"\x08") and not head.endswith(b"{")  # which opens the header after 8 bytes of its length
 
 
-def which_model(network: Network) -> str:
-    """For the user who named no model, in words: which one it is that predicts."""
-    shipped = isinstance(network, OnnxNetwork) and network.path == SHIPPED
-    whose = f"{SHIPPED.name}, which comes with the package" if shipped else "that of the workspace"
-    return f"{whose}; SHA-256 {network.digest[:12]}"
+def tell_if_shipped(network: Network) -> None:
+    """Tell the user, who named no model, in one line if it is the one of the package that predicts."""
+    if isinstance(network, OnnxNetwork) and network.path == SHIPPED:
+        tell(f"model: {SHIPPED.name}, which comes with the package; SHA-256 {network.digest[:12]}")
 
 
 def _plugin() -> Plugin:

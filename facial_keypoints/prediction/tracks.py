@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from facial_keypoints.core.boxes import boxes_of_points, distinct, overlaps
-from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import SAME_FACE, Face, KeypointDetector, make_face
 from facial_keypoints.finding.windows import to_gray, windows_of_points
 from facial_keypoints.prediction.smoothing import OneEuro
@@ -74,12 +73,11 @@ class FaceTracker:
         if not tracks:
             return
         windows = windows_of_points(np.stack([track.points for track in tracks]))
-        evidence = np.array([track.shown.evidence for track in tracks])
-        points, scores = self._detector.points_and_scores([gray], np.zeros(len(windows), int), windows, evidence)
+        points, scores = self._detector.points_and_scores([gray], np.zeros(len(windows), int), windows)
         kept = distinct(boxes_of_points(points), scores, SAME_FACE)
         for row in kept:
             if scores[row] >= self._detector.min_score:
-                self._update(tracks[row], points[row], float(scores[row]), evidence[row])
+                self._update(tracks[row], points[row], float(scores[row]))
 
     def _search(self, image: np.ndarray) -> None:
         """Find faces anywhere in the frame; one near a face that was lost recently continues its track."""
@@ -89,7 +87,7 @@ class FaceTracker:
                 continue
             gone = [track for track in self._tracks if track.seen < self._frame and _near(face, track)]
             track = max(gone, key=lambda track: _overlap(face, track)) if gone else self._new_track(face)
-            self._update(track, face.keypoints.astype(np.float64), face.score, face.evidence)
+            self._update(track, face.keypoints.astype(np.float64), face.score)
 
     def _new_track(self, face: Face) -> _Track:
         self._last_number += 1
@@ -98,12 +96,11 @@ class FaceTracker:
         self._tracks.append(track)
         return track
 
-    def _update(self, track: _Track, points: np.ndarray, score: float, evidence: float) -> None:
+    def _update(self, track: _Track, points: np.ndarray, score: float) -> None:
         if track.seen < self._frame - 1:
             track.smoother = OneEuro()  # it must not glide in from where it was lost
         track.points, track.seen, track.seen_s = points, self._frame, self._time_s
-        shown = track.smoother(points, self._time_s) if self._smooth else points
-        track.shown = make_face(shown, score, IBUG_68, evidence)
+        track.shown = make_face(track.smoother(points, self._time_s) if self._smooth else points, score)
 
 
 class KnownFaces:

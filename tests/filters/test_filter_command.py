@@ -23,7 +23,7 @@ from tests.written import written
 class Knowing:
     """Finds the drawn face at the left of a picture, and a second one at the right of a wide one."""
 
-    min_score, digest = 0.5, "0"
+    min_score, network = 0.5, None
 
     def check_search(self) -> None:
         """Faces of these points are searched."""
@@ -31,7 +31,7 @@ class Knowing:
     def __call__(self, image: np.ndarray) -> list[Face]:
         return [make_face(points, 1.0) for points in places(image) if image.any()]
 
-    def points_and_scores(self, grays, owner, windows, evidence):
+    def points_and_scores(self, grays, owner, windows):
         return np.stack(places(grays[0])[: len(windows)]), np.full(len(windows), float(grays[0].any()))
 
 

@@ -54,4 +54,4 @@ def test_its_points_of_synthetic_faces_are_those_of_the_network(shipped):
         pytest.skip("the model of this workspace is another one")
     frames = synthetic_frames(shipped.size_px)
     apart = np.linalg.norm(trained(frames)[:, -1] - shipped(frames)[:, -1], axis=-1)
-    assert apart.mean() < 0.3
+    assert apart.max() < 0.3

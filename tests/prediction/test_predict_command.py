@@ -310,6 +310,7 @@ def test_a_place_that_cannot_be_written(predict, photos, tmp_path):
         (["--detector", "yunet", "--detector-model", "none.onnx"], "none.onnx is missing"),
         (["--detector-model", "none.onnx"], "none.onnx is missing"),
         (["--detector", "haar", "--detector-model", "none.onnx"], "choose yunet"),
+        (["--whole", "--convention", "symmetric"], "leave --convention symmetric out"),
         (["--model", "none.safetensors"], "none.safetensors is no file"),
         (["--model", "photos/one.jpg"], "damaged or no model"),
     ],
@@ -349,12 +350,6 @@ def test_a_model_of_67_points_is_named(predict, photos, tmp_path, model):
     save_file(tensors | {"mean_shape": torch.zeros(67, 2)}, tmp_path / "m.safetensors", metadata)
     result = predict(photos / "one.jpg", "--model", tmp_path / "m.safetensors", status=1)
     assert "its mean_shape is F32 [67, 2] where F32 [68, 2] is expected" in one_line(result)
-
-
-def test_a_missing_model_of_the_workspace_names_the_way_to_one(photos, workspace):
-    result = CliRunner().invoke(app, ["predict", str(photos)])
-    assert result.exit_code == 1
-    assert "train a model with: dvc repro train" in one_line(result)
 
 
 def test_overlays_can_be_read_by_others(predict, photos, tmp_path):
