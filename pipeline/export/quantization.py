@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from facial_keypoints.core.onnx_runtime import import_onnxruntime
 from pipeline.export.formats import properties, save_onnx
 
 _PARTS_IN_FLOAT = re.compile(r"\.coarse\.|\.stages\.0\.0\.0\.")
@@ -30,6 +31,8 @@ def quantize(source: Path, target: Path, frames: np.ndarray) -> None:
         frames: (N, S, S) uint8 training frames.
     """
     import onnx
+
+    import_onnxruntime()
     from onnxruntime.quantization import QuantFormat, QuantType, quant_pre_process, quantize_static
 
     exact = onnx.load(source)
