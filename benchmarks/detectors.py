@@ -22,7 +22,7 @@ from facial_keypoints.finding.windows import mean_face_in, to_gray
 from pipeline.datasets.synthetic import Pose
 
 PAGE = Path("docs/detection.md")
-PICTURES = 24
+PICTURES = 20
 """Synthetic pictures of each kind, and labelled frames."""
 EMPTY = 120
 """Pictures without a face."""

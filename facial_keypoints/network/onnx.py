@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.onnx_runtime import import_onnxruntime
 from facial_keypoints.core.plain_files import read_plain
 from facial_keypoints.core.scheme import Scheme, scheme_from
 from facial_keypoints.core.text import brief, one_line, shown
@@ -100,7 +101,7 @@ def default_threads() -> int:
 def _session(content: bytes, threads: int) -> Any:
     """An InferenceSession of the content of a file, silent and on the CPU."""
     try:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
     except ImportError as error:
         raise ModelError(f"onnxruntime cannot be imported ({error}); install it: pip install onnxruntime") from None
     if _OTHER_FILES in content:

@@ -40,7 +40,9 @@ _NAME = re.compile(r"\w[\w.-]{0,59}")
 
 
 def import_labels(
-    format_: Annotated[LabelFormat, typer.Option("--format", help="Format of the labels.")],
+    format_: Annotated[
+        LabelFormat, typer.Option("--format", metavar="FORMAT", help=f"Of the labels: {', '.join(LabelFormat)}.")
+    ],
     labels: Annotated[Path, typer.Option(metavar="FILE|FOLDER", help="File of labels, or folder of such.")],
     name: Annotated[str, typer.Option(help="Of the dataset: a folder of datasets/, a value of fetch.source.")],
     images: Annotated[

@@ -7,9 +7,6 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 LOCK = Path("dvc.lock")
 
-DATASETS = Path("datasets")
-"""A folder for each dataset, in git."""
-
 RAW = Path("data/raw")
 DATASET = Path("data/dataset.json")
 SCHEME = Path("data/scheme.json")

@@ -10,11 +10,10 @@ from facial_keypoints.core.errors import ConfigError
 from facial_keypoints.core.scheme import IBUG_68, Scheme, scheme_from
 from facial_keypoints.core.text import brief, shown
 from facial_keypoints.core.yaml_files import read_yaml
-from pipeline.core import paths
 from pipeline.core.params import WrongValuesError, checked
 
-DATASETS = Path(__file__).parents[2] / paths.DATASETS
-"""The folder in the checkout that this code belongs to."""
+DATASETS = Path(__file__).parents[2] / "datasets"
+"""A folder for each dataset, in git, in the checkout that this code belongs to."""
 _FILE = "dataset.yaml"
 _SCHEMES = {IBUG_68.name: IBUG_68}
 """Schemes that a dataset can name; others lie in its folder."""
@@ -39,20 +38,20 @@ class Dataset:
     name: str
     scheme: Scheme
     revision: str
-    """Of the frames and labels; stands in data/dataset.json."""
+    """Version of the frames and labels, which data/dataset.json tells."""
     archive: str | None
     """Address or path of the archive or folder that holds the files; None for synthetic faces."""
     manifest: Path
-    """Digests of the files of the archive."""
+    """File with the SHA-256 of each file of the archive that is used; see `manifest`."""
 
 
 def dataset_names() -> list[str]:
-    """Names of the datasets there are."""
+    """Return the names of all datasets."""
     return sorted(path.parent.name for path in DATASETS.glob(f"*/{_FILE}"))
 
 
 def find_dataset(name: str) -> Dataset:
-    """The dataset of a name. Raises ConfigError where there is none, or its folder is not as it should be."""
+    """Return the dataset of a name. Raises ConfigError where there is none, or its folder is not as it should be."""
     if name not in dataset_names():
         there = ", ".join(dataset_names()) or "no dataset"
         raise ConfigError(f"fetch.source is {shown(name)}, but {DATASETS.name}/ holds {there}; name one that is there")

@@ -15,7 +15,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  ([^\s/\0][^\0]*)")
 
 
 def read_manifest(path: Path) -> dict[str, str]:
-    """Read lines `<sha256>  <relative path>`; raises SourceError naming the line that is not one."""
+    """Read lines `<sha256>  <relative path>`. Raises SourceError that names the line that is not one."""
     remedy = f"restore it with: git checkout {path}"
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -36,13 +36,13 @@ def read_manifest(path: Path) -> dict[str, str]:
 
 
 def manifest_of(folder: Path) -> dict[str, str]:
-    """Manifest of all the files below `folder`."""
+    """Return the manifest of all files below `folder`."""
     return {
         path.relative_to(folder).as_posix(): file_sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()
     }
 
 
 def manifest_digest(manifest: Manifest) -> str:
-    """One digest of a whole dataset: SHA-256 over its lines in order of their paths."""
+    """Return one digest of a whole dataset: SHA-256 over its lines in order of their paths."""
     lines = (f"{manifest[name]}  {name}\n" for name in sorted(manifest))
     return hashlib.sha256("".join(lines).encode()).hexdigest()

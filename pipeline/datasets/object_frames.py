@@ -21,9 +21,19 @@ _FAST = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 
 def read_upright(path: Path) -> np.ndarray | None:
-    """(H, W, 3) uint8 BGR of a picture as it is shown, of any depth and number of channels; None where it is none."""
-    content = np.fromfile(path, np.uint8)
-    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    """What `decode_upright` makes of a file."""
+    return decode_upright(path.read_bytes())
+
+
+def decode_upright(content: bytes) -> np.ndarray | None:
+    """(H, W, 3) uint8 BGR of a picture as it is shown, of any depth and number of channels.
+
+    None for what is no picture, or larger than OpenCV reads.
+    """
+    try:
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    except cv2.error:
+        return None
     return None if picture is None else np.asarray(picture, np.uint8)
 
 

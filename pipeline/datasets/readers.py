@@ -34,12 +34,12 @@ def find_reader(source: Source, manifest: Manifest) -> Callable[[Collection[str]
     if _is_file(start) and start:
         read = _read_zip if start.startswith(b"PK") else _read_tar
         return lambda wanted: read(source, manifest, wanted)
-    first = min(manifest, key=lambda name: (name.count("/"), name))
+    some = sorted(manifest, key=lambda name: (name.count("/"), name))[:2]
     for root in (source, source.below("data")):
-        if _is_file(_content(root.below(first), _START_BYTES)):
+        if any(_is_file(_content(root.below(name), _START_BYTES)) for name in some):
             return lambda wanted: _read_folder(root, wanted)
     why = told(start) if isinstance(start, Exception) else "it is empty or a web page"
-    raise ValueError(f"{why}, and holds neither {first} nor data/{first}")
+    raise ValueError(f"{why}, and holds neither {some[0]} nor data/{some[0]}")
 
 
 def _is_file(start: bytes | Exception) -> TypeGuard[bytes]:

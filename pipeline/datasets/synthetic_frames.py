@@ -1,4 +1,4 @@
-"""The stand-in for the real frames: synthetic people in the dataset's own layout, quirks included."""
+"""A stand-in for the real frames: synthetic people, in the layout of that dataset with all its quirks."""
 
 import math
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from pipeline.datasets.synthetic import draw_face, random_clip, random_identity
 from pipeline.datasets.synthetic.names import person_names
 
 _LABELLED_EVERY = 3
-"""One test frame in so many has a label row, as upstream."""
+"""One test frame in so many has a row of labels, as in the real dataset."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class _ClipTask:
     name: str
     clip: int
     frames: dict[str, int]
-    """Frame folder -> number of its frames."""
+    """Number of frames to draw into each folder."""
     seed: int
 
 
@@ -53,7 +53,7 @@ def write_synthetic(folder: Path, *, people: int, clips: int, frames: int, seed:
 
 
 def _draw_clip(task: _ClipTask) -> dict[str, dict[str, np.ndarray]]:
-    """Write the frames of a clip; folder -> file name -> (68, 2) keypoints_source."""
+    """Write the frames of a clip; returns the (68, 2) keypoints_source of each, by folder and file name."""
     identity = random_identity(np.random.default_rng([task.seed, task.person]))
     clip = random_clip(np.random.default_rng([task.seed, task.person, 1 + task.clip]))
     labels: dict[str, dict[str, np.ndarray]] = {}
@@ -71,13 +71,13 @@ def _draw_clip(task: _ClipTask) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _cropped(size: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
-    """A clip's (H, W) a little larger or smaller, as when frames are cut out round a detected face."""
+    """Vary the (H, W) of a clip a little, as where frames are cut out round a detected face."""
     height, width = (int(np.clip(round(side * rng.uniform(0.96, 1.04)), 72, 494)) for side in size)
     return height, width
 
 
 def _write_rgba(path: Path, rgb: np.ndarray) -> None:
-    """(H, W, 3) uint8 as a PNG with alpha 255, whatever the name says."""
+    """Write (H, W, 3) uint8 as a PNG with alpha 255, whatever the name says."""
     bgra = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)
     _, code = cv2.imencode(".png", bgra)
     path.write_bytes(code.tobytes())

@@ -21,6 +21,7 @@ from torch.fx import GraphModule
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError, PipelineError
+from facial_keypoints.core.onnx_runtime import import_onnxruntime
 from facial_keypoints.core.text import printable
 from pipeline.models.forward import BATCH, keypoints_on_cpu
 from pipeline.models.model_file import read_description
@@ -192,9 +193,7 @@ def run_pt2(path: Path, frames: np.ndarray) -> np.ndarray:
 
 def run_onnx(path: Path, frames: np.ndarray) -> np.ndarray:
     """(N, K, 2) float32 keypoints of (N, S, S) uint8 frames by an ONNX file in onnxruntime."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     return np.concatenate([session.run(["keypoints"], {"frames": np.array(batch)})[0] for batch in batches(frames)])
 
 

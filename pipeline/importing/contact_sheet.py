@@ -1,6 +1,6 @@
 """A sheet on which a person sees whether labels sit where they should: objects, and some of their points at 4x."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ _SEEN, _HIDDEN, _LINE = (80, 255, 80), (60, 160, 255), (255, 200, 80)
 _TITLE_PX = 24
 
 
-def contact_sheet(samples: Sequence[tuple[Sample, np.ndarray]], scheme: Scheme) -> np.ndarray:
+def contact_sheet(samples: Iterable[tuple[Sample, np.ndarray]], scheme: Scheme) -> np.ndarray:
     """(H, W, 3) uint8 BGR: each sample with its (H, W, 3) picture as a whole, and nine of its points at 4x.
 
     Points that are seen are green, hidden ones orange; a cross marks the place to a part of a pixel.

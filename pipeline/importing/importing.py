@@ -81,28 +81,36 @@ def faults_of(request: Request) -> Iterator[Fault]:
 
 def import_dataset(request: Request) -> Imported:
     """Make datasets/NAME and imported/NAME. Raises ConfigError and DataError; then there is neither."""
-    target = definition.DATASETS / request.name
-    store = workspace_root() / IMPORTED / request.name
-    for taken in (target, store):
-        if taken.exists():
-            raise ConfigError(f"{taken} is there already; remove it, or choose another --name")
+    target = _free(definition.DATASETS / request.name)
+    store = _free(workspace_root() / IMPORTED / request.name)
     reading, scheme = _begin(request)
+    chosen, tally = Chosen(request.seed), Tally()
     with whole_folder(target) as folder, whole_folder(store) as kept:
-        pictures = kept / PICTURES
-        items = reading.items(partial(place_picture, request.images, pictures))
-        chosen, tally = Chosen(request.seed), Tally()
-        first = _first(items, request, tally)
-        count = len(first.points)
-        write_label_table(folder / _SPOOL, count, _kept(first, items, request, tally, chosen))
+        items = reading.items(partial(place_picture, request.images, kept / PICTURES))
+        how = _write_labels(folder, items, request, tally, chosen)
+        count = reading.count or 0
         made = scheme or guessed_scheme(request.name, count, reading.point_names, reading.edges, chosen.shapes(count))
-        how = write_with_splits(folder / _SPOOL, folder / LABEL_TABLE, count, tally, request.test_frac, request.seed)
+        note = "Of these labels." if scheme else "Made from the labels: look at its pairs with keypoints scheme --check"
         tally.turned = len(reading.turned)
         facts = facts_of(tally, len(reading.manifest), made, _how_read(request, reading) | {"split": how})
-        note = "Of these labels." if scheme else "Made from the labels: look at its pairs with keypoints scheme --check"
         write_dataset_folder(folder, request.name, made, note, reading.manifest, facts)
-        on_sheet = [(sample, _pixels(pictures / sample.picture)) for sample in chosen.samples]
-        cv2.imwrite(str(kept / CONTACT_SHEET), contact_sheet(on_sheet, made))
+        on_sheet = ((sample, _pixels(kept / PICTURES / sample.picture)) for sample in chosen.samples)
+        (kept / CONTACT_SHEET).write_bytes(cv2.imencode(".png", contact_sheet(on_sheet, made))[1].tobytes())
     return Imported(target, store / CONTACT_SHEET, made, scheme is None, tally, len(reading.manifest))
+
+
+def _free(place: Path) -> Path:
+    if place.exists():
+        raise ConfigError(f"{place} is there already; remove it, or choose another --name")
+    return place
+
+
+def _write_labels(folder: Path, items: Iterator[Sample | Fault], request: Request, tally: Tally, chosen: Chosen) -> str:
+    """Write the table of labels, and say how the test was chosen."""
+    first = _first(items, request, tally)
+    count = len(first.points)
+    write_label_table(folder / _SPOOL, count, _kept(first, items, request, tally, chosen))
+    return write_with_splits(folder / _SPOOL, folder / LABEL_TABLE, count, tally, request.test_frac, request.seed)
 
 
 def _begin(request: Request) -> tuple[Reading, Scheme | None]:

@@ -7,11 +7,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from facial_keypoints.core.text import shown
+from pipeline.datasets.object_frames import decode_upright
 from pipeline.datasets.readers import MAX_FILE_BYTES
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".JPG", ".JPEG", ".PNG")
@@ -70,7 +70,7 @@ class PictureFolder:
 
 
 def _fit_for_manifest(name: str) -> str:
-    if not name.isprintable() or "\\" in name or name != name.strip():
+    if not name.isprintable() or "\\" in name or "::" in name or name != name.strip():
         raise ValueError(f"the picture's name {shown(name)} has characters that no list of files can hold; rename it")
     return name
 
@@ -79,10 +79,10 @@ def load_picture(content: bytes) -> Picture:
     """Decode a picture. Raises ValueError for what is none, or is too large for a dataset."""
     if len(content) > MAX_FILE_BYTES:
         raise ValueError(f"its picture has {len(content) >> 20} MiB where {MAX_FILE_BYTES >> 20} are the most")
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    pixels = decode_upright(content)
     if pixels is None:
-        raise ValueError("its picture is empty, truncated or no picture")
-    return Picture(np.asarray(pixels, np.uint8), _orientation(content), hashlib.sha256(content).hexdigest())
+        raise ValueError("its picture is empty, truncated, beyond all size or no picture")
+    return Picture(pixels, _orientation(content), hashlib.sha256(content).hexdigest())
 
 
 def _orientation(content: bytes) -> int:

@@ -14,7 +14,7 @@ from pipeline.datasets.formats import UNREADABLE, Format
 from pipeline.datasets.formats.record import Fault, Record
 from pipeline.datasets.label_table import Sample
 from pipeline.importing.pictures import Picture, PictureFolder, load_picture
-from pipeline.importing.samples import Convention, same_as, sample_of
+from pipeline.importing.samples import Convention, sample_of
 
 T = TypeVar("T")
 
@@ -61,24 +61,25 @@ class Reading:
 
     def _item(self, record: Record, place: Place) -> Sample | Fault:
         try:
-            return self._sample(record, place)
+            name, picture = self._picture(record)
+            sample = self._sample(record, name, picture)
         except (ValueError, OSError) as error:
             return Fault(record.where, str(error))
-
-    def _sample(self, record: Record, place: Place) -> Sample:
-        name, picture = self._picture(record)
-        if self.count is None:
-            self.count = len(record.points)
-        sample = self._in_order(sample_of(record, picture, name, self.count, self._convention))
-        key = hashlib.sha256(same_as(sample).encode()).digest()[:12]
-        if key in self._seen:
-            raise ValueError("an entry before it has the same points in the same picture")
-        self._seen.add(key)
         if name not in self.manifest:
             place(name, record.content)
             self.manifest[name] = picture.sha256
             if picture.orientation != 1:
                 self.turned[name] = None
+        return sample
+
+    def _sample(self, record: Record, name: str, picture: Picture) -> Sample:
+        if self.count is None:
+            self.count = len(record.points)
+        sample = self._in_order(sample_of(record, picture, name, self.count, self._convention))
+        key = hashlib.sha256(name.encode() + b"\0" + sample.points.tobytes()).digest()[:12]
+        if key in self._seen:
+            raise ValueError("an entry before it has the same points in the same picture")
+        self._seen.add(key)
         return sample
 
     def _picture(self, record: Record) -> tuple[str, Picture]:

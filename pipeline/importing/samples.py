@@ -80,8 +80,3 @@ def frame_of(labelled: np.ndarray, box: np.ndarray | None) -> tuple[int, int, in
         (x, y), side = low + size / 2, longest
     whole = max(1, round(side))
     return round(x - whole / 2 + 0.5), round(y - whole / 2 + 0.5), whole
-
-
-def same_as(sample: Sample) -> str:
-    """What two entries of one object have in common."""
-    return f"{sample.picture}\0{sample.points.tobytes().hex()}"

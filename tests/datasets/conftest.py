@@ -38,7 +38,7 @@ class Fetching:
 
     def run(self, name: str = "youtube-faces") -> dict[str, object]:
         """Run the stage; returns what it records."""
-        fetch.run(fetch=Fetch(name, SyntheticFaces(people=2, clips=1, frames=5, seed=3)))
+        fetch.run(fetch=Fetch(name, SyntheticFaces(people=2, clips=1, frames=2, seed=3)))
         record: dict[str, object] = json.loads(DATASET.read_text())
         return record
 

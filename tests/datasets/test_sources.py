@@ -1,5 +1,6 @@
 """What a mirror may be, and what happens where it is none, or not all that it should be."""
 
+import shutil
 import socket
 import stat
 import tarfile
@@ -41,6 +42,15 @@ def test_folder_may_be_relative_and_hold_the_data_in_data(fetching: Fetching) ->
     fetching.choose("../unpacked")
     fetching.run()
     assert fetching.raw() == FILES
+
+
+def test_a_folder_may_lack_any_one_file_and_is_still_known(fetching: Fetching, folder: Path) -> None:
+    for name in ("test_frames_keypoints.csv", "training_frames_keypoints.csv"):
+        (folder / name).rename(folder / "aside")
+        shutil.rmtree(fetching.staging, ignore_errors=True)
+        fetching.choose(folder)
+        assert f"1 ({name}) missing" in fetching.failure()
+        (folder / "aside").rename(folder / name)
 
 
 def test_any_fsspec_url_serves_as_folder(fetching: Fetching) -> None:
@@ -164,11 +174,12 @@ def test_what_is_no_archive_of_the_data_is_named_at_once(
 
 def test_a_server_that_gives_the_same_page_for_all_is_asked_little(fetching: Fetching, serve: Callable) -> None:
     page = b"<html>Sign in</html>"
-    table = "test_frames_keypoints.csv"
-    server = serve(dict.fromkeys(("/frames", f"/frames/{table}", f"/frames/data/{table}"), page))
+    tables = [name for name in FILES if name.endswith(".csv")]
+    paths = ["/frames", *(f"/frames/{root}{name}" for root in ("", "data/") for name in tables)]
+    server = serve(dict.fromkeys(paths, page))
     fetching.choose(server.url("frames"))
     assert "web page" in fetching.failure()
-    assert len(server.asked) == 3
+    assert server.asked == paths
 
 
 EVIL = [

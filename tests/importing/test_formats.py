@@ -137,6 +137,7 @@ def test_lists_of_wflw_may_lack_attributes(tmp_path: Path) -> None:
     assert (only.picture, only.box, only.split) == ("37--Soccer/a b.jpg", (10, 20, 100, 200), "test")
 
 
+@pytest.mark.slow
 def test_a_table_is_read_in_memory_that_does_not_grow_with_it(tmp_path: Path) -> None:
     row = "a.png," + ",".join("1.25" for _ in range(10)) + "\n"
     path = tmp_path / "long.csv"
@@ -149,6 +150,7 @@ def test_a_table_is_read_in_memory_that_does_not_grow_with_it(tmp_path: Path) ->
     assert peak < path.stat().st_size / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", sorted(path.name for path in OWN_DATA.glob("*/")))
 def test_real_labels_are_imported_as_their_file_has_them(folder: str, request_of: Callable[..., Request]) -> None:
     source = OWN_DATA / folder
@@ -185,6 +187,7 @@ def told(request: Request) -> list[str]:
         return [str(error)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(FORMATS))
 def test_what_is_not_of_a_format_is_told_in_one_line(
     kind: str, request_of: Callable[..., Request], images: Path

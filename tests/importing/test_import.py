@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,7 +118,8 @@ def test_what_is_not_labelled_in_full_is_left_out_of_the_frames(
 
 FAULTS = {
     "none.png,40,50,2,60,70,2,,,,": "there is no picture 'none.png'",
-    "broken.png,40,50,2,60,70,2,,,,": "broken.png: its picture is empty, truncated or no picture",
+    "broken.png,40,50,2,60,70,2,,,,": "broken.png: its picture is empty, truncated, beyond all size or no picture",
+    "bomb.png,40,50,2,60,70,2,,,,": "bomb.png: its picture is empty, truncated, beyond all size or no picture",
     "ann_00.png,40,50,2,60,700,2,,,,": "the point 60, 700 lies outside of its picture, which is 200 x 200",
     "ann_00.png,40,50,2,60,,2,,,,": "a coordinate is '' where a number of pixels is expected",
     "ann_00.png,40,50,2,60,inf,2,,,,": "a coordinate is 'inf' where a number",
@@ -134,6 +137,9 @@ FAULTS = {
 
 def test_a_dry_run_tells_everything_that_is_wrong_and_writes_nothing(images: Path, checkout: Path) -> None:
     (images / "broken.png").write_bytes(b"\x89PNG")
+    size = b"IHDR" + struct.pack(">2I5B", 1_000_000, 1_000_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + size + struct.pack(">I", zlib.crc32(size))
+    (images / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
     good = "ann_00.png,40,50,2,60,70,2,,,,"
     table = table_of(images / "labels.csv", good, *FAULTS, good)
     status, told, error = invoke("import", "--format", "csv", "--labels", table, "--name", "mine", "--dry-run")
@@ -142,7 +148,7 @@ def test_a_dry_run_tells_everything_that_is_wrong_and_writes_nothing(images: Pat
     for number, (line, what) in enumerate(zip(lines, FAULTS.values(), strict=False), start=3):
         assert line.startswith(f"labels.csv line {number}: ")
         assert what in line
-    assert "labels.csv line 17: an entry before it has the same points in the same picture" in lines
+    assert "labels.csv line 18: an entry before it has the same points in the same picture" in lines
     assert f"{len(FAULTS) + 1} entries cannot be imported" in error
     assert not (checkout / "datasets").exists()
     assert not (checkout / "imported").exists()
@@ -165,7 +171,10 @@ def test_faulty_entries_can_be_left_out(images: Path, request_of: Callable[..., 
 def test_a_name_that_is_taken_is_refused(images: Path, checkout: Path) -> None:
     table = table_of(images / "labels.csv", "ann_00.png,40,50,2,60,70,2,,,,")
     arguments = ("import", "--format", "csv", "--labels", table, "--name", "mine")
-    assert invoke(*arguments)[0] == 0
+    status, told, _ = invoke(*arguments)
+    assert status == 0
+    assert told.splitlines()[0] == "datasets/mine: training 1, test 0 objects in 1 pictures, 2 points each"
+    assert "look at imported/mine/contact_sheet.png, then: dvc exp run -S fetch.source=mine" in told
     status, _, error = invoke(*arguments)
     assert status == 1
     assert "datasets/mine is there already; remove it, or choose another --name" in error
@@ -298,3 +307,17 @@ def test_groups_are_not_split(images: Path, request_of: Callable[..., Request]) 
     found = samples_in(import_dataset(request_of("csv", images / "labels.csv")).folder, 2)
     splits = {group: {sample.split for sample in found if sample.group == group} for group in "abc"}
     assert sorted(map(tuple, splits.values())) == [("test",), ("training",), ("training",)]
+
+
+def test_a_disk_that_is_full_is_no_fault_of_the_labels(
+    images: Path, checkout: Path, request_of: Callable[..., Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.link", full)
+    monkeypatch.setattr("shutil.copyfile", full)
+    table = table_of(images / "labels.csv", "ann_00.png,40,50,2,60,70,2,,,,")
+    with pytest.raises(OSError, match="No space left"):
+        import_dataset(request_of("csv", table, skip_faulty=True))
+    assert [path for root in ("datasets", "imported") for path in (checkout / root).iterdir()] == []

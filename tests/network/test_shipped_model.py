@@ -35,6 +35,8 @@ def test_it_tells_the_errors_of_the_reports_and_its_own_which_are_near_them(ship
     for split in ("val", "test"):
         assert told["trained"][split] == reported[split]["nme_percent"], STALE
         assert abs(told["in_8_bits"][split] - told["trained"][split]) <= MOST_NME_CHANGE_PERCENT
+    page = " ".join((ROOT / "docs/how-it-works.md").read_text().split())
+    assert f"On the test the NME is {told['in_8_bits']['test']:.3f} % for {told['trained']['test']:.3f}." in page
 
 
 def test_it_is_small_and_tells_what_its_users_have_to_know(shipped):
@@ -54,4 +56,4 @@ def test_its_points_of_synthetic_faces_are_those_of_the_network(shipped):
         pytest.skip("the model of this workspace is another one")
     frames = synthetic_frames(shipped.size_px)
     apart = np.linalg.norm(trained(frames)[:, -1] - shipped(frames)[:, -1], axis=-1)
-    assert apart.mean() < 0.3
+    assert apart.max() < 0.3

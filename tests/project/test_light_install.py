@@ -97,7 +97,7 @@ def needed(requirements: list[str]) -> set[str]:
 
 def test_it_does_its_work_without_what_trains(built_dists, tmp_path):
     """In an environment that has only what pip would bring, and Pydantic just because Typer needs it."""
-    venv.create(tmp_path, with_pip=False)
+    venv.create(tmp_path, with_pip=False, symlinks=True)
     python = tmp_path / "bin" / "python"
     (site,) = tmp_path.glob("lib/*/site-packages")
     for name in needed(base_dependencies()):

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from benchmarks.frames import FOLDS
 from benchmarks.report import ablation_rows, leaderboard_rows
 from facial_keypoints.core.percent import percent_text, to_percent
+from facial_keypoints.network import SHIPPED, OnnxNetwork
 from tests.project.pages import committed, on_one_line, pages
 
 RESULTS = "docs/results.md"
@@ -46,6 +47,11 @@ def test_the_headline_is_that_of_the_report(metrics):
     measured = f"{percent_text(test['nme_percent'])} of the eye distance on the official test (NME)"
     headline = f"**Points are off by {measured}, by {percent_text(unseen['nme_percent'])} on people it never saw"
     assert headline in on_one_line("README.md")
+
+
+def test_the_headline_is_that_of_the_model_that_comes_along(metrics):
+    shipped = json.loads(OnnxNetwork(SHIPPED).metadata["nme_percent"])["in_8_bits"]
+    assert percent_text(shipped["test"]) == percent_text(metrics["test"]["nme_percent"])
 
 
 def table_below(heading: str, path: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Synthetic faces with exact labels: a parametric person, posed, lit, painted and photographed.
 
-`Identity`, `Expression`, `Pose`, `Clothes`, `Light` and `Camera` say all there is to say of a face; set them, blend
-them with `between`, and paint with `paint_onto`; or let `draw_face` choose everything but the person.
+`Identity`, `Expression`, `Pose`, `Clothes`, `Light` and `Camera` describe a face in full. Set them, blend them with
+`between`, and paint with `paint_onto`; or let `draw_face` choose everything but the person at random.
 """
 
 from dataclasses import replace
@@ -48,7 +48,8 @@ def paint_onto(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Paint a person over an (H, W, 3) float32 sRGB picture 0..1.
 
-    Returns the new picture and the (68, 2) float64 labels in its pixels.
+    `exposure` multiplies the light that the camera takes in. Returns the new picture and the (68, 2) float64 labels, x
+    then y, in its pixels.
     """
     top, bottom, left, right = _reach(camera, background.shape[:2])
     if top >= bottom or left >= right:
@@ -62,11 +63,11 @@ def paint_onto(
 
 
 _REACH_MM = {"up": 230, "down": 420, "aside": 280}
-"""How far hair and shoulders go from between the ears."""
+"""Millimetres that hair and shoulders reach from the head's origin, which lies between the ears, in the picture."""
 
 
 def _reach(camera: Camera, size: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Rows and columns, first and end, of the window of an (H, W) picture that a person can touch."""
+    """Return (top, bottom, left, right) of the window of an (H, W) picture that a person can touch, in pixels."""
     scale = camera.px_per_mm
     top, bottom = camera.y_px - _REACH_MM["up"] * scale, camera.y_px + _REACH_MM["down"] * scale
     left, right = (camera.x_px + sign * _REACH_MM["aside"] * scale for sign in (-1, 1))
@@ -75,9 +76,9 @@ def _reach(camera: Camera, size: tuple[int, ...]) -> tuple[int, int, int, int]:
 
 
 def draw_face(identity: Identity, rng: np.random.Generator, clip: Clip | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """A photograph of a person at a random moment of a clip (a random one unless given).
+    """Photograph a person at a random moment of a clip; a random clip unless one is given.
 
-    Returns (H, W, 3) uint8 RGB and keypoints_source (68, 2) float64.
+    Returns the (H, W, 3) uint8 RGB picture and its (68, 2) float64 labels, x then y, in pixels.
     """
     clip = clip or random_clip(rng)
     face, camera = random_moment(rng, identity, clip)

@@ -1,4 +1,4 @@
-"""What stands behind a person: walls, studios, lights out of focus, foliage, shelves."""
+"""What stands behind a person: a wall, panels, lights out of focus, foliage, shelves or a crowd."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,10 @@ Size = tuple[int, int]
 
 
 def draw_background(rng: np.random.Generator, size: Size) -> np.ndarray:
-    """(H, W, 3) float32 sRGB 0..1; the same generator state gives the same scene at any size."""
+    """Paint one of six kinds of scene, blurred as one out of focus is: (H, W, 3) float32 sRGB 0..1.
+
+    The same state of the generator gives the same scene at any size (H, W).
+    """
     scene = (_wall, _panels, _lights, _foliage, _shelves, _crowd)[
         int(rng.choice(6, p=[0.22, 0.25, 0.15, 0.13, 0.12, 0.13]))
     ]
@@ -79,7 +82,7 @@ def _shelves(rng: np.random.Generator, size: Size) -> np.ndarray:
 
 
 def _crowd(rng: np.random.Generator, size: Size) -> np.ndarray:
-    """People out of focus: heads without features over coloured shoulders."""
+    """Paint people out of focus: heads without features over coloured shoulders."""
     canvas = _wall(rng, size)
     for _ in range(int(rng.integers(2, 9))):
         x, y, radius = int(rng.integers(0, size[1])), int(rng.integers(20, size[0])), int(rng.integers(9, 26))

@@ -12,17 +12,17 @@ from pipeline.datasets.synthetic.skin import linear, mix, noise, skin_colour
 
 @dataclass(frozen=True)
 class Clothes:
-    """What is worn in a clip."""
+    """What a person wears in a clip."""
 
     style: str = "shirt"
     """One of shirt, tshirt, suit, stripes."""
     rgb: Rgb = (0.25, 0.3, 0.4)
     second_rgb: Rgb = (0.6, 0.15, 0.15)
-    """Tie or stripes."""
+    """Colour of a tie or of stripes."""
 
 
 def ears(person: Identity, side: int, width: float) -> list[Part]:
-    """Both ears in head millimetres; `width` scales the head's breadth."""
+    """Model both ears in head millimetres; `width` is the breadth of the head over that of the mean head."""
     count = max(side // 6, 10)
     a, b = np.meshgrid(np.linspace(-1, 1, count), np.linspace(-1, 1, count))
     radius = np.hypot(a, b)
@@ -52,7 +52,10 @@ def ears(person: Identity, side: int, width: float) -> list[Part]:
 
 
 def neck(person: Identity, side: int, head: np.ndarray, body: np.ndarray) -> Part:
-    """In camera millimetres: the top follows the head's turn, the foot the body's."""
+    """Model the neck in camera millimetres: its top follows the rotation of the head, its foot that of the body.
+
+    head and body are (3, 3) rotations.
+    """
     count = max(side // 3, 12)
     around, down = np.meshgrid(np.linspace(-1, 1, count), np.linspace(0, 1, count))
     longitude = np.radians(120 * around)
@@ -66,7 +69,7 @@ def neck(person: Identity, side: int, head: np.ndarray, body: np.ndarray) -> Par
 
 
 def shoulders(person: Identity, clothes: Clothes, side: int, body: np.ndarray) -> Part:
-    """In camera millimetres."""
+    """Model clothed shoulders in camera millimetres; body is a (3, 3) rotation."""
     count = max(side // 3, 32)
     around, down = np.meshgrid(np.linspace(-1, 1, count), np.linspace(0, 1, count))
     drop = 240 * down**1.25
@@ -82,7 +85,10 @@ def shoulders(person: Identity, clothes: Clothes, side: int, body: np.ndarray) -
 
 
 def _cloth(person: Identity, clothes: Clothes, rest: np.ndarray) -> np.ndarray:
-    """(H, W, 3) linear cloth, and skin where the neckline leaves it bare, of an (H, W, 3) body in millimetres."""
+    """Linear colour, (H, W, 3), of clothes, and of skin where the neckline leaves it bare.
+
+    rest is the (H, W, 3) surface of the body in millimetres, before it is rotated.
+    """
     x, y, z = np.moveaxis(rest, -1, 0)
     main, second, skin = linear(clothes.rgb), linear(clothes.second_rgb), skin_colour(person)
     colour = np.broadcast_to(main, rest.shape)
@@ -106,5 +112,5 @@ def _cloth(person: Identity, clothes: Clothes, rest: np.ndarray) -> np.ndarray:
 
 
 def _within(inside_mm: np.ndarray) -> np.ndarray:
-    """0..1, an edge as soft as the weave."""
+    """How much a place lies inside an edge, 0..1, by its distance to the edge; the edge is 4 mm wide."""
     return np.asarray(np.clip(inside_mm / 4 + 0.5, 0, 1), np.float32)

@@ -8,26 +8,26 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Capture:
-    """Faults of a camera; the defaults have none."""
+    """Faults of a camera; by default it has none."""
 
     exposure: float = 1.0
     contrast: float = 1.0
     saturation: float = 1.0
-    """0 is black and white."""
+    """Factor on the distance of colours to gray; 0 gives black and white."""
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
     sharpness_frac: float = 1.0
-    """Share of the resolution that is real; the rest is upscaling."""
+    """Resolution of the sensor over that of the picture, per side: the picture is reduced to it and enlarged again."""
     focus_px: float = 0.0
-    """Deviation of the blur."""
+    """Standard deviation of the Gaussian blur."""
     noise: float = 0.0
-    """Deviation of gray levels 0..1."""
+    """Standard deviation of the noise, where gray levels are 0..1."""
     jpeg_quality: int = 100
 
 
 def develop(person: np.ndarray, exposure: float) -> tuple[np.ndarray, np.ndarray]:
-    """sRGB (H, W, 3) and coverage (H, W, 1) of an (H, W, 4) picture in linear light times coverage.
+    """Return sRGB (H, W, 3) and coverage (H, W, 1) of an (H, W, 4) picture in linear light times coverage.
 
-    The camera meets half-way, in stops, whoever is darker or brighter than middle gray.
+    The automatic exposure of the camera halves, in stops, how far a person is from middle gray.
     """
     cover = person[..., 3:]
     level = float(person[..., :3].sum() / (3 * cover.sum() + 1e-6))
@@ -37,7 +37,7 @@ def develop(person: np.ndarray, exposure: float) -> tuple[np.ndarray, np.ndarray
 
 
 def take(picture: np.ndarray, capture: Capture, rng: np.random.Generator) -> np.ndarray:
-    """(H, W, 3) uint8 of an (H, W, 3) float32 sRGB picture, with the camera's faults."""
+    """Return (H, W, 3) uint8 of an (H, W, 3) float32 sRGB picture 0..1, with the faults of the camera."""
     height, width = picture.shape[:2]
     if capture.focus_px > 0.2:
         picture = cv2.GaussianBlur(picture, (0, 0), capture.focus_px)

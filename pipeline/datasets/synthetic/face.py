@@ -1,4 +1,4 @@
-"""Putting a person together and painting them, with the 68 labels, over transparent ground."""
+"""Assembling the parts of a person and painting them, with the 68 labels, on transparent ground."""
 
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ from pipeline.datasets.synthetic.render import SAMPLES, render
 from pipeline.datasets.synthetic.skin import noise, paint_skin
 
 _SIDES = (96, 128, 160, 192, 224, 256, 304, 352, 416, 480, 576, 704, 864, 1024)
-"""Few sizes of grids, because what is laid out on them is kept."""
+"""Cells along a side of the grids: few sizes, as the layout of each is computed once and kept."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,10 @@ class Face:
 
 
 def keypoints(face: Face, camera: Camera) -> np.ndarray:
-    """(68, 2) float64 labels in pixels of the camera: the jaw runs along the visible edge of the face."""
+    """Return (68, 2) float64 labels, x then y, in pixels of the camera.
+
+    The jaw runs along the visible edge of the face, as annotators draw it, rather than along fixed places of the skin.
+    """
     shape = np.array(face.identity.shape)
     surface = face_surface(face_motion(face_points(shape, face.expression), shape), 256)
     return _keypoints(surface, face.pose.rotation(), camera)
@@ -56,7 +59,7 @@ def _keypoints(surface: np.ndarray, head: np.ndarray, camera: Camera) -> np.ndar
 
 
 def _contour_normals(jaw: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """(17, 2) unit vectors away from the face, across the line of (17, 2) jaw points."""
+    """Return (17, 2) unit vectors away from the face, across the line of the (17, 2) jaw points."""
     along = np.gradient(jaw, axis=0)
     across = np.stack([along[:, 1], -along[:, 0]], -1)
     across *= np.sign((across * (jaw - inner)).sum(-1, keepdims=True))
@@ -64,7 +67,7 @@ def _contour_normals(jaw: np.ndarray, inner: np.ndarray) -> np.ndarray:
 
 
 def _skin(face: Face, points: np.ndarray, skin: np.ndarray) -> Part:
-    """The face itself over its (S, S, 3) surface through (68, 3) points."""
+    """Return the face as a part, over its (S, S, 3) surface `skin` through the (68, 3) `points`."""
     person, where, normal = face.identity, layout(len(skin)), normals(skin)
     paint = paint_skin(person, face.expression, where)
     paint_eyes(paint, normal, skin, where, points, (person, face.expression))
@@ -75,7 +78,7 @@ def _skin(face: Face, points: np.ndarray, skin: np.ndarray) -> Part:
 
 
 def _parts(face: Face, side: int, hair_side: int) -> tuple[list[Part], np.ndarray]:
-    """Everything there is to see, in camera millimetres, and the bare skin's (side, side, 3) surface in head ones."""
+    """Return all parts in camera millimetres, and the (side, side, 3) surface of the bare skin in head millimetres."""
     person, shape = face.identity, np.array(face.identity.shape)
     points = face_points(shape, face.expression)
     motion = face_motion(points, shape)
@@ -93,7 +96,7 @@ def _parts(face: Face, side: int, hair_side: int) -> tuple[list[Part], np.ndarra
 
 
 def _bearded(person: Identity, skin: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """The skin raised by a full beard."""
+    """Return the (S, S, 3) skin, raised where it bears a full beard."""
     depth = (
         7.0
         * np.clip(person.beard - 0.6, 0, 1)
@@ -114,6 +117,6 @@ def paint_face(face: Face, camera: Camera, light: Light, size: tuple[int, int]) 
 
 
 def _grid_sides(px_per_mm: float) -> tuple[int, int]:
-    """Cells along the sides of the grids of skin and of hair, so that neighbours fall about a pixel apart."""
+    """Cells along a side of the grids of skin and of hair, so that neighbours fall about a pixel apart."""
     fitting = int(np.searchsorted(_SIDES, 205 * px_per_mm))
     return _SIDES[min(fitting, len(_SIDES) - 1)], _SIDES[int(np.clip(fitting - 1, 0, len(_SIDES) - 2))]

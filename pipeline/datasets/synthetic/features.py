@@ -11,13 +11,16 @@ IRIS_MM, PUPIL_MM, EYEBALL_MM = 6.2, 2.5, 12.5
 
 
 def eye_centres(points: np.ndarray) -> np.ndarray:
-    """(2, 3) middle of the right and the left eye's corners, raised to where the eyeball looks out."""
+    """Return the (2, 3) centres of the right and the left eye, in millimetres.
+
+    Each lies half a millimetre above the middle between the corners of the eye.
+    """
     corners = points[[36, 39, 42, 45]].reshape(2, 2, 3).mean(1)
     return np.asarray(corners + np.array([0, -0.5, 0]))
 
 
 def iris_centres(points: np.ndarray, expression: Expression) -> np.ndarray:
-    """(2, 3) middle of the irises in head millimetres."""
+    """Return the (2, 3) centres of the irises in head millimetres."""
     gaze = np.array([6.0 * expression.gaze_x, 3.2 * expression.gaze_y, 0])
     return np.asarray(eye_centres(points) + gaze + np.array([0, 0, 5.5]))
 
@@ -30,7 +33,7 @@ def paint_eyes(
     points: np.ndarray,
     look: tuple[Identity, Expression],
 ) -> None:
-    """Sclera, iris, pupil and the lid's shadow, into `paint` and the (S, S, 3) normals, in place."""
+    """Paint sclera, iris, pupil and the shadow of the lid into `paint` and the (S, S, 3) normals, in place."""
     person, expression = look
     centres, irises = eye_centres(points), iris_centres(points, expression)
     rows, columns = (np.flatnonzero(where.eyes.any(axis)) for axis in (1, 0))
@@ -52,7 +55,7 @@ def paint_eyes(
 
 
 def _openness(points: np.ndarray) -> np.ndarray:
-    """(2,) float32: 0 where the right, left lids have met, 1 from a gap of 3 mm on."""
+    """Return how open the right and the left eye are, (2,) float32: 0 closed, 1 from a gap of 3 mm on."""
     gap = points[[40, 46], 1] - points[[38, 44], 1]
     return np.asarray(np.clip((gap - 1.0) / 2.0, 0, 1), np.float32)
 
@@ -76,7 +79,7 @@ def _iris(offset: np.ndarray, radius: np.ndarray, person: Identity) -> np.ndarra
 
 
 def paint_mouth(paint: Paint, surface: np.ndarray, where: Layout, points: np.ndarray, expression: Expression) -> None:
-    """Teeth, tongue and the dark between the lips, into `paint`, in place."""
+    """Paint teeth, tongue and the dark between the lips into `paint`, in place."""
     rows, columns = (np.flatnonzero(where.mouth.any(axis)) for axis in (1, 0))
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     x, y = surface[window][..., 0], surface[window][..., 1]
@@ -99,6 +102,6 @@ def paint_mouth(paint: Paint, surface: np.ndarray, where: Layout, points: np.nda
 
 
 def _teeth(x: np.ndarray, shade: np.ndarray) -> np.ndarray:
-    """Enamel with darker gaps every eight millimetres, darker towards the corners."""
+    """Colour of teeth that are 8 mm wide, with dark gaps between them, and darker towards the corners of the mouth."""
     gap = 1 - 0.3 * np.exp(-((((x + 4) % 8 - 4) / 0.5) ** 2))
     return np.asarray(np.array([0.72, 0.67, 0.58], np.float32) * (gap * shade)[..., None], np.float32)

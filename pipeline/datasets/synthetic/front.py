@@ -7,7 +7,10 @@ from pipeline.datasets.synthetic.people import random_colour
 
 
 def put_in_front(picture: np.ndarray, what: str, keypoints: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Paint `what` over an (H, W, 3) float32 sRGB picture of a face with (68, 2) keypoints."""
+    """Paint `what` (nothing, microphone or caption) over a picture of a face and return the picture.
+
+    The picture is (H, W, 3) float32 sRGB 0..1; keypoints are (68, 2), x then y, in its pixels.
+    """
     if what == "microphone":
         return _microphone(picture, keypoints, rng)
     if what == "caption":

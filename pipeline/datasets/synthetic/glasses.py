@@ -10,7 +10,7 @@ STYLES = ("none", "full", "thin", "sun")
 
 
 def _tube(line: np.ndarray, radius: float, colour: np.ndarray, sides: int) -> Part:
-    """A tube of a radius in millimetres round a (K, 3) line, with so many cells round it."""
+    """Return a tube round a (K, 3) line, with a radius in millimetres and `sides` cells round it."""
     along = np.gradient(line, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-9
     first = np.cross(along, np.array([0.3, 0.5, 0.81]))
@@ -24,7 +24,10 @@ def _tube(line: np.ndarray, radius: float, colour: np.ndarray, sides: int) -> Pa
 
 
 def _rim(centre: np.ndarray, half: tuple[float, float], power: float, count: int) -> np.ndarray:
-    """(count, 3) closed outline of a lens, bent back round the face."""
+    """Return the (count, 3) closed outline of a lens, bent back round the face.
+
+    It is a superellipse with half axes in millimetres: `power` 1 gives an ellipse, less gives more of a rectangle.
+    """
     turn = np.linspace(0, 2 * np.pi, count)
     bend = [np.sign(f) * np.abs(f) ** power for f in (np.cos(turn), np.sin(turn))]
     x = centre[0] + half[0] * bend[0]
@@ -33,7 +36,7 @@ def _rim(centre: np.ndarray, half: tuple[float, float], power: float, count: int
 
 
 def spectacles(person: Identity, points: np.ndarray, side: int, width: float) -> list[Part]:
-    """Parts in head millimetres for a face with (68, 3) points; none without glasses."""
+    """Return the parts of a pair of glasses, if any, in head millimetres, for a face with (68, 3) points."""
     if person.glasses == "none":
         return []
     seed, sides = person.texture_seed, max(7, side // 40)

@@ -16,7 +16,7 @@ _FALLS_SIDEWAYS = ("parted", "bob", "long")
 
 _LINE_DEG = np.array([0, 18, 34, 48, 58, 66, 73, 80, 90, 100, 115, 140])
 _LINE_MM = np.array([-76, -76, -71, -60, -42, -18, 4, 22, 14, 60, 78, 90])
-"""Height of the hairline by longitude: forehead, temple, sideburn, ear, nape."""
+"""Height of the hairline (head y, down) at each longitude of _LINE_DEG: forehead, temple, sideburn, ear, nape."""
 
 
 def _longitude(place: np.ndarray) -> np.ndarray:
@@ -24,7 +24,7 @@ def _longitude(place: np.ndarray) -> np.ndarray:
 
 
 def _inside(person: Identity, where: Layout, line_mm: np.ndarray) -> np.ndarray:
-    """(S, S) millimetres that a place lies inside the hairline, ragged at the edge; negative outside."""
+    """Return (S, S) millimetres by which a place lies inside the hairline, negative outside; the edge is ragged."""
     longitude = _longitude(where.place)
     line = np.interp(longitude, _LINE_DEG, line_mm).astype(np.float32)
     ragged = 2.2 * noise(person.texture_seed + 20, (8, 260), longitude.shape)
@@ -46,7 +46,7 @@ def _hairline(person: Identity) -> np.ndarray:
 
 
 def _thickness(person: Identity, where: Layout, inside: np.ndarray) -> np.ndarray:
-    """(S, S) millimetres of hair."""
+    """Return the (S, S) thickness of the hair in millimetres."""
     shape, seed = inside.shape, person.texture_seed
     swell = 0.2 + 0.8 * np.clip(inside / 28, 0, 1) ** 0.7
     strands = streaks(seed + 22, *_combed(person, where, 0.35))
@@ -68,7 +68,7 @@ def _thickness(person: Identity, where: Layout, inside: np.ndarray) -> np.ndarra
 
 
 def _combed(person: Identity, where: Layout, fineness: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which strand each place of the scalp belongs to, and how far along it lies, for `streaks`."""
+    """Return the strand of each place of the scalp and how far along the strand it lies, both (S, S), for `streaks`."""
     x, y, z = np.moveaxis(where.place, -1, 0)
     if person.hair_style in _FALLS_SIDEWAYS:
         return fineness * (3.2 * z + 0.5 * y), 0.03 * np.hypot(x, y + 100)
@@ -78,14 +78,14 @@ def _combed(person: Identity, where: Layout, fineness: float) -> tuple[np.ndarra
 
 
 def _coloured(person: Identity, strands: np.ndarray) -> np.ndarray:
-    """(H, W, 3) linear hair, lighter and darker with (H, W) strands of unit deviation."""
+    """Return the (H, W, 3) linear colour of hair, varied by (H, W) strands of unit standard deviation."""
     return np.asarray(
         (0.85 * linear(person.hair_rgb) + 0.005) * np.clip(1 + 0.36 * strands, 0.25, 2.2)[..., None], np.float32
     )
 
 
 def _roughened(normal: np.ndarray, strands: np.ndarray) -> np.ndarray:
-    """Normals tilted with the strands, so that highlights break up."""
+    """Return the normals tilted with the strands, so that highlights break up."""
     jitter = 0.22 * strands
     normal = normal + np.stack([jitter, 0.3 * jitter, np.zeros_like(jitter)], -1)
     return np.asarray(normal / np.linalg.norm(normal, axis=-1, keepdims=True), np.float32)
@@ -101,7 +101,7 @@ def tint_scalp(person: Identity, paint: Paint, where: Layout) -> None:
 
 
 def scalp_hair(person: Identity, skin: np.ndarray, where: Layout) -> Part:
-    """Hair on the head over the (S, S, 3) skin."""
+    """Model the hair on the head as a shell over the (S, S, 3) skin."""
     inside = _inside(person, where, _hairline(person))
     outward = grid_directions(where.side)
     thick = np.maximum(_thickness(person, where, inside), 0.5)
@@ -120,7 +120,10 @@ def scalp_hair(person: Identity, skin: np.ndarray, where: Layout) -> Part:
 
 
 def curtain(person: Identity, side: int, head: np.ndarray, *, width: float) -> Part | None:
-    """Long hair in camera millimetres: it turns with the head (3, 3) at the top and hangs straight below."""
+    """Model long hair in camera millimetres; None for short hair.
+
+    Its top follows the (3, 3) rotation `head`, below that it hangs straight down. `width` is as for `ears`.
+    """
     ends = {"long": 150.0, "bob": 62.0, "fringe": 70.0}
     if person.hair_style not in ends:
         return None
@@ -145,13 +148,13 @@ def curtain(person: Identity, side: int, head: np.ndarray, *, width: float) -> P
 
 
 def _hat_edge(where: Layout) -> np.ndarray:
-    """(S, S) millimetres inside the edge of a beanie or cap."""
+    """Return (S, S) millimetres by which a place lies inside the edge of a beanie or cap."""
     y, z = where.place[..., 1], where.place[..., 2]
     return np.asarray(0.35 * np.abs(np.minimum(z - 60, 0)) - 50 - y)
 
 
 def headwear(person: Identity, skin: np.ndarray, where: Layout) -> list[Part]:
-    """Beanie, cap or scarf over the (S, S, 3) skin and the hair."""
+    """Model a beanie, cap or scarf over the (S, S, 3) skin and the hair; nothing without headwear."""
     if person.headwear == "none":
         return []
     x, y, z = np.moveaxis(where.place, -1, 0)
@@ -175,7 +178,7 @@ def headwear(person: Identity, skin: np.ndarray, where: Layout) -> list[Part]:
 
 
 def _brim(cloth: np.ndarray, side: int) -> Part:
-    """The peak of a cap, above the brows."""
+    """Model the peak of a cap, above the brows."""
     across, out = np.meshgrid(np.linspace(-1, 1, side // 2), np.linspace(1, 0, side // 3))
     reach = 62 * np.sqrt(np.clip(1 - across**2, 0, 1)) * out
     x = 66 * across

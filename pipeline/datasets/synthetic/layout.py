@@ -1,4 +1,7 @@
-"""Where on the skin the features lie, as maps over (u, v). They hold for every face: places never move on the skin."""
+"""Where on the skin the features lie, as maps over its coordinates (u, v).
+
+The maps hold for every face: shape and expression move the skin, and its features with it.
+"""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +12,7 @@ import numpy as np
 from facial_keypoints.mean_face.surface import grid_pixels, grid_units, point_units, template, units_of
 
 FRONT_MM = 200.0
-"""Millimetres of skin that a whole side of the grid would cover at the density in the middle of the face."""
+"""Millimetres of skin along a side of the grid, if all of it were as dense as the middle of the face."""
 
 
 @dataclass(frozen=True)
@@ -18,19 +21,19 @@ class Layout:
 
     side: int
     eyes: np.ndarray
-    """Inside the lids."""
+    """Opening between the lids."""
     mouth: np.ndarray
-    """Between the lips."""
+    """Opening between the lips."""
     lips: np.ndarray
     lip_line: np.ndarray
-    """Where upper and lower lip meet."""
+    """Line along which upper and lower lip meet."""
     lash_upper: np.ndarray
     lash_lower: np.ndarray
     crease: np.ndarray
     brow_along: np.ndarray
-    """0 at the inner end of a brow, 1 at the outer; outside 0..1 beyond."""
+    """Position along a brow: 0 at its inner end, 1 at its outer one, below 0 and above 1 beyond them."""
     brow_across: np.ndarray
-    """Millimetres from the brow's line, positive above it."""
+    """Distance to the line of the brow in millimetres, positive above it."""
     nostrils: np.ndarray
     folds: np.ndarray
     """Lines from nose to mouth corners."""
@@ -39,7 +42,7 @@ class Layout:
     blush: np.ndarray
     sockets: np.ndarray
     place: np.ndarray
-    """(side, side, 3) canonical head millimetres."""
+    """(side, side, 3) position on the mean head without expression, in head millimetres."""
 
 
 def px(side: int, mm: float) -> float:
@@ -47,7 +50,7 @@ def px(side: int, mm: float) -> float:
 
 
 def smooth_line(points: np.ndarray, closed: bool, steps: int = 8) -> np.ndarray:
-    """(K * steps, 2) Catmull-Rom curve through (K, 2) points."""
+    """Return a Catmull-Rom curve through (K, 2) points, (K * steps, 2)."""
     if closed:
         before, after, far = (np.roll(points, shift, 0) for shift in (1, -1, -2))
         start = points
@@ -69,7 +72,7 @@ def _fill(side: int, outline: np.ndarray) -> np.ndarray:
 
 
 def _stroke(side: int, line: np.ndarray, width_mm: float, soft_mm: float) -> np.ndarray:
-    """A line of a width, blurred; drawn on a finer grid so that thin lines keep their place."""
+    """Draw a blurred line, (side, side) 0..1; on a finer grid first, so that thin lines keep their place."""
     mask = np.zeros((2 * side, 2 * side), np.uint8)
     width = max(1, round(2 * px(side, width_mm)))
     cv2.polylines(mask, [np.rint((line * 2 + 0.5) * 16).astype(np.int32)], False, 255, width, cv2.LINE_AA, 4)
@@ -82,7 +85,7 @@ def blur(values: np.ndarray, sigma_px: float) -> np.ndarray:
 
 
 def _bell(place: np.ndarray, x: float, y: float, width_x: float, width_y: float) -> np.ndarray:
-    """A soft spot on both sides of the face, in canonical millimetres, on its front only."""
+    """Draw a soft spot on each side of the face, 0..1, on its front only; x, y and widths in head millimetres."""
     across = (np.abs(place[..., 0]) - x) / width_x
     return np.asarray(np.exp(-(across**2) - ((place[..., 1] - y) / width_y) ** 2) * (place[..., 2] > 0), np.float32)
 
@@ -159,7 +162,7 @@ def _folds(side: int, place: np.ndarray) -> np.ndarray:
 
 
 def _ramp(values: np.ndarray, start: np.ndarray | float, end: np.ndarray | float) -> np.ndarray:
-    """0 at start, 1 at end, smooth between."""
+    """Rise smoothly from 0 at `start` to 1 at `end`."""
     t = np.clip((values - start) / (end - start), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 

@@ -1,4 +1,4 @@
-"""Light on surfaces: a key light with cast shadows, a sky above and a floor below."""
+"""Light on surfaces: a key light that casts shadows, light of a sky from above and of a floor from below."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ import numpy as np
 from pipeline.datasets.synthetic.people import Rgb
 
 _WRAP = np.array([0.34, 0.2, 0.14], np.float32)
-"""How far red, green and blue light bleeds round the edge of light on skin."""
+"""How far red, green and blue light reaches beyond the edge between light and shade on skin, as a cosine."""
 _BLEED = np.array([1.0, 0.5, 0.4], np.float32)
-"""Colour of the light that comes through skin into its own shadow."""
+"""Colour of the light that skin scatters into its own shade."""
 _CELL_MM, _BIAS_MM = 3.0, 5.0
 _ROW = 4096
 
 
 @dataclass(frozen=True)
 class Light:
-    """Where the light comes from, seen from the camera, and how strong it is."""
+    """Where the light comes from, seen from the camera, and its colours and strengths."""
 
     azimuth_deg: float = -35.0
-    """Negative: from the left of the picture."""
+    """Direction of the key light; negative: from the left of the picture, 0: from the camera."""
     elevation_deg: float = 35.0
     key: float = 0.75
     key_rgb: Rgb = (1.0, 0.96, 0.9)
@@ -30,7 +30,7 @@ class Light:
     floor_rgb: Rgb = (1.0, 0.9, 0.8)
 
     def direction(self) -> np.ndarray:
-        """(3,) float32 unit vector to the key light, in camera axes."""
+        """Return the (3,) float32 unit vector towards the key light, in camera axes."""
         azimuth, elevation = np.radians([self.azimuth_deg, self.elevation_deg])
         level = np.cos(elevation)
         return np.array([level * np.sin(azimuth), -np.sin(elevation), level * np.cos(azimuth)], np.float32)
@@ -38,12 +38,12 @@ class Light:
 
 @dataclass
 class Points:
-    """What is known of N seen points."""
+    """Surface properties of N visible points."""
 
     normal: np.ndarray
-    """(N, 3) float32, unit, camera axes."""
+    """(N, 3) float32 unit vectors in camera axes."""
     albedo: np.ndarray
-    """(N, 3) float32 linear."""
+    """(N, 3) float32 linear colour."""
     gloss: np.ndarray
     """(N,)."""
     soft: np.ndarray
@@ -51,7 +51,11 @@ class Points:
 
 
 def shadow_map(points: np.ndarray, light: Light) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Depth towards the light of the nearest of (M, 3) points in each cell, with the axes and origin to look it up."""
+    """Map how far (M, 3) points in camera millimetres reach towards the key light.
+
+    Returns the (rows, columns) depth of the point nearest to the light in each cell of _CELL_MM, the (3, 3) axes of the
+    light and the (2,) origin of the map in them.
+    """
     toward = light.direction()
     side = np.cross(np.array([0, 1, 0], np.float32), toward)
     side /= np.linalg.norm(side)
@@ -66,7 +70,7 @@ def shadow_map(points: np.ndarray, light: Light) -> tuple[np.ndarray, np.ndarray
 
 
 def lit_share(position: np.ndarray, shadows: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
-    """(N,) share of the key light that reaches each of (N, 3) points."""
+    """Return the (N,) share of the key light, 0..1, that reaches (N, 3) points, by what `shadow_map` returned."""
     if not len(position):  # of which OpenCV would make None
         return np.ones(0, np.float32)
     depth, axes, origin = shadows
@@ -78,7 +82,7 @@ def lit_share(position: np.ndarray, shadows: tuple[np.ndarray, np.ndarray, np.nd
 
 
 def shade(points: Points, light: Light, lit: np.ndarray) -> np.ndarray:
-    """(N, 3) float32 linear light that N points send to the camera, with (N,) shares of the key light."""
+    """Return the (N, 3) float32 linear light that N points send to the camera; lit is what `lit_share` returns."""
     toward = light.direction()
     halfway = toward + np.array([0, 0, 1], np.float32)
     halfway = (halfway / np.linalg.norm(halfway)).astype(np.float32)

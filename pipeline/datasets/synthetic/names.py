@@ -63,7 +63,7 @@ _END = ("bek", "dal", "ford", "gren", "kin", "lund", "mar", "nez", "ri", "sen", 
 
 
 def person_names(count: int, seed: int) -> list[str]:
-    """Distinct names like Mira_Noralund."""
+    """Return `count` distinct names such as Mira_Noralund, the same for the same seed."""
     rng = np.random.default_rng([seed, count])
     names: dict[str, None] = {}
     while len(names) < count:

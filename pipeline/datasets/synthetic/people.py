@@ -1,4 +1,4 @@
-"""Who a synthetic person is: identities, and how they are drawn at random."""
+"""Who a synthetic person is: identities, and how random ones are chosen."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
@@ -15,22 +15,22 @@ Rgb = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Identity:
-    """What stays the same whenever this person is seen."""
+    """What stays the same in all pictures of a person."""
 
     shape: tuple[float, ...] = (0.0,) * len(MODES)
-    """Coefficients of MODES, about -2.5..2.5."""
+    """Coefficients of the MODES of face shape, about -2.5..2.5."""
     skin_tone: float = 0.3
-    """0 lightest to 1 darkest."""
+    """From 0, lightest, to 1, darkest."""
     ruddiness: float = 0.3
     age: float = 0.3
-    """0 young to 1 old: folds, furrows, bags under the eyes."""
+    """From 0, young, to 1, old: folds, furrows and bags under the eyes."""
     lip_rgb: Rgb = (0.75, 0.42, 0.40)
     makeup: float = 0.0
-    """0..1: colour of lips, lids and lashes."""
+    """Strength of the colour of lips, lids and lashes, 0..1."""
     freckles: float = 0.0
     eye_rgb: Rgb = (0.32, 0.2, 0.12)
     brow_mm: float = 7.0
-    """Height of the brows."""
+    """Height of the band of hair of a brow."""
     brow_strength: float = 0.8
     hair_rgb: Rgb = (0.16, 0.1, 0.07)
     hair_style: str = "short"
@@ -38,9 +38,9 @@ class Identity:
     hair_mm: float = 14.0
     """Thickness of the hair over the skull."""
     hairline: float = 0.0
-    """-1 low to 1 receding."""
+    """From -1, low, to 1, receding."""
     beard: float = 0.0
-    """0 shaved, 0.4 stubble, 1 full."""
+    """0: shaved, 0.4: stubble, 1: full beard."""
     moustache: float = 0.0
     glasses: str = "none"
     """One of glasses.STYLES."""
@@ -49,14 +49,17 @@ class Identity:
     """One of hair.HEADWEAR."""
     headwear_rgb: Rgb = (0.2, 0.3, 0.5)
     texture_seed: int = 0
-    """Of strands, freckles, blotches."""
+    """Seed of the textures of hair, freckles and blotches."""
 
 
 Part = TypeVar("Part", Identity, Expression, Pose)
 
 
 def between(start: Part, end: Part, share: float) -> Part:
-    """Parts `share` (0..1) of the way from `start` to `end`: numbers blend, words and seeds change over half-way."""
+    """Blend two descriptions of one kind, `share` (0..1) of the way from `start` to `end`.
+
+    Numbers are interpolated; words and seeds change over half-way.
+    """
     values = {}
     for field in fields(start):
         a, b = getattr(start, field.name), getattr(end, field.name)
@@ -90,14 +93,14 @@ def _pick(rng: np.random.Generator, options: list[Rgb]) -> Rgb:
 
 
 def random_colour(rng: np.random.Generator) -> Rgb:
-    """Muted, sometimes strong."""
+    """Return a random colour: mostly muted, sometimes strong."""
     gray = rng.uniform(0.08, 0.85)
     r, g, b = np.clip(gray + rng.uniform(-1, 1, 3) * rng.choice([0.04, 0.1, 0.24]), 0.03, 0.95)
     return float(r), float(g), float(b)
 
 
 def random_identity(rng: np.random.Generator, *, bare: bool = False) -> Identity:
-    """A person from the whole range of faces, skins, ages and fashions; if `bare`, without glasses and headwear."""
+    """Choose a person from the whole range of faces, skins, ages and fashions; `bare`: without glasses and headwear."""
     feminine = rng.random() < 0.5
     shape = np.clip(rng.normal(0, 1, len(MODES)), -2.3, 2.3)
     lean = {

@@ -1,4 +1,4 @@
-"""From parts to a picture: what is seen, what is lit, and smooth edges."""
+"""Rendering parts to a picture: visibility, light and anti-aliasing."""
 
 import cv2
 import numpy as np
@@ -9,14 +9,17 @@ from pipeline.datasets.synthetic.part import Part
 from pipeline.datasets.synthetic.splat import EMPTY, visible
 
 SAMPLES = 2
-"""Pixels drawn along each side of a pixel of the picture."""
+"""Samples along each side of a pixel, averaged against jagged edges."""
 _PENUMBRA_MM = 3.0
 _SHADOWS_EVERY = 4
-"""One point in so many casts a shadow; they lie closer than the shadow map's cells."""
+"""Only one point in so many casts a shadow: points lie closer together than the cells of the shadow map."""
 
 
 def render(parts: list[Part], camera: Camera, light: Light, size: tuple[int, int]) -> np.ndarray:
-    """(H, W, 4) float32, linear light times coverage and coverage, of parts in camera millimetres; size is (H, W)."""
+    """Render parts, in camera millimetres, to a picture of `size` = (H, W).
+
+    Returns (H, W, 4) float32: linear light times coverage, and coverage.
+    """
     cells = np.concatenate(
         [np.flatnonzero(part.exists) + start for part, start in zip(parts, _starts(parts), strict=True)]
     )
@@ -35,7 +38,7 @@ def render(parts: list[Part], camera: Camera, light: Light, size: tuple[int, int
 
 
 def _starts(parts: list[Part]) -> list[int]:
-    """Number of the first cell of each part when all are counted through."""
+    """Return the index of the first cell of each part, where the cells of all parts are counted one after another."""
     sizes = [part.exists.size for part in parts]
     return [0, *np.cumsum(sizes[:-1]).tolist()]
 
@@ -46,7 +49,7 @@ def _softened(values: np.ndarray, reach_px: float) -> np.ndarray:
 
 
 def _gather(parts: list[Part], cells: np.ndarray) -> Points:
-    """What is known of (N,) cells, counted through all parts one after another."""
+    """Return the properties of the cells with the (N,) indices `cells`, counted as by `_starts`."""
     rows = np.concatenate([_rows(part) for part in parts]).take(cells, 0)
     return Points(
         normal=np.ascontiguousarray(rows[:, :3]), albedo=rows[:, 3:6], gloss=rows[:, 6].copy(), soft=rows[:, 7].copy()
@@ -54,7 +57,7 @@ def _gather(parts: list[Part], cells: np.ndarray) -> Points:
 
 
 def _rows(part: Part) -> np.ndarray:
-    """(cells, 8) float32: normal, albedo, gloss and softness, side by side so that one look-up brings all."""
+    """Return normal, albedo, gloss and softness of all cells, (cells, 8) float32, so that one look-up brings all."""
     rows = np.empty((part.exists.size, 8), np.float32)
     rows[:, :3] = part.normals.reshape(-1, 3)
     rows[:, 3:6] = part.paint.albedo.reshape(-1, 3)

@@ -13,20 +13,22 @@ from pipeline.datasets.synthetic.light import Light
 from pipeline.datasets.synthetic.people import Identity, random_colour
 
 _FACE_MM = 138.0
-"""From brows to chin."""
+"""Height of the mean face from brows to chin."""
 
 
 @dataclass(frozen=True)
 class Clip:
+    """What all frames of one video share."""
+
     size: tuple[int, int]
     """(H, W) pixels."""
     light: Light
     clothes: Clothes
     capture: Capture
     pose: Pose
-    """Where the person mostly looks."""
+    """Rotation of the head about which that of each frame varies."""
     face_frac: float
-    """Height of the face over the height of the frame."""
+    """Height of the face over that of the frame."""
     background_seed: int
     front: str
     """What is in front of the person: nothing, microphone or caption."""
@@ -86,7 +88,7 @@ def _random_capture(rng: np.random.Generator, height: float) -> Capture:
 
 
 def random_expression(rng: np.random.Generator) -> Expression:
-    """Speech, smiles, blinks and glances."""
+    """Choose an expression of somebody who speaks, smiles, blinks and glances."""
     talks, smiles, blink = rng.random() < 0.45, rng.random() < 0.45, rng.random() < 0.06
     lids = 1.0 if blink else float(np.clip(rng.normal(0.14, 0.13), -0.15, 0.6))
     return Expression(
@@ -104,7 +106,7 @@ def random_expression(rng: np.random.Generator) -> Expression:
 
 
 def random_moment(rng: np.random.Generator, person: Identity, clip: Clip) -> tuple[Face, Camera]:
-    """The person in one frame of the clip."""
+    """Choose how the person is seen in one frame of the clip."""
     pose = Pose(
         float(np.clip(clip.pose.yaw_deg + rng.normal(0, 10), -38, 38)),
         float(np.clip(clip.pose.pitch_deg + rng.normal(0, 5), -20, 20)),

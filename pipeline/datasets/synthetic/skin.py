@@ -1,4 +1,4 @@
-"""Paint of the face over (u, v): tone, blotches, lips, brows, beard, folds."""
+"""Paint of the face over the coordinates (u, v) of the skin: tone, blotches, lips, brows, beard and folds."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -19,28 +19,28 @@ _TONES = (
     )
     / 255
 )
-"""sRGB skin from lightest to darkest."""
+"""sRGB colours of skin, 0..1, from lightest to darkest."""
 
 
 @dataclass
 class Paint:
-    """Maps over a grid that say how a surface takes light."""
+    """Material of a surface: maps over its grid that tell how it reflects light."""
 
     albedo: np.ndarray
-    """(H, W, 3) float32 linear."""
+    """(H, W, 3) float32 linear colour."""
     gloss: np.ndarray
     """(H, W) float32, 0..1."""
     soft: float
-    """1 for skin, which light enters; 0 for all else."""
+    """Share of the light that is scattered below the surface: 1 for skin, 0 for all else."""
 
 
 def linear(rgb: np.ndarray | tuple[float, float, float]) -> np.ndarray:
-    """sRGB 0..1 to linear light, nearly."""
+    """Convert sRGB 0..1 to linear light, approximately: by a gamma of 2.2."""
     return np.asarray(np.asarray(rgb) ** 2.2, np.float32)
 
 
 def skin_colour(person: Identity) -> np.ndarray:
-    """(3,) linear."""
+    """Return the (3,) linear colour of the skin."""
     level = person.skin_tone * (len(_TONES) - 1)
     tone = np.array([np.interp(level, np.arange(len(_TONES)), channel) for channel in _TONES.T])
     flush = (person.ruddiness - 0.4) * np.array([0.02, -0.025, -0.02])
@@ -52,7 +52,10 @@ _BANK_SIDE = 1024
 
 @cache
 def _bank() -> np.ndarray:
-    """(1024, 1024) float32 unit noise; every texture is a window of it, since drawing numbers anew takes longer."""
+    """Return (1024, 1024) float32 noise of unit standard deviation.
+
+    Every texture is a window of it, as drawing new numbers takes longer.
+    """
     return np.random.default_rng(0).standard_normal((_BANK_SIDE, _BANK_SIDE), np.float32)
 
 
@@ -63,18 +66,24 @@ def _window(seed: int, rows: int, columns: int) -> np.ndarray:
 
 
 def noise(seed: int, cells: tuple[int, int], shape: tuple[int, ...]) -> np.ndarray:
-    """(H, W) smooth noise of unit deviation, the same picture at any size."""
+    """Return (H, W) smooth noise, interpolated between `cells` = (rows, columns) values of unit standard deviation.
+
+    The same seed gives the same picture at any `shape`.
+    """
     return np.asarray(cv2.resize(_window(seed, *cells), (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC))
 
 
 def streaks(seed: int, across: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """(H, W) noise of unit deviation drawn out along strands: `across` counts strands, `along` kinks in a strand."""
+    """Return (H, W) noise of unit standard deviation that is drawn out along strands.
+
+    across, (H, W), counts the strands; along, (H, W), the kinks in a strand.
+    """
     column, row = (across % 511).astype(np.float32), (along % 63).astype(np.float32)
     return np.asarray(cv2.remap(_window(seed, 64, 512), column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP))
 
 
 def mix(base: np.ndarray, colour: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """(H, W, 3) float32: `base` where the (H, W) mask is 0, `colour` where it is 1."""
+    """Blend (H, W, 3) float32: `base` where the (H, W) mask is 0, `colour` where it is 1."""
     out = np.empty((*mask.shape, 3), np.float32)
     for channel in range(3):  # one at a time: far faster than arrays whose last axis is 3
         start = base[..., channel]
@@ -83,7 +92,7 @@ def mix(base: np.ndarray, colour: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def paint_skin(person: Identity, expression: Expression, where: Layout) -> Paint:
-    """Everything but eyes and mouth."""
+    """Paint all of the face but the eyes and the inside of the mouth."""
     seed, shape = person.texture_seed, (where.side, where.side)
     blotch = 0.035 * noise(seed, (24, 24), shape) + 0.03 * noise(seed + 1, (90, 90), shape)
     shade = (1 + blotch) * (1 - _darkening(person, expression, where))
@@ -105,7 +114,7 @@ def _hair_light(person: Identity, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _flush(person: Identity, where: Layout) -> tuple[np.ndarray, ...]:
-    """Factors of red, green and blue, (S, S) each."""
+    """Return (S, S) factors on red, green and blue where blood shows: cheeks, nose and ears."""
     x, y, z = np.moveaxis(where.place, -1, 0)
     nose = np.exp(-((x / 14) ** 2) - ((y - 38) / 12) ** 2)
     ears = np.exp(-(((np.abs(x) - 73) / 8) ** 2))
@@ -115,7 +124,7 @@ def _flush(person: Identity, where: Layout) -> tuple[np.ndarray, ...]:
 
 
 def _darkening(person: Identity, expression: Expression, where: Layout) -> np.ndarray:
-    """Share of light lost in folds and hollows that the coarse surface does not have."""
+    """Return the (S, S) share of light lost in folds and hollows that the coarse surface does not model."""
     x, y, _ = np.moveaxis(where.place, -1, 0)
     smile = max(expression.smile, 0)
     dark = 0.88 * where.nostrils + (0.16 + 0.06 * person.age) * where.sockets

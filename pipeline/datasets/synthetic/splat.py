@@ -9,10 +9,10 @@ _GAP_MM = 5.0
 
 
 def visible(pixels: np.ndarray, depth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) int64 index of the nearest of N points in each pixel of `size` = (H, W), EMPTY where there is none.
+    """Return the (H, W) int64 index of the nearest of N points in each pixel of `size` = (H, W), EMPTY where none is.
 
-    pixels is (N, 2), x then y; depth (N,) grows towards the camera, in millimetres. Gaps of a pixel or two between the
-    samples of a surface are closed from its neighbours, also where something farther off shines through them.
+    pixels is (N, 2), x then y; depth is (N,) millimetres and grows towards the camera. Gaps of a pixel or two between
+    the samples of a surface are closed from its neighbours, also where something farther off shines through them.
     """
     height, width = size
     column, row = np.rint(pixels).astype(np.int32).T

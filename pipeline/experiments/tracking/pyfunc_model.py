@@ -7,6 +7,7 @@ Input: (N, H, W, 3) uint8 RGB pictures of one face each, of any size. Output: (N
 the pixels of the pictures given, the centre of the top left pixel being (0, 0).
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import numpy as np
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read on import; without it every model opened is reported
 from onnxruntime import InferenceSession
 
 BATCH = 64
