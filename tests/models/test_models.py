@@ -19,7 +19,7 @@ from pipeline.models.fine_network import FineNetworks, log_width, mean_position,
 from pipeline.models.forward import predict_crops, predict_faces
 from pipeline.models.model_file import load_model, read_description, save_model
 from pipeline.models.network import KeypointNetwork
-from pipeline.models.tensor_geometry import face_size
+from pipeline.models.tensor_geometry import face_size, similarity_about_centre
 from pipeline.models.window import Window
 from pipeline.training.initial_weights import refuse_single_faces
 from tests.architecture import ROOT
@@ -357,6 +357,18 @@ def test_the_spread_is_in_pixels_of_the_frame_and_changes_no_point():
     low, high = MEAN_SHAPE.amin(0), MEAN_SHAPE.amax(0)
     at_start = [0.05 * face_size(MEAN_SHAPE), 0.01 * 1.3 * (high - low).amax()]
     assert torch.allclose(spread, torch.stack(at_start)[None, :, None].expand(2, 2, 68), rtol=1e-4)
+
+
+def test_the_correction_takes_a_face_rotated_far_for_one_rotated_a_little():
+    net, face = network(), MEAN_SHAPE[None]
+    usual = face_size(upright_shape(MEAN_SHAPE, net.fine_px, net.fine_margin_frac)) / face_size(MEAN_SHAPE)
+    near, far, farther = (
+        net._shape_features(face, similarity_about_centre(224, turn_rad=turn, scale=size, shift_px=torch.zeros(1, 2)))
+        for turn, size in ((torch.tensor([t]), usual[None] * s) for t, s in ((0.1, 0.9), (0.5, 3.0), (0.9, 4.0)))
+    )
+    assert torch.equal(far, farther)
+    assert not torch.allclose(near, far)
+    assert near[0, -4:].tolist() == pytest.approx([np.cos(0.1), np.sin(0.1), (0.9 * usual).log().item(), 1], abs=1e-5)
 
 
 def test_files_from_before_there_was_a_spread_are_read(tmp_path):
