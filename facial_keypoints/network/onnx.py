@@ -28,6 +28,11 @@ _MOST_BYTES = 500_000_000
 """More than twice the largest network there is."""
 _SIDES_PX = range(64, 513)
 _MOST_ESTIMATES = 16
+_NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
+"""Unless it is set, the packages of ONNX Runtime 1.29 and later tell Microsoft which models run on which computer.
+
+https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
+"""
 _OTHER_FILES = b"\x0a\x08location\x12"
 """Stands in a file whose weights lie in others, which it could name as it likes: key and value of ONNX's ExternalData.
 
@@ -99,6 +104,7 @@ def default_threads() -> int:
 
 def _session(content: bytes, threads: int) -> Any:
     """An InferenceSession of the content of a file, silent and on the CPU."""
+    os.environ.setdefault(_NO_TELEMETRY, "1")  # read once, while it is imported
     try:
         import onnxruntime
     except ImportError as error:

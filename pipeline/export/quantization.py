@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.export.formats import properties, save_onnx
+from pipeline.export.formats import properties, save_onnx, without_telemetry
 
 _PARTS_IN_FLOAT = re.compile(r"\.coarse\.|\.stages\.0\.0\.0\.")
 _BATCH = 16
@@ -29,6 +29,7 @@ def quantize(source: Path, target: Path, frames: np.ndarray) -> None:
         target: the file to write.
         frames: (N, S, S) uint8 training frames.
     """
+    without_telemetry()
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quant_pre_process, quantize_static
 

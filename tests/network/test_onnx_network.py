@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +14,7 @@ from onnx import TensorProto, helper
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.network.onnx import SHIPPED, OnnxNetwork, default_threads
+from tests.architecture import ROOT
 from tests.network.small_onnx import (
     ESTIMATED,
     ESTIMATES,
@@ -176,3 +178,11 @@ def test_a_damaged_shipped_file_has_a_remedy_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr("facial_keypoints.network.onnx.SHIPPED", tmp_path / SHIPPED.name)
     with pytest.raises(ModelError, match=r"is missing; install the package anew, or in a checkout: git checkout "):
         OnnxNetwork(tmp_path / SHIPPED.name)
+
+
+def test_onnxruntime_tells_nobody_what_runs(file, tmp_path):
+    code = f"from facial_keypoints import KeypointDetector; KeypointDetector.load({str(file)!r}, detector='haar')"
+    home = tmp_path / "home"
+    home.mkdir()
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env={"HOME": str(home)})
+    assert not [*home.rglob("*")]  # where it keeps the number of the computer and what is to be sent

@@ -7,8 +7,11 @@ Input: (N, H, W, 3) uint8 RGB pictures of one face each, of any size. Output: (N
 the pixels of the pictures given, the centre of the top left pixel being (0, 0).
 """
 
+import os
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read while onnxruntime is imported
 
 import cv2
 import numpy as np
