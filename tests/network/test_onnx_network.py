@@ -95,6 +95,7 @@ def with_estimates(*shape, kind=TensorProto.FLOAT):
 
 
 SOUND = small_onnx()
+OUTSIDE, KEY, NAMED = small_onnx(weights=outside("f")), b"\x0a\x08location", b"\x12\x01f"
 FIVE = json.dumps(IBUG_68.as_data() | {"points": 5})
 HOSTILE = {
     "empty": (b"", ""),
@@ -121,6 +122,14 @@ HOSTILE = {
     "another fit": (small_onnx(metadata=METADATA | {"fit": "crop"}), "its fit is 'crop'"),
     "weights in another file": (small_onnx(weights=outside("points.bin")), "its weights lie in other files"),
     "weights in a file of the system": (small_onnx(weights=outside("/etc/passwd")), "lie in other files"),
+    "weights in another file, its name first": (
+        OUTSIDE.replace(KEY + NAMED, NAMED + KEY),
+        "weights lie in other files",
+    ),
+    "weights in another file, with needless bytes": (
+        OUTSIDE.replace(KEY, b"\x8a\x80\x00\x88\x00location"),
+        "its weights lie in other files",
+    ),
     "weights without an end": (small_onnx(weights=outside("/dev/zero")), "its weights lie in other files"),
 }
 
