@@ -100,7 +100,7 @@ class KeypointDetector:
 
         Raises:
             DataError: the picture has another shape or type, or a box lies outside it.
-            ModelError: the network predicts points that are no numbers.
+            ModelError: the network predicts points that are no numbers, or far outside of its crops.
         """
         return self.many([image], None if boxes is None else [boxes])[0]
 

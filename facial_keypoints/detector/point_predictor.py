@@ -24,6 +24,9 @@ With 0.06 the points of a picture and of its mirror image differ by 0.34 % of th
 _TURNED_DEG = 8
 """Rotation from which it is, too."""
 
+_FARTHEST_SIDES = 1000
+"""Sides of a crop within which every network that learnt anything places its points."""
+
 
 class PointPredictor:
     """Predicts keypoints, and how far the network disagrees with itself about them; thread-safe."""
@@ -49,7 +52,7 @@ class PointPredictor:
             disagreements (see `finding.scores`).
 
         Raises:
-            ModelError: the network predicts points that are no numbers.
+            ModelError: the network predicts points that are no numbers, or far outside of its crops.
         """
         crops, picture_from_crop = self._cut(grays, owner, windows)
         estimates, mirrored = self._estimates(crops), self._mirrored_back(crops)
@@ -87,8 +90,12 @@ class PointPredictor:
     def _estimates(self, crops: np.ndarray) -> np.ndarray:
         """(N, E, K, 2) float64 successive estimates in crop pixels of (N, S, S) uint8 crops; the last one counts."""
         estimates = self.network(crops)
-        if not np.isfinite(estimates).all():
-            raise ModelError("the model predicts points that are no numbers; train again: dvc repro -fs train")
+        farthest = float(np.abs(estimates).max(initial=0)) / self.network.size_px
+        if not farthest <= _FARTHEST_SIDES:  # False for what is no number, too
+            raise ModelError(
+                "the model predicts points that are no numbers, or far outside of every picture; give another with "
+                "--model, or train it again"
+            )
         return estimates
 
 
