@@ -34,8 +34,13 @@ Work = dict[str, Callable[[], object]]
 def photo(people: int) -> np.ndarray:
     """(H, W, 3) uint8 RGB of one face, in a picture of SIZE, or of many in one that holds them."""
     rng = np.random.default_rng(people)
-    scene = crowd(rng, people, 45) if people > 1 else person(rng, 60)
-    return scene.picture if people > 1 else cv2.resize(scene.picture, SIZE[::-1], interpolation=cv2.INTER_AREA)
+    if people > 1:
+        return crowd(rng, people, 45).picture
+    picture = person(rng, 60).picture[: SIZE[0], : SIZE[1]]
+    down, across = SIZE[0] - picture.shape[0], SIZE[1] - picture.shape[1]
+    return np.asarray(
+        cv2.copyMakeBorder(picture, 0, down, across // 2, across - across // 2, cv2.BORDER_REPLICATE), np.uint8
+    )
 
 
 def work_of(detector: KeypointDetector, one: np.ndarray, many: np.ndarray, frames: list[np.ndarray]) -> Work:
@@ -89,18 +94,15 @@ def mediapipe_work(one: np.ndarray, many: np.ndarray, frames: list[np.ndarray]) 
 
 def measure(model: str | None, threads: int) -> None:
     """Print a line for each work of each contestant, in a process that has as many cores as threads."""
-    import torch
-
     from pipeline.experiments.tracking.model_location import open_model
 
     cv2.setNumThreads(threads)
-    torch.set_num_threads(threads)
     frames = [frame for frame, _ in people_moving(FRAMES, size=SIZE)]
     seen = (photo(1), photo(20), frames)
-    baseline = work_of(KeypointDetector(open_model(None), HaarDetector()), *seen)
+    baseline = work_of(KeypointDetector(open_model(None, threads), HaarDetector()), *seen)
     contestants = {
-        "YuNet": work_of(KeypointDetector.load(model, detector="yunet"), *seen),
-        "Haar": work_of(KeypointDetector.load(model, detector="haar"), *seen),
+        "YuNet": work_of(KeypointDetector.load(model, detector="yunet", threads=threads), *seen),
+        "Haar": work_of(KeypointDetector.load(model, detector="haar", threads=threads), *seen),
     }
     for package, make_work in (("dlib", dlib_work), ("mediapipe", mediapipe_work)):
         if importlib.util.find_spec(package):

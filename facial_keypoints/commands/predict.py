@@ -156,7 +156,16 @@ def predict(
         search = type(found.find).__name__
         options = repr((form, search, detector_model, min_score, box, whole, convention, smooth, overlay, video))
         job = Job(
-            found, folder, form, overlay is not False, smooth, find, video, inputs_key(path, output), options, points
+            found,
+            folder,
+            form,
+            overlay=overlay is not False,
+            smooth=smooth,
+            find=find,
+            container=video,
+            inputs=inputs_key(path, output),
+            options=options,
+            convention=points,
         )
         tally = predict_files(job, inputs.sources)
     tally.skipped += inputs.undone

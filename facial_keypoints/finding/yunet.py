@@ -16,8 +16,9 @@ from facial_keypoints.finding.search_size import LONGEST_PX, resized
 from facial_keypoints.finding.windows import windows_of_boxes, windows_of_points
 from facial_keypoints.mean_face.shape import mean_points
 
-_SMALL_PX = 320
-"""YuNet finds faces of about 10 to 300 pixels: a larger picture is searched at this length too."""
+_SMALL_PX, _LARGE_PX = 320, 640
+"""YuNet scores faces of 450 pixels 0.65 and more and loses larger ones: a picture longer than 640 pixels, and one in
+which it finds none, is searched at 320 too."""
 _SMALL_FACE_PX = 40
 """Where a face is smaller, or none is found, the picture is searched enlarged twice: there may be smaller ones."""
 _CONTRADICTING = 0.25
@@ -77,7 +78,9 @@ class YuNetDetector:
     def faces(self, image: np.ndarray) -> np.ndarray:
         """(K, 15) box, five points x and y, and score of each face that YuNet finds, best first; image as above."""
         longest = min(LONGEST_PX, max(image.shape[:2]))
-        found = np.concatenate([self._search(image, length) for length in sorted({min(_SMALL_PX, longest), longest})])
+        found = self._search(image, longest)
+        if longest > _LARGE_PX or (longest > _SMALL_PX and not len(found)):
+            found = np.concatenate([found, self._search(image, _SMALL_PX)])
         if 2 * longest <= LONGEST_PX and (not len(found) or found[:, 2:4].min() < _SMALL_FACE_PX):
             found = np.concatenate([found, self._search(image, 2 * longest)])
         return np.asarray(found[distinct(found[:, :4], found[:, 14], _SAME_FACE)])

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.onnx_runtime import import_onnxruntime
 from facial_keypoints.core.plain_files import read_plain
 from facial_keypoints.core.scheme import Scheme, scheme_from
 from facial_keypoints.core.text import brief, one_line, shown
@@ -29,11 +30,6 @@ _MOST_BYTES = 500_000_000
 """More than twice the largest network there is."""
 _SIDES_PX = range(64, 513)
 _MOST_ESTIMATES = 16
-_NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
-"""Unless it is set, the packages of ONNX Runtime 1.29 and later tell Microsoft which models run on which computer.
-
-https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
-"""
 _OTHER_FILES = re.compile(rb"(\x0a|\x8a\x80*\x00)(\x08|\x88\x80*\x00)location")
 """Stands in a file whose weights lie in others, which it could name as it likes: the key of ONNX's ExternalData.
 
@@ -106,9 +102,8 @@ def default_threads() -> int:
 
 def _session(content: bytes, threads: int) -> Any:
     """An InferenceSession of the content of a file, silent and on the CPU."""
-    os.environ.setdefault(_NO_TELEMETRY, "1")  # read once, while it is imported
     try:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
     except ImportError as error:
         raise ModelError(f"onnxruntime cannot be imported ({error}); install it: pip install onnxruntime") from None
     if _OTHER_FILES.search(content):

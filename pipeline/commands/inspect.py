@@ -32,7 +32,7 @@ def inspect(
     """Show what the network learned and where it looks, on one face: figures and one page of HTML."""
     from facial_keypoints.core.text import printable
     from facial_keypoints.detector import KeypointDetector
-    from facial_keypoints.finding.haar import HaarDetector
+    from facial_keypoints.finding.box_detector import box_detector
     from facial_keypoints.inputs.first_picture import first_picture
     from facial_keypoints.outputs.output_folder import OutputFolder
     from pipeline.commands.weights import weights_of
@@ -49,7 +49,7 @@ def inspect(
     with TemporaryDirectory() as folder:
         network = open_model(weights_of(model, Path(folder), "inspect"))
     groups = point_groups(points, network.scheme)
-    detector = KeypointDetector(network, HaarDetector())
+    detector = KeypointDetector(network, box_detector("haar" if whole else "auto", None))
     shown = printable(path.name)
     crop = frame_of_whole(detector, picture) if whole else frame_of_largest_face(detector, picture, shown)
     module = network.module.cpu()

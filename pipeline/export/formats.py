@@ -7,7 +7,6 @@ gives the estimates that lead to them too: `facial_keypoints` runs such files, a
 import io
 import json
 import logging
-import os
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -22,6 +21,7 @@ from torch.fx import GraphModule
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError, PipelineError
+from facial_keypoints.core.onnx_runtime import import_onnxruntime
 from facial_keypoints.core.text import printable
 from pipeline.models.forward import BATCH, keypoints_on_cpu
 from pipeline.models.model_file import read_description
@@ -193,16 +193,8 @@ def run_pt2(path: Path, frames: np.ndarray) -> np.ndarray:
 
 def run_onnx(path: Path, frames: np.ndarray) -> np.ndarray:
     """(N, K, 2) float32 keypoints of (N, S, S) uint8 frames by an ONNX file in onnxruntime."""
-    without_telemetry()
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     return np.concatenate([session.run(["keypoints"], {"frames": np.array(batch)})[0] for batch in batches(frames)])
-
-
-def without_telemetry() -> None:
-    """Keep onnxruntime, where it is imported next, from telling Microsoft which models run: see `network.onnx`."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def batches(frames: np.ndarray) -> list[np.ndarray]:

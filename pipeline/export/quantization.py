@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.export.formats import properties, save_onnx, without_telemetry
+from facial_keypoints.core.onnx_runtime import import_onnxruntime
+from pipeline.export.formats import properties, save_onnx
 
 _PARTS_IN_FLOAT = re.compile(r"\.coarse\.|\.stages\.0\.0\.0\.")
 _BATCH = 16
@@ -29,8 +30,9 @@ def quantize(source: Path, target: Path, frames: np.ndarray) -> None:
         target: the file to write.
         frames: (N, S, S) uint8 training frames.
     """
-    without_telemetry()
     import onnx
+
+    import_onnxruntime()
     from onnxruntime.quantization import QuantFormat, QuantType, quant_pre_process, quantize_static
 
     exact = onnx.load(source)

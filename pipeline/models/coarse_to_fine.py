@@ -62,6 +62,8 @@ class CoarseToFine(KeypointNetwork):
         flip_index: np.ndarray,
         *,
         coarse_px: int,
+        coarse_width: int,
+        coarse_blocks: int,
         fine_px: int,
         fine_margin_frac: float,
         fine_width: int,
@@ -69,6 +71,7 @@ class CoarseToFine(KeypointNetwork):
         fine_networks: int,
         mirrored_view: bool,
         correction_ridge: float,
+        spread: bool,
     ) -> None:
         """Build a network with new weights.
 
@@ -76,6 +79,8 @@ class CoarseToFine(KeypointNetwork):
             mean_shape: (K, 2) mean face of the training frames in crop pixels.
             flip_index: (K,) permutation that gives each point of a mirrored face its own number.
             coarse_px: side of the reduced view on which the face is found.
+            coarse_width: channels after its first convolution.
+            coarse_blocks: its residual blocks at each level but the first.
             fine_px: side P of the cut-out.
             fine_margin_frac: room on each side of the mean face in the cut-out, over the face's longer extent.
             fine_width: channels after the first convolution of a fine network.
@@ -83,17 +88,20 @@ class CoarseToFine(KeypointNetwork):
             fine_networks: how many fine networks place the points, of which the mean counts.
             mirrored_view: whether the refinement looks at the mirrored cut-out as well.
             correction_ridge: penalty on the entries of the linear correction; above 0.
+            spread: whether it tells how far each point may be off, see `with_spread`.
         """
         super().__init__(len(mean_shape))
         self.flip_index = flip_index
         self.refined = True
         self.coarse_px, self.fine_px, self.fine_margin_frac = coarse_px, fine_px, fine_margin_frac
-        self.mirrored_view, self.correction_ridge = mirrored_view, correction_ridge
+        self.mirrored_view, self.correction_ridge, self.has_spread = mirrored_view, correction_ridge, spread
         self.register_buffer("mean_shape", mean_shape)
         self.register_buffer("correction", torch.zeros(self._shape_features_count, 2 * self.points))
         self.mirror_shift = nn.Parameter(torch.zeros(self.points, 2))
-        self.coarse = CoarseNetwork(coarse_px, self.points)
-        self.fine = FineNetworks(FineNetwork(fine_width, fine_pyramid, self.points) for _ in range(fine_networks))
+        self.coarse = CoarseNetwork(coarse_px, coarse_width, coarse_blocks, self.points, spread)
+        self.fine = FineNetworks(
+            FineNetwork(fine_width, fine_pyramid, self.points, spread) for _ in range(fine_networks)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, S, S) images in 0..1 -> (B, E, K, 2) keypoints in crop pixels: the coarse ones, then the fine ones.
@@ -101,13 +109,25 @@ class CoarseToFine(KeypointNetwork):
         In training the fine ones are those of every fine network, each of which looks at a cut-out of its own;
         otherwise there is one fine estimate, their mean.
         """
+        return self._estimates(images)[..., :2]
+
+    def with_spread(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        estimates = self._estimates(images)
+        return estimates[..., :2], estimates[..., 2] if self.has_spread else None
+
+    def _estimates(self, images: Tensor) -> Tensor:
+        """(B, E, K, 2) what `forward` gives, or (B, E, K, 3) with the spread of each point as a third coordinate.
+
+        Inside of the network the spread goes with its point, in the same pixels.
+        """
         coarse, upright_from_crop = self._find(images)
         if self.training:
             fine = [self._placed_in_jittered_cut_out(network, images, upright_from_crop) for network in self.fine]
         else:
             placed = self._placed(self._cut_out(images, upright_from_crop))
             if self.refined:
-                placed = self._corrected(placed, upright_from_crop)
+                points = self._corrected(placed[..., :2], upright_from_crop)
+                placed = torch.cat([points, placed[..., 2:]], -1)
             fine = [_in_crop(placed, upright_from_crop)]
         return torch.stack([coarse, *fine], 1)
 
@@ -129,7 +149,7 @@ class CoarseToFine(KeypointNetwork):
         moment = torch.zeros(count, 2 * self.points, dtype=torch.float64)
         for images, keypoints in batches:
             _, upright_from_crop = self._find(images)
-            placed = self._placed(self._cut_out(images, upright_from_crop))
+            placed = self._placed(self._cut_out(images, upright_from_crop))[..., :2]
             error = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1).double().cpu()
             features = self._shape_features(placed, upright_from_crop).double().cpu()
             gram += features.T @ features
@@ -147,13 +167,15 @@ class CoarseToFine(KeypointNetwork):
         return invert_affine(similarity_between(estimates[:1], upright[None]))[0].double().numpy()
 
     def _find(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, K, 2) coarse keypoints in crop pixels and the (B, 3, 3) `upright_from_crop` that cuts the face out."""
+        """(B, K, 2 or 3) coarse keypoints in crop pixels, and (B, 3, 3) `upright_from_crop` to cut the face out by."""
         small = functional.interpolate(images, size=(self.coarse_px, self.coarse_px), mode="area")
         offsets = self.coarse(standardize(small))
         with torch.autocast(images.device.type, enabled=False):  # in bfloat16 points would be off by a pixel
-            coarse = self.mean_shape + face_size(self.mean_shape) * offsets
+            size = face_size(self.mean_shape)
+            coarse = self.mean_shape + size * offsets[..., :2]
             upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
-            return coarse, similarity_between(coarse.detach(), upright.expand_as(coarse))
+            upright_from_crop = similarity_between(coarse.detach(), upright.expand_as(coarse))
+            return torch.cat([coarse, size * offsets[..., 2:]], -1), upright_from_crop
 
     def _cut_out(self, images: Tensor, upright_from_crop: Tensor) -> Tensor:
         """(B, 1, P, P) upright faces of (B, 1, S, S) images."""
@@ -161,7 +183,7 @@ class CoarseToFine(KeypointNetwork):
             return warp(images, upright_from_crop, self.fine_px)
 
     def _placed_in_jittered_cut_out(self, network: nn.Module, images: Tensor, upright_from_crop: Tensor) -> Tensor:
-        """(B, K, 2) crop pixels, placed by one fine network in a randomly moved cut-out of its own.
+        """(B, K, 2 or 3) crop pixels, placed by one fine network in a randomly moved cut-out of its own.
 
         The network learns to place points where the coarse guess errs, and the more the networks differ in what they
         see, the more their errors cancel in the mean.
@@ -172,14 +194,16 @@ class CoarseToFine(KeypointNetwork):
         return _in_crop(network(standardize(self._cut_out(images, jittered_from_crop))), jittered_from_crop)
 
     def _placed(self, cut_out: Tensor) -> Tensor:
-        """(B, 1, P, P) upright faces -> (B, K, 2) points in their pixels: the mean over networks and views."""
+        """(B, 1, P, P) upright faces -> (B, K, 2 or 3) points in their pixels: the mean over networks and views."""
         views = [cut_out, cut_out.flip(-1)] if self.refined and self.mirrored_view else [cut_out]
         straight, *mirrored = self.fine(standardize(torch.cat(views))).mean(1).unflatten(0, (len(views), -1))
         with torch.autocast(cut_out.device.type, enabled=False):
-            turned_back = [
-                unmirror_keypoints(points, self.fine_px, self.flip_index, self.mirror_shift) for points in mirrored
-            ]
-            return torch.stack([straight, *turned_back]).mean(0)
+            return torch.stack([straight, *map(self._turned_back, mirrored)]).mean(0)
+
+    def _turned_back(self, placed: Tensor) -> Tensor:
+        """(B, K, 2 or 3) points of the mirrored cut-out -> of the cut-out."""
+        points = unmirror_keypoints(placed[..., :2], self.fine_px, self.flip_index, self.mirror_shift)
+        return torch.cat([points, placed[:, torch.from_numpy(self.flip_index), 2:]], -1)
 
     def _corrected(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
         """(B, K, 2) points of the cut-out after the linear correction."""
@@ -203,9 +227,10 @@ class CoarseToFine(KeypointNetwork):
 
 
 def _in_crop(placed: Tensor, upright_from_crop: Tensor) -> Tensor:
-    """(B, K, 2) points in pixels of the cut-out -> in crop pixels."""
+    """(B, K, 2 or 3) points in pixels of the cut-out -> in crop pixels."""
     with torch.autocast(placed.device.type, enabled=False):
-        return apply_affine(invert_affine(upright_from_crop), placed)
+        scale = torch.linalg.vector_norm(upright_from_crop[:, :2, 0], dim=1)[:, None, None]
+        return torch.cat([apply_affine(invert_affine(upright_from_crop), placed[..., :2]), placed[..., 2:] / scale], -1)
 
 
 def upright_shape(mean_shape: Tensor, side: int, margin_frac: float) -> Tensor:

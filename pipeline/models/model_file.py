@@ -30,6 +30,8 @@ from pipeline.models.tensor_files import open_tensors
 _SCHEME = "scheme"
 _KEY = "facial_keypoints"
 """The only key of the metadata: safetensors writes several in an order that changes between processes."""
+_LATER_OPTIONS = {"coarse_width": 16, "coarse_blocks": 0, "spread": False}
+"""Options of coarse_to_fine that files of before do not name, as their networks have them."""
 _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
 """Types of the tensors in networks by safetensors' names."""
 
@@ -96,6 +98,7 @@ def _description(file: Any) -> Description:
     try:
         values = json.loads((file.metadata() or {})[_KEY])
         own = values.pop(_SCHEME, None) if isinstance(values, dict) else None
+        _add_later_options(values)
         scheme = IBUG_68 if own is None else scheme_from(own)
         return Description(**checked(values, {"model": Model, "preprocess": Preprocess}), scheme=scheme)
     except KeyError:
@@ -107,6 +110,15 @@ def _description(file: Any) -> Description:
         name = ".".join(map(str, wrong["loc"])) or "the whole"
         value = "missing" if wrong["type"] == "missing" else f"{shown(wrong['input'])}: {brief(wrong['msg'], 200)}"
         raise ValueError(f"in its description {brief(name)} is {value}") from None
+
+
+def _add_later_options(values: Any) -> None:
+    """Name what a file of before leaves unsaid; values of other types than expected stay as they are."""
+    for section in ("model", "coarse_to_fine"):
+        values = values.get(section) if isinstance(values, dict) else None
+    if isinstance(values, dict):
+        for name, value in _LATER_OPTIONS.items():
+            values.setdefault(name, value)
 
 
 class _NotDrawn(TorchFunctionMode):

@@ -40,6 +40,14 @@ class KeypointNetwork(nn.Module, ABC):
         """(B, K, 2) keypoints in pixels of (B, 1, S, S) images in 0..1: the last of the estimates."""
         return last_estimate(self(images))
 
+    def with_spread(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The estimates of `forward`, and how far each may be off, (B, E, K) in pixels of the frame.
+
+        The spread is the scale of a Laplace distribution along each axis, learned by the loss "laplace"; None for a
+        network that says nothing of it.
+        """
+        return self(images), None
+
     def load_pretrained(self) -> None:
         """Take over weights that were trained elsewhere. Raises ValueError where there are none or they cannot be had.
 

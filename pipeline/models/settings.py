@@ -18,6 +18,8 @@ class CoarseToFine:
     """Options of the network coarse_to_fine."""
 
     coarse_px: Annotated[int, Ge(32), Le(128)]
+    coarse_width: Annotated[int, Ge(8), Le(128)]
+    coarse_blocks: Annotated[int, Ge(0), Le(4)]
     fine_px: Annotated[int, Ge(64), Le(256)]
     fine_margin_frac: Annotated[float, Ge(0), Le(1)]
     fine_width: Annotated[int, Ge(8), Le(128)]
@@ -25,6 +27,7 @@ class CoarseToFine:
     fine_networks: Annotated[int, Ge(1), Le(8)]
     mirrored_view: bool
     correction_ridge: Annotated[float, Gt(0), Le(1_000_000)]
+    spread: bool
 
 
 @dataclass(frozen=True)

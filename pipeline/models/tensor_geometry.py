@@ -94,10 +94,11 @@ def invert_affine(matrix: Tensor) -> Tensor:
     return to_3x3(torch.cat([linear, shift], -1))
 
 
-def warp(images: Tensor, target_from_source: Tensor, side: int) -> Tensor:
+def warp(images: Tensor, target_from_source: Tensor, side: int, bend: Tensor | None = None) -> Tensor:
     """Resample (B, C, H, W) images to (B, C, side, side) by (B, 3, 3) matrices, bilinearly and differentiably.
 
-    Outside of the source its border repeats.
+    Outside of the source its border repeats. `bend` (B, 2, side) moves what the matrices gave in the target: a point at
+    (x, y) shows what would be at (x + bend[0, y], y + bend[1, x]) without it, in pixels.
     """
     height, width = images.shape[-2:]
     unit_from_pixels = images.new_tensor([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])
@@ -105,4 +106,7 @@ def warp(images: Tensor, target_from_source: Tensor, side: int) -> Tensor:
     pixel = torch.arange(side, dtype=images.dtype, device=images.device)
     # A sum of a row and a column takes a fifth of the time of `affine_grid`, which multiplies every pixel by a matrix.
     across, down = matrix[..., 0] * pixel[:, None], matrix[..., 1] * pixel[:, None, None] + matrix[..., 2]
+    if bend is not None:
+        across = across + matrix[..., 1] * bend[:, 1, None, :, None]
+        down = down + matrix[..., 0] * bend[:, 0, :, None, None]
     return functional.grid_sample(images, across + down, mode="bilinear", padding_mode="border", align_corners=False)

@@ -60,7 +60,17 @@ UNITS: "dict[str, Callable[[Tensor], Tensor]]" = {"face_size": hundredth_of_the_
 """Name in params.yaml -> pixels of one unit of the residuals, (B,), for (B, K, 2) true keypoints."""
 
 
-def keypoint_loss(name: str, unit: str, estimates: "Tensor", truth: "Tensor") -> "Tensor":
-    """Scalar mean loss `name` of (B, E, K, 2) successive estimates of (B, K, 2) true keypoints, both in pixels."""
+def keypoint_loss(
+    name: str, unit: str, estimates: "Tensor", truth: "Tensor", spread: "Tensor | None" = None
+) -> "Tensor":
+    """Scalar mean loss `name` of (B, E, K, 2) successive estimates of (B, K, 2) true keypoints, both in pixels.
+
+    With the (B, E, K) `spread` of the estimates, in pixels, it is the negative logarithm of their likelihood: that of a
+    Laplace distribution where the loss is l1.
+    """
     pixels = UNITS[unit](truth.detach())[:, None, None, None]  # a learned truth must not pay by growing
-    return LOSSES[name]((estimates - truth[:, None]) / pixels).mean()
+    losses = LOSSES[name]((estimates - truth[:, None]) / pixels)
+    if spread is not None:
+        units = spread[..., None] / pixels
+        losses = losses / units + units.log()
+    return losses.mean()

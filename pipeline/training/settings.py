@@ -18,6 +18,27 @@ else:
 
 
 @dataclass(frozen=True)
+class Degrade:
+    """How frames are made worse: the largest amounts; each frame draws its own evenly, size and quality by ratio."""
+
+    prob: Fraction
+    shrink_max: Annotated[float, Ge(1), Le(16)]
+    blur_px: Annotated[float, Ge(0), Le(16)]
+    motion_px: Annotated[float, Ge(0), Le(32)]
+    gamma_max: Annotated[float, Ge(1), Le(5)]
+    noise: Fraction
+    jpeg_quality: Annotated[float, Ge(1), Le(50)]
+
+
+@dataclass(frozen=True)
+class Cover:
+    """Patches in front of faces."""
+
+    prob: Fraction
+    max_frac: Annotated[float, Ge(0), Le(2)]
+
+
+@dataclass(frozen=True)
 class Augment:
     """Section `augment` of params.yaml: the largest amount of each change; every frame draws its own evenly."""
 
@@ -29,6 +50,12 @@ class Augment:
     contrast: Annotated[float, Ge(0), Lt(1)]
     occlusion_prob: Fraction
     occlusion_max_frac: Fraction
+    far_rotation_prob: Fraction
+    far_rotation_deg: Annotated[float, Ge(0), Le(180)]
+    stretch_max: Annotated[float, Ge(1), Le(2)]
+    bend_frac: Annotated[float, Ge(0), Le(0.1)]
+    cover: Cover
+    degrade: Degrade
 
 
 @dataclass(frozen=True)

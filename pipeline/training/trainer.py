@@ -173,8 +173,8 @@ class Training:
         )
         self.network.train()
         with mixed_precision(images.device, self.settings.precision):
-            estimates = self.network(images)
-        loss = keypoint_loss(self.settings.loss, self.settings.loss_unit, estimates.float(), keypoints)
+            estimates, spread = self.network.with_spread(images)
+        loss = keypoint_loss(self.settings.loss, self.settings.loss_unit, estimates.float(), keypoints, spread)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.optimizer.step()

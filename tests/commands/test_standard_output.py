@@ -24,6 +24,8 @@ from tests.films import discs_moving, write_film
 from tests.flood import flood, ok  # noqa: F401
 
 app = new_app()
+MODEL = ("--model", "discs")
+"""Named, so that nothing is said of which one it is."""
 LEFT, RIGHT = (60.0, 100.0, 20.0), (200.0, 100.0, 20.0)
 
 RUN = """
@@ -49,14 +51,14 @@ def here(tmp_path, monkeypatch):
 
 def keypoints(*arguments: str, status: int = 0, given: bytes | None = None, command: str = "predict"):
     before = sorted(os.listdir())
-    result = CliRunner().invoke(app, [command, *arguments, "-o", "-"], input=given)
+    result = CliRunner().invoke(app, [command, *arguments, *MODEL, "-o", "-"], input=given)
     assert result.exit_code == status, result.output
     assert sorted(os.listdir()) == before
     return result
 
 
 def process(*arguments: str, **streams) -> subprocess.CompletedProcess[str]:
-    command = ["sh", "-c", 'exec "$0" "$@" ' + streams.pop("closed", ""), sys.executable, "-c", RUN, *arguments]
+    command = ["sh", "-c", 'exec "$0" "$@" ' + streams.pop("closed", ""), sys.executable, "-c", RUN, *arguments, *MODEL]
     return subprocess.run(command, env=ENVIRONMENT, text=True, timeout=60, check=False, **streams)
 
 

@@ -46,7 +46,7 @@ def knowing(monkeypatch):
 
 
 def keypoints_filter(*arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["filter", *map(str, arguments)])
+    done = CliRunner().invoke(app, ["filter", "--model", "knowing", *map(str, arguments)])
     return done.exit_code, done.output  # what a terminal shows: both streams
 
 

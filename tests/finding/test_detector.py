@@ -13,7 +13,7 @@ from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.candidates import candidates_of_boxes, upright_candidates
 from facial_keypoints.finding.head_rotation import head_rotation
-from facial_keypoints.finding.scores import disagreement, scores_of
+from facial_keypoints.finding.scores import disagreement, scores_of, yunet_evidence
 from facial_keypoints.finding.windows import (
     FACE_CENTRE,
     FACE_FRAC,
@@ -308,6 +308,14 @@ def test_doubt_is_the_mean_of_two_disagreements():
     np.testing.assert_allclose(disagreement(estimates, mirrored + np.array([3, 0])), 0.1)  # labels may lean to one side
     np.testing.assert_allclose(disagreement(estimates[:, 1:], mirrored), 0.05)
     np.testing.assert_allclose(scores_of(np.array([0.0, 0.05, 1e6])), [1, 0.5, 0], atol=1e-12)
+
+
+def test_a_face_of_which_yunet_is_sure_is_not_lost_to_the_doubt_of_the_network():
+    """At a disagreement of 0.1, which is that of places without a face; small ones need less of YuNet."""
+    doubtful, clear = np.array([0.1]), np.array([0.02])
+    sure, unsure = (yunet_evidence(np.array([score])) for score in (0.9, 0.4))
+    assert scores_of(doubtful) < scores_of(doubtful, unsure) + 0.1 < 0.5 < scores_of(doubtful, sure)
+    assert scores_of(clear, unsure) > 0.5
 
 
 def test_overlap_of_boxes_is_common_over_united_area():

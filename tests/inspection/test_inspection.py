@@ -34,13 +34,15 @@ SIDE = 96
 MEAN_SHAPE = torch.from_numpy(mean_points()[:, :2] * 0.25 + (48, 42)).float()
 SMALL = {
     "coarse_px": 32,
+    "coarse_width": 16,
+    "coarse_blocks": 0,
     "fine_px": 32,
     "fine_margin_frac": 0.15,
     "fine_width": 8,
     "fine_pyramid": 16,
     "fine_networks": 1,
 }
-SMALL |= {"mirrored_view": True, "correction_ridge": 1.0}
+SMALL |= {"mirrored_view": True, "correction_ridge": 1.0, "spread": False}
 
 
 def network_called(name: str, window_frac: float = 1.0) -> KeypointNetwork:

@@ -15,7 +15,7 @@ from facial_keypoints.core.scheme import IBUG_68
 from pipeline.experiments.params import load_params
 from pipeline.models import NETWORKS, build_network, coarse_to_fine, count_parameters
 from pipeline.models.coarse_to_fine import upright_shape
-from pipeline.models.fine_network import FineNetworks, soft_argmax
+from pipeline.models.fine_network import FineNetworks, log_width, mean_position, spatial_softmax
 from pipeline.models.forward import predict_crops, predict_faces
 from pipeline.models.model_file import load_model, read_description, save_model
 from pipeline.models.network import KeypointNetwork
@@ -35,9 +35,11 @@ def model_section(name: str = "coarse_to_fine") -> dict:
     return section
 
 
-def network(name: str = "coarse_to_fine") -> Any:
+def network(name: str = "coarse_to_fine", spread: bool = False) -> Any:
     torch.manual_seed(0)
-    return build_network(model_section(name), side=224, mean_shape=MEAN_SHAPE, flip_index=IBUG_68.flip_index).eval()
+    section = model_section(name)
+    section["coarse_to_fine"] |= {"spread": spread}
+    return build_network(section, side=224, mean_shape=MEAN_SHAPE, flip_index=IBUG_68.flip_index).eval()
 
 
 def description(name: str = "coarse_to_fine") -> dict:
@@ -310,7 +312,7 @@ class Brightest(torch.nn.Module):
     """Places every point on the bright spot."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return soft_argmax(5 * images, images.shape[-1]).expand(-1, 68, -1)
+        return mean_position(spatial_softmax(5 * images), images.shape[-1]).expand(-1, 68, -1)
 
 
 def test_a_point_seen_in_a_cut_out_that_is_askew_is_led_back_to_its_place():
@@ -328,11 +330,42 @@ def test_soft_argmax_of_a_peak_is_the_centre_of_its_cell():
     heatmaps = torch.full((1, 1, 28, 28), -1e4)
     heatmaps[0, 0, 3, 10] = 1e4
     # A cell is 4 pixels wide: cell 10 covers pixels 40..43, whose middle is 41.5.
-    assert soft_argmax(heatmaps, 112)[0, 0].tolist() == pytest.approx([41.5, 13.5])
+    assert mean_position(spatial_softmax(heatmaps), 112)[0, 0].tolist() == pytest.approx([41.5, 13.5])
 
 
 def test_soft_argmax_of_a_flat_map_is_the_middle():
-    assert soft_argmax(torch.zeros(1, 1, 28, 28), 112)[0, 0].tolist() == pytest.approx([55.5, 55.5], abs=1e-4)
+    flat = spatial_softmax(torch.zeros(1, 1, 28, 28))
+    assert mean_position(flat, 112)[0, 0].tolist() == pytest.approx([55.5, 55.5], abs=1e-4)
+
+
+def test_the_width_of_a_heatmap_is_the_standard_deviation_of_its_weights():
+    weights = torch.zeros(1, 1, 9, 9)
+    weights[0, 0, 4, 2] = weights[0, 0, 4, 8] = 0.5  # three cells to either side of the middle
+    assert log_width(weights).item() == pytest.approx(np.log(3))
+
+
+def test_the_spread_is_in_pixels_of_the_frame_and_changes_no_point():
+    plain, net = network(), network(spread=True)
+    images = torch.rand(2, 1, 224, 224, generator=torch.Generator().manual_seed(0))
+    assert plain.with_spread(images)[1] is None
+    missing, unexpected = net.load_state_dict(plain.state_dict(), strict=False)
+    assert {name.split(".")[-2] for name in missing} <= {"spread", "log_spread"}
+    assert not unexpected
+    estimates, spread = net.with_spread(images)
+    assert torch.allclose(estimates, plain(images), atol=1e-3)
+    # As they start: 0.05 of the face's size, and 0.01 of the cut-out's side, which is the face and 0.15 on either side.
+    low, high = MEAN_SHAPE.amin(0), MEAN_SHAPE.amax(0)
+    at_start = [0.05 * face_size(MEAN_SHAPE), 0.01 * 1.3 * (high - low).amax()]
+    assert torch.allclose(spread, torch.stack(at_start)[None, :, None].expand(2, 2, 68), rtol=1e-4)
+
+
+def test_files_from_before_there_was_a_spread_are_read(tmp_path):
+    before = description()
+    for later in ("spread", "coarse_width", "coarse_blocks"):
+        del before["model"]["coarse_to_fine"][later]
+    save_model(tmp_path / "m.safetensors", network(), before)
+    assert not read_description(tmp_path / "m.safetensors").model.coarse_to_fine.spread
+    load_model(tmp_path / "m.safetensors")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -308,6 +308,7 @@ def test_a_place_that_cannot_be_written(predict, photos, tmp_path):
         (["--video", "mp4", "--no-overlay"], "leave one of the two out"),
         (["--detector", "yunet"], "--detector-model"),
         (["--detector", "yunet", "--detector-model", "none.onnx"], "none.onnx is missing"),
+        (["--detector-model", "none.onnx"], "none.onnx is missing"),
         (["--detector", "haar", "--detector-model", "none.onnx"], "choose yunet"),
         (["--whole", "--convention", "symmetric"], "leave --convention symmetric out"),
         (["--model", "none.safetensors"], "none.safetensors is no file"),

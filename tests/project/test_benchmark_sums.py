@@ -5,12 +5,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from benchmarks import costs, detection, hiding, turned, video
+from benchmarks import costs, detection, hiding, robustness, turned, video
+from benchmarks.corruptions import CORRUPTIONS, corrupt
 from benchmarks.found import overlaps_with
 from benchmarks.hiding import SIZE, Moment
+from benchmarks.robustness_figure import robustness_figure
 from facial_keypoints.filters.outline import cover
 from pipeline.experiments.params import load_params
 from tests.architecture import ROOT
@@ -78,6 +81,47 @@ def test_faces_missed_and_answers_besides_are_counted(capsys):
         "1 of 3 labelled faces missed; 3 answers besides",
         "NME of the found ones 0.00 %, of the same with --whole 10.00 %",
     ]
+
+
+def test_corruptions_move_the_points_with_the_pixels():
+    """A dot at the first point, the tip of the left jaw, is still there, or where a mirror brings it: at the right."""
+    points = np.stack([FACE, FACE])
+    image = np.zeros((2, 200, 200), np.uint8)
+    x, y = points[0, 0].round().astype(int)
+    image[:, y - 1 : y + 2, x - 1 : x + 2] = 255
+    for corruption in CORRUPTIONS:
+        if corruption.name == "cover":
+            continue  # hides it at times
+        changed, moved = corrupt(image, points, corruption, corruption.grades[0])
+        brightest = np.array([np.unravel_index(frame.argmax(), frame.shape)[::-1] for frame in changed])
+        place = moved[:, 16 if corruption.name == "mirror" else 0]
+        assert np.abs(brightest - place).max() < 3, corruption.name
+
+
+def test_a_patch_covers_its_share_of_the_face():
+    image = np.stack([np.full((200, 200), level, np.uint8) for level in (100, 101)])
+    changed, _ = corrupt(image, np.stack([FACE, FACE]), CORRUPTIONS[8], 0.4)
+    box = np.ptp(FACE, axis=0).prod()
+    assert [(frame != was).sum() / box for frame, was in zip(changed, image, strict=True)] == pytest.approx(
+        [0.4, 0.4], abs=0.05
+    )
+
+
+def test_the_score_is_the_mean_over_kinds_of_the_means_over_grades():
+    rows = [("none", 0, 4.0), *((kind.name, grade, 6.0) for kind in CORRUPTIONS[1:] for grade in kind.grades)]
+    rows += [(CORRUPTIONS[0].name, 1, 10.0), (CORRUPTIONS[0].name, 2, 26.0)]
+    table = pd.DataFrame(rows, columns=["corruption", "grade", "nme_percent"]).assign(model="ours")
+    found = robustness.means(table).loc["ours"]
+    assert found[["none", CORRUPTIONS[0].name, "mean"]].tolist() == [4, 18, 6 + 12 / len(CORRUPTIONS)]
+
+
+def test_the_chart_has_a_place_for_each_kind_and_a_line_for_each_model():
+    rows = [("none", 0.0, "", 4.0)] + [(k.name, g, k.unit, 6.0) for k in CORRUPTIONS for g in k.grades]
+    table = pd.DataFrame(rows, columns=["corruption", "grade", "unit", "nme_percent"])
+    both = pd.concat([table.assign(model="ours"), table.assign(model="another")])
+    figure = robustness_figure(both, dataset="synthetic")
+    assert [axes.get_title() for axes in figure.axes] == [kind.name for kind in CORRUPTIONS]
+    assert {len(axes.lines) for axes in figure.axes} == {4}  # and a dashed one for each
 
 
 @pytest.mark.slow

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facial_keypoints.core.scheme import IBUG_68
-from pipeline.training.augment import augment
-from pipeline.training.settings import Augment
+from pipeline.models.tensor_geometry import apply_affine
+from pipeline.training.augment import Bend, augment, random_stretch
+from pipeline.training.settings import Augment, Cover, Degrade
 
 NOTHING = Augment(
     rotation_deg=0,
@@ -18,6 +19,12 @@ NOTHING = Augment(
     contrast=0,
     occlusion_prob=0,
     occlusion_max_frac=0,
+    far_rotation_prob=0,
+    far_rotation_deg=0,
+    stretch_max=1,
+    bend_frac=0,
+    cover=Cover(prob=0, max_frac=0),
+    degrade=Degrade(prob=0, shrink_max=1, blur_px=0, motion_px=0, gamma_max=1, noise=0, jpeg_quality=50),
 )
 SIDE = 64
 
@@ -54,10 +61,47 @@ def test_amounts_of_zero_change_nothing():
 @given(st.integers(0, 2**31))
 def test_keypoints_move_with_the_image(seed):
     images, points = batch()
-    amounts = dataclasses.replace(NOTHING, rotation_deg=180, scale_max=1.2, shift_frac=0.05)
+    amounts = dataclasses.replace(
+        NOTHING, rotation_deg=180, scale_max=1.2, shift_frac=0.05, stretch_max=1.1, bend_frac=0.01
+    )
     changed, moved = augment(images, points, amounts, seeded(seed), flip_index=IBUG_68.flip_index)
     assert torch.allclose(spot_positions(changed), moved[:, 0], atol=0.15)
     assert not torch.allclose(moved, points, atol=1)
+
+
+def test_a_share_of_the_frames_is_rotated_far():
+    images, points = batch(100)
+    amounts = dataclasses.replace(NOTHING, rotation_deg=10, far_rotation_prob=0.3, far_rotation_deg=90)
+    _, moved = augment(images, points, amounts, seeded(), flip_index=IBUG_68.flip_index)
+    before, after = (torch.view_as_complex(p - p.mean(1, keepdim=True)) for p in (points, moved))
+    turned = torch.rad2deg((after * before.conj()).sum(1).angle().abs())
+    assert 20 <= (turned > 10.1).sum() <= 30
+    assert 60 < turned.max() <= 90.1
+
+
+def test_waves_move_points_to_where_the_picture_shows_them():
+    bend = Bend(20, SIDE, 0.05, seeded(), torch.zeros(()))
+    points = batch(20)[1]
+    moved = bend.points(points)
+    rows, columns = (offsets[:, :, None] for offsets in bend.offsets().unbind(1))
+    assert rows.abs().amax() > 0.03 * SIDE
+    # What a pixel shows lies at its place plus the offsets of its row and column: between whole pixels, linearly so.
+    for axis, offsets in ((0, rows), (1, columns)):
+        place = moved[..., 1 - axis]
+        below = place.floor().long()
+        low, high = (offsets[..., 0].gather(1, below + step) for step in (0, 1))
+        shown = moved[..., axis] + torch.lerp(low, high, place - below)
+        assert torch.allclose(shown, points[..., axis], atol=0.01)
+
+
+def test_a_stretch_changes_the_aspect_ratio_about_the_middle():
+    middle = torch.full((2,), (SIDE - 1) / 2)
+    around = middle + torch.tensor([[-10.0, 0], [10, 0], [0, -10], [0, 10]])
+    stretched = apply_affine(random_stretch(200, SIDE, 1.21, seeded()), around.expand(200, 4, 2))
+    assert torch.allclose(stretched.mean(1), middle.expand(200, 2), atol=1e-4)
+    ratio = (stretched[:, 1, 0] - stretched[:, 0, 0]) / (stretched[:, 3, 1] - stretched[:, 2, 1])
+    assert 1 / 1.21 - 1e-4 <= ratio.min() < 0.85
+    assert 1.18 < ratio.max() <= 1.21 + 1e-4
 
 
 def test_mirroring_moves_points_and_swaps_their_numbers():
@@ -151,6 +195,7 @@ def test_a_patch_covers_a_bounded_rectangle_of_one_gray_level():
 
 def test_one_seed_gives_one_result():
     images, points = batch()
-    amounts = Augment(30, 1.25, 0.1, 0.5, 0.2, 0.3, 0.5, 0.3)
+    cover, degrade = Cover(prob=0.5, max_frac=0.5), Degrade(0.5, 3.0, 2.0, 8.0, 2.0, 0.1, 10.0)
+    amounts = Augment(30, 1.25, 0.1, 0.5, 0.2, 0.3, 0.5, 0.3, 0.5, 60, 1.1, 0.02, cover, degrade)
     first, second = (augment(images, points, amounts, seeded(7), flip_index=IBUG_68.flip_index) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

@@ -19,6 +19,22 @@ def test_a_shift_by_five_percent_by_hand(name, expected):
     assert keypoint_loss(name, "face_size", truth[:, None] + 4.0, truth).item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_with_a_spread_it_is_the_likelihood_of_a_laplace_distribution():
+    """4 px are 5 % of the face's size, 1.6 px 2 %: 5 / 2 + log 2 along both axes, but for the constant log 2."""
+    truth = face(80.0)
+    spread = torch.full((1, 1, 68), 1.6)
+    loss = keypoint_loss("l1", "face_size", truth[:, None] + 4.0, truth, spread)
+    assert loss.item() == pytest.approx(2.5 + math.log(2), rel=1e-5)
+
+
+def test_the_best_spread_is_the_mean_error():
+    truth = face(80.0)
+    losses = [
+        keypoint_loss("l1", "face_size", truth[:, None] + 4.0, truth, torch.full((1, 1, 68), s)) for s in (3, 4, 5.0)
+    ]
+    assert losses[1] < min(losses[0], losses[2])
+
+
 def test_wing_by_hand():
     inside, outside = wing(torch.tensor([2.0, 15.0]))
     assert inside.item() == pytest.approx(10 * math.log(2))

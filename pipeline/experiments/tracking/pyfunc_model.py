@@ -11,13 +11,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read while onnxruntime is imported
-
 import cv2
 import numpy as np
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read on import; without it every model opened is reported
 from onnxruntime import InferenceSession
 
 BATCH = 64
