@@ -21,7 +21,7 @@ _MOVED_FRAC = 0.03
 With 0.06 the points of a picture and of its mirror image differ by 0.34 % of the eye distance, with 0.03 by 0.25, with
 0 by 0.23 (120 `val` frames, YuNet, benchmarks.mirrored); faces followed through a video seldom move so far in a frame.
 """
-_TURNED_DEG = 8
+_ROTATED_DEG = 8
 """Rotation from which it is, too."""
 
 _FARTHEST_SIDES = 1000
@@ -103,4 +103,4 @@ def _moved(windows: np.ndarray, better: np.ndarray) -> np.ndarray:
     """(K,) bool: which of (K, 4) windows lie so far from better ones that their faces are framed again."""
     apart = np.abs(better - windows)
     turned = np.minimum(apart[:, 3] % 360, -apart[:, 3] % 360)
-    return np.asarray((apart[:, :3].max(1) > _MOVED_FRAC * windows[:, 2]) | (turned > _TURNED_DEG))
+    return np.asarray((apart[:, :3].max(1) > _MOVED_FRAC * windows[:, 2]) | (turned > _ROTATED_DEG))
