@@ -1,4 +1,4 @@
-"""Fit the score of a face: what the doubt of the network and the score of YuNet say about whether there is one.
+"""Fit the score of a face: what the disagreement of the network and the score of YuNet say about whether there is one.
 
 Faces: labelled training frames, and synthetic people of whom half are turned aside; most made small, blurred, dark,
 tilted, half covered or cut off. No faces: what the detectors propose elsewhere, in these pictures and in backgrounds,
@@ -56,7 +56,7 @@ class Answers:
     """(N,) name of the harm, or of what is no face."""
     face: np.ndarray
     """(N,) bool."""
-    log_doubt: np.ndarray
+    log_disagreement: np.ndarray
     """(N,) logarithm of the disagreement."""
     log_odds: np.ndarray
     """(N,) of YuNet's score; nan for boxes of the cascade."""
@@ -83,14 +83,14 @@ def collect(detector: KeypointDetector, find: BoxDetector, frames: SplitFrames, 
     for name, scene in pictures(frames, np.random.default_rng(seed)):
         gray = to_gray(scene.picture)
         windows, log_odds = _proposed(find, scene.picture, gray)
-        points, doubts = detector.predictor.in_windows([gray], np.zeros(len(windows), int), windows)
-        for keypoints, window, doubt, odds in zip(points, windows, doubts, log_odds, strict=True):
+        points, disagreements = detector.predictor.in_windows([gray], np.zeros(len(windows), int), windows)
+        for keypoints, window, difference, odds in zip(points, windows, disagreements, log_odds, strict=True):
             share, near = (
                 overlaps_with([make_face(seen, 0)], scene.truth).max(initial=0)
                 for seen in (keypoints, mean_face_in(window))
             )
             if share > ON_FACE or max(share, near) < ELSEWHERE:
-                rows.append((name, share > ON_FACE, np.log(doubt), odds))
+                rows.append((name, share > ON_FACE, np.log(difference), odds))
     return Answers(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
@@ -107,7 +107,7 @@ def _proposed(find: BoxDetector, picture: np.ndarray, gray: np.ndarray) -> tuple
 def fit(yunet: Answers, haar: Answers) -> np.ndarray:
     """Coefficients that make what came the likeliest: log-odds of a face are, with c of them,
 
-    c[0] - c[2] log_doubt + c[3] log_odds for YuNet, and c[1] - c[2] log_doubt for the cascade.
+    c[0] - c[2] log_disagreement + c[3] log_odds for YuNet, and c[1] - c[2] log_disagreement for the cascade.
     """
     columns, face = np.concatenate([_columns(yunet), _columns(haar)]), np.concatenate([yunet.face, haar.face])
     weight, sign = np.where(face, 1, ALARM), np.where(face, 1, -1)
@@ -118,7 +118,7 @@ def fit(yunet: Answers, haar: Answers) -> np.ndarray:
 def _columns(answers: Answers) -> np.ndarray:
     """(N, 4) what the coefficients are multiplied with."""
     is_yunet = np.isfinite(answers.log_odds)
-    return np.column_stack([is_yunet, ~is_yunet, -answers.log_doubt, np.nan_to_num(answers.log_odds)])
+    return np.column_stack([is_yunet, ~is_yunet, -answers.log_disagreement, np.nan_to_num(answers.log_odds)])
 
 
 def report(name: str, answers: Answers, coefficients: np.ndarray) -> None:

@@ -21,6 +21,7 @@ settings.register_profile("any machine", deadline=None)  # a busy machine is no 
 settings.load_profile("any machine")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests compute little; threads would only wait for each other
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # some tests import onnxruntime themselves
 os.environ["KEYPOINTS_YUNET"] = "none"  # no test fetches YuNet's file; those of YuNet name one
 
 FIRST = "first"

@@ -21,7 +21,7 @@ Output = Annotated[
 ]
 Format = Annotated[
     Literal["json", "csv", "pts", "coco", "cvat"],
-    typer.Option("--format", help="Format of the keypoints; coco and cvat are one file for all."),
+    typer.Option("--format", metavar="FORMAT", help="json, csv or pts of each picture; coco or cvat, one file of all."),
 ]
 Overlay = Annotated[
     bool | None,

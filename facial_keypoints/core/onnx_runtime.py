@@ -1,4 +1,7 @@
-"""ONNX Runtime, which since 1.29 reports to its maker what models it opens unless it is told otherwise beforehand."""
+"""ONNX Runtime, whose packages since 1.29 report to Microsoft which models run on which computer, unless told not to.
+
+https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
+"""
 
 import os
 from types import ModuleType

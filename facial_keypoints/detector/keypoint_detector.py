@@ -100,7 +100,7 @@ class KeypointDetector:
 
         Raises:
             DataError: the picture has another shape or type, or a box lies outside it.
-            ModelError: the network predicts points that are no numbers.
+            ModelError: the network predicts points that are no numbers, or far outside of its crops.
         """
         return self.many([image], None if boxes is None else [boxes])[0]
 
@@ -152,9 +152,9 @@ class KeypointDetector:
         """
         owner = np.repeat(np.arange(len(grays)), [len(part.windows) for part in candidates])
         together = joined(candidates)
-        points, doubts = self.predictor.in_windows(grays, owner, together.windows)
-        self._look_from_other_sides(grays, owner, together, points, doubts)
-        scores = scores_of(doubts, together.evidence)
+        points, disagreements = self.predictor.in_windows(grays, owner, together.windows)
+        self._look_from_other_sides(grays, owner, together, points, disagreements)
+        scores = scores_of(disagreements, together.evidence)
         faces = [make_face(*seen) for seen in zip(points, scores, strict=True)]
         return [[faces[row] for row in np.flatnonzero(owner == index)] for index in range(len(grays))]
 
@@ -172,8 +172,8 @@ class KeypointDetector:
             (K, 68, 2) float64 keypoints in pixels of the pictures and (K,) scores 0..1, of the network alone: what a
             search said of an earlier frame must not keep a face that has left.
         """
-        points, doubts = self.predictor.in_windows(grays, owner, windows)
-        return points, scores_of(doubts)
+        points, disagreements = self.predictor.in_windows(grays, owner, windows)
+        return points, scores_of(disagreements)
 
     def _look_from_other_sides(
         self,
@@ -181,19 +181,19 @@ class KeypointDetector:
         owner: np.ndarray,
         candidates: Candidates,
         points: np.ndarray,
-        doubts: np.ndarray,
+        disagreements: np.ndarray,
     ) -> None:
         """Where a head may be tilted and the network sees no face, put in place what it sees in another rotation."""
-        rows = np.flatnonzero(candidates.any_tilt & (scores_of(doubts) < MIN_SCORE))
+        rows = np.flatnonzero(candidates.any_tilt & (scores_of(disagreements) < MIN_SCORE))
         if not len(rows):
             return
         rotated = np.concatenate([rotated_windows(candidates.windows[row], _OTHER_ROTATIONS_DEG) for row in rows])
         count = len(_OTHER_ROTATIONS_DEG)
-        others, their_doubts = self.predictor.in_windows(grays, np.repeat(owner[rows], count), rotated)
+        others, their_disagreements = self.predictor.in_windows(grays, np.repeat(owner[rows], count), rotated)
         for row, start in zip(rows, range(0, len(rotated), count), strict=True):
-            best = start + int(their_doubts[start : start + count].argmin())
-            if scores_of(their_doubts[best]) >= MIN_SCORE:
-                points[row], doubts[row] = others[best], their_doubts[best]
+            best = start + int(their_disagreements[start : start + count].argmin())
+            if scores_of(their_disagreements[best]) >= MIN_SCORE:
+                points[row], disagreements[row] = others[best], their_disagreements[best]
 
     def _found(self, grays: Sequence[np.ndarray], candidates: Sequence[Candidates]) -> list[list[Face]]:
         """The faces that score enough, each only once, from left to right."""

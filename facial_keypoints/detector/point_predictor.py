@@ -21,8 +21,11 @@ _MOVED_FRAC = 0.03
 With 0.06 the points of a picture and of its mirror image differ by 0.34 % of the eye distance, with 0.03 by 0.25, with
 0 by 0.23 (120 `val` frames, YuNet, benchmarks.mirrored); faces followed through a video seldom move so far in a frame.
 """
-_TURNED_DEG = 8
+_ROTATED_DEG = 8
 """Rotation from which it is, too."""
+
+_FARTHEST_SIDES = 1000
+"""Sides of a crop within which every network that learnt anything places its points."""
 
 
 class PointPredictor:
@@ -49,7 +52,7 @@ class PointPredictor:
             disagreements (see `finding.scores`).
 
         Raises:
-            ModelError: the network predicts points that are no numbers.
+            ModelError: the network predicts points that are no numbers, or far outside of its crops.
         """
         crops, picture_from_crop = self._cut(grays, owner, windows)
         estimates, mirrored = self._estimates(crops), self._mirrored_back(crops)
@@ -87,8 +90,12 @@ class PointPredictor:
     def _estimates(self, crops: np.ndarray) -> np.ndarray:
         """(N, E, K, 2) float64 successive estimates in crop pixels of (N, S, S) uint8 crops; the last one counts."""
         estimates = self.network(crops)
-        if not np.isfinite(estimates).all():
-            raise ModelError("the model predicts points that are no numbers; train again: dvc repro -fs train")
+        farthest = float(np.abs(estimates).max(initial=0)) / self.network.size_px
+        if not farthest <= _FARTHEST_SIDES:  # False for what is no number, too
+            raise ModelError(
+                "the model predicts points that are no numbers, or far outside of every picture; give another with "
+                "--model, or train it again"
+            )
         return estimates
 
 
@@ -96,4 +103,4 @@ def _moved(windows: np.ndarray, better: np.ndarray) -> np.ndarray:
     """(K,) bool: which of (K, 4) windows lie so far from better ones that their faces are framed again."""
     apart = np.abs(better - windows)
     turned = np.minimum(apart[:, 3] % 360, -apart[:, 3] % 360)
-    return np.asarray((apart[:, :3].max(1) > _MOVED_FRAC * windows[:, 2]) | (turned > _TURNED_DEG))
+    return np.asarray((apart[:, :3].max(1) > _MOVED_FRAC * windows[:, 2]) | (turned > _ROTATED_DEG))

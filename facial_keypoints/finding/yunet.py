@@ -31,6 +31,8 @@ _SAME_FACE = 0.4
 """Overlap from which boxes found at both lengths are one face."""
 _FILE_MOST = 10_000_000
 """Bytes of a model file: forty times those of YuNet."""
+_OUTPUTS = [f"{kind}_{stride}".encode() for kind in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)]
+"""Names that a file of YuNet holds; some other networks end the process in OpenCV."""
 _REMEDY = "give YuNet's ONNX file, face_detection_yunet_2023mar.onnx"
 
 
@@ -50,11 +52,14 @@ class YuNetDetector:
         """
         self._own, self._file, self._min_score = threading.local(), printable(str(file)), min_score
         try:
-            self._model = np.frombuffer(read_plain(file, _FILE_MOST), np.uint8)
+            content = read_plain(file, _FILE_MOST)
         except FileNotFoundError:
             raise ModelError(f"{self._file} is missing; {_REMEDY}") from None
         except (OSError, ValueError) as error:
             raise ModelError(f"{self._file} cannot be read ({getattr(error, 'strerror', error)}); {_REMEDY}") from None
+        if not all(name in content for name in _OUTPUTS):
+            raise ModelError(f"{self._file} is no YuNet model (its outputs are others); {_REMEDY}")
+        self._model = np.frombuffer(content, np.uint8)
         self._search(np.zeros((32, 32), np.uint8), 32)
 
     def __call__(self, image: np.ndarray, gray: np.ndarray) -> Candidates:

@@ -1,5 +1,6 @@
 """YuNet's file: the one that the user names, or that of opencv_zoo, fetched once into the cache folder of the user."""
 
+import hashlib
 import os
 import tempfile
 import threading
@@ -68,9 +69,10 @@ def fetched_file(folder: Path, address: str = ADDRESS, *, insist: bool = False) 
 
     path = folder / NAME
     with suppress(OSError, ValueError):
-        if pooch.hashes.hash_matches(path, SHA256) and read_plain(path, BYTES):
+        if hashlib.sha256(read_plain(path, BYTES)).hexdigest() == SHA256:
             return path
     _check_writable(folder)
+    _check_place(path)
     if not insist and (reason := _failed_lately(folder)):
         raise NotFetchedError(f"YuNet's file was not to be had within the last hour ({reason}); {_remedy(path)}")
     pooch.get_logger().setLevel("ERROR")  # the caller tells what happens
@@ -100,6 +102,12 @@ def _check_writable(folder: Path) -> None:
             f"YuNet's file cannot be kept in {folder} ({error.strerror}); name another cache folder with "
             f"XDG_CACHE_HOME, or the file with {VARIABLE} or --detector-model"
         ) from None
+
+
+def _check_place(path: Path) -> None:
+    """Raise NotFetchedError for what is no plain file: pooch would read a pipe or a device without end."""
+    if os.path.lexists(path) and not path.is_file():
+        raise NotFetchedError(f"{path} is no plain file; remove it, and YuNet's file is fetched there")
 
 
 def _failed_lately(folder: Path) -> str:

@@ -7,6 +7,7 @@ predicts. It is a program all the same, which may compute as long as it likes.
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,9 +30,10 @@ _MOST_BYTES = 500_000_000
 """More than twice the largest network there is."""
 _SIDES_PX = range(64, 513)
 _MOST_ESTIMATES = 16
-_OTHER_FILES = b"\x0a\x08location\x12"
-"""Stands in a file whose weights lie in others, which it could name as it likes: key and value of ONNX's ExternalData.
+_OTHER_FILES = re.compile(rb"(\x0a|\x8a\x80*\x00)(\x08|\x88\x80*\x00)location")
+"""Stands in a file whose weights lie in others, which it could name as it likes: the key of ONNX's ExternalData.
 
+Its tag and its length may be written with needless bytes, and it may stand before its value or after it.
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, StringStringEntryProto
 """
 
@@ -104,7 +106,7 @@ def _session(content: bytes, threads: int) -> Any:
         onnxruntime = import_onnxruntime()
     except ImportError as error:
         raise ModelError(f"onnxruntime cannot be imported ({error}); install it: pip install onnxruntime") from None
-    if _OTHER_FILES in content:
+    if _OTHER_FILES.search(content):
         raise ValueError("its weights lie in other files")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

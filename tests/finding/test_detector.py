@@ -149,10 +149,11 @@ def test_whole_looks_at_the_picture_as_evaluate_does():
     np.testing.assert_allclose(disc_detector().whole(picture).keypoints, expected, atol=1e-4)
 
 
-def test_a_network_that_answers_no_numbers_is_named():
+@pytest.mark.parametrize("answer", [torch.nan, torch.inf, 1e30])
+def test_a_network_that_answers_no_numbers_is_named(answer):
     detector: Any = disc_detector()
-    detector.network.module.shape.fill_(torch.nan)
-    with pytest.raises(ModelError, match="no numbers"):
+    detector.network.module.shape.fill_(answer)
+    with pytest.raises(ModelError, match="no numbers, or far outside of every picture; give another with --model"):
         detector.whole(draw_discs(DISCS))
 
 

@@ -11,6 +11,7 @@ from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.detector import KeypointDetector
 from facial_keypoints.finding.windows import rotation_matrix, windows_of_boxes, windows_of_points
 from facial_keypoints.finding.yunet import YuNetDetector, windows_of_faces
+from facial_keypoints.network import SHIPPED
 from pipeline.models.torch_network import TorchNetwork
 from tests.discs import FACE, SIDE, DiscNetwork, disc_face, draw_discs
 
@@ -188,3 +189,8 @@ def test_another_network_is_named(tmp_path):
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(ModelError, match=r"other\.onnx is no YuNet model"):
         YuNetDetector(tmp_path / "other.onnx")
+
+
+def test_a_network_that_would_end_the_process_in_opencv_is_named():
+    with pytest.raises(ModelError, match=r"ibug68\.onnx is no YuNet model \(its outputs are others\)"):
+        YuNetDetector(SHIPPED)

@@ -103,6 +103,13 @@ def test_the_file_is_fetched_once(cache):
     assert [path.name for path in cache.iterdir()] == [yunet_file.NAME]
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_in_the_cache_is_named_and_not_read(cache, make):
+    cache.mkdir()
+    make(cache / yunet_file.NAME)
+    assert f"{cache / yunet_file.NAME} is no plain file; remove it" in fault_of_folder(cache, unused_address())
+
+
 def test_a_damaged_file_of_the_cache_is_fetched_anew(cache):
     cache.mkdir()
     (cache / yunet_file.NAME).write_bytes(CONTENT[:-1])

@@ -15,9 +15,11 @@ from typer.testing import CliRunner
 
 from facial_keypoints.core.errors import DataError
 from pipeline.cli import app
+from pipeline.commands.import_ import LabelFormat
 from pipeline.core import paths
 from pipeline.core.labels import LABELS, read_keypoints_csv
 from pipeline.core.settings import Preprocess, Split
+from pipeline.datasets.formats import FORMATS
 from pipeline.datasets.label_table import Sample, read_label_table
 from pipeline.datasets.object_frames import cut_frame, read_upright, write_object_frames
 from pipeline.datasets.settings import Fetch, SyntheticFaces
@@ -321,3 +323,7 @@ def test_a_disk_that_is_full_is_no_fault_of_the_labels(
     with pytest.raises(OSError, match="No space left"):
         import_dataset(request_of("csv", table, skip_faulty=True))
     assert [path for root in ("datasets", "imported") for path in (checkout / root).iterdir()] == []
+
+
+def test_the_command_offers_exactly_the_formats_there_are():
+    assert [*LabelFormat] == [*FORMATS]
