@@ -10,6 +10,7 @@ Two refinements follow the training: the network looks at the mirrored cut-out a
 map, fitted on the training frames, corrects each point by what the shape as a whole tells about it.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -37,6 +38,10 @@ _MOST_SIN, _MOST_LOG_SIZE = 0.17, 0.25
 
 Without these ends a face rotated by 45 degrees had 5.74 % on validation frames, with them 4.09, and upright ones 3.97
 either way.
+"""
+_FAR_LOG_SCALE = 0.5
+_FAR_SHIFT_FRAC = 0.15
+"""How much more than the frame the view of the coarse network is scaled, and moved over its side, where it is far off.
 """
 _JITTER_TURN_RAD = 0.1
 _JITTER_LOG_SCALE = 0.1
@@ -70,6 +75,8 @@ class CoarseToFine(KeypointNetwork):
         coarse_px: int,
         coarse_width: int,
         coarse_blocks: int,
+        coarse_far_prob: float,
+        coarse_far_deg: float,
         fine_px: int,
         fine_margin_frac: float,
         fine_width: int,
@@ -87,6 +94,9 @@ class CoarseToFine(KeypointNetwork):
             coarse_px: side of the reduced view on which the face is found.
             coarse_width: channels after its first convolution.
             coarse_blocks: its residual blocks at each level but the first.
+            coarse_far_prob: share of its views that are rotated, scaled and moved far in training. The fine networks
+                see the frame as it was, as they will see such faces upright.
+            coarse_far_deg: such views are rotated by up to this, either way.
             fine_px: side P of the cut-out.
             fine_margin_frac: room on each side of the mean face in the cut-out, over the face's longer extent.
             fine_width: channels after the first convolution of a fine network.
@@ -99,6 +109,7 @@ class CoarseToFine(KeypointNetwork):
         super().__init__(len(mean_shape))
         self.flip_index = flip_index
         self.refined = True
+        self.coarse_far_prob, self.coarse_far_rad = coarse_far_prob, math.radians(coarse_far_deg)
         self.coarse_px, self.fine_px, self.fine_margin_frac = coarse_px, fine_px, fine_margin_frac
         self.mirrored_view, self.correction_ridge, self.has_spread = mirrored_view, correction_ridge, spread
         self.register_buffer("mean_shape", mean_shape)
@@ -175,13 +186,38 @@ class CoarseToFine(KeypointNetwork):
     def _find(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(B, K, 2 or 3) coarse keypoints in crop pixels, and (B, 3, 3) `upright_from_crop` to cut the face out by."""
         small = functional.interpolate(images, size=(self.coarse_px, self.coarse_px), mode="area")
-        offsets = self.coarse(standardize(small))
-        with torch.autocast(images.device.type, enabled=False):  # in bfloat16 points would be off by a pixel
-            size = face_size(self.mean_shape)
-            coarse = self.mean_shape + size * offsets[..., :2]
+        if self.training and self.coarse_far_prob:
+            coarse = self._guessed_from_far(small, images.shape[-1])
+        else:
+            coarse = self._guessed(small)
+        with torch.autocast(images.device.type, enabled=False):
             upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
-            upright_from_crop = similarity_between(coarse.detach(), upright.expand_as(coarse))
-            return torch.cat([coarse, size * offsets[..., 2:]], -1), upright_from_crop
+            points = coarse[..., :2].detach()
+            return coarse, similarity_between(points, upright.expand_as(points))
+
+    def _guessed(self, small: Tensor) -> Tensor:
+        """(B, K, 2 or 3) coarse keypoints in crop pixels, of reduced views."""
+        offsets = self.coarse(standardize(small))
+        with torch.autocast(small.device.type, enabled=False):  # in bfloat16 points would be off by a pixel
+            size = face_size(self.mean_shape)
+            return torch.cat([self.mean_shape + size * offsets[..., :2], size * offsets[..., 2:]], -1)
+
+    def _guessed_from_far(self, small: Tensor, side: int) -> Tensor:
+        """(B, K, 2 or 3) what `_guessed` gives, after a share of the views was moved far, and the points back."""
+        with torch.autocast(small.device.type, enabled=False):
+            far = torch.rand(len(small)) < self.coarse_far_prob
+            turn, log_scale, *shift = torch.where(far, 2 * torch.rand(4, len(small)) - 1, 0.0)
+            far_from_small, far_from_crop = (
+                similarity_about_centre(
+                    pixels,
+                    turn_rad=self.coarse_far_rad * turn,
+                    scale=torch.exp(_FAR_LOG_SCALE * log_scale),
+                    shift_px=_FAR_SHIFT_FRAC * pixels * torch.stack(shift, -1),
+                ).to(small)
+                for pixels in (self.coarse_px, side)
+            )
+            moved = warp(small, far_from_small, self.coarse_px)
+        return _in_crop(self._guessed(moved), far_from_crop)
 
     def _cut_out(self, images: Tensor, upright_from_crop: Tensor) -> Tensor:
         """(B, 1, P, P) upright faces of (B, 1, S, S) images."""
@@ -237,7 +273,7 @@ class CoarseToFine(KeypointNetwork):
 
 
 def _in_crop(placed: Tensor, upright_from_crop: Tensor) -> Tensor:
-    """(B, K, 2 or 3) points in pixels of the cut-out -> in crop pixels."""
+    """(B, K, 2 or 3) points in pixels of a cut-out or moved view -> in crop pixels."""
     with torch.autocast(placed.device.type, enabled=False):
         scale = torch.linalg.vector_norm(upright_from_crop[:, :2, 0], dim=1)[:, None, None]
         return torch.cat([apply_affine(invert_affine(upright_from_crop), placed[..., :2]), placed[..., 2:] / scale], -1)

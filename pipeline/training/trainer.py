@@ -13,7 +13,7 @@ from facial_keypoints.core.progress import EpochLines, progress
 from pipeline.core.metrics import nme
 from pipeline.models.device import mixed_precision
 from pipeline.models.network import KeypointNetwork, last_estimate
-from pipeline.training.augment import augment
+from pipeline.training.augment import amounts_after, augment
 from pipeline.training.frames import LabelledFrames
 from pipeline.training.losses import keypoint_loss
 from pipeline.training.optim import WeightAverage, make_optimizer
@@ -166,7 +166,7 @@ class Training:
         images, keypoints = augment(
             images,
             keypoints,
-            self.amounts,
+            amounts_after(self._done_frac, self.amounts),
             self.generator,
             flip_index=self.frames.scheme.flip_index,
             mirror_shift=self._learned_shift(),
@@ -180,6 +180,10 @@ class Training:
         self.optimizer.step()
         self.average.update(self.network)
         return loss.detach()
+
+    @property
+    def _done_frac(self) -> float:
+        return self.average.updates / (self.settings.epochs * self.epoch_steps)
 
     def _learned_shift(self) -> Tensor | None:
         """None where every frame is mirrored: then nothing holds the network to the labels' side."""

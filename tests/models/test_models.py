@@ -359,6 +359,28 @@ def test_the_spread_is_in_pixels_of_the_frame_and_changes_no_point():
     assert torch.allclose(spread, torch.stack(at_start)[None, :, None].expand(2, 2, 68), rtol=1e-4)
 
 
+class Spot(torch.nn.Module):
+    """Guesses every point at the bright spot of a view of 56 pixels of a frame of 224."""
+
+    def forward(self, views: torch.Tensor) -> torch.Tensor:
+        self.at = mean_position((views.clamp_min(1) - 1) / (views.clamp_min(1) - 1).sum((2, 3), keepdim=True), 224)
+        return (self.at - MEAN_SHAPE) / face_size(MEAN_SHAPE)
+
+
+def test_views_moved_far_in_training_lead_back_to_the_frame():
+    net = network().train()
+    net.coarse, net.coarse_far_prob, net.coarse_far_rad = Spot(), 0.5, 1.2
+    pixel = torch.arange(224)
+    at = torch.tensor([130.0, 100.0])
+    spot = torch.exp(-((pixel - at[0]) ** 2 + (pixel[:, None] - at[1]) ** 2) / 128).expand(40, 1, 224, 224)
+    points, _ = net._find(spot)
+    assert torch.allclose(points, at.expand(40, 68, 2), atol=0.5)
+    moved = torch.linalg.vector_norm(net.coarse.at[:, 0] - at, dim=1) > 1
+    assert 10 <= moved.sum() <= 30
+    net.eval()._find(spot)
+    assert torch.allclose(net.coarse.at[:, 0], at.expand(40, 2), atol=0.5)
+
+
 def test_the_correction_takes_a_face_rotated_far_for_one_rotated_a_little():
     net, face = network(), MEAN_SHAPE[None]
     usual = face_size(upright_shape(MEAN_SHAPE, net.fine_px, net.fine_margin_frac)) / face_size(MEAN_SHAPE)
@@ -373,7 +395,7 @@ def test_the_correction_takes_a_face_rotated_far_for_one_rotated_a_little():
 
 def test_files_from_before_there_was_a_spread_are_read(tmp_path):
     before = description()
-    for later in ("spread", "coarse_width", "coarse_blocks"):
+    for later in ("spread", "coarse_width", "coarse_blocks", "coarse_far_prob", "coarse_far_deg"):
         del before["model"]["coarse_to_fine"][later]
     save_model(tmp_path / "m.safetensors", network(), before)
     assert not read_description(tmp_path / "m.safetensors").model.coarse_to_fine.spread
