@@ -19,7 +19,7 @@ from pipeline.models.fine_network import FineNetworks, log_width, mean_position,
 from pipeline.models.forward import predict_crops, predict_faces
 from pipeline.models.model_file import load_model, read_description, save_model
 from pipeline.models.network import KeypointNetwork
-from pipeline.models.tensor_geometry import face_size, similarity_about_centre
+from pipeline.models.tensor_geometry import apply_affine, face_size, similarity_about_centre
 from pipeline.models.window import Window
 from pipeline.training.initial_weights import refuse_single_faces
 from tests.architecture import ROOT
@@ -231,11 +231,16 @@ def cut_from(guess: torch.Tensor) -> torch.Tensor:
     return upright_from_crop[0]
 
 
-def test_the_fine_stage_sees_one_view_of_a_moved_face():
-    """Move the face and the coarse guess alike: the cut-out, and so the answer in its frame, stays the same."""
+def moved_mean_shape() -> torch.Tensor:
+    """(68, 2) the mean shape rotated, made smaller and shifted."""
     angle = 0.3
     turn = torch.tensor([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]).float()
-    moved = (MEAN_SHAPE - 111.5) @ turn.T * 0.9 + 111.5 + torch.tensor([7.0, -4.0])
+    return (MEAN_SHAPE - 111.5) @ turn.T * 0.9 + 111.5 + torch.tensor([7.0, -4.0])
+
+
+def test_the_fine_stage_sees_one_view_of_a_moved_face():
+    """Move the face and the coarse guess alike: the cut-out, and so the answer in its frame, stays the same."""
+    moved = moved_mean_shape()
     points = torch.cat([moved, torch.ones(68, 1)], 1), torch.cat([MEAN_SHAPE, torch.ones(68, 1)], 1)
     assert torch.allclose(points[0] @ cut_from(moved).T, points[1] @ cut_from(MEAN_SHAPE).T, atol=1e-3)
 
@@ -379,6 +384,24 @@ def test_views_moved_far_in_training_lead_back_to_the_frame():
     assert 10 <= moved.sum() <= 30
     net.eval()._find(spot)
     assert torch.allclose(net.coarse.at[:, 0], at.expand(40, 2), atol=0.5)
+
+
+def test_the_mirrored_view_is_cut_out_by_where_the_first_put_the_points():
+    """The coarse guess is off by a rotation and a shift; the first look finds the face, the second sees it upright."""
+    net = network()
+    net.coarse = Always((moved_mean_shape() - MEAN_SHAPE) / face_size(MEAN_SHAPE))
+    upright = upright_shape(MEAN_SHAPE, net.fine_px, net.fine_margin_frac)
+    first_from_crop = net._find(torch.rand(1, 1, 224, 224))[1]
+    net.fine = FineNetworks([Always(apply_affine(first_from_crop[0], MEAN_SHAPE))])
+    _, again_from_crop = net._placed(torch.rand(1, 1, 224, 224), first_from_crop)
+    assert not torch.allclose(apply_affine(first_from_crop[0], MEAN_SHAPE), upright, atol=1)
+    assert torch.allclose(apply_affine(again_from_crop[0], MEAN_SHAPE), upright, atol=1e-3)
+
+
+def test_points_all_in_one_place_are_not_looked_at_more_closely():
+    net = network()
+    nearly = 48 + 0.01 * MEAN_SHAPE
+    assert torch.equal(net._better_cut_out(nearly[None])[0], torch.eye(3))
 
 
 def test_the_correction_takes_a_face_rotated_far_for_one_rotated_a_little():
