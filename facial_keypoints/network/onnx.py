@@ -66,6 +66,11 @@ class OnnxNetwork:
         """SHA-256 of the model file that training made and this one was exported from, as this one says."""
         return self.metadata.get("model_digest", "")
 
+    @property
+    def tells_radii(self) -> bool:
+        """Whether the file has them."""
+        return "radii" in self._shapes
+
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Successive estimates (N, E, K, 2) float64 in crop pixels of (N, S, S) uint8 crops."""
         return self.with_radii(crops)[0]

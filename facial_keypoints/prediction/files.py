@@ -119,7 +119,13 @@ def _picture(job: Job, points: Points, source: Source, picture: np.ndarray) -> i
     faces = (job.find or job.detector)(picture)
     network = job.detector.network
     about = About(
-        source.shown, picture.shape[1], picture.shape[0], network.digest, job.convention, network.scheme.count
+        source.shown,
+        picture.shape[1],
+        picture.shape[0],
+        network.digest,
+        job.convention,
+        network.scheme.count,
+        radii=network.tells_radii,
     )
     with _target(job, source) as target:
         with points(source, target, about) as write:
@@ -135,7 +141,14 @@ def _video(job: Job, points: Points, source: Source) -> int:
     video = open_video(source.path)
     network = job.detector.network
     about = About(
-        source.shown, video.width, video.height, network.digest, job.convention, network.scheme.count, is_video=True
+        source.shown,
+        video.width,
+        video.height,
+        network.digest,
+        job.convention,
+        network.scheme.count,
+        is_video=True,
+        radii=network.tells_radii,
     )
     look = FaceTracker(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()

@@ -26,6 +26,8 @@ class KeypointNetwork(nn.Module, ABC):
 
     finds_face = False
     """Whether it searches the frame for the face by itself, so that a window in front of it would only hide some."""
+    has_spread = False
+    """Whether it tells how far its estimates may be off, see `with_spread`."""
 
     def __init__(self, points: int) -> None:
         """`points`: K, how many keypoints it places."""
@@ -51,14 +53,14 @@ class KeypointNetwork(nn.Module, ABC):
         """The estimates of `forward`, and how far each may be off, (B, E, K) in pixels of the frame.
 
         The spread is the scale of a Laplace distribution along each axis, learned as part of a likelihood (see
-        `training.losses`); None for a network that says nothing of it.
+        `training.losses`); None of a network that has none.
         """
         return self(images), None
 
     def with_radii(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """The estimates of `forward`, and the radii round the keypoints that half of the true points lie within.
 
-        (B, K) pixels of the frame, None for a network that says nothing of it. 0.9 of the true points lie within
+        (B, K) pixels of the frame, None of a network that has no spread. 0.9 of the true points lie within
         `facial_keypoints.core.certainty.NINE_TENTHS` of them.
         """
         estimates, spread = self.with_spread(images)

@@ -26,6 +26,7 @@ class TorchNetwork:
     def __post_init__(self) -> None:
         self.device = best_device()
         self.module = self.module.to(self.device).eval()
+        self.tells_radii = self.module.has_spread
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Successive estimates (N, E, K, 2) float64 in crop pixels of (N, S, S) uint8 crops."""
