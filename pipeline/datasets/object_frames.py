@@ -49,8 +49,7 @@ def cut_frame(picture: np.ndarray, frame: tuple[int, int, int]) -> np.ndarray:
 def write_object_frames(table: Path, pictures: Path, folder: Path, count: int) -> None:
     """Write the frames of `table`, and labels of `count` points, into `folder` as stages expect raw data.
 
-    What is not labelled in full is left out. Without a row of the split test, the test repeats the training.
-    Raises DataError.
+    What is not labelled in full is left out. Raises DataError.
     """
     written: dict[str, dict[str, np.ndarray]] = {split: {} for split in SPLITS}
     numbers: Counter[tuple[str, str]] = Counter()
@@ -62,12 +61,8 @@ def write_object_frames(table: Path, pictures: Path, folder: Path, count: int) -
         numbers[sample.split, person] += 1
         (folder / sample.split / name).write_bytes(content)
         written[sample.split][name] = sample.points - sample.frame[:2]
-    if not written["training"]:
-        raise DataError(f"{table}: no row of training is labelled in full, as the network needs it; label more points")
-    if not written["test"]:
-        _repeat(folder, written)
     for split, rows in written.items():
-        write_keypoints_csv(folder / LABELS[split], list(rows), np.stack(list(rows.values())))
+        write_keypoints_csv(folder / LABELS[split], list(rows), np.array(list(rows.values())).reshape(-1, count, 2))
 
 
 def _cut(table: Path, pictures: Path, count: int) -> Iterator[tuple[Sample, bytes]]:
@@ -89,10 +84,3 @@ def _cut(table: Path, pictures: Path, count: int) -> Iterator[tuple[Sample, byte
 def _person(group: str) -> str:
     """The group as a part of a file's name."""
     return re.sub(r"[^\w.-]+", "-", group).strip(".-")[-_NAME_MOST:] or "object"
-
-
-def _repeat(folder: Path, written: dict[str, dict[str, np.ndarray]]) -> None:
-    tell("note: no picture is held out; the test repeats the training, and tells only whether it can be learned at all")
-    for name in written["training"]:
-        (folder / "test" / name).write_bytes((folder / "training" / name).read_bytes())
-    written["test"] = written["training"]

@@ -87,6 +87,8 @@ class Metrics:
     test_regions_nme_percent: dict[str, float]
     """Region of the scheme -> mean over the test faces of the error of its points alone."""
     test_mean_shape: Baseline
+    test_by_dataset: dict[str, GroupMetrics] | None = None
+    """Dataset -> those of the test that come from it, where several are merged."""
 
     def flat(self) -> dict[str, float]:
         """Every number by its dotted name, e.g. "test.nme_percent", as `dvc metrics show` has them."""
@@ -109,7 +111,10 @@ def flat_numbers(tree: dict[str, Any]) -> dict[str, float]:
 def write_metrics(metrics: Metrics) -> Metrics:
     """Write metrics.json, numbers rounded; returns what it says now."""
     rounded = _from_data(_rounded(asdict(metrics), _DIGITS))
-    write_json(paths.METRICS, asdict(rounded))
+    told = asdict(rounded)
+    if rounded.test_by_dataset is None:
+        del told["test_by_dataset"]
+    write_json(paths.METRICS, told)
     return rounded
 
 

@@ -2,8 +2,6 @@
 
 import hashlib
 import io
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from facial_keypoints.core.text import shown
+from pipeline.datasets.gathering import link_or_copy
 from pipeline.datasets.object_frames import decode_upright
 from pipeline.datasets.readers import MAX_FILE_BYTES
 
@@ -100,12 +99,8 @@ def place_picture(images: Path, pictures: Path, name: str, content: bytes | None
     content: the picture itself, where it is in no folder.
     """
     target = pictures / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if content is not None:
-        target.write_bytes(content)
+    if content is None:
+        link_or_copy((images / name).resolve(), target)
         return
-    source = (images / name).resolve()
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
