@@ -53,10 +53,14 @@ def write_object_frames(table: Path, pictures: Path, folder: Path, count: int) -
     """
     written: dict[str, dict[str, np.ndarray]] = {split: {} for split in SPLITS}
     numbers: Counter[tuple[str, str]] = Counter()
+    people: dict[str, str] = {}
+    alike: Counter[str] = Counter()
     for split in SPLITS:
         (folder / split).mkdir(parents=True, exist_ok=True)
     for sample, content in progress(_cut(table, pictures, count), label="frames", total=0, unit="frames"):
-        person = _person(sample.group)
+        if sample.group not in people:
+            people[sample.group] = _person(sample.group, alike)
+        person = people[sample.group]
         name = f"{person}_0{numbers[sample.split, person]}.jpg"  # read by content, whatever the name says
         numbers[sample.split, person] += 1
         (folder / sample.split / name).write_bytes(content)
@@ -81,6 +85,8 @@ def _cut(table: Path, pictures: Path, count: int) -> Iterator[tuple[Sample, byte
         tell(f"note: {partly:,} objects of {table} are left out, as not all their points are labelled")
 
 
-def _person(group: str) -> str:
-    """The group as a part of a file's name."""
-    return re.sub(r"[^\w.-]+", "-", group).strip(".-")[-_NAME_MOST:] or "object"
+def _person(group: str, alike: Counter[str]) -> str:
+    """The group as a part of a file's name; those that are alike then are numbered, so that each stays its own."""
+    name = re.sub(r"[^\w.-]+", "-", group).strip(".-")[-_NAME_MOST:] or "object"
+    alike[name] += 1
+    return name if alike[name] == 1 else f"{name}~{alike[name]}"
