@@ -102,6 +102,7 @@ def _by_dataset(measured: Metrics) -> str:
     parts = [
         f"{percent_text(group.nme_percent)} on the {group.faces:,} faces of {name}"
         for name, group in (measured.test_by_dataset or {}).items()
+        if group.faces
     ]
     return f"By dataset, test: {', '.join(parts)}.\n\n" if parts else ""
 

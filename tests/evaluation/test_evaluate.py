@@ -18,13 +18,13 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.scheme import Scheme
 from pipeline.core import paths
 from pipeline.core.dataset_scheme import write_scheme
-from pipeline.core.json_files import write_json
+from pipeline.core.json_files import read_json, write_json
 from pipeline.core.labels import LABELS, write_keypoints_csv
 from pipeline.core.samples import SAMPLE_COLUMNS
 from pipeline.evaluation.metrics_file import GroupMetrics, Metrics, read_metrics
 from pipeline.evaluation.per_frame import read_test_faces, read_test_point_errors
 from pipeline.evaluation.settings import Evaluate
-from pipeline.stages import evaluate
+from pipeline.stages import evaluate, track
 
 SCHEME = Scheme("three", "three points", 3, ((0, 1),), {"eyes": (0, 1), "nose": (2,)}, (), (0, 1))
 FACE = np.array([[10, 10], [30, 10], [20, 15]], np.float32)
@@ -96,6 +96,23 @@ def prepared(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run() -> Metrics:
     evaluate.run(evaluate=Evaluate(bootstrap_samples=1000, seed=0))
     return read_metrics()
+
+
+def test_each_of_several_datasets_has_its_own_test(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run().test_by_dataset is None
+    assert "test_by_dataset" not in read_json(paths.METRICS)
+    facts = dict.fromkeys(("title", "licence", "origin", "revision"), "told")
+    write_json(paths.DATASET, read_json(paths.DATASET) | {"parts": [{"dataset": name, **facts} for name in "abc"]})
+    samples = paths.PROCESSED / "test/samples.csv"
+    table = pd.read_csv(samples).replace({"person": {"A": "a+A", "B": "b+A"}})
+    table.to_csv(samples, index=False)
+    measured = run()
+    assert measured.test_by_dataset is not None
+    errors = {name: (group.faces, group.nme_percent) for name, group in measured.test_by_dataset.items()}
+    assert errors == {"a": (2, 5.0), "b": (2, 3.0), "c": (0, None)}  # of 10 and 0 %, of 4 and 2 %
+    assert measured.flat()["test_by_dataset.b.nme_percent"] == 3.0
+    assert "test of b: NME 3.00 % on 2 faces" in capsys.readouterr().out
+    assert "By dataset, test: 5.00 % on the 2 faces of a, 3.00 % on the 2 faces of b" in track.describe(measured)
 
 
 @pytest.mark.slow

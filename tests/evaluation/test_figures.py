@@ -198,6 +198,19 @@ def test_the_card_of_real_frames_names_their_origin_and_licence(workspace: Path)
     assert "YouTube Faces" in card.split("## Licence")[1]
 
 
+def test_the_card_of_other_datasets_names_each_with_its_licence_and_error(workspace: Path) -> None:
+    write_inputs()
+    facts = {"title": "paws", "origin": "the garden", "revision": "3"}
+    parts = [{"dataset": name, "licence": f"licence {name}", **facts} for name in ("a", "b.c")]
+    samples, sizes = read_samples(paths.SAMPLES), {"20 to 30": np.array([5.0])}
+    merged = replace(measured(), test_by_dataset={part["dataset"]: measured().test for part in parts})
+    card = model_card(merged, read_json(paths.DATASET) | {"parts": parts}, IBUG_68, samples, settings={}, sizes=sizes)
+    assert "- `a`, revision `3`: paws. From: the garden\n- `b.c`, revision" in card
+    assert card.split("## Licence")[1].strip().endswith("- `a`: licence a\n- `b.c`: licence b.c")
+    assert card.count("| test of b.c | 6 | 5.00 %") == 1
+    assert "YouTube" not in card
+
+
 def test_a_frame_without_prediction_is_named(workspace: Path) -> None:
     write_inputs()
     write_keypoints_csv(paths.TEST_PREDICTIONS, ["P_0.jpg"], faces_of(1))
