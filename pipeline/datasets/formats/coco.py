@@ -5,25 +5,24 @@ Pixels count from 0: the centre of the top left one is (0, 0) (cocodataset.org, 
 file without any 2, as mmpose writes sets that do not tell what is hidden, 1 means labelled.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from facial_keypoints.core.errors import DataError
+from pipeline.datasets.formats.json_files import elements
 from pipeline.datasets.formats.record import HIDDEN, VISIBLE, Entries, Fault, Record, attempt, box_of, record
 
 
 def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     """The objects of a file, in its order."""
-    content = load(path)
     pictures: dict[object, dict[str, Any]] = {}
-    for picture in content.get("images", []):
+    for picture in elements(path, "images"):
         if pictures.setdefault(picture.get("id"), picture).get("file_name") != picture.get("file_name"):
             yield Fault(f"{path.name} image {picture.get('id')}", "another image has this id already")
-    tells_hidden = any(2 in annotation.get("keypoints", [])[2::3] for annotation in content.get("annotations", []))
+    tells_hidden = any(2 in annotation.get("keypoints", [])[2::3] for annotation in elements(path, "annotations"))
     seen: set[object] = set()
-    for place, annotation in enumerate(content.get("annotations", [])):
+    for place, annotation in enumerate(elements(path, "annotations")):
         identity = annotation.get("id", place)
         where = f"{path.name} annotation {identity}"
         if identity in seen:
@@ -57,15 +56,7 @@ def edges(path: Path) -> list[tuple[int, int]]:
 
 
 def _category(path: Path) -> dict[str, Any]:
-    categories = [category for category in load(path).get("categories", []) if category.get("keypoints")]
+    categories = [category for category in elements(path, "categories") if category.get("keypoints")]
     if any(category["keypoints"] != categories[0]["keypoints"] for category in categories):
         raise DataError(f"{path}: its categories have different points; split it into a file for each")
     return categories[0] if categories else {}
-
-
-def load(path: Path) -> Any:
-    """The content of a JSON file that holds an object, or for other formats a list. Raises DataError."""
-    try:
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON ({error}); write it again") from None
