@@ -81,6 +81,10 @@ class Scheme:
             index[one], index[other] = other, one
         return index
 
+    def name_of(self, point: int) -> str:
+        """The number of a point, and its name where it has one, as messages tell it."""
+        return f"{point} ({self.point_names[point]})" if self.point_names else str(point)
+
     def as_data(self) -> dict[str, Any]:
         """The scheme as plain lists and texts, as `scheme_from` reads it."""
         names = {"point_names": list(self.point_names)} if self.point_names else {}

@@ -29,7 +29,7 @@ class Faces:
     images: np.ndarray
     """(N, S, S) uint8 gray."""
     truth_crop: np.ndarray
-    """(N, K, 2) crop pixels."""
+    """(N, K, 2) crop pixels; NaN, and not drawn, where a point is not labelled."""
     predicted_crop: np.ndarray
     """(N, K, 2) crop pixels."""
     nme: np.ndarray
@@ -61,8 +61,11 @@ def choose_faces(nme: np.ndarray, *, per_row: int, random_rows: int, seed: int) 
 
 
 def face_window(points: np.ndarray, side: int) -> tuple[float, float, float]:
-    """Left, top and size in pixels of a square within a (side, side) image that holds (K, 2) points and a margin."""
-    low, high = points.min(0), points.max(0)
+    """Left, top and size in pixels of a square within a (side, side) image that holds (K, 2) points and a margin.
+
+    Points that are NaN do not count.
+    """
+    low, high = np.fmin.reduce(points), np.fmax.reduce(points)
     size = min(float((high - low).max()) * (1 + 2 * FACE_MARGIN_FRAC), side)
     left, top = np.clip((low + high - size) / 2, -0.5, side - 0.5 - size)
     return float(left), float(top), size

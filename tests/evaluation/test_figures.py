@@ -209,7 +209,7 @@ def test_errors_of_other_faces_than_the_prepared_ones_are_refused(workspace: Pat
     write_inputs()
     lines = paths.PER_FRAME.read_text().splitlines()
     paths.PER_FRAME.write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")
-    with pytest.raises(DataError, match=r"per_frame\.csv: its test faces are not the labelled ones.*-fs evaluate"):
+    with pytest.raises(DataError, match=r"per_frame\.csv: its test faces are not those of the prepared.*-fs evaluate"):
         run()
 
 
