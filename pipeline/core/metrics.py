@@ -70,6 +70,16 @@ def normalizer_in_words(scheme: Scheme) -> str:
     return "distance between points {} and {}".format(*scheme.normalizer)
 
 
+def group_in_words(scheme: Scheme) -> str:
+    """What `person` of a sample is, as captions and reports name it: a dataset keeps together what belongs together."""
+    return "person" if scheme.thing == "face" else "group"
+
+
+def groups_in_words(scheme: Scheme) -> str:
+    """The plural of `group_in_words`."""
+    return "people" if scheme.thing == "face" else "groups"
+
+
 def nme(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) -> np.ndarray:
     """(N,) normalized mean error of each face: mean distance of its labelled points over `normalizing_length`."""
     return np.asarray(_mean_distance(predicted, truth) / normalizing_length(truth, scheme))

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from facial_keypoints.core.percent import percent_text
 from facial_keypoints.core.scheme import Scheme
-from pipeline.core.metrics import normalizer_in_words, normalizing_length
+from pipeline.core.metrics import group_in_words, groups_in_words, normalizer_in_words, normalizing_length
 from pipeline.evaluation.metrics_file import GroupMetrics, Metrics
 from pipeline.evaluation.style import PALETTE, SEQUENTIAL, new_figure
 
@@ -66,7 +66,7 @@ def error_by_point_figure(
     figure = new_figure(
         4.9,
         title=ends if len(by_region) > 1 else only,
-        detail=f"{len(errors):,} labelled test faces; left and right are the subject's",
+        detail=f"{len(errors):,} labelled test {scheme.things}; left and right are the subject's",
         dataset=dataset,
     )
     face, bars = figure.subplots(1, 2, width_ratios=[1.35, 1], gridspec_kw={"wspace": 0.08})
@@ -152,24 +152,24 @@ def error_by_group_figure(
     """
     groups = {
         "all": measured.test,
-        "known people": measured.test_known_people,
-        "unseen people": measured.test_unseen_people,
+        f"known {groups_in_words(scheme)}": measured.test_known_people,
+        f"unseen {groups_in_words(scheme)}": measured.test_unseen_people,
     }
     present = {label: group for label, group in groups.items() if group.faces}
     means = [f"{label} {percent_text(group.nme_percent)}" for label, group in present.items()]
     figure = new_figure(
         3.9,
         title=f"Mean error: {', '.join(means[1:])}",
-        detail=f"{len(nme):,} labelled test faces",
+        detail=f"{len(nme):,} labelled test {scheme.things}",
         dataset=dataset,
     )
     people, sizes = figure.subplots(1, 2, width_ratios=[1, 1.5], gridspec_kw={"wspace": 0.1})
-    _draw_people(people, present)
+    _draw_people(people, present, scheme)
     _draw_sizes(sizes, by_size(nme, size_px), scheme)
     return figure
 
 
-def _draw_people(axes: Axes, groups: dict[str, GroupMetrics]) -> None:
+def _draw_people(axes: Axes, groups: dict[str, GroupMetrics], scheme: Scheme) -> None:
     for row, (label, group) in enumerate(groups.items()):
         color = PALETTE["unseen" if label.startswith("unseen") else "model"]
         if group.nme_ci95_percent:
@@ -183,7 +183,7 @@ def _draw_people(axes: Axes, groups: dict[str, GroupMetrics]) -> None:
     axes.tick_params(axis="y", length=0, labelcolor=PALETTE["ink"])
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
-    axes.set_title("Was the person trained on?")
+    axes.set_title(f"Was the {group_in_words(scheme)} trained on?")
     axes.set_xlabel("NME (%), mean and 95 % interval")
     axes.grid(axis="x")
 
@@ -207,12 +207,12 @@ def _draw_sizes(axes: Axes, bins: dict[str, np.ndarray], scheme: Scheme) -> None
     if max(sizes) >= FEWEST_FOR_BOX:
         explained.append("box: middle half, line: median, dot: mean, whiskers: 5 to 95 %")
     if min(sizes) < FEWEST_FOR_BOX:
-        explained.append("rings: single faces" + (f", where n < {FEWEST_FOR_BOX}" if explained else ""))
+        explained.append(f"rings: single {scheme.things}" + (f", where n < {FEWEST_FOR_BOX}" if explained else ""))
     axes.set_xticks(range(len(bins)), [f"{label}\nn = {len(errors):,}" for label, errors in bins.items()])
     axes.set_xlim(-0.6, len(bins) - 0.4)
     axes.set_ylim(bottom=0)
     axes.tick_params(axis="x", length=0, labelcolor=PALETTE["ink"])
-    axes.set_title("NME (%) by face size")
+    axes.set_title(f"NME (%) by {scheme.thing} size")
     axes.set_xlabel("\n".join([f"{normalizer_in_words(scheme)} in the frame (px)", *explained]))
     axes.grid(axis="y")
 

@@ -17,7 +17,6 @@ from pipeline.core import metrics, paths
 from pipeline.core.arrays import Arrays, load_array, load_arrays
 from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.labels import LABELS, write_keypoints_csv
-from pipeline.core.metrics import normalizer_in_words
 from pipeline.core.tables import write_table
 from pipeline.evaluation.measured_faces import MeasuredFaces, measure_faces, shape_nme
 from pipeline.evaluation.metrics_file import Baseline, GroupMetrics, Metrics, Network, write_metrics
@@ -41,7 +40,9 @@ def run(*, evaluate: Evaluate) -> None:
     arrays = {split: load_arrays(paths.PROCESSED / split, scheme.count) for split in ("val", "test")}
     val, test = (_predicted_and_measured(network, split, of_split, scheme) for split, of_split in arrays.items())
     if not len(test):
-        unit = f" with the {normalizer_in_words(scheme)}, that errors are divided by" if test.not_measured else ""
+        unit = (
+            f" with the {metrics.normalizer_in_words(scheme)}, that errors are divided by" if test.not_measured else ""
+        )
         raise DataError(
             f"{paths.RAW / LABELS['test']} labels no frame{unit}; at least one is needed to measure an error"
         )
@@ -60,7 +61,7 @@ def run(*, evaluate: Evaluate) -> None:
     _write_ced(test.nme, baseline)
     write_table(paths.PER_FRAME, pd.concat([val.table("val"), test.table("test")]))
     _write_point_errors(test.point_errors)
-    _tell(measured)
+    _tell(measured, scheme)
 
 
 def _predicted_and_measured(network: KeypointNetwork, split: str, arrays: Arrays, scheme: Scheme) -> MeasuredFaces:
@@ -113,11 +114,11 @@ def _write_point_errors(point_errors: np.ndarray) -> None:
         np.save(file, to_percent(point_errors))
 
 
-def _tell(measured: Metrics) -> None:
+def _tell(measured: Metrics, scheme: Scheme) -> None:
     groups = {"val, to choose by": measured.val, "test, to look at in the end": measured.test}
     for name, group in groups.items():
         if group.faces:
-            told = f"NME {percent_text(group.nme_percent)} on {group.faces:,} faces of {measured.dataset}"
+            told = f"NME {percent_text(group.nme_percent)} on {group.faces:,} {scheme.things} of {measured.dataset}"
             left_out = f"; {group.not_measured:,} cannot be measured" if group.not_measured else ""
             print(f"{name}: {told}{left_out}")
-    print(f"mean shape: NME {percent_text(measured.test_mean_shape.nme_percent)} on the same test faces")
+    print(f"mean shape: NME {percent_text(measured.test_mean_shape.nme_percent)} on the same test {scheme.things}")

@@ -97,7 +97,7 @@ def _figures(measured: Measured, render: Render) -> Iterator[Figure]:
     dataset = report.dataset
     ced = read_numbers(paths.CED, ("nme_percent", "model_percent", "mean_shape_percent"))
     yield curves.ced_figure(ced, report.test, scheme, dataset=dataset)
-    yield _learning_curves(dataset)
+    yield _learning_curves(dataset, scheme)
     mean_face = breakdowns.mean_face(_truth_source(test), scheme)
     regions = report.test_regions_nme_percent
     yield breakdowns.error_by_point_figure(mean_face, measured.point_errors, regions, scheme, dataset=dataset)
@@ -106,12 +106,12 @@ def _figures(measured: Measured, render: Render) -> Iterator[Figure]:
         test.images, test.keypoints_crop, measured.predicted_crop, nme, measured.faces["known"].to_numpy()
     )
     rows = grids.choose_faces(nme, per_row=render.faces_per_row, random_rows=render.random_rows, seed=render.seed)
-    yield grids.faces_figure(faces, rows, dataset=dataset)
+    yield grids.faces_figure(faces, rows, dataset=dataset, scheme=scheme)
     layer = grids.first_layer(load_model(paths.MODEL), test.images[nme.argmin()])
-    yield grids.first_layer_figure(layer, dataset=dataset)
+    yield grids.first_layer_figure(layer, dataset=dataset, scheme=scheme)
 
 
-def _learning_curves(dataset: str) -> Figure:
+def _learning_curves(dataset: str, scheme: Scheme) -> Figure:
     samples = read_samples(paths.SAMPLES)
     faces = samples[samples["labelled"]]["split"].value_counts()
     return curves.learning_curves_figure(
@@ -119,6 +119,7 @@ def _learning_curves(dataset: str) -> Figure:
         train_faces=int(faces.get("train", 0)),
         val_faces=int(faces.get("val", 0)),
         dataset=dataset,
+        scheme=scheme,
     )
 
 
