@@ -41,6 +41,13 @@ class LabelTable:
     hidden: np.ndarray
     """(N, K) bool: labelled though something hides it; nowhere true where the table has no flags."""
 
+    @property
+    def flags(self) -> np.ndarray | None:
+        """(N, K) uint8 of SEEN, HIDDEN and UNLABELLED; None where nothing is hidden, which needs no flags."""
+        unlabelled = np.isnan(self.keypoints_source).any(-1)
+        flags = np.where(unlabelled, UNLABELLED, np.where(self.hidden, HIDDEN, SEEN)).astype(np.uint8)
+        return flags if self.hidden.any() else None
+
 
 def read_keypoints_csv(path: Path, points: int | None = None) -> tuple[list[str], np.ndarray]:
     """File names and keypoints_source (N, K, 2) float32 of `read_label_table`."""

@@ -49,23 +49,22 @@ def cut_frame(picture: np.ndarray, frame: tuple[int, int, int]) -> np.ndarray:
 def write_object_frames(table: Path, pictures: Path, folder: Path, count: int) -> None:
     """Write the frames of `table`, and labels of `count` points, into `folder` as stages expect raw data.
 
-    Points that are not labelled are empty there; flags follow where the table calls a point hidden. Without a row of
-    the split test, the test repeats the training. Raises DataError.
+    Points that are not labelled are empty there; flags follow where the table calls a point hidden. Raises DataError.
     """
     written: dict[str, dict[str, Sample]] = {split: {} for split in SPLITS}
     numbers: Counter[tuple[str, str]] = Counter()
+    people: dict[str, str] = {}
+    alike: Counter[str] = Counter()
     for split in SPLITS:
         (folder / split).mkdir(parents=True, exist_ok=True)
     for sample, content in progress(_cut(table, pictures, count), label="frames", total=0, unit="frames"):
-        person = _person(sample.group)
+        if sample.group not in people:
+            people[sample.group] = _person(sample.group, alike)
+        person = people[sample.group]
         name = f"{person}_0{numbers[sample.split, person]}.jpg"  # read by content, whatever the name says
         numbers[sample.split, person] += 1
         (folder / sample.split / name).write_bytes(content)
         written[sample.split][name] = sample
-    if not written["training"]:
-        raise DataError(f"{table}: no row is of the split training; put some there")
-    if not written["test"]:
-        _repeat(folder, written)
     for split, rows in written.items():
         _write_labels(folder / LABELS[split], rows, count)
 
@@ -91,13 +90,8 @@ def _cut(table: Path, pictures: Path, count: int) -> Iterator[tuple[Sample, byte
         tell(f"note: of {partly:,} objects of {table} only some points are labelled; the network learns from those")
 
 
-def _person(group: str) -> str:
-    """The group as a part of a file's name."""
-    return re.sub(r"[^\w.-]+", "-", group).strip(".-")[-_NAME_MOST:] or "object"
-
-
-def _repeat(folder: Path, written: dict[str, dict[str, Sample]]) -> None:
-    tell("note: no picture is held out; the test repeats the training, and tells only whether it can be learned at all")
-    for name in written["training"]:
-        (folder / "test" / name).write_bytes((folder / "training" / name).read_bytes())
-    written["test"] = written["training"]
+def _person(group: str, alike: Counter[str]) -> str:
+    """The group as a part of a file's name; those that are alike then are numbered, so that each stays its own."""
+    name = re.sub(r"[^\w.-]+", "-", group).strip(".-")[-_NAME_MOST:] or "object"
+    alike[name] += 1
+    return name if alike[name] == 1 else f"{name}~{alike[name]}"

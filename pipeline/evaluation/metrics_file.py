@@ -95,6 +95,8 @@ class Metrics:
     test_regions_nme_percent: dict[str, float]
     """Region of the scheme -> mean over the test faces of the error of its points alone."""
     test_mean_shape: Baseline
+    test_by_dataset: dict[str, GroupMetrics] | None = None
+    """Dataset -> those of the test that come from it, where several are merged."""
     points_in_no_training_frame: list[str] | None = None
     """Points that no training frame labels, so that nothing here holds for them."""
 

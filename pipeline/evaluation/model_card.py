@@ -10,6 +10,7 @@ from facial_keypoints.core.percent import percent_text
 from facial_keypoints.core.scheme import IBUG_68, Scheme
 from pipeline.core.metrics import normalizer_in_words
 from pipeline.evaluation.metrics_file import Metrics
+from pipeline.evaluation.reports import dataset_cards
 
 _GROUPS = {
     "val": "val, by which all was chosen: people never trained on",
@@ -43,6 +44,17 @@ Code and weights: MIT. The frames come from a repository under MIT, but were cut
 Database and show real people: look up the terms of that database before any use beyond research, and publish no
 frame.""",
 }
+_OTHERS = {
+    "limits": """\
+- {people} people, videos or what else keeps objects together. Nothing here tells how they are spread over all that
+  could be seen: no error by any such group is known.
+- The test {shows}
+- Objects are small or large as they come ({sizes}).""",
+    "licence": """\
+Code: MIT. Pictures and labels, and with them what may be done with weights that were trained on them:
+
+{licences}""",
+}
 _SYNTHETIC = {
     "data": "Synthetic faces, made by this project, with exact labels. Nothing measured here holds for photographs.",
     "limits": """\
@@ -73,7 +85,7 @@ def model_card(
         settings: Dotted name -> value of what the card tells of the training.
         sizes: Range of the normalizing length in pixels -> (N,) NME of the labelled test faces in it, percent.
     """
-    about = _SYNTHETIC if dataset["dataset"] == "synthetic" else _REAL
+    about = _about(dataset)
     length = normalizer_in_words(scheme)
     facts = {
         "people": samples["person"].nunique(),
@@ -97,6 +109,15 @@ def model_card(
         "Licence": about["licence"],
     }
     return "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections.items()) + "\n"
+
+
+def _about(dataset: Mapping[str, Any]) -> dict[str, str]:
+    """What the card says of the dataset, or of those that are merged."""
+    if not (cards := dataset_cards(dataset)):
+        return _SYNTHETIC if dataset["dataset"] == "synthetic" else _REAL
+    described = [f"- `{card.dataset}`, revision `{card.revision}`: {card.title}. From: {card.origin}" for card in cards]
+    licences = "\n".join(f"- `{card.dataset}`: {card.licence}" for card in cards)
+    return _OTHERS | {"data": "\n".join(described), "licence": _OTHERS["licence"].format(licences=licences)}
 
 
 def _size_in_words(scheme: Scheme) -> str:
@@ -157,8 +178,10 @@ def _splits(samples: pd.DataFrame) -> str:
 
 def _results(measured: Metrics) -> str:
     rows = []
-    for name, label in _GROUPS.items():
-        if (group := getattr(measured, name)).faces:
+    groups = {label: getattr(measured, name) for name, label in _GROUPS.items()}
+    groups |= {f"test of {name}": group for name, group in (measured.test_by_dataset or {}).items()}
+    for label, group in groups.items():
+        if group.faces:
             shares = [percent_text(group.auc_08_percent, 1), percent_text(group.failure_rate_08_percent, 1)]
             interval = " to ".join(map(percent_text, group.nme_ci95_percent or ())) or "one person"
             rows.append([label, f"{group.faces:,}", percent_text(group.nme_percent), interval, *shares])

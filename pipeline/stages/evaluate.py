@@ -17,10 +17,11 @@ from pipeline.core import metrics, paths
 from pipeline.core.arrays import Arrays, load_array, load_arrays
 from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.labels import LABELS, write_keypoints_csv
+from pipeline.core.merged import datasets_of
 from pipeline.core.tables import write_table
 from pipeline.evaluation.measured_faces import MeasuredFaces, measure_faces, shape_nme
 from pipeline.evaluation.metrics_file import Baseline, GroupMetrics, Metrics, Network, write_metrics
-from pipeline.evaluation.reports import read_dataset
+from pipeline.evaluation.reports import dataset_cards, read_dataset
 from pipeline.evaluation.settings import Evaluate
 from pipeline.models import count_parameters
 from pipeline.models.forward import predict_crops
@@ -49,12 +50,14 @@ def run(*, evaluate: Evaluate) -> None:
     mean_shape, missing = _mean_training_shape(scheme)
     baseline = shape_nme(mean_shape, test, arrays["test"], scheme)
     regions = metrics.region_nme(test.point_errors, scheme)
+    dataset = read_dataset()
     report = Metrics(
-        dataset=read_dataset()["dataset"],
+        dataset=dataset["dataset"],
         model=Network(description.model.name, count_parameters(network)),
         **_groups(val, test, evaluate),
         test_regions_nme_percent={region: to_percent(error) for region, error in regions.items()},
         test_mean_shape=Baseline(to_percent(float(baseline.mean()))),
+        test_by_dataset=_by_dataset(test, [card.dataset for card in dataset_cards(dataset)], evaluate),
         points_in_no_training_frame=[scheme.name_of(point) for point in missing.tolist()] or None,
     )
     measured = write_metrics(report)
@@ -86,6 +89,15 @@ def _groups(val: MeasuredFaces, test: MeasuredFaces, evaluate: Evaluate) -> dict
     groups = {name: faces.measure(rows, **interval) for name, (faces, rows) in chosen.items()}
     left_out = {name: faces.not_measured for name, faces in (("val", val), ("test", test)) if faces.not_measured}
     return groups | {name: replace(groups[name], not_measured=count) for name, count in left_out.items()}
+
+
+def _by_dataset(test: MeasuredFaces, datasets: list[str], evaluate: Evaluate) -> dict[str, GroupMetrics] | None:
+    """Metrics of the test of each of several datasets that are merged."""
+    if len(datasets) < 2:
+        return None
+    interval = {"bootstrap_samples": evaluate.bootstrap_samples, "seed": evaluate.seed}
+    of = datasets_of(test.samples["person"]).to_numpy()
+    return {name: test.measure(of == name, **interval) for name in datasets}
 
 
 def _mean_training_shape(scheme: Scheme) -> tuple[np.ndarray, np.ndarray]:
@@ -121,4 +133,6 @@ def _tell(measured: Metrics, scheme: Scheme) -> None:
             told = f"NME {percent_text(group.nme_percent)} on {group.faces:,} {scheme.things} of {measured.dataset}"
             left_out = f"; {group.not_measured:,} cannot be measured" if group.not_measured else ""
             print(f"{name}: {told}{left_out}")
+    for name, group in (measured.test_by_dataset or {}).items():
+        print(f"test of {name}: NME {percent_text(group.nme_percent)} on {group.faces:,} {scheme.things}")
     print(f"mean shape: NME {percent_text(measured.test_mean_shape.nme_percent)} on the same test {scheme.things}")

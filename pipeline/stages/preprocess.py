@@ -18,6 +18,7 @@ from pipeline.core import metrics, paths
 from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.frames import read_gray
 from pipeline.core.labels import LABELS, read_keypoints_csv
+from pipeline.core.near_duplicates import warn_of_near_duplicates
 from pipeline.core.samples import read_samples
 from pipeline.core.settings import Preprocess
 from pipeline.core.tables import write_table
@@ -33,6 +34,7 @@ def run(*, preprocess: Preprocess) -> None:
         labels = beside.submit(_labels, samples, scheme.count)
         images, crop_from_source = _squares(samples, preprocess)
     _refuse_flat(samples, labels.result(), scheme)
+    warn_of_near_duplicates(samples, images)
     keypoints_crop = transform_points(crop_from_source, labels.result()).astype(np.float32)
     _tell_unlabelled(keypoints_crop[: len(parts[0])], scheme)
     # Nothing is written before everything is read, so that a broken frame leaves no half of a dataset.

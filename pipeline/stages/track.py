@@ -97,6 +97,15 @@ def read_history(path: Path) -> dict[int, dict[str, float | None]]:
         ) from None
 
 
+def _by_dataset(measured: Metrics) -> str:
+    """A paragraph on the test of each of several datasets that are merged."""
+    parts = [
+        f"{percent_text(group.nme_percent)} on the {group.faces:,} faces of {name}"
+        for name, group in (measured.test_by_dataset or {}).items()
+    ]
+    return f"By dataset, test: {', '.join(parts)}.\n\n" if parts else ""
+
+
 def _headline(measured: Metrics) -> str:
     """The error by which runs are chosen; the test's where nobody was held out."""
     name, group = ("val", measured.val) if measured.val.faces else ("test", measured.test)
@@ -116,6 +125,7 @@ def describe(measured: Metrics) -> str:
         f"When all is chosen: {percent_text(test.nme_percent)} on the {test.faces} labelled test {scheme.things}, "
         f"{never} {groups_in_words(scheme)} the network never saw. The mean {scheme.thing}, which looks at no picture, "
         f"has {percent_text(measured.test_mean_shape.nme_percent)}.\n\n"
+        f"{_by_dataset(measured)}"
         f"NME: mean distance of the points over the {length}, in percent. "
         "Curves: the first charts of *Model metrics*. Pictures: *Artifacts*. Model: column *Models*. "
         "Rebuild: `git_commit`, `dvc.lock`."

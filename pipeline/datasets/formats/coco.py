@@ -17,7 +17,10 @@ from pipeline.datasets.formats.record import HIDDEN, VISIBLE, Entries, Fault, Re
 def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     """The objects of a file, in its order."""
     content = load(path)
-    pictures = {picture.get("id"): picture.get("file_name") for picture in content.get("images", [])}
+    pictures: dict[object, dict[str, Any]] = {}
+    for picture in content.get("images", []):
+        if pictures.setdefault(picture.get("id"), picture).get("file_name") != picture.get("file_name"):
+            yield Fault(f"{path.name} image {picture.get('id')}", "another image has this id already")
     tells_hidden = any(2 in annotation.get("keypoints", [])[2::3] for annotation in content.get("annotations", []))
     seen: set[object] = set()
     for place, annotation in enumerate(content.get("annotations", [])):
@@ -30,16 +33,17 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
         yield attempt(where, _read, annotation, pictures, tells_hidden)
 
 
-def _read(where: str, annotation: dict[str, Any], pictures: dict[Any, Any], tells_hidden: bool) -> Record:
+def _read(where: str, annotation: dict[str, Any], pictures: dict[Any, dict[str, Any]], tells_hidden: bool) -> Record:
     flat = annotation["keypoints"]
     if len(flat) % 3:
         raise ValueError(f"keypoints holds {len(flat)} numbers, no multiple of three")
     if annotation["image_id"] not in pictures:
         raise ValueError(f"there is no image of the id {annotation['image_id']}")
+    picture = pictures[annotation["image_id"]]
     box = annotation.get("bbox")
     flags = [VISIBLE if flag == HIDDEN and not tells_hidden else flag for flag in flat[2::3]]
     points = zip(flat[::3], flat[1::3], flags, strict=True)
-    return record(where, pictures[annotation["image_id"]], points, box=box_of(box) if box else None)
+    return record(where, picture["file_name"], points, box=box_of(box) if box else None, columns=picture | annotation)
 
 
 def point_names(path: Path) -> list[str]:

@@ -58,7 +58,7 @@ def _read(where: str, task: dict[str, Any], results: list[dict[str, Any]], names
         raise ValueError("it has no points")
     boxes = [_pixels(result, *_SIDES) for result in results if _is_box(result)]
     box = box_of(list(boxes[0])) if boxes else None
-    return record(where, _picture(task), in_order(points, names), box=box)
+    return record(where, _picture(task), in_order(points, names), box=box, columns=task["data"])
 
 
 _SIDES = (("x", "width"), ("y", "height"), ("width", "width"), ("height", "height"))
