@@ -124,7 +124,7 @@ def _facts(scheme: Scheme) -> dict[str, Any]:
     data = {key: value for key, value in scheme.as_data().items() if key not in ("name", "title")}
     data["mirror_pairs"] = sorted(map(sorted, data["mirror_pairs"]))
     data["regions"] = sorted(data["regions"], key=lambda region: str(region["name"]))
-    return {"point_names": []} | data
+    return {"point_names": [], "thing": scheme.thing} | data
 
 
 def _items(value: Any) -> list[Any]:

@@ -1,12 +1,13 @@
 """Folders of raw data put together: frames and labels of several datasets in one, and a test where none is held out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from facial_keypoints.core.errors import ConfigError, DataError
 from facial_keypoints.core.terminal import tell
-from pipeline.core.labels import LABELS, read_keypoints_csv, write_keypoints_csv
+from pipeline.core.labels import LABELS, LabelTable, read_label_table, write_keypoints_csv
 from pipeline.core.merged import merged_name
 from pipeline.datasets.gathering import link_or_copy
 
@@ -20,12 +21,16 @@ def add_part(part: Path, folder: Path, dataset: str, count: int) -> None:
         (folder / split).mkdir(parents=True, exist_ok=True)
         for frame in sorted((part / split).glob("*.jpg")):
             link_or_copy(frame, folder / split / _fitting(merged_name(dataset, frame.name)))
-        names, points = read_keypoints_csv(part / table, count)
-        names = [merged_name(dataset, name) for name in names]
+        labels = read_label_table(part / table, count)
+        labels = replace(labels, names=[merged_name(dataset, name) for name in labels.names])
         if (folder / table).exists():
-            before, points_before = read_keypoints_csv(folder / table, count)
-            names, points = before + names, np.concatenate([points_before, points])
-        write_keypoints_csv(folder / table, names, points)
+            labels = _together(read_label_table(folder / table, count), labels)
+        write_keypoints_csv(folder / table, labels.names, labels.keypoints_source, labels.flags)
+
+
+def _together(one: LabelTable, other: LabelTable) -> LabelTable:
+    points = np.concatenate([one.keypoints_source, other.keypoints_source])
+    return LabelTable(one.names + other.names, points, np.concatenate([one.hidden, other.hidden]))
 
 
 def _fitting(name: str) -> str:
@@ -42,10 +47,7 @@ def complete(folder: Path) -> None:
     Raises DataError where there is none to train on.
     """
     if not any((folder / "training").iterdir()):
-        raise DataError(
-            "no object of training is labelled in full, as the network needs it; label more points, or give some "
-            "objects the split training"
-        )
+        raise DataError("no object is of the split training; give some that split")
     if any((folder / "test").iterdir()):
         return
     tell("note: no picture is held out; the test repeats the training, and tells only whether it can be learned at all")

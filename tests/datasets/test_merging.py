@@ -113,7 +113,7 @@ def test_a_part_may_have_no_test_or_nothing_but_one(datasets: Path) -> None:
     run("a+b")
     names = {folder: sorted(path.name for path in (paths.RAW / folder).iterdir()) for folder in LABELS}
     assert names == {"training": ["a+x_00.jpg", "a+x_01.jpg"], "test": ["b+y_00.jpg"]}
-    with pytest.raises(DataError, match="no object of training is labelled in full"):
+    with pytest.raises(DataError, match="no object is of the split training"):
         run("b")
 
 
@@ -134,6 +134,7 @@ def test_without_any_test_it_repeats_the_training(datasets: Path, capsys: pytest
         ({"mirror_pairs": ((1, 0), (2, 4))}, r"mirror_pairs: \[3, 4\] in a, \[2, 4\] in b"),
         ({"contours": (Contour((0, 1), closed=True),)}, r"contours: \{.*\} in a, \{.*true\} in b"),
         ({"normalizer": "diagonal"}, r'normalizer: "box" in a, "diagonal" in b'),
+        ({"thing": "paw"}, 'thing: "face" in a, "paw" in b'),
         ({"point_names": tuple("vwxyz")}, 'point_names: none in a, "v" in b'),
     ],
 )
