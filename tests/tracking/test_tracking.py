@@ -525,8 +525,8 @@ def test_an_interrupt_while_mlflow_works_ends_the_training(workspace: Path, monk
         finally:
             raise RuntimeError("the connection was left open")
 
+    monkeypatch.setattr(mlflow_store, "log_epochs", interrupted)
     with pytest.raises(RuntimeError, match="left open"), training_run(TRAIN_PARAMS, KEY) as run:
-        monkeypatch.setattr(mlflow_store, "log_epochs", interrupted)
         run.log({1: EPOCHS[1]})
     assert [run.info.status for run in runs()] == ["KILLED"]
 
