@@ -42,7 +42,7 @@ def test_each_queued_experiment_is_one_complete_run(fresh: Checkout) -> None:
     }
     for name, values in settings.items():
         put(name, values)
-    ended = work_off(list(settings), 4, lambda *_: None)
+    ended = work_off(settings, 4, lambda *_: None)
     failed = [name for name, status in ended.items() if status != "Success"]
     assert not failed, [fresh.run("dvc", "queue", "logs", name) for name in failed]
     runs = fresh.mlflow("select name, status, run_uuid from runs where lifecycle_stage = 'active'")
