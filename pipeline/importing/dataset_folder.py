@@ -20,8 +20,8 @@ class Tally:
 
     objects: dict[str, int] = field(default_factory=lambda: {"training": 0, "test": 0})
     """By split."""
-    groups: dict[str, frozenset[str]] = field(default_factory=dict)
-    """Splits in which each group is, by its name."""
+    groups: dict[str, int] = field(default_factory=dict)
+    """By its name in which splits each group is: 1 training, 2 test, 3 both."""
     points: int = 0
     labelled: int = 0
     hidden: int = 0
@@ -32,10 +32,10 @@ class Tally:
     @property
     def in_both(self) -> int:
         """Number of groups in training and test, as official lists may have them."""
-        return sum(len(splits) > 1 for splits in self.groups.values())
+        return sum(splits == 3 for splits in self.groups.values())
 
     def add(self, sample: Sample) -> None:
-        self.groups[sample.group] = self.groups.get(sample.group, frozenset()) | {sample.split}
+        self.groups[sample.group] = self.groups.get(sample.group, 0) | (2 if sample.split == "test" else 1)
         self.objects[sample.split] += 1
         self.points += len(sample.points)
         self.labelled += int((sample.visibility > 0).sum())
