@@ -158,7 +158,7 @@ class KeypointDetector:
         points, disagreements = self.predictor.in_windows(grays, owner, together.windows)
         self._look_from_other_sides(grays, owner, together, points, disagreements)
         scores = scores_of(disagreements, together.evidence)
-        faces = [make_face(*seen) for seen in zip(points, scores, strict=True)]
+        faces = [make_face(*seen, self.network.scheme) for seen in zip(points, scores, strict=True)]
         return [[faces[row] for row in np.flatnonzero(owner == index)] for index in range(len(grays))]
 
     def points_and_scores(

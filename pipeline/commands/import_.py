@@ -120,6 +120,8 @@ def _check(request: "Request") -> None:
 
 
 def _report(name: str, done: "Imported") -> None:
+    from facial_keypoints.core.text import brief
+
     tally, scheme = done.tally, done.scheme
     objects = ", ".join(f"{split} {count:,}" for split, count in tally.objects.items())
     say(f"{_near(done.folder)}: {objects} objects in {done.pictures:,} pictures, {scheme.count} points each")
@@ -133,6 +135,9 @@ def _report(name: str, done: "Imported") -> None:
         tell(f"note: {tally.in_both:,} of {len(tally.groups):,} groups are in training and in test, as the labels say")
     if not tally.objects["training"]:
         tell(f"note: none trains; merge it with a dataset that does: fetch.source=OTHER+{name}")
+    if tally.never_labelled:
+        names = ", ".join(scheme.name_of(point) for point in sorted(tally.never_labelled))
+        tell(f"note: no object labels {brief(names, 300)}: nothing can be learned of these points")
     if done.guessed:
         pairs = [list(pair) for pair in scheme.mirror_pairs]
         say(f"guessed mirror pairs: {pairs}; check them: keypoints scheme --check {_near(done.folder)}/scheme.yaml")

@@ -92,8 +92,8 @@ def _of_some_points(measured: Metrics, scheme: Scheme) -> str:
     told = []
     for name, group in (("val", measured.val), ("test", measured.test)):
         if group.not_measured:
-            count = f"{group.not_measured:,} {scheme.things}"
-            told.append(f"Of {name} {count} are not measured: the {normalizer_in_words(scheme)} is not labelled.")
+            length = normalizer_in_words(scheme)
+            told.append(f"Not measured, as their labels do not give the {length}: {group.not_measured:,} of {name}.")
         if group.nme_hidden_points_percent is not None:
             seen, hidden = map(percent_text, (group.nme_seen_points_percent, group.nme_hidden_points_percent))
             told.append(f"On {name}, points that are seen have {seen}, hidden ones {hidden}.")
@@ -104,7 +104,7 @@ def _of_some_points(measured: Metrics, scheme: Scheme) -> str:
 
 
 def _size_in_words(scheme: Scheme) -> str:
-    return "from eye to eye" if scheme == IBUG_68 else f"of {normalizer_in_words(scheme)}"
+    return "from eye to eye" if scheme == IBUG_68 else f"as the {normalizer_in_words(scheme)}"
 
 
 def _shows(unseen: int, scheme: Scheme) -> str:

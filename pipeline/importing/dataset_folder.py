@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.scheme import Scheme
@@ -25,6 +27,8 @@ class Tally:
     points: int = 0
     labelled: int = 0
     hidden: int = 0
+    never_labelled: set[int] | None = None
+    """Points that none of the objects labels."""
     left_out: int = 0
     turned: int = 0
     """Pictures that EXIF has shown in another way than they are stored."""
@@ -39,6 +43,8 @@ class Tally:
         self.objects[sample.split] += 1
         self.points += len(sample.points)
         self.labelled += int((sample.visibility > 0).sum())
+        missing = set(np.flatnonzero(sample.visibility == 0).tolist())
+        self.never_labelled = missing if self.never_labelled is None else self.never_labelled & missing
         self.hidden += int((sample.visibility == 1).sum())
 
 

@@ -40,6 +40,8 @@ def sample_of(record: Record, picture: Picture, name: str, count: int, conventio
         raise ValueError(f"it has {len(points)} points where {count} are expected")
     labelled = points[record.visibility > 0]
     _check(labelled, picture)
+    if box is None and len(labelled) == 1:
+        raise ValueError("one point is labelled and there is no box, so that its size is not known")
     group = group_of(record, name, convention.group_by)
     frame = frame_of(labelled, box)
     if frame[2] > min(MOST_SIDE_PX, _LARGEST_FRAME * max(picture.pixels.shape[:2])):

@@ -141,11 +141,12 @@ def test_groups_whose_names_are_alike_stay_apart(images: Path, of_table: Import,
 
 
 def test_rows_of_an_object_that_are_apart_are_named(images: Path, request_of: Callable[..., Request]) -> None:
-    rows = ["ann_00.png,0,40,50", "bob_00.png,0,40,50", "bob_00.png,1,60,70", "ann_00.png,1,60,70"]
+    of_ann = ["ann_00.png,0,40,50", "ann_00.png,2,50,55", "ann_00.png,1,60,70"]
+    rows = [*of_ann[:2], "bob_00.png,0,40,50", "bob_00.png,1,60,70", of_ann[2]]
     (images / "labels.csv").write_text("\n".join(["picture,point,x,y", *rows]) + "\n")
     faults = [*faults_of(request_of("csv", images / "labels.csv"))]
     assert [(fault.where, fault.what) for fault in faults] == [
-        ("labels.csv line 5", "rows of ann_00.png stand above too; put them together")
+        ("labels.csv line 6", "rows of ann_00.png stand above too; put them together")
     ]
 
 

@@ -122,7 +122,22 @@ def test_what_is_not_labelled_in_full_keeps_what_it_has(
     assert "of 1 objects" in capsys.readouterr().err
 
 
+def test_points_that_no_object_labels_are_named(images: Path, checkout: Path) -> None:
+    table = images / "labels.csv"
+    table.write_text(
+        "picture,nose_x,nose_y,ear_x,ear_y,tail_x,tail_y\nann_00.png,40,50,60,70,,\nbob_00.png,40,50,60,70,,\n"
+    )
+    code, _, err = invoke("import", "--format", "csv", "--labels", table, "--name", "mine")
+    assert code == 0, err
+    assert "note: no object labels 2 (tail): nothing can be learned of these points" in err
+    fetch.run(fetch=FETCH)
+    split.run(split=Split(val_people_frac=0, drop_test_copies=False, seed=0))
+    preprocess.run(preprocess=Preprocess(size_px=64, fit="pad"))
+    assert np.isnan(np.load(paths.PROCESSED / "train" / "keypoints.npy")[:, 2]).all()
+
+
 FAULTS = {
+    "ann_00.png,40,50,2,,,0,,,,": "one point is labelled and there is no box, so that its size is not known",
     "none.png,40,50,2,60,70,2,,,,": "there is no picture 'none.png'",
     "broken.png,40,50,2,60,70,2,,,,": "broken.png: its picture is empty, truncated, beyond all size or no picture",
     "bomb.png,40,50,2,60,70,2,,,,": "bomb.png: its picture is empty, truncated, beyond all size or no picture",
