@@ -20,6 +20,10 @@ https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, StringStringEntryProto
 """
 
 
+class MissingRuntimeError(ModelError):
+    """ONNX Runtime is not installed, or cannot be loaded."""
+
+
 def import_onnxruntime() -> ModuleType:
     """The package, which sends nothing unless the user has set ORT_DISABLE_TELEMETRY to 0. Raises ImportError."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -44,12 +48,14 @@ def open_session(content: bytes, threads: int | None = None) -> Any:
 
     Raises:
         ValueError: the content is no model that ONNX Runtime runs, or its weights lie in other files.
-        ModelError: ONNX Runtime is not installed.
+        MissingRuntimeError: ONNX Runtime is not installed.
     """
     try:
         onnxruntime = import_onnxruntime()
     except ImportError as error:
-        raise ModelError(f"onnxruntime cannot be imported ({error}); install it: pip install onnxruntime") from None
+        raise MissingRuntimeError(
+            f"onnxruntime cannot be imported ({error}); install it: pip install onnxruntime"
+        ) from None
     if _OTHER_FILES.search(content):
         raise ValueError("its weights lie in other files")
     options = onnxruntime.SessionOptions()

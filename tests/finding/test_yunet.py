@@ -1,5 +1,7 @@
 """The search with YuNet, run on a small network with the same inputs and outputs, which takes red for faces."""
 
+import sys
+
 import cv2
 import numpy as np
 import onnx
@@ -10,8 +12,11 @@ from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.detector import KeypointDetector
+from facial_keypoints.finding.box_detector import box_detector
+from facial_keypoints.finding.haar import HaarDetector
 from facial_keypoints.finding.windows import rotation_matrix, windows_of_boxes, windows_of_points
 from facial_keypoints.finding.yunet import YuNetDetector, windows_of_faces
+from facial_keypoints.finding.yunet_file import VARIABLE
 from facial_keypoints.finding.yunet_network import YuNetNetwork
 from facial_keypoints.network import SHIPPED
 from pipeline.models.torch_network import TorchNetwork
@@ -208,3 +213,13 @@ def test_another_network_is_named(tmp_path):
 def test_the_model_of_the_keypoints_is_no_yunet():
     with pytest.raises(ModelError, match=r"ibug68\.onnx is no YuNet model \(.*'frames'"):
         YuNetDetector(SHIPPED)
+
+
+def test_haar_stands_in_where_onnx_runtime_is_missing_unless_yunet_is_insisted_on(file, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setenv(VARIABLE, str(file))
+    assert isinstance(box_detector("auto", None), HaarDetector)
+    assert "onnxruntime cannot be imported" in capsys.readouterr().err
+    for name, given in (("yunet", None), ("auto", file)):
+        with pytest.raises(ModelError, match="pip install onnxruntime"):
+            box_detector(name, given)
