@@ -206,7 +206,7 @@ class KeypointDetector:
         """Mean faces where the search is sure and the face that the network predicts scores low or lies elsewhere."""
         unseen = []
         for face, window, evidence, _ in zip(faces, *candidates, strict=True):
-            mean = make_face(mean_face_in(window), self.min_score)
+            mean = make_face(mean_face_in(window), max(self.min_score, MIN_SCORE))
             there = overlaps(np.array([mean.box]), np.array([face.box]))[0, 0] > SAME_FACE / 2
             if evidence > _SURE and not (there and face.score >= self.min_score):
                 unseen.append(mean)
