@@ -39,7 +39,7 @@ class KeypointDetector:
         *,
         min_score: float = MIN_SCORE,
         convention: Convention | None = None,
-        trust_search: bool = False,
+        suspicious: bool = False,
     ) -> None:
         """Bring a network together with what proposes places for it.
 
@@ -49,9 +49,9 @@ class KeypointDetector:
             min_score: score 0..1 from which a face counts as found.
             convention: what the points of faces are: see `point_predictor.Convention`. None: "symmetric", or "dataset"
                 for points of other schemes than 68, whose networks may never have seen a mirrored picture.
-            trust_search: where `find` is sure and the network sees no face, answer the mean face.
+            suspicious: for hiding faces: where `find` is sure and the network sees no face, answer the mean face.
         """
-        self.network, self.find, self.min_score, self._trust_search = network, find, min_score, trust_search
+        self.network, self.find, self.min_score, self._suspicious = network, find, min_score, suspicious
         usual: Convention = "symmetric" if network.scheme == IBUG_68 else "dataset"
         self.predictor = PointPredictor(network, convention or usual)
 
@@ -78,17 +78,17 @@ class KeypointDetector:
             convention: "symmetric" points, so that a mirrored picture has mirrored points, or those of the "dataset",
                 whose labels lie to one side of what they name; `whole` always gives the latter. None: see `__init__`.
             suspicious: for hiding faces: what may less likely be one counts too, whichever search or network sees it.
-            threads: with how many threads the network computes, e.g. 1 where the caller has threads of its own; unless
+            threads: with how many threads the networks compute, e.g. 1 where the caller has threads of its own; unless
                 given OMP_NUM_THREADS, or as many as there are cores. A PyTorch model sets it for all of the process.
 
         Raises:
             ModelError: the model or the detector's file is missing, damaged or of another kind.
         """
         network = open_network(model, threads)
-        find = box_detector(detector, detector_model, suspicious=suspicious)
+        find = box_detector(detector, detector_model, suspicious=suspicious, threads=threads)
         if min_score is None:
             min_score = SUSPECTED_SCORE if suspicious else MIN_SCORE
-        return cls(network, find, min_score=min_score, convention=convention, trust_search=suspicious)
+        return cls(network, find, min_score=min_score, convention=convention, suspicious=suspicious)
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Face]:
         """Find the faces of a picture.
@@ -201,7 +201,7 @@ class KeypointDetector:
     def _found(self, grays: Sequence[np.ndarray], candidates: Sequence[Candidates]) -> list[list[Face]]:
         """The faces that score enough, each only once, from left to right."""
         faces_of = self.faces_in(grays, candidates)
-        if self._trust_search:
+        if self._suspicious:
             faces_of = [faces + self._unseen(faces, part) for faces, part in zip(faces_of, candidates, strict=True)]
         return [self._distinct(faces) for faces in faces_of]
 
@@ -209,7 +209,7 @@ class KeypointDetector:
         """Mean faces where the search is sure and the face that the network predicts scores low or lies elsewhere."""
         unseen = []
         for face, window, evidence, _ in zip(faces, *candidates, strict=True):
-            mean = make_face(mean_face_in(window), self.min_score)
+            mean = make_face(mean_face_in(window), max(self.min_score, MIN_SCORE))
             there = overlaps(np.array([mean.box]), np.array([face.box]))[0, 0] > SAME_FACE / 2
             if evidence > _SURE and not (there and face.score >= self.min_score):
                 unseen.append(mean)
