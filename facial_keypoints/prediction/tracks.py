@@ -119,7 +119,8 @@ class KnownFaces:
             return faces
         for number, face in faces.items():
             smoother = self._smoothers.setdefault(number, OneEuro())
-            faces[number] = make_face(smoother(face.keypoints.astype(np.float64), time_s), face.score, radii=face.radii)
+            points = smoother(face.keypoints.astype(np.float64), time_s)
+            faces[number] = make_face(points, face.score, face.scheme, face.radii)
         return faces
 
 

@@ -212,6 +212,11 @@ def test_a_face_lasts_a_little_longer_than_it_is_seen():
     assert covered == [[], [], [1], [1], [1], [2], [2], [2], [], [], [], []]
 
 
+def test_what_was_only_suspected_is_covered_in_its_own_frames_until_it_is_found():
+    covered = held({3: at(1, 0.3), 8: at(2, 0.3), 9: at(3), 10: at(4, 0.3)}, Blind())
+    assert covered == [[], [], [], [1], [], [], [], [3], [2, 3], [3], [4], [4]]
+
+
 def test_a_face_that_comes_back_under_its_number_is_covered_where_it_was_and_will_be():
     covered = held({0: at(1), 2: at(5), 9: at(7)}, Blind())
     assert covered == [[1], [1, 5], [5], [5], [5], [], [], [7], [7], [7], [7], [7]]
