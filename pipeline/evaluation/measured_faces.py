@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from facial_keypoints.core.certainty import NINE_TENTHS
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.percent import to_percent
@@ -40,6 +41,9 @@ class MeasuredFaces:
     """(N,) source pixels; the unit of the errors."""
     not_measured: int
     """Labelled faces of the split that are not among these."""
+    distances_in_radii: np.ndarray | None
+    """(N, K) of each point to its label, over the radius that the network tells, see `facial_keypoints.core.certainty`;
+    NaN where it is not labelled. None of a network that tells none."""
 
     def __len__(self) -> int:
         return len(self.nme)
@@ -89,7 +93,16 @@ class MeasuredFaces:
             mse=float(np.nanmean(residuals**2)),
             nme_seen_points_percent=seen,
             nme_hidden_points_percent=hidden,
+            points_within_half_radius_percent=self._within(chosen, 1),
+            points_within_nine_tenths_radius_percent=self._within(chosen, NINE_TENTHS),
         )
+
+    def _within(self, chosen: np.ndarray, radii: float) -> float | None:
+        """Share of the labelled points of the (N,) chosen faces that lie within so many radii, percent."""
+        if self.distances_in_radii is None:
+            return None
+        distances = self.distances_in_radii[chosen]
+        return to_percent(float((distances[np.isfinite(distances)] <= radii).mean()))
 
     def _seen_and_hidden(self, chosen: np.ndarray) -> tuple[float | None, float | None]:
         """Mean over the (N,) chosen faces of the mean error of their points that are seen, and of hidden ones, percent.
@@ -110,9 +123,12 @@ def _percent_of_mean(errors: np.ndarray) -> float | None:
     return to_percent(float(np.nanmean(errors))) if np.isfinite(errors).any() else None
 
 
-def measure_faces(arrays: Arrays, predicted: np.ndarray, scheme: Scheme) -> MeasuredFaces:
+def measure_faces(
+    arrays: Arrays, predicted: np.ndarray, scheme: Scheme, radii_crop: np.ndarray | None = None
+) -> MeasuredFaces:
     """Compare (N, K, 2) predictions in source pixels, of all frames of a split, with those that have labels.
 
+    `radii_crop` are the (N, K) radii of a network that tells them, in crop pixels.
     Raises DataError where the label table has no row for a frame that is said to be labelled.
     """
     rows = metrics.measurable(arrays.keypoints_crop, scheme)
@@ -130,6 +146,7 @@ def measure_faces(arrays: Arrays, predicted: np.ndarray, scheme: Scheme) -> Meas
         point_errors=metrics.point_errors(predicted, truth, scheme),
         normalizing_length_px=metrics.normalizing_length(truth, scheme),
         not_measured=int(arrays.samples["labelled"].sum() - rows.sum()),
+        distances_in_radii=None if radii_crop is None else np.linalg.norm(residuals_px, axis=-1) / radii_crop[rows],
     )
 
 

@@ -58,6 +58,10 @@ class GroupMetrics:
     """As `nme_percent`, of points alone that nothing hides; None where labels do not tell."""
     nme_hidden_points_percent: float | None = None
     """As `nme_percent`, of points alone that something hides."""
+    points_within_half_radius_percent: float | None = None
+    """Share of the true points within the radius that the network says holds half of them; None where it says none."""
+    points_within_nine_tenths_radius_percent: float | None = None
+    """As well of the radius for 0.9 of them, see `facial_keypoints.core.certainty`."""
 
     @classmethod
     def empty(cls) -> Self:

@@ -24,7 +24,7 @@ from pipeline.evaluation.metrics_file import Baseline, GroupMetrics, Metrics, Ne
 from pipeline.evaluation.reports import dataset_cards, read_dataset
 from pipeline.evaluation.settings import Evaluate
 from pipeline.models import count_parameters
-from pipeline.models.forward import predict_crops
+from pipeline.models.forward import predict_crops_and_radii
 from pipeline.models.model_file import open_model_file
 from pipeline.models.network import KeypointNetwork
 
@@ -70,11 +70,12 @@ def run(*, evaluate: Evaluate) -> None:
 def _predicted_and_measured(network: KeypointNetwork, split: str, arrays: Arrays, scheme: Scheme) -> MeasuredFaces:
     """Predict all frames of a split, write that down, and measure those with labels."""
     source_from_crop = np.linalg.inv(arrays.crop_from_source.astype(np.float64))
-    predicted = transform_points(source_from_crop, predict_crops(network, arrays.images))
+    predicted_crop, radii = predict_crops_and_radii(network, arrays.images)
+    predicted = transform_points(source_from_crop, predicted_crop)
     if not np.isfinite(predicted).all():
         raise ModelError(f"{paths.MODEL} predicts points that are no numbers; train again: dvc repro -fs train")
     write_keypoints_csv(paths.PREDICTIONS[split], arrays.samples["file"].tolist(), predicted)
-    return measure_faces(arrays, predicted, scheme)
+    return measure_faces(arrays, predicted, scheme, radii)
 
 
 def _groups(val: MeasuredFaces, test: MeasuredFaces, evaluate: Evaluate) -> dict[str, GroupMetrics]:

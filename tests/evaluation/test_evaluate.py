@@ -87,8 +87,8 @@ def prepared(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(evaluate, "open_model_file", lambda path: (description, nn.Linear(2, 3)))
     monkeypatch.setattr(
         evaluate,
-        "predict_crops",
-        lambda network, images: to_crop(FACE + np.array([row[3] for row in missed[len(images)]])),
+        "predict_crops_and_radii",
+        lambda network, images: (to_crop(FACE + np.array([row[3] for row in missed[len(images)]])), None),
     )
     return workspace
 
@@ -169,6 +169,23 @@ def test_labels_of_some_points_are_measured_by_hand(prepared: Path, capsys: pyte
     assert read_test_faces(names)["worst_point"].tolist()[::2] == [0, 2]
     errors = np.array([[30, 0, np.nan], [0, 0, 0], [0, 0, 6]])
     assert read_test_point_errors(3, 3) == pytest.approx(errors, abs=1e-4, nan_ok=True)
+
+
+def test_points_within_the_radii_that_a_network_tells_are_counted(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With radii of 1.5 px of the crop. There points are missed by 12, by 1.6 (three of them), by 2.4 and by 0."""
+    missing = vars(evaluate)["predict_crops_and_radii"]
+    monkeypatch.setattr(
+        evaluate,
+        "predict_crops_and_radii",
+        lambda network, images: (missing(network, images)[0], np.full((len(images), 3), 1.5)),
+    )
+    measured = run()
+    half, nine_tenths = "points_within_half_radius_percent", "points_within_nine_tenths_radius_percent"
+    shares = {name: [getattr(group, name) for group in (measured.test, measured.val)] for name in (half, nine_tenths)}
+    # Of the 12 points of the test 7 and 11, of the 3 of val 2 and 3.
+    assert shares == {half: [58.3333, 66.6667], nine_tenths: [91.6667, 100]}
 
 
 def test_what_only_labels_of_some_points_have_stands_in_no_report_of_whole_ones(prepared: Path) -> None:
