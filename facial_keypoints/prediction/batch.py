@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facial_keypoints.core.errors import interruption
 from facial_keypoints.core.progress import progress
 from facial_keypoints.inputs.decoder import Decoder
 from facial_keypoints.inputs.source import Source
@@ -81,6 +82,8 @@ def each(
                 if on_done:
                     on_done(source, faces)
             except Exception as error:  # every file stands for itself
+                if interruption(error):
+                    raise
                 told = fault_of(source, error)
                 tally.skipped += 1
                 tally.failed.append(source)

@@ -518,6 +518,19 @@ def test_a_training_that_stops_closes_its_run(workspace: Path, error: type[BaseE
     assert [run.info.status for run in runs()] == [status]
 
 
+def test_an_interrupt_while_mlflow_works_ends_the_training(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_args: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("the connection was left open")
+
+    monkeypatch.setattr(mlflow_store, "log_epochs", interrupted)
+    with pytest.raises(RuntimeError, match="left open"), training_run(TRAIN_PARAMS, KEY) as run:
+        run.log({1: EPOCHS[1]})
+    assert [run.info.status for run in runs()] == ["KILLED"]
+
+
 def test_runs_of_dead_processes_are_closed_and_those_of_living_ones_are_not(workspace: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()

@@ -1,9 +1,11 @@
 """What train logs to MLflow while it works. No failure of MLflow ends a training: `track` fills in what is missing."""
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from facial_keypoints.core.errors import interruption
 from facial_keypoints.core.terminal import tell
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.mlflow_store import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value
@@ -78,11 +80,14 @@ class LiveRun:
 
     @contextmanager
     def _outliving_failures(self) -> Iterator[None]:
-        """Turn what MLflow raises into a warning, once a training."""
+        """Turn what MLflow raises into a warning, once a training, but for what an interrupt made it raise."""
+        before = interruption(sys.exception())
         try:
             with mlflow_store.quiet():
                 yield
         except Exception as error:  # of a type that depends on the store; no training may die of it
+            if interruption(error) is not before:
+                raise
             if not self._failed:
                 tell(f"warning: {mlflow_store.failure(error)}; training goes on without live curves")
             self._failed = True
@@ -112,6 +117,6 @@ def training_run(params: Mapping[str, Value], key: str) -> Iterator[LiveRun]:
     try:
         yield run
     except BaseException as error:
-        run.close("FAILED" if isinstance(error, Exception) else "KILLED")
+        run.close("KILLED" if interruption(error) else "FAILED")
         raise
     run.close("FINISHED")
