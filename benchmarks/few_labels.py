@@ -180,14 +180,13 @@ def trainings(table: pd.DataFrame) -> Iterator[Training]:
     for seed in SEEDS:
         for pictures in PICTURES:
             for start in RATES:
-                best = chosen(table, start)
-                yield Training("test", start, pictures, seed, best["lr"], best["trunk_lr_factor"])
+                yield Training("test", start, pictures, seed, *chosen_rates(table, start))
 
 
-def chosen(table: pd.DataFrame, start: str) -> pd.Series:
-    """The row of a start that is best on val."""
-    rows = table[(table["split"] == "val") & (table["start"] == start)]
-    return rows.loc[rows["nme_percent"].idxmin()]
+def chosen_rates(table: pd.DataFrame, start: str) -> tuple[float, float]:
+    """Rate and factor of the trunk of the row of a start that is best on val."""
+    rows = table[(table["split"] == "val") & (table["start"] == start)].sort_values("nme_percent")
+    return float(rows["lr"].iloc[0]), float(rows["trunk_lr_factor"].iloc[0])
 
 
 def error_percent(keypoints: np.ndarray, faces: LabelledFrames) -> float:
