@@ -1,11 +1,11 @@
 """What a start from the shipped model is worth: error by the number of labelled pictures, of other points than its own.
 
-    nice python -m benchmarks.few_labels     # 15 minutes of one core; goes on where it was stopped
+    python -m benchmarks.few_labels     # 20 minutes of one core; goes on where it was stopped
 
 Synthetic faces, each of another person, with 29 points of a convention that the shipped model does not know (see
 `points_of`), cut out close to the face. It has never seen a synthetic face either. Both starts take the same steps.
 Rates are chosen on val, with 30 pictures, among three for either start; the errors are those on test. Every training is
-a row of reports/few_labels.csv; the chart is docs/few_labels.png.
+a row of reports/few_labels.csv; the chart is reports/figures/few_labels.png.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ from pipeline.training.initial_weights import Weights, load_transferred, new_net
 from pipeline.training.start import SCRATCH, SHIPPED, weights_that_serve
 from pipeline.training.trainer import fit
 
-TABLE, FIGURE = Path("reports/few_labels.csv"), Path("docs/few_labels.png")
+TABLE, FIGURE = Path("reports/few_labels.csv"), Path("reports/figures/few_labels.png")
 PICTURES = (10, 30, 100, 300)
 SEEDS = (0, 1)
 STEPS, BATCH = 198, 32
