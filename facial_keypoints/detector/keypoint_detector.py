@@ -38,7 +38,7 @@ class KeypointDetector:
         find: BoxDetector,
         *,
         min_score: float = MIN_SCORE,
-        convention: Convention = "symmetric",
+        convention: Convention | None = None,
         trust_search: bool = False,
     ) -> None:
         """Bring a network together with what proposes places for it.
@@ -47,11 +47,13 @@ class KeypointDetector:
             network: predicts keypoints in gray crops.
             find: proposes places that may hold a face.
             min_score: score 0..1 from which a face counts as found.
-            convention: what the points of faces are: see `point_predictor.Convention`.
+            convention: what the points of faces are: see `point_predictor.Convention`. None: "symmetric", or "dataset"
+                for points of other schemes than 68, whose networks may never have seen a mirrored picture.
             trust_search: where `find` is sure and the network sees no face, answer the mean face.
         """
         self.network, self.find, self.min_score, self._trust_search = network, find, min_score, trust_search
-        self.predictor = PointPredictor(network, convention)
+        usual: Convention = "symmetric" if network.scheme == IBUG_68 else "dataset"
+        self.predictor = PointPredictor(network, convention or usual)
 
     @classmethod
     def load(
@@ -61,7 +63,7 @@ class KeypointDetector:
         detector: DetectorName = "auto",
         detector_model: Path | str | None = None,
         min_score: float | None = None,
-        convention: Convention = "symmetric",
+        convention: Convention | None = None,
         suspicious: bool = False,
         threads: int | None = None,
     ) -> "KeypointDetector":
@@ -74,7 +76,7 @@ class KeypointDetector:
             detector_model: YuNet's file; None for that of KEYPOINTS_YUNET, else for one that is fetched once.
             min_score: score 0..1 from which a face counts as found; MIN_SCORE unless given.
             convention: "symmetric" points, so that a mirrored picture has mirrored points, or those of the "dataset",
-                whose labels lie to one side of what they name; `whole` always gives the latter.
+                whose labels lie to one side of what they name; `whole` always gives the latter. None: see `__init__`.
             suspicious: for hiding faces: what may less likely be one counts too, whichever search or network sees it.
             threads: with how many threads the network computes, e.g. 1 where the caller has threads of its own; unless
                 given OMP_NUM_THREADS, or as many as there are cores. A PyTorch model sets it for all of the process.
@@ -109,7 +111,8 @@ class KeypointDetector:
 
         Where a search that knows upright faces alone finds none, tilted ones are searched for.
         """
-        self.check_search()
+        if boxes is None:
+            self.check_search()
         grays = [to_gray(_checked(image)) for image in images]
         if boxes is not None:
             checked = [check_boxes(given, gray.shape) for given, gray in zip(boxes, grays, strict=True)]
@@ -127,8 +130,8 @@ class KeypointDetector:
         """Raise ModelError for a network of other points: where faces lie in its frames was not measured."""
         if self.network.scheme != IBUG_68:
             raise ModelError(
-                f"faces are searched for models of {IBUG_68.title}, and this one has {self.network.scheme.title}; give "
-                "pictures of one face each and look at them whole: --whole, or detector.whole(picture)"
+                f"faces are searched for models of {IBUG_68.title}, and this one has {self.network.scheme.title}; say "
+                f"where each {self.network.scheme.thing} is with --box, or give pictures of one each with --whole"
             )
 
     def whole(self, image: np.ndarray) -> Face:

@@ -7,6 +7,7 @@ import numpy as np
 
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.geometry import fit_square, transform_points
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.scores import disagreement
 from facial_keypoints.finding.windows import cut, windows_of_points
 from facial_keypoints.network import Network
@@ -40,7 +41,8 @@ class PointPredictor:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Predict the keypoints of faces seen through windows, all in one batch.
 
-        Where the points lie off the middle of a window, its face is framed again by them, upright and at its size.
+        Where the points lie off the middle of a window, its face is framed again by them, upright and at its size; but
+        points of other schemes than 68 stay in the windows that are given, as nothing tells which way up they are.
 
         Args:
             grays: (H, W) uint8 pictures.
@@ -56,7 +58,9 @@ class PointPredictor:
         """
         crops, picture_from_crop = self._cut(grays, owner, windows)
         estimates, mirrored = self._estimates(crops), self._mirrored_back(crops)
-        better = windows_of_points(transform_points(picture_from_crop, (estimates[:, -1] + mirrored) / 2))
+        better = windows
+        if self.network.scheme == IBUG_68:
+            better = windows_of_points(transform_points(picture_from_crop, (estimates[:, -1] + mirrored) / 2))
         moved = _moved(windows, better)
         if moved.any():
             crops[moved], picture_from_crop[moved] = self._cut(grays, owner[moved], better[moved])

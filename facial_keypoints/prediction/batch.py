@@ -32,6 +32,8 @@ class Tally:
     """Sources that are among those skipped."""
     unhidden: int = 0
     """Sources in which a filter that hides faces hid nothing."""
+    thing: str = "face"
+    """What was found, in the singular."""
     file: Path | None = None
     """The one file of all results, where there is one."""
 
@@ -46,7 +48,7 @@ class Tally:
         looked_at += [_counted(self.videos, "video")] if self.videos else []
         rest = f"; nothing hidden in {self.unhidden}" if self.unhidden else ""
         rest += f"; {self.skipped} skipped" if self.skipped else ""
-        return f"{_counted(self.faces, 'face')} in {' and '.join(looked_at)}{rest}"
+        return f"{_counted(self.faces, self.thing)} in {' and '.join(looked_at)}{rest}"
 
 
 def _counted(count: int, thing: str) -> str:

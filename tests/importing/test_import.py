@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from facial_keypoints.core.errors import DataError
 from pipeline.cli import app
 from pipeline.commands.import_ import LabelFormat
+from pipeline.core import labels as core_labels
 from pipeline.core import paths
 from pipeline.core.labels import LABELS, read_keypoints_csv
 from pipeline.core.settings import Preprocess, Split
@@ -107,15 +108,18 @@ def test_without_a_test_it_repeats_the_training(
     assert "the test repeats the training" in capsys.readouterr().err
 
 
-def test_what_is_not_labelled_in_full_is_left_out_of_the_frames(
+def test_what_is_not_labelled_in_full_keeps_what_it_has(
     images: Path, tmp_path: Path, request_of: Callable[..., Request], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = table_of(images / "labels.csv", "ann_00.png,40,50,2,60,70,2,,,,", "bob_00.png,40,50,2,,,0,,,,")
+    table = table_of(images / "labels.csv", "ann_00.png,40,50,2,60,70,1,,,,", "bob_00.png,40,50,2,,,0,30,30,50,50")
     done = import_dataset(request_of("csv", table, test_frac=0))
-    assert [sample.visibility.tolist() for sample in samples_in(done.folder, 2)] == [[2, 2], [2, 0]]
+    assert [sample.visibility.tolist() for sample in samples_in(done.folder, 2)] == [[2, 1], [2, 0]]
     write_object_frames(done.folder / "labels.csv", images, tmp_path / "raw", 2)
-    assert [path.name for path in (tmp_path / "raw/training").iterdir()] == ["ann_00.png_00.jpg"]
-    assert "1 objects" in capsys.readouterr().err
+    found = core_labels.read_label_table(tmp_path / "raw" / LABELS["training"])
+    assert found.names == ["ann_00.png_00.jpg", "bob_00.png_00.jpg"]
+    assert np.isnan(found.keypoints_source).all(-1).tolist() == [[False, False], [False, True]]
+    assert found.hidden.tolist() == [[False, True], [False, False]]
+    assert "of 1 objects" in capsys.readouterr().err
 
 
 FAULTS = {
