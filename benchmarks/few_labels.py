@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.few_labels_figure import few_labels_figure
 from facial_keypoints.core.geometry import transform_points
-from facial_keypoints.core.percent import to_percent
+from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.scheme import Contour, Scheme
 from pipeline.core import metrics, paths
@@ -214,6 +214,15 @@ def run_all(asked: Iterator[Training], faces: dict[str, LabelledFrames], weights
             row.to_csv(TABLE, mode="a", header=not TABLE.exists(), index=False, lineterminator="\n")
 
 
+def as_markdown(table: pd.DataFrame) -> str:
+    """The table of docs/own-data.md: test NME by pictures and start, the mean over seeds."""
+    tested = table[table["split"] == "test"]
+    means = tested.pivot_table(index="pictures", columns="start", values="nme_percent")
+    rows = [(f"{count}", *(percent_text(means.loc[count, start]) for start in RATES)) for count in means.index]
+    head = [("labelled pictures", "NME from scratch", "NME from the shipped model"), ("---",) * 3]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [*head, *rows])
+
+
 def main() -> None:
     torch.set_num_threads(1)
     params = load_params()
@@ -225,8 +234,7 @@ def main() -> None:
     table = read_table()
     with style():
         save(few_labels_figure(table, mean_face_percent=error_percent(mean, faces["test"])), FIGURE)
-    means = table[table["split"] == "test"].pivot_table(index="pictures", columns="start", values="nme_percent")
-    print(means.round(2).to_string())
+    print(as_markdown(table))
 
 
 if __name__ == "__main__":

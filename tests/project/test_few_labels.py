@@ -72,6 +72,12 @@ def test_what_is_done_is_known_by_all_that_makes_it():
     assert not few_labels.is_done(Training("test", "shipped", 10, 1, 1.0, 1.0), table())
 
 
+def test_the_table_has_a_row_for_each_number_of_pictures():
+    rows = few_labels.as_markdown(table()).splitlines()
+    assert [row.split(" | ")[0] for row in rows[2:]] == [f"| {count}" for count in PICTURES]
+    assert rows[2] == "| 10 | 1.00 % | 1.00 % |"
+
+
 def test_the_chart_tells_the_fewest_pictures():
     rows = table()
     rows.loc[(rows["split"] == "test") & (rows["start"] == "scratch"), "nme_percent"] = 7.0
