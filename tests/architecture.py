@@ -86,7 +86,7 @@ ONLY_IN = {
 """Packages of others that stay in some rooms."""
 
 NOT_NEEDED = {
-    # What MLflow shows of a training cannot change its weights.
+    # What MLflow shows of a training cannot change its weights, nor can where it keeps those that one starts from.
     "pretrain": ("pipeline.experiments",),
     "train": ("pipeline.experiments",),
 }
