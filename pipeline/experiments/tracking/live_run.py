@@ -5,8 +5,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from facial_keypoints.core.terminal import tell
+from pipeline.experiments.sweeps.trial import PrunedError, running_trial
 from pipeline.experiments.tracking import mlflow_store
-from pipeline.experiments.tracking.mlflow_store import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value
+from pipeline.experiments.tracking.mlflow_store import (
+    DVC_EXPERIMENT,
+    MODEL_DIGEST,
+    PRUNED,
+    TRACK_DIGEST,
+    TRIAL_STATE,
+    Curves,
+    Store,
+    Value,
+)
 
 TRAINING_KEY = "training_key"
 """Tag of a run: digest of all that decides what a training computes, by which a training finds the run it began."""
@@ -16,10 +26,12 @@ class LiveRun:
     """The MLflow run of a training that is under way.
 
     MLflow's first failure is told and ends the live curves. The end of the run is tried all the same, so that `track`
-    finds it and fills in what it missed.
+    finds it and fills in what it missed. Where the training belongs to a search, that is told its errors, and may end
+    it by PrunedError.
     """
 
     def __init__(self) -> None:
+        self._trial = running_trial()
         self._store: Store | None = None
         self._run_id = ""
         self._logged: set[tuple[str, int]] = set()
@@ -32,7 +44,8 @@ class LiveRun:
         """
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # no training waits longer for a curve
         name = os.environ.get("DVC_EXP_NAME") or f"{params.get('model.name', 'model')} in training"
-        tags = mlflow_store.process_tags() | {TRAINING_KEY: key}
+        tags = mlflow_store.process_tags() | {TRAINING_KEY: key, **(self._trial.tags if self._trial else {})}
+        tags |= {DVC_EXPERIMENT: os.environ["DVC_EXP_NAME"]} if "DVC_EXP_NAME" in os.environ else {}
         with self._outliving_failures():
             store = mlflow_store.open_store()
             mlflow_store.close_dead_runs(store)
@@ -54,6 +67,9 @@ class LiveRun:
             with self._outliving_failures():
                 curves = mlflow_store.missing(mlflow_store.named_curves(epochs), self._logged)
                 mlflow_store.log_epochs(self._store, self._run_id, curves)
+        for epoch, values in epochs.items():
+            if self._trial and (error := values.get("val_nme_percent")) is not None:
+                self._trial.report(epoch, error)
 
     def finish(self, model_digest: str) -> None:
         """Tag the run with the digest of the weights it made, so that `track` finds it.
@@ -69,6 +85,13 @@ class LiveRun:
                     self._store = None
                 else:
                     self._store.client.set_tag(self._run_id, MODEL_DIGEST, model_digest)
+
+    def break_off(self) -> None:
+        """Close the run of a training that its search wants no more of."""
+        if self._store:
+            with self._outliving_failures():
+                self._store.client.set_tag(self._run_id, TRIAL_STATE, PRUNED)
+        self.close("KILLED")
 
     def close(self, status: str) -> None:
         """Set the final status of the run: FINISHED, FAILED or KILLED."""
@@ -91,11 +114,12 @@ class LiveRun:
 def _interrupted(store: Store, key: str) -> str | None:
     """Id of the run in which a training of this process's host with this key ended before its time.
 
-    One that is RUNNING belongs to a living process, one that FINISHED waits for `track`.
+    One that is RUNNING belongs to a living process, one that FINISHED waits for `track`, and one that a search broke
+    off stays so.
     """
     host = mlflow_store.process_tags()["host"]
     for run in mlflow_store.find_runs(store, TRAINING_KEY, key):
-        ended_early = run.info.status in {"KILLED", "FAILED"} and TRACK_DIGEST not in run.data.tags
+        ended_early = run.info.status in {"KILLED", "FAILED"} and not {TRACK_DIGEST, TRIAL_STATE} & set(run.data.tags)
         if ended_early and run.data.tags.get("host") == host:
             return str(run.info.run_id)
     return None
@@ -111,6 +135,9 @@ def training_run(params: Mapping[str, Value], key: str) -> Iterator[LiveRun]:
     run.open(params, key)
     try:
         yield run
+    except PrunedError:
+        run.break_off()
+        raise
     except BaseException as error:
         run.close("FAILED" if isinstance(error, Exception) else "KILLED")
         raise

@@ -34,6 +34,8 @@ TRACK_DIGEST = "track_digest"
 """Tag of a run: digest over all that `track` records in it, set when it begins to."""
 DVC_EXPERIMENT = "dvc_experiment"
 """Tag of a run: name of the DVC experiment that made it."""
+TRIAL_STATE, PRUNED = "trial_state", "PRUNED"
+"""Tag of a run that a search broke off, and its value."""
 
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
