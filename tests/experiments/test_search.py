@@ -1,8 +1,11 @@
 """What a search may choose from, what its workers do, and what a training hears of it."""
 
+import shutil
+
 import pytest
 
 from facial_keypoints.core.errors import ConfigError, PipelineError
+from pipeline.commands.runs import runs
 from pipeline.experiments.sweeps import search as search_module
 from pipeline.experiments.sweeps import study as study_module
 from pipeline.experiments.sweeps.plan import SEED
@@ -12,6 +15,8 @@ from pipeline.experiments.sweeps.settings import parse_settings
 from pipeline.experiments.sweeps.space import Range, parse_space, refuse_ranges
 from pipeline.experiments.sweeps.study import open_study, study_name, trial_environment
 from pipeline.experiments.sweeps.trial import BrokenOffError, PrunedError, running_trial
+from pipeline.experiments.tracking.live_run import training_run
+from pipeline.experiments.tracking.run_search import broken_off_runs
 from tests.architecture import ROOT
 
 pytestmark = [
@@ -229,3 +234,22 @@ def test_a_database_that_cannot_be_used_is_one_line_without_the_password(params,
 def test_the_seed_is_no_part_of_the_space(params):
     with pytest.raises(ConfigError, match="--seeds"):
         space_of(f"{SEED}=1..9")
+
+
+@pytest.mark.slow
+def test_a_training_that_is_broken_off_shows_as_pruned(search, reporting, empty_store, capsys):
+    shutil.copy(empty_store, "mlflow.db")
+    with pytest.raises(PrunedError), training_run({"train.lr": 0.02, "train.seed": 0}, "ab" * 32) as live:
+        live.log({14: {"train_loss": 9.5, "val_nme_percent": 9.0}})
+    ((pruned, params),) = [(run.info, run.data) for run in broken_off_runs()]
+    assert (pruned.status, params.tags["trial_state"]) == ("KILLED", "PRUNED")
+    assert (params.tags["search"], params.tags["trial"]) == (search.study, str(reporting))
+    runs()
+    told = capsys.readouterr().out
+    (row,) = [line for line in told.splitlines() if pruned.run_id[:8] in line]
+    assert "PRUNED" in row
+    assert "lr=0.02" in row
+    assert "PRUNED: its search broke the training off" in " ".join(told.split())
+    with training_run({"train.lr": 0.02, "train.seed": 0}, "ab" * 32):
+        pass  # the same training, begun again by hand, is a run of its own
+    assert len(broken_off_runs()) == 1

@@ -1,6 +1,7 @@
 """What train logs to MLflow while it works. No failure of MLflow ends a training: `track` fills in what is missing."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -21,13 +22,16 @@ from pipeline.experiments.tracking.mlflow_store import (
 TRAINING_KEY = "training_key"
 """Tag of a run: digest of all that decides what a training computes, by which a training finds the run it began."""
 
+_PAUSE_S = 30.0
+"""After a failure, so long no curve is logged: each try may cost the training as much, where a server hangs."""
+
 
 class LiveRun:
     """The MLflow run of a training that is under way.
 
-    MLflow's first failure is told and ends the live curves. The end of the run is tried all the same, so that `track`
-    finds it and fills in what it missed. Where the training belongs to a search, that is told its errors, and may end
-    it by PrunedError.
+    MLflow's first failure is told. What could not be logged is tried again with later epochs, and the end of the run
+    is tried in any case, so that `track` finds it and fills in what it missed. Where the training belongs to a search,
+    that is told its errors, and may end it by PrunedError.
     """
 
     def __init__(self) -> None:
@@ -35,7 +39,9 @@ class LiveRun:
         self._store: Store | None = None
         self._run_id = ""
         self._logged: set[tuple[str, int]] = set()
+        self._waiting: dict[int, Mapping[str, float | None]] = {}
         self._failed = False
+        self._pause_until = 0.0
 
     def open(self, params: Mapping[str, Value], key: str) -> None:
         """Go on with the run in which the same training was interrupted, or begin one.
@@ -63,10 +69,14 @@ class LiveRun:
 
         None adds no point, nor does one that the run has already.
         """
-        if self._store and not self._failed:
+        self._waiting |= epochs
+        if self._store and time.monotonic() >= self._pause_until:
             with self._outliving_failures():
-                curves = mlflow_store.missing(mlflow_store.named_curves(epochs), self._logged)
+                if self._pause_until:  # the try that failed may have arrived
+                    self._logged = mlflow_store.logged_points(self._store, self._run_id)
+                curves = mlflow_store.missing(mlflow_store.named_curves(self._waiting), self._logged)
                 mlflow_store.log_epochs(self._store, self._run_id, curves)
+                self._waiting, self._pause_until = {}, 0.0
         for epoch, values in epochs.items():
             if self._trial and (error := values.get("val_nme_percent")) is not None:
                 self._trial.report(epoch, error)
@@ -109,6 +119,7 @@ class LiveRun:
             if not self._failed:
                 tell(f"warning: {mlflow_store.failure(error)}; training goes on without live curves")
             self._failed = True
+            self._pause_until = time.monotonic() + _PAUSE_S
 
 
 def _interrupted(store: Store, key: str) -> str | None:
