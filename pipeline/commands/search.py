@@ -43,13 +43,13 @@ def search_settings(settings: list[str], trainings: int, jobs: int, seeds: str, 
 def _report(search: Any) -> bool:
     """Write table and plots, tell the best settings; whether there is one."""
     from facial_keypoints.outputs.output_folder import OutputFolder
-    from pipeline.commands.sweep import FOLDER
     from pipeline.experiments.sweeps.search_report import plots, trial_table
+    from pipeline.experiments.sweeps.study import SWEEPS
 
     table = trial_table(search)
     complete = table[table["state"] == "COMPLETE"]
     files = {".csv": table.to_csv(index=False).encode()} | plots(search)
-    target = OutputFolder(FOLDER).target(search.study, None)
+    target = OutputFolder(SWEEPS).target(search.study, None)
     for ending, content in files.items():
         with target.writing(ending) as partial:
             partial.write_bytes(content)
@@ -57,7 +57,7 @@ def _report(search: Any) -> bool:
         _say_best(complete.head(_MOST_ROWS), list(search.space))
     counts = table["state"].value_counts()
     say(", ".join(f"{count} {state}" for state, count in counts.items()))
-    say(", ".join(f"{FOLDER / search.study}{ending}" for ending in files))
+    say(", ".join(f"{SWEEPS / search.study}{ending}" for ending in files))
     if len(complete):
         say(f"Apply the best: dvc exp apply {complete['experiment'].iloc[0]}")
     return bool(len(complete))

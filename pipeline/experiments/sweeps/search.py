@@ -21,6 +21,7 @@ from pipeline.experiments.lookup import find_results
 from pipeline.experiments.sweeps.plan import SEED
 from pipeline.experiments.sweeps.space import Space
 from pipeline.experiments.sweeps.study import (
+    SWEEPS,
     choose,
     give_back,
     open_study,
@@ -161,7 +162,7 @@ def train(search: Search, trial: Any) -> float:
 
 def log_file(study: str, experiment: str) -> Path:
     """Where the output of an experiment is kept."""
-    return workspace_root() / "sweeps" / study / f"{experiment}.log"
+    return workspace_root() / SWEEPS / study / f"{experiment}.log"
 
 
 def _free_name(name: str) -> str:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
@@ -24,6 +25,8 @@ from pipeline.experiments.sweeps.plan import SEED
 from pipeline.experiments.sweeps.space import Range, Space, described
 from pipeline.experiments.tracking.mlflow_store import gist
 
+SWEEPS = Path("sweeps")
+"""Folder of the main workspace for what searches keep and sweeps tell."""
 STORAGE = "KEYPOINTS_SEARCH_STORAGE"
 """Environment variable with the address of the database in which studies are kept, user and password included."""
 STUDY, TRIAL = "KEYPOINTS_SEARCH", "KEYPOINTS_SEARCH_TRIAL"
@@ -41,7 +44,7 @@ _RETRIES = 3
 
 def default_storage() -> str:
     """Address of the file in which this checkout keeps its studies."""
-    return f"sqlite:///{workspace_root().resolve() / 'sweeps' / 'search.db'}"
+    return f"sqlite:///{workspace_root().resolve() / SWEEPS / 'search.db'}"
 
 
 def study_name(space: Space, seed: int) -> str:
@@ -109,7 +112,7 @@ def _first_epochs() -> int:
 @contextmanager
 def _made_by_one(address: str) -> Iterator[None]:
     """Let one process of this host at a time make the tables; two at once trip each other up. Raises PipelineError."""
-    folder = workspace_root() / "sweeps"
+    folder = workspace_root() / SWEEPS
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".search.lock"):
         yield
