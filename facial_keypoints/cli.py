@@ -13,7 +13,7 @@ from facial_keypoints.commands.extensions import Commands, command_extensions, m
 from facial_keypoints.commands.filter import filter_faces
 from facial_keypoints.commands.os_errors import is_of_the_system, one_line
 from facial_keypoints.commands.predict import predict
-from facial_keypoints.core.errors import PipelineError
+from facial_keypoints.core.errors import PipelineError, interruption
 from facial_keypoints.core.terminal import ReaderLeftError, say, standard_streams, tell
 
 HELP = "Find the 68 keypoints of faces in your own pictures and videos; in a checkout, train and measure the model."
@@ -65,23 +65,30 @@ def errors_as_one_line(command: str = "keypoints") -> Iterator[None]:
     """
     try:
         yield
-    except PipelineError as error:
-        _fail(str(error), 1)
     except ReaderLeftError:
         raise typer.Exit(0) from None  # it has seen what it wanted, as `head -1` has
-    except ImportError as error:
+    except (Exception, KeyboardInterrupt) as error:
+        if (interrupt := interruption(error)) is not None:
+            _end_interrupted(interrupt)
+        if (message := _message(error, command)) is None:
+            raise
+        _fail(message, 1)
+
+
+def _message(error: BaseException, command: str) -> str | None:
+    """One line for what the user can mend; None where the program went wrong."""
+    if isinstance(error, PipelineError):
+        return str(error)
+    if isinstance(error, ImportError):
         missing = missing_package(error)
-        if missing is None:
-            raise
-        _fail(f"{command}: {missing}", 1)
-    except (OSError, MemoryError, RuntimeError) as error:
-        if not is_of_the_system(error):
-            raise
-        _fail(one_line(error, command), 1)
-    except Terminated:
+        return f"{command}: {missing}" if missing is not None else None
+    return one_line(error, command) if is_of_the_system(error) else None
+
+
+def _end_interrupted(interrupt: KeyboardInterrupt) -> NoReturn:
+    if isinstance(interrupt, Terminated):
         _fail("terminated", 128 + signal.SIGTERM)
-    except KeyboardInterrupt:
-        _fail("interrupted", 128 + signal.SIGINT)
+    _fail("interrupted", 128 + signal.SIGINT)
 
 
 def _fail(message: str, status: int) -> NoReturn:

@@ -66,10 +66,10 @@ def _draw_instead(reasons: list[str]) -> None:
 
 def _unreachable(arguments: list[str]) -> list[str]:
     """Why no source of real frames can be reached, where they are needed; empty where all is well."""
-    from pipeline.datasets.definition import find_dataset
+    from pipeline.datasets.definition import find_datasets
 
-    dataset = find_dataset(load_params().fetch.source)
-    if not dataset.archive:
+    archives = [(one, one.archive) for one in find_datasets(load_params().fetch.source) if one.archive]
+    if not archives:
         return []
     if not {"-f", "--force"} & set(arguments) and not fetch_has_work():
         return []
@@ -78,10 +78,12 @@ def _unreachable(arguments: list[str]) -> list[str]:
     from pipeline.datasets.source import choose_source
     from pipeline.stages.fetch import no_source_needed
 
-    if no_source_needed(dataset):
-        return []
-    reason = probe(choose_source(dataset.archive, workspace_root()), read_manifest(dataset.manifest))
-    return [reason] if reason else []
+    reasons = [
+        probe(choose_source(archive, workspace_root()), read_manifest(dataset.manifest))
+        for dataset, archive in archives
+        if not no_source_needed(dataset)
+    ]
+    return [reason for reason in reasons if reason]
 
 
 def fetch_has_work() -> bool:

@@ -7,8 +7,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+
+import pytest
 
 from facial_keypoints.core.atomic_files import file_sha256
 from pipeline.experiments.recipe import write_values
@@ -70,6 +73,22 @@ class Checkout:
     def commit(self) -> None:
         self.run("git", "add", "-A")
         self.run("git", "commit", "-q", "-m", "state")
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """The checkout as the present folder, its environment as that of this process."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            for name in [name for name in os.environ if name.startswith(("DVC_", "MLFLOW_"))]:
+                patch.delenv(name)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            yield
+
+    def go_back(self) -> None:
+        """Take back what was tried since the commit."""
+        self.run("git", "checkout", "-q", ".")
+        self.run("dvc", "checkout", "-q")
 
     def run(self, *command: str) -> str:
         """Standard output and error of a command that must succeed."""

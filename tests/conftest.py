@@ -14,8 +14,9 @@ from xdist.scheduler import LoadFileScheduling
 
 from pipeline.experiments.tracking import mlflow_store
 from tests.architecture import ROOT
-from tests.checkout import Checkout
+from tests.checkout import Checkout, report
 from tests.dataset import write_raw
+from tests.queued import run_all
 
 settings.register_profile("any machine", deadline=None)  # a busy machine is no failure
 settings.load_profile("any machine")
@@ -77,21 +78,26 @@ def raw(workspace: Path) -> Path:
     return write_raw(workspace / "data" / "raw")
 
 
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """An empty server with the real S3 interface on this machine: what the environment, already set, says of it."""
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[dict[str, str]]:
+    """A server with the real S3 interface on this machine: the environment in which clients reach it."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     access = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "tester")
-    environment = access | {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    yield environment
-    urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
+    yield access | {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
     server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """The server, still empty: what the environment, already set, says of it."""
+    for name, value in s3_server.items():
+        monkeypatch.setenv(name, value)
+    yield s3_server
+    urlopen(Request(f"{s3_server['AWS_ENDPOINT_URL']}/moto-api/reset", method="POST")).close()
 
 
 @pytest.fixture(scope="session")
@@ -113,12 +119,29 @@ def stored(workspace: Path, empty_store: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout after one `dvc repro` of two epochs; who changes it leaves `dvc repro` nothing to do."""
+    """A checkout after one `dvc repro` of two epochs, all of it in git; who changes it leaves it clean."""
     checkout = Checkout(tmp_path_factory.mktemp("pipeline") / "checkout")
+    checkout.environment["OMP_NUM_THREADS"] = "1"  # beside another worker of the tests
     checkout.make_small(epochs=2)
     checkout.run("dvc", "repro")
     checkout.copy_results(FIRST)
+    checkout.commit()
     return checkout
+
+
+@pytest.fixture(scope="session")
+def queued(built: Checkout) -> dict[str, str]:
+    """Name -> status of experiments that DVC's queue ran on the built checkout, whose MLflow store is theirs."""
+    return run_all(built)
+
+
+@pytest.fixture(scope="session")
+def tried(built: Checkout) -> tuple[str, dict]:
+    """What `dvc exp run` told of the experiment `bootstrap`, which only measures anew, and its metrics."""
+    told = built.run("dvc", "exp", "run", "--name", "bootstrap", "-S", "evaluate.seed=1")
+    metrics = report(built)
+    built.go_back()
+    return told, metrics
 
 
 @pytest.fixture

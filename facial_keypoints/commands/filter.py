@@ -53,6 +53,8 @@ def filter_faces(
     Example: keypoints filter --name pixelate party/ clip.mp4 -o hidden
     """
     from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, say_result
+    from facial_keypoints.core.errors import ModelError
+    from facial_keypoints.core.scheme import IBUG_68
     from facial_keypoints.detector import KeypointDetector
     from facial_keypoints.filters.apply import picture_filter
     from facial_keypoints.filters.files import HIDING, Job, filter_files
@@ -78,7 +80,11 @@ def filter_faces(
     )
     if model is None:
         tell_if_shipped(found.network)
-    found.check_search()
+    if found.network.scheme != IBUG_68:
+        raise ModelError(
+            f"--name {name} needs {IBUG_68.title}, and this model has {found.network.scheme.title}; choose "
+            "another with --model"
+        )
     folder = None if output == STDOUT else OutputFolder(Path(output))
     with find_sources(path, folder, ending=f"_{name}") as inputs:
         announce(inputs)

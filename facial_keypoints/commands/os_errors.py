@@ -21,12 +21,12 @@ _NO_THREAD = "can't start new thread"
 """Python's words where the system refuses one, without its error."""
 
 
-def is_of_the_system(error: Exception) -> bool:
+def is_of_the_system(error: BaseException) -> bool:
     """Whether the system refused something, rather than that the program went wrong."""
     return isinstance(error, OSError | MemoryError) or str(error) == _NO_THREAD
 
 
-def one_line(error: Exception, command: str) -> str:
+def one_line(error: BaseException, command: str) -> str:
     """What went wrong, and what helps; where no file is named, the command and the place in the code are."""
     reason = "the memory ran out" if isinstance(error, MemoryError) else str(error) or type(error).__name__
     if getattr(error, "filename", None) is None:
@@ -34,7 +34,7 @@ def one_line(error: Exception, command: str) -> str:
     return f"{reason}; {_remedy(error)} and run again"
 
 
-def _remedy(error: Exception) -> str:
+def _remedy(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return _REMEDIES[errno.ENOMEM]
     if not isinstance(error, OSError):

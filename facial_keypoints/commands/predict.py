@@ -70,13 +70,17 @@ Box = Annotated[
     list[str],
     typer.Option(
         metavar="X,Y,W,H",
-        help="Box round a face, in pixels, instead of a search; once for each face.",
+        help="Box round a face, or what else the model is for, in pixels, instead of a search; once for each.",
         rich_help_panel=_FINDING,
     ),
 ]
 Whole = Annotated[
     bool,
-    typer.Option("--whole", help="Each picture is one face, cut out as in the dataset.", rich_help_panel=_FINDING),
+    typer.Option(
+        "--whole",
+        help="Each picture is one face, or what else the model is for, cut out as in the dataset.",
+        rich_help_panel=_FINDING,
+    ),
 ]
 Convention = Annotated[
     Literal["symmetric", "dataset"] | None,
@@ -129,7 +133,6 @@ def predict(
 
     _check_search(box, whole, min_score, detector != "auto" or detector_model is not None)
     _check_convention(whole, convention)
-    points = convention or ("dataset" if whole else "symmetric")
     _check_overlay(output == STDOUT, overlay, video)
     boxes = parse_boxes(box)
     if output == STDOUT:
@@ -141,11 +144,12 @@ def predict(
         detector=detector,
         detector_model=detector_model,
         min_score=min_score,
-        convention=points,
+        convention="dataset" if whole else convention,
     )
+    points = found.predictor.convention
     if model is None:
         tell_if_shipped(found.network)
-    if not whole:
+    if not (whole or box):
         found.check_search()
     find = (lambda image: [found.whole(image)]) if whole else (lambda image: found(image, boxes)) if box else None
     folder = None if output == STDOUT else OutputFolder(Path(output))

@@ -27,3 +27,14 @@ class TrackingError(PipelineError):
 
 class GitError(PipelineError):
     """Git is not installed, or refuses or cannot read the repository."""
+
+
+def interruption(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Return the interrupt that `error` is, or that was under way when `error` was raised; None if there was none.
+
+    A library that is interrupted at the wrong moment fails in its own cleaning up: tqdm misses the lock that it was
+    about to make, and raises AttributeError.
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error

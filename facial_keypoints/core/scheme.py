@@ -52,6 +52,8 @@ class Scheme:
     it is None the root of the area of that box."""
     point_names: tuple[str, ...] = ()
     """A name for each point, as tools for labelling ask for them; none where the points have only numbers."""
+    thing: str = "face"
+    """What the points are of, in the singular, for figures and reports."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST_POINTS:
@@ -81,9 +83,19 @@ class Scheme:
             index[one], index[other] = other, one
         return index
 
+    @property
+    def things(self) -> str:
+        """What the points are of, in the plural."""
+        return f"{self.thing}s"
+
+    def name_of(self, point: int) -> str:
+        """The number of a point, and its name where it has one, as messages tell it."""
+        return f"{point} ({self.point_names[point]})" if self.point_names else str(point)
+
     def as_data(self) -> dict[str, Any]:
         """The scheme as plain lists and texts, as `scheme_from` reads it."""
-        names = {"point_names": list(self.point_names)} if self.point_names else {}
+        perhaps: dict[str, Any] = {"point_names": list(self.point_names)} if self.point_names else {}
+        perhaps |= {"thing": self.thing} if self.thing != "face" else {}
         return {
             "name": self.name,
             "title": self.title,
@@ -92,7 +104,7 @@ class Scheme:
             "regions": [{"name": name, "points": list(points)} for name, points in self.regions.items()],
             "contours": [{"points": list(line.points), "closed": line.closed} for line in self.contours],
             "normalizer": list(self.normalizer) if isinstance(self.normalizer, tuple) else self.normalizer or "box",
-            **names,
+            **perhaps,
         }
 
 
@@ -101,9 +113,9 @@ def scheme_from(data: Any) -> Scheme:
     if not isinstance(data, Mapping):
         raise ValueError("a scheme holds name, title, points, mirror_pairs, regions, contours and normalizer")
     wanted = {"name", "title", "points", "mirror_pairs", "regions", "contours", "normalizer"}
-    if odd := sorted(map(str, wanted ^ (set(data) - {"point_names"}))):
+    if odd := sorted(map(str, wanted ^ (set(data) - {"point_names", "thing"}))):
         told = ", ".join(sorted(wanted))
-        raise ValueError(f"a scheme holds {told}, perhaps point_names, and nothing else; look at {odd[0][:40]}")
+        raise ValueError(f"a scheme holds {told}, perhaps point_names and thing, and no more; look at {odd[0][:40]}")
     return Scheme(
         name=_text(data["name"], "name"),
         title=_text(data["title"], "title"),
@@ -113,6 +125,7 @@ def scheme_from(data: Any) -> Scheme:
         contours=tuple(_contour(line) for line in _list(data["contours"], "contours")),
         normalizer=_normalizer(data["normalizer"]),
         point_names=tuple(_text(name, "point_names") for name in _list(data.get("point_names", ()), "point_names")),
+        thing=_text(data.get("thing", "face"), "thing"),
     )
 
 

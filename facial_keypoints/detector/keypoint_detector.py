@@ -38,8 +38,8 @@ class KeypointDetector:
         find: BoxDetector,
         *,
         min_score: float = MIN_SCORE,
-        convention: Convention = "symmetric",
-        trust_search: bool = False,
+        convention: Convention | None = None,
+        suspicious: bool = False,
     ) -> None:
         """Bring a network together with what proposes places for it.
 
@@ -47,11 +47,13 @@ class KeypointDetector:
             network: predicts keypoints in gray crops.
             find: proposes places that may hold a face.
             min_score: score 0..1 from which a face counts as found.
-            convention: what the points of faces are: see `point_predictor.Convention`.
-            trust_search: where `find` is sure and the network sees no face, answer the mean face.
+            convention: what the points of faces are: see `point_predictor.Convention`. None: "symmetric", or "dataset"
+                for points of other schemes than 68, whose networks may never have seen a mirrored picture.
+            suspicious: for hiding faces: where `find` is sure and the network sees no face, answer the mean face.
         """
-        self.network, self.find, self.min_score, self._trust_search = network, find, min_score, trust_search
-        self.predictor = PointPredictor(network, convention)
+        self.network, self.find, self.min_score, self._suspicious = network, find, min_score, suspicious
+        usual: Convention = "symmetric" if network.scheme == IBUG_68 else "dataset"
+        self.predictor = PointPredictor(network, convention or usual)
 
     @classmethod
     def load(
@@ -61,7 +63,7 @@ class KeypointDetector:
         detector: DetectorName = "auto",
         detector_model: Path | str | None = None,
         min_score: float | None = None,
-        convention: Convention = "symmetric",
+        convention: Convention | None = None,
         suspicious: bool = False,
         threads: int | None = None,
     ) -> "KeypointDetector":
@@ -74,19 +76,19 @@ class KeypointDetector:
             detector_model: YuNet's file; None for that of KEYPOINTS_YUNET, else for one that is fetched once.
             min_score: score 0..1 from which a face counts as found; MIN_SCORE unless given.
             convention: "symmetric" points, so that a mirrored picture has mirrored points, or those of the "dataset",
-                whose labels lie to one side of what they name; `whole` always gives the latter.
+                whose labels lie to one side of what they name; `whole` always gives the latter. None: see `__init__`.
             suspicious: for hiding faces: what may less likely be one counts too, whichever search or network sees it.
-            threads: with how many threads the network computes, e.g. 1 where the caller has threads of its own; unless
+            threads: with how many threads the networks compute, e.g. 1 where the caller has threads of its own; unless
                 given OMP_NUM_THREADS, or as many as there are cores. A PyTorch model sets it for all of the process.
 
         Raises:
             ModelError: the model or the detector's file is missing, damaged or of another kind.
         """
         network = open_network(model, threads)
-        find = box_detector(detector, detector_model, suspicious=suspicious)
+        find = box_detector(detector, detector_model, suspicious=suspicious, threads=threads)
         if min_score is None:
             min_score = SUSPECTED_SCORE if suspicious else MIN_SCORE
-        return cls(network, find, min_score=min_score, convention=convention, trust_search=suspicious)
+        return cls(network, find, min_score=min_score, convention=convention, suspicious=suspicious)
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Face]:
         """Find the faces of a picture.
@@ -109,7 +111,8 @@ class KeypointDetector:
 
         Where a search that knows upright faces alone finds none, tilted ones are searched for.
         """
-        self.check_search()
+        if boxes is None:
+            self.check_search()
         grays = [to_gray(_checked(image)) for image in images]
         if boxes is not None:
             checked = [check_boxes(given, gray.shape) for given, gray in zip(boxes, grays, strict=True)]
@@ -127,8 +130,8 @@ class KeypointDetector:
         """Raise ModelError for a network of other points: where faces lie in its frames was not measured."""
         if self.network.scheme != IBUG_68:
             raise ModelError(
-                f"faces are searched for models of {IBUG_68.title}, and this one has {self.network.scheme.title}; give "
-                "pictures of one face each and look at them whole: --whole, or detector.whole(picture)"
+                f"faces are searched for models of {IBUG_68.title}, and this one has {self.network.scheme.title}; say "
+                f"where each {self.network.scheme.thing} is with --box, or give pictures of one each with --whole"
             )
 
     def whole(self, image: np.ndarray) -> Face:
@@ -155,7 +158,7 @@ class KeypointDetector:
         points, disagreements = self.predictor.in_windows(grays, owner, together.windows)
         self._look_from_other_sides(grays, owner, together, points, disagreements)
         scores = scores_of(disagreements, together.evidence)
-        faces = [make_face(*seen) for seen in zip(points, scores, strict=True)]
+        faces = [make_face(*seen, self.network.scheme) for seen in zip(points, scores, strict=True)]
         return [[faces[row] for row in np.flatnonzero(owner == index)] for index in range(len(grays))]
 
     def points_and_scores(
@@ -198,7 +201,7 @@ class KeypointDetector:
     def _found(self, grays: Sequence[np.ndarray], candidates: Sequence[Candidates]) -> list[list[Face]]:
         """The faces that score enough, each only once, from left to right."""
         faces_of = self.faces_in(grays, candidates)
-        if self._trust_search:
+        if self._suspicious:
             faces_of = [faces + self._unseen(faces, part) for faces, part in zip(faces_of, candidates, strict=True)]
         return [self._distinct(faces) for faces in faces_of]
 
@@ -206,7 +209,7 @@ class KeypointDetector:
         """Mean faces where the search is sure and the face that the network predicts scores low or lies elsewhere."""
         unseen = []
         for face, window, evidence, _ in zip(faces, *candidates, strict=True):
-            mean = make_face(mean_face_in(window), self.min_score)
+            mean = make_face(mean_face_in(window), max(self.min_score, MIN_SCORE))
             there = overlaps(np.array([mean.box]), np.array([face.box]))[0, 0] > SAME_FACE / 2
             if evidence > _SURE and not (there and face.score >= self.min_score):
                 unseen.append(mean)

@@ -7,6 +7,7 @@ import numpy as np
 
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.geometry import fit_square, transform_points
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.scores import disagreement
 from facial_keypoints.finding.windows import cut, windows_of_points
 from facial_keypoints.network import Network
@@ -40,7 +41,8 @@ class PointPredictor:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Predict the keypoints of faces seen through windows, all in one batch.
 
-        Where the points lie off the middle of a window, its face is framed again by them, upright and at its size.
+        Where the points lie off the middle of a window, its face is framed again by them, upright and at its size; but
+        points of other schemes than 68 stay in the windows that are given, as nothing tells which way up they are.
 
         Args:
             grays: (H, W) uint8 pictures.
@@ -55,21 +57,23 @@ class PointPredictor:
             ModelError: the network predicts points that are no numbers, or far outside of its crops.
         """
         crops, picture_from_crop = self._cut(grays, owner, windows)
-        estimates, mirrored = self._estimates(crops), self._mirrored_back(crops)
-        better = windows_of_points(transform_points(picture_from_crop, (estimates[:, -1] + mirrored) / 2))
-        moved = _moved(windows, better)
-        if moved.any():
-            crops[moved], picture_from_crop[moved] = self._cut(grays, owner[moved], better[moved])
-            estimates[moved], mirrored[moved] = self._estimates(crops[moved]), self._mirrored_back(crops[moved])
+        estimates, mirrored = self._both_sides(crops)
+        better = windows
+        if self.network.scheme == IBUG_68:
+            better = windows_of_points(transform_points(picture_from_crop, (estimates[:, -1] + mirrored) / 2))
+        again = _moved(windows, better)
+        if again.any():
+            crops[again], picture_from_crop[again] = self._cut(grays, owner[again], better[again])
+            estimates[again], mirrored[again] = self._both_sides(crops[again])
         points = estimates[:, -1] if self.convention == "dataset" else (estimates[:, -1] + mirrored) / 2
         return transform_points(picture_from_crop, points), disagreement(estimates, mirrored)
 
     def whole(self, gray: np.ndarray) -> tuple[np.ndarray, float]:
         """(K, 2) keypoints and disagreement of an (H, W) uint8 picture that shows one face as training frames do."""
         square, crop_from_picture = fit_square(gray, self.network.size_px, self.network.fit)
-        estimates = self._estimates(square[None])
+        estimates, mirrored = self._both_sides(square[None])
         points = transform_points(np.linalg.inv(crop_from_picture), estimates[0, -1])
-        return points, float(disagreement(estimates, self._mirrored_back(square[None]))[0])
+        return points, float(disagreement(estimates, mirrored)[0])
 
     def _cut(
         self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
@@ -81,11 +85,12 @@ class PointPredictor:
             crops[row], crop_from_picture[row] = cut(grays[index], window, self.network.size_px)
         return crops, np.linalg.inv(crop_from_picture)
 
-    def _mirrored_back(self, crops: np.ndarray) -> np.ndarray:
-        """(N, K, 2) keypoints, in crop pixels, that the mirror images of (N, S, S) crops show."""
-        mirrored = self._estimates(np.ascontiguousarray(crops[:, :, ::-1]))[:, -1, self.network.scheme.flip_index]
-        mirrored[..., 0] = self.network.size_px - 1 - mirrored[..., 0]
-        return mirrored
+    def _both_sides(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N, E, K, 2) estimates of (N, S, S) crops and (N, K, 2) last ones of their mirror images, mirrored back."""
+        straight, mirrored = np.split(self._estimates(np.concatenate([crops, crops[:, :, ::-1]])), 2)
+        back = mirrored[:, -1, self.network.scheme.flip_index]
+        back[..., 0] = self.network.size_px - 1 - back[..., 0]
+        return straight, back
 
     def _estimates(self, crops: np.ndarray) -> np.ndarray:
         """(N, E, K, 2) float64 successive estimates in crop pixels of (N, S, S) uint8 crops; the last one counts."""

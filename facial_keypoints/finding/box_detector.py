@@ -6,6 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.core.onnx_runtime import MissingRuntimeError
 from facial_keypoints.core.terminal import tell
 from facial_keypoints.finding import yunet_file
 from facial_keypoints.finding.haar import HaarDetector
@@ -19,13 +20,17 @@ _FARTHEST_PX = 1e15
 """Beyond, whole pixels are lost in rounding, and products of sides overflow."""
 
 
-def box_detector(name: str, file: Path | str | None, *, suspicious: bool = False) -> BoxDetector:
+def box_detector(
+    name: str, file: Path | str | None, *, suspicious: bool = False, threads: int | None = None
+) -> BoxDetector:
     """The detector of a name.
 
     Args:
-        name: "yunet", "haar", or "auto" for YuNet where its file is or can be had, else Haar, which a line then tells.
+        name: "yunet", "haar", or "auto" for YuNet where its file and ONNX Runtime are or can be had, else Haar, which a
+            line then tells.
         file: YuNet's file; None for that of KEYPOINTS_YUNET, else for the one in the cache folder, fetched once.
         suspicious: propose what may less likely be a face, too: "auto" is then YuNet and Haar together.
+        threads: with how many threads YuNet computes; see `detector.KeypointDetector.load`.
 
     Raises:
         ModelError: a file that was asked for is missing or is no YuNet model, or no detector has the name.
@@ -38,7 +43,13 @@ def box_detector(name: str, file: Path | str | None, *, suspicious: bool = False
     path = None if name == "haar" else _yunet_path(given, insist=name == "yunet")
     if path is None:
         return HaarDetector()
-    yunet = YuNetDetector(path, SUSPECTED if suspicious else MIN_SCORE)
+    try:
+        yunet = YuNetDetector(path, SUSPECTED if suspicious else MIN_SCORE, threads)
+    except MissingRuntimeError as error:
+        if name == "yunet" or given:
+            raise
+        _tell_of_haar(error)
+        return HaarDetector()
     return SuspiciousDetector(yunet) if suspicious and name == "auto" else yunet
 
 
@@ -58,8 +69,12 @@ def _yunet_path(given: Path | None, *, insist: bool) -> Path | None:
     except yunet_file.NotFetchedError as error:
         if insist:
             raise
-        tell(f"note: OpenCV's Haar cascade finds the faces, less well than YuNet would: {error}")
+        _tell_of_haar(error)
         return None
+
+
+def _tell_of_haar(error: ModelError) -> None:
+    tell(f"note: OpenCV's Haar cascade finds the faces, less well: {error}")
 
 
 def check_boxes(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

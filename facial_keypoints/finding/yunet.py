@@ -1,19 +1,15 @@
-"""Boxes that may hold a face, found by OpenCV's YuNet."""
+"""Boxes that may hold a face, found by YuNet."""
 
-import threading
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from facial_keypoints.core.boxes import distinct
-from facial_keypoints.core.errors import ModelError
-from facial_keypoints.core.plain_files import read_plain
-from facial_keypoints.core.text import brief, printable
 from facial_keypoints.finding.candidates import Candidates
 from facial_keypoints.finding.scores import yunet_evidence
 from facial_keypoints.finding.search_size import LONGEST_PX, resized
 from facial_keypoints.finding.windows import windows_of_boxes, windows_of_points
+from facial_keypoints.finding.yunet_network import YuNetNetwork
 from facial_keypoints.mean_face.shape import mean_points
 
 _SMALL_PX, _LARGE_PX = 320, 640
@@ -25,42 +21,28 @@ _CONTRADICTING = 0.25
 """Shift or growth, over the side of the window, from which the points are not believed."""
 MIN_SCORE = 0.3
 """Far milder than OpenCV's own 0.9: the keypoint network and this score together tell faces from false alarms."""
-_FARTHEST = 4.0
-"""Farthest point of a face that is believed, over the longer side of the picture."""
 _SAME_FACE = 0.4
 """Overlap from which boxes found at both lengths are one face."""
-_FILE_MOST = 10_000_000
-"""Bytes of a model file: forty times those of YuNet."""
-_OUTPUTS = [f"{kind}_{stride}".encode() for kind in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)]
-"""Names that a file of YuNet holds; some other networks end the process in OpenCV."""
-_REMEDY = "give YuNet's ONNX file, face_detection_yunet_2023mar.onnx"
 
 
 class YuNetDetector:
-    """OpenCV's FaceDetectorYN with a model file of the user; thread-safe.
-
-    Source: Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research, 2023.
-    """
+    """Searches pictures with YuNet's network at the sizes that they need; thread-safe."""
 
     upright_only = False
     """Heads of any tilt are found."""
 
-    def __init__(self, file: Path, min_score: float = MIN_SCORE) -> None:
-        """`min_score`: score 0..1 from which a place is a candidate.
+    def __init__(self, file: Path, min_score: float = MIN_SCORE, threads: int | None = None) -> None:
+        """Open a model file.
 
-        Raises ModelError where the file is missing or is no YuNet model.
+        Args:
+            file: of YuNet.
+            min_score: score 0..1 from which a place is a candidate.
+            threads: with how many threads the network computes; see `detector.KeypointDetector.load`.
+
+        Raises:
+            ModelError: the file is missing or is no YuNet model, or ONNX Runtime is not installed.
         """
-        self._own, self._file, self._min_score = threading.local(), printable(str(file)), min_score
-        try:
-            content = read_plain(file, _FILE_MOST)
-        except FileNotFoundError:
-            raise ModelError(f"{self._file} is missing; {_REMEDY}") from None
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{self._file} cannot be read ({getattr(error, 'strerror', error)}); {_REMEDY}") from None
-        if not all(name in content for name in _OUTPUTS):
-            raise ModelError(f"{self._file} is no YuNet model (its outputs are others); {_REMEDY}")
-        self._model = np.frombuffer(content, np.uint8)
-        self._search(np.zeros((32, 32), np.uint8), 32)
+        self._network, self._min_score = YuNetNetwork(file, threads), min_score
 
     def __call__(self, image: np.ndarray, gray: np.ndarray) -> Candidates:
         """Find places that may hold a face.
@@ -88,30 +70,9 @@ class YuNetDetector:
     def _search(self, image: np.ndarray, longest_px: int) -> np.ndarray:
         """(K, 15) boxes, five points and scores of a picture, in its pixels; it is searched at the given length."""
         small, scale = resized(image, longest_px)
-        bgr = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR if small.ndim == 2 else cv2.COLOR_RGB2BGR)
-        try:
-            network = self._network()
-            network.setInputSize((bgr.shape[1], bgr.shape[0]))
-            _, found = network.detect(bgr)
-        except cv2.error as error:
-            raise ModelError(f"{self._file} is no YuNet model ({brief(error.err)}); {_REMEDY}") from None
-        rows = np.zeros((0, 15)) if found is None else found.astype(np.float64)
-        rows[:, :14] /= scale
-        return np.asarray(rows[_are_places(rows, image.shape)])
-
-    def _network(self) -> cv2.FaceDetectorYN:
-        """The network of this thread: it holds state between calls."""
-        if not hasattr(self._own, "network"):
-            self._own.network = cv2.FaceDetectorYN.create(
-                "onnx", self._model, np.zeros(0, np.uint8), (320, 320), score_threshold=self._min_score
-            )
-        network: cv2.FaceDetectorYN = self._own.network
-        return network
-
-
-def _are_places(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """(K,) bool: which rows are numbers and lie about the (H, W, ...) picture; now and then YuNet's sizes overflow."""
-    return np.asarray((np.abs(rows[:, :14]) < _FARTHEST * max(shape[:2])).all(1) & (rows[:, 2:4] > 0).all(1))
+        found = self._network(small, self._min_score)
+        found[:, :14] /= scale
+        return found
 
 
 def windows_of_faces(found: np.ndarray) -> np.ndarray:

@@ -73,18 +73,24 @@ def fetched_file(folder: Path, address: str = ADDRESS, *, insist: bool = False) 
             return path
     _check_writable(folder)
     _check_place(path)
-    if not insist and (reason := _failed_lately(folder)):
-        raise NotFetchedError(f"YuNet's file was not to be had within the last hour ({reason}); {_remedy(path)}")
+    remedy = _known_remedy(folder) if not insist else ""
+    if remedy and (reason := _failed_lately(folder)):
+        raise NotFetchedError(f"YuNet's file cannot be fetched ({reason}); {remedy}")
     pooch.get_logger().setLevel("ERROR")  # the caller tells what happens
     try:
         pooch.retrieve(address, SHA256, path.name, folder, downloader=_download)
     except (OSError, ValueError) as error:  # those of requests are OSErrors
         reason = _reason(error)
         _remember(folder, reason)
-        raise NotFetchedError(f"YuNet's file cannot be fetched ({reason}); {_remedy(path)}") from None
+        raise NotFetchedError(f"YuNet's file cannot be fetched ({reason}); {remedy or _remedy(path)}") from None
     with suppress(OSError):
         (folder / _FAILED_NAME).unlink(missing_ok=True)
     return path
+
+
+def _known_remedy(folder: Path) -> str:
+    """Where all that helps can be read again, for whoever was told it when fetching failed first; else ""."""
+    return "--detector yunet tells what helps" if (folder / _FAILED_NAME).is_file() else ""
 
 
 def _remedy(path: Path) -> str:

@@ -6,8 +6,6 @@ predicts. It is a program all the same, which may compute as long as it likes.
 
 import hashlib
 import json
-import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from facial_keypoints.core.errors import ModelError
-from facial_keypoints.core.onnx_runtime import import_onnxruntime
+from facial_keypoints.core.onnx_runtime import open_session, run_session
 from facial_keypoints.core.plain_files import read_plain
 from facial_keypoints.core.scheme import Scheme, scheme_from
-from facial_keypoints.core.text import brief, one_line, shown
+from facial_keypoints.core.text import brief, shown
 
 SHIPPED = Path(__file__).with_name("ibug68.onnx")
 """The model that comes with the package; `keypoints ship` makes it."""
@@ -30,12 +28,6 @@ _MOST_BYTES = 500_000_000
 """More than twice the largest network there is."""
 _SIDES_PX = range(64, 513)
 _MOST_ESTIMATES = 16
-_OTHER_FILES = re.compile(rb"(\x0a|\x8a\x80*\x00)(\x08|\x88\x80*\x00)location")
-"""Stands in a file whose weights lie in others, which it could name as it likes: the key of ONNX's ExternalData.
-
-Its tag and its length may be written with needless bytes, and it may stand before its value or after it.
-https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, StringStringEntryProto
-"""
 
 
 class OnnxNetwork:
@@ -46,7 +38,7 @@ class OnnxNetwork:
 
         Args:
             path: the file.
-            threads: with how many threads it computes; None for `default_threads`.
+            threads: with how many threads it computes; None for as many as `default_threads` says.
 
         Raises:
             ModelError: the file is missing, damaged or foreign, or ONNX Runtime is not installed.
@@ -54,7 +46,7 @@ class OnnxNetwork:
         self.path = path
         with self._in_one_line():
             content = read_plain(path, _MOST_BYTES)
-            self._session = _session(content, threads or default_threads())
+            self._session = open_session(content, threads)
             self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
             self.size_px = _side(self._session.get_inputs())
             self.fit, self.scheme = _fit(self.metadata), _scheme(self.metadata)
@@ -75,7 +67,7 @@ class OnnxNetwork:
         return np.concatenate(parts)
 
     def _estimates(self, crops: np.ndarray) -> np.ndarray:
-        estimates: np.ndarray = _by_onnxruntime(self._session.run, ["estimates"], {"frames": crops})[0]
+        estimates: np.ndarray = run_session(self._session, ["estimates"], {"frames": crops})[0]
         if estimates.shape != (len(crops), *self._shape):
             raise ValueError(f"it answers {shown(estimates.shape)} where {(len(crops), *self._shape)} was promised")
         return estimates.astype(np.float64)
@@ -92,34 +84,6 @@ class OnnxNetwork:
             raise ModelError(f"{self.path} is missing; {remedy}") from None
         except (OSError, ValueError) as error:
             raise ModelError(f"{self.path} is damaged or no model of this project ({error}); {remedy}") from None
-
-
-def default_threads() -> int:
-    """OMP_NUM_THREADS, by which users tell PyTorch too, else a thread for each core that this process may use."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdecimal() and 0 < int(told) < 1000 else len(os.sched_getaffinity(0))
-
-
-def _session(content: bytes, threads: int) -> Any:
-    """An InferenceSession of the content of a file, silent and on the CPU."""
-    try:
-        onnxruntime = import_onnxruntime()
-    except ImportError as error:
-        raise ModelError(f"onnxruntime cannot be imported ({error}); install it: pip install onnxruntime") from None
-    if _OTHER_FILES.search(content):
-        raise ValueError("its weights lie in other files")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # what goes wrong is raised too
-    return _by_onnxruntime(onnxruntime.InferenceSession, content, options, providers=["CPUExecutionProvider"])
-
-
-def _by_onnxruntime(call: Any, *args: Any, **options: Any) -> Any:
-    """What a call of ONNX Runtime gives. Raises ValueError for its errors, which have only Exception in common."""
-    try:
-        return call(*args, **options)
-    except Exception as error:
-        raise ValueError(brief(one_line(str(error).removeprefix("[ONNXRuntimeError] : ")), 160)) from None
 
 
 def _side(inputs: list[Any]) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facial_keypoints.core.errors import interruption
 from facial_keypoints.core.progress import progress
 from facial_keypoints.inputs.decoder import Decoder
 from facial_keypoints.inputs.source import Source
@@ -31,6 +32,8 @@ class Tally:
     """Sources that are among those skipped."""
     unhidden: int = 0
     """Sources in which a filter that hides faces hid nothing."""
+    thing: str = "face"
+    """What was found, in the singular."""
     file: Path | None = None
     """The one file of all results, where there is one."""
 
@@ -45,7 +48,7 @@ class Tally:
         looked_at += [_counted(self.videos, "video")] if self.videos else []
         rest = f"; nothing hidden in {self.unhidden}" if self.unhidden else ""
         rest += f"; {self.skipped} skipped" if self.skipped else ""
-        return f"{_counted(self.faces, 'face')} in {' and '.join(looked_at)}{rest}"
+        return f"{_counted(self.faces, self.thing)} in {' and '.join(looked_at)}{rest}"
 
 
 def _counted(count: int, thing: str) -> str:
@@ -81,6 +84,8 @@ def each(
                 if on_done:
                     on_done(source, faces)
             except Exception as error:  # every file stands for itself
+                if interruption(error):
+                    raise
                 told = fault_of(source, error)
                 tally.skipped += 1
                 tally.failed.append(source)

@@ -65,6 +65,7 @@ def predict_files(job: Job, sources: Sequence[Source]) -> Tally:
             tally = _into_one_file(job, job.form, sources) if sources else Tally()
         else:
             tally = _into_files(job, job.form, sources)
+        tally.thing = job.detector.network.scheme.thing
         if job.output:
             remove_lost_pages(job.output, sources, tally.failed, _endings(job))
     return tally

@@ -118,7 +118,7 @@ class KnownFaces:
             return faces
         for number, face in faces.items():
             smoother = self._smoothers.setdefault(number, OneEuro())
-            faces[number] = make_face(smoother(face.keypoints.astype(np.float64), time_s), face.score)
+            faces[number] = make_face(smoother(face.keypoints.astype(np.float64), time_s), face.score, face.scheme)
         return faces
 
 

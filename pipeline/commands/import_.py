@@ -58,6 +58,14 @@ def import_labels(
         float, typer.Option(min=0, max=0.9, help="Share of the groups held out for the test; 0: test on the training.")
     ] = 0.2,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the choice of groups for the test.")] = 0,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="What stays together in one split: picture, folder, or a column of the labels, as person; else what "
+            "the labels call a group, or the picture.",
+        ),
+    ] = None,
     first_pixel: Annotated[
         float | None,
         typer.Option(min=-10, max=10, help="Coordinate that the labels give the centre of the top left pixel."),
@@ -90,6 +98,7 @@ def import_labels(
         seed=seed,
         skip_faulty=skip_faulty,
         licence=licence,
+        group_by=group_by,
     )
     if dry_run:
         _check(request)
@@ -111,6 +120,8 @@ def _check(request: "Request") -> None:
 
 
 def _report(name: str, done: "Imported") -> None:
+    from facial_keypoints.core.text import brief
+
     tally, scheme = done.tally, done.scheme
     objects = ", ".join(f"{split} {count:,}" for split, count in tally.objects.items())
     say(f"{_near(done.folder)}: {objects} objects in {done.pictures:,} pictures, {scheme.count} points each")
@@ -120,6 +131,13 @@ def _report(name: str, done: "Imported") -> None:
         tell(f"note: EXIF turns {tally.turned:,} pictures; if their points are off, import again with the other --exif")
     if tally.labelled < tally.points:
         tell(f"note: {tally.points - tally.labelled:,} of {tally.points:,} points are not labelled")
+    if tally.in_both:
+        tell(f"note: {tally.in_both:,} of {len(tally.groups):,} groups are in training and in test, as the labels say")
+    if not tally.objects["training"]:
+        tell(f"note: none trains; merge it with a dataset that does: fetch.source=OTHER+{name}")
+    if tally.never_labelled:
+        names = ", ".join(scheme.name_of(point) for point in sorted(tally.never_labelled))
+        tell(f"note: no object labels {brief(names, 300)}: nothing can be learned of these points")
     if done.guessed:
         pairs = [list(pair) for pair in scheme.mirror_pairs]
         say(f"guessed mirror pairs: {pairs}; check them: keypoints scheme --check {_near(done.folder)}/scheme.yaml")

@@ -27,9 +27,15 @@ def inspect(
             show_default="8,19,30,36,48,jaw",
         ),
     ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,W,H", help="Box round a face, or what else the model is for, instead of a search."),
+    ] = None,
     whole: Annotated[bool, typer.Option("--whole", help="The picture is one face, framed as in the dataset.")] = False,
 ) -> None:
     """Show what the network learned and where it looks, on one face: figures and one page of HTML."""
+    from facial_keypoints.commands.boxes import parse_boxes
+    from facial_keypoints.core.errors import DataError
     from facial_keypoints.core.text import printable
     from facial_keypoints.detector import KeypointDetector
     from facial_keypoints.finding.box_detector import box_detector
@@ -39,9 +45,12 @@ def inspect(
     from pipeline.experiments.tracking.model_location import open_model
     from pipeline.inspection.choice import point_groups
     from pipeline.inspection.report import Subject, write_report
-    from pipeline.inspection.subject import frame_of_largest_face, frame_of_whole
+    from pipeline.inspection.subject import frame_in_box, frame_of_largest_face, frame_of_whole
     from pipeline.models import count_parameters
 
+    if box and whole:
+        raise DataError("--box and --whole exclude each other; leave one of the two out")
+    boxes = parse_boxes([box] if box else [])
     figures = OutputFolder(output, [path])
     picture, unseen = first_picture(path)
     if unseen:
@@ -49,9 +58,12 @@ def inspect(
     with TemporaryDirectory() as folder:
         network = open_model(weights_of(model, Path(folder), "inspect"))
     groups = point_groups(points, network.scheme)
-    detector = KeypointDetector(network, box_detector("haar" if whole else "auto", None))
+    detector = KeypointDetector(network, box_detector("haar" if whole or box else "auto", None))
     shown = printable(path.name)
-    crop = frame_of_whole(detector, picture) if whole else frame_of_largest_face(detector, picture, shown)
+    if whole or box:
+        crop = frame_of_whole(detector, picture) if whole else frame_in_box(detector, picture, boxes)
+    else:
+        crop = frame_of_largest_face(detector, picture, shown)
     module = network.module.cpu()
     facts = {
         "picture": shown,

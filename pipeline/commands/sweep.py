@@ -76,7 +76,7 @@ def sweep(
             told = f"FAILED, {error}"
         say(f"{experiment}: {told} ({_words(by_name[experiment])})")
 
-    work_off(list(by_name), jobs, on_done)
+    work_off(by_name, jobs, on_done)
     if not finished:
         raise PipelineError(f"all {len(failed)} experiments failed; see why with: dvc queue logs {failed[0]}")
     _report(name, finished, list(choices))

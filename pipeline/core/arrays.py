@@ -19,15 +19,18 @@ class Arrays:
     images: np.ndarray
     """(N, S, S) uint8 gray, memory-mapped."""
     keypoints_crop: np.ndarray
-    """(N, K, 2) float32, x then y, crop pixels; NaN where unlabelled."""
+    """(N, K, 2) float32, x then y, crop pixels; NaN where a point, or the whole frame, is not labelled."""
     crop_from_source: np.ndarray
     """(N, 3, 3) float32."""
     samples: pd.DataFrame
     """Rows of samples.csv."""
 
     def labelled(self) -> "Arrays":
-        """The rows that have keypoints, copied into memory."""
-        rows = self.samples["labelled"].to_numpy()
+        """The rows that have a labelled point at least, copied into memory."""
+        return self.chosen(self.samples["labelled"].to_numpy())
+
+    def chosen(self, rows: np.ndarray) -> "Arrays":
+        """The rows that (N,) bool `rows` names, copied into memory."""
         return Arrays(
             self.images[rows], self.keypoints_crop[rows], self.crop_from_source[rows], self.samples.iloc[rows]
         )
@@ -77,7 +80,9 @@ def _check_arrays(arrays: Arrays) -> None:
     height, width = arrays.images.shape[1:]
     if height != width:
         raise ValueError(f"images.npy holds frames of {height} x {width} pixels where squares are expected")
-    if not (np.isfinite(arrays.keypoints_crop).all((1, 2)) == arrays.samples["labelled"]).all():
+    known = np.isfinite(arrays.keypoints_crop)
+    halves = (known.any(-1) != known.all(-1)).any() or np.isinf(arrays.keypoints_crop).any()
+    if halves or not (known.any((1, 2)) == arrays.samples["labelled"]).all():
         raise ValueError("keypoints.npy holds no numbers where samples.csv says labelled, or the other way round")
     if not (np.isfinite(arrays.crop_from_source).all() and np.linalg.det(arrays.crop_from_source).all()):
         raise ValueError("crop_from_source.npy holds a matrix without an inverse")

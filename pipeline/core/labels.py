@@ -1,8 +1,13 @@
-"""Tables of keypoints in the layout of the dataset: a file name, then x and y of each point, a row a frame."""
+"""Tables of keypoints in the layout of the dataset: a file name, then x and y of each point, a row a frame.
+
+Both fields of a point that is not labelled are empty. A flag of each point may follow, in columns v0, v1 and so on: 2
+for one that is seen, 1 for one that something hides, 0 for one that is not labelled.
+"""
 
 import csv
 import io
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +26,40 @@ _LARGEST_PX = 1_000_000
 """Larger coordinates than any picture has; beyond 10**38 float32 holds none."""
 
 
+SEEN, HIDDEN, UNLABELLED = 2, 1, 0
+"""Flags of a point, as COCO has them."""
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """The N rows of a table."""
+
+    names: list[str]
+    """File names."""
+    keypoints_source: np.ndarray
+    """(N, K, 2) float32, x then y, pixels of the frame; NaN where a point is not labelled."""
+    hidden: np.ndarray
+    """(N, K) bool: labelled though something hides it; nowhere true where the table has no flags."""
+
+    @property
+    def flags(self) -> np.ndarray | None:
+        """(N, K) uint8 of SEEN, HIDDEN and UNLABELLED; None where nothing is hidden, which needs no flags."""
+        unlabelled = np.isnan(self.keypoints_source).any(-1)
+        flags = np.where(unlabelled, UNLABELLED, np.where(self.hidden, HIDDEN, SEEN)).astype(np.uint8)
+        return flags if self.hidden.any() else None
+
+
 def read_keypoints_csv(path: Path, points: int | None = None) -> tuple[list[str], np.ndarray]:
-    """File names and keypoints_source (N, K, 2) float32 of a label table in the dataset's own layout.
+    """File names and keypoints_source (N, K, 2) float32 of `read_label_table`."""
+    table = read_label_table(path, points)
+    return table.names, table.keypoints_source
+
+
+def read_label_table(path: Path, points: int | None = None) -> LabelTable:
+    """A label table in the dataset's own layout.
 
     `points` is the K that is expected; without it the header tells. Raises DataError naming the line of a missing
-    column, a bad coordinate or a name that comes twice.
+    column, a bad coordinate, a row without any labelled point or a name that comes twice.
     """
     try:
         rows = list(csv.reader(io.StringIO(read_plain(path, TABLE_BYTES).decode(), newline="")))
@@ -34,19 +68,29 @@ def read_keypoints_csv(path: Path, points: int | None = None) -> tuple[list[str]
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path} is not CSV text ({error}); fetch it again with: dvc repro -fs fetch") from None
     header = _header(path, rows[0] if rows else [], points)
-    names = [_file_name(path, line, row, len(header)) for line, row in enumerate(rows[1:], start=2)]
+    end = sum(not column.startswith("v") for column in header)
+    numbered = list(enumerate(rows[1:], start=2))
+    names = [_file_name(path, line, row, len(header)) for line, row in numbered]
     _refuse_duplicates(path, names)
-    coordinates = [_coordinates(path, line, row) for line, row in enumerate(rows[1:], start=2)]
-    return names, np.array(coordinates, np.float32).reshape(-1, len(header) // 2, 2)
+    coordinates = [_coordinates(path, line, row[:end]) for line, row in numbered]
+    keypoints = np.array(coordinates, np.float32).reshape(-1, end // 2, 2)
+    hidden = np.zeros(keypoints.shape[:2], bool)
+    if end < len(header):
+        hidden[:] = [_hidden(path, line, row, end) for line, row in numbered]
+    return LabelTable(names, keypoints, hidden)
 
 
 def _header(path: Path, found: list[str], points: int | None) -> list[str]:
     """The first line, as it should be. Raises DataError."""
-    expected = header_of(points or max(1, min(len(found), 2 * MOST_POINTS) // 2))
+    flagged = "v0" in found
+    coordinates = sum(not column.startswith("v") for column in found)
+    count = points or max(1, min(coordinates, 2 * MOST_POINTS) // 2)
+    expected = header_of(count) + ([f"v{point}" for point in range(count)] if flagged else [])
     if found != expected:
-        lacking = sorted(set(expected) - set(found), key=lambda column: int(column or -1))
+        lacking = sorted(set(expected) - set(found), key=expected.index)
         raise DataError(
-            f"{path} line 1: the header should be an empty name and the columns 0 to {len(expected) - 2}"
+            f"{path} line 1: the header should be an empty name and the columns 0 to {2 * count - 1}"
+            + (f", then v0 to v{count - 1}" if flagged else "")
             + (
                 f"; missing: {', '.join(lacking) or 'the empty one'}"
                 if lacking
@@ -72,8 +116,12 @@ def _file_name(path: Path, line: int, row: list[str], fields: int) -> str:
 
 
 def _coordinates(path: Path, line: int, row: list[str]) -> list[float]:
+    """x and y of each point, NaN where both fields are empty."""
     values = []
     for column, text in enumerate(row[1:]):
+        if not text and not row[1 + (column ^ 1)]:  # the other coordinate of the point
+            values.append(math.nan)
+            continue
         try:
             value = float(text)
         except ValueError:
@@ -84,7 +132,21 @@ def _coordinates(path: Path, line: int, row: list[str]) -> list[float]:
                 "expected; mend the line"
             )
         values.append(value)
+    if all(map(math.isnan, values)):
+        raise DataError(f"{path} line {line}, {brief(row[0])}: none of its points is labelled; remove the line")
     return values
+
+
+def _hidden(path: Path, line: int, row: list[str], end: int) -> list[bool]:
+    """Whether each point is hidden, of a row whose flags begin at the field `end`."""
+    for point, flag in enumerate(row[end:]):
+        allowed = ("1", "2") if row[1 + 2 * point] else ("0",)
+        if flag not in allowed:
+            raise DataError(
+                f"{path} line {line}, {brief(row[0])}: column v{point} holds {shown(flag)} where 2 (seen) or 1 "
+                "(hidden) is expected for a point that has x and y, 0 for one that has none; mend the line"
+            )
+    return [flag == "1" for flag in row[end:]]
 
 
 def _refuse_duplicates(path: Path, names: list[str]) -> None:
@@ -97,11 +159,18 @@ def _refuse_duplicates(path: Path, names: list[str]) -> None:
         first_line[name] = line
 
 
-def write_keypoints_csv(path: Path, names: list[str], keypoints_source: np.ndarray) -> None:
-    """Write (N, K, 2) keypoints in source pixels in the dataset's own layout, to 3 decimals."""
+def write_keypoints_csv(
+    path: Path, names: list[str], keypoints_source: np.ndarray, flags: np.ndarray | None = None
+) -> None:
+    """Write (N, K, 2) keypoints in source pixels in the dataset's own layout, to 3 decimals; a NaN is an empty field.
+
+    flags: (N, K) of SEEN, HIDDEN and UNLABELLED, for a table that tells them.
+    """
     points = keypoints_source.shape[1]
     flat = np.round(keypoints_source.reshape(len(names), 2 * points).astype(np.float64), 3)
     with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header_of(points))
-        writer.writerows([name, *row] for name, row in zip(names, flat.tolist(), strict=True))
+        writer.writerow(header_of(points) + ([] if flags is None else [f"v{point}" for point in range(points)]))
+        told: list[list[int]] = [[]] * len(names) if flags is None else flags.tolist()
+        for name, row, flag in zip(names, flat.tolist(), told, strict=True):
+            writer.writerow([name, *("" if math.isnan(value) else value for value in row), *flag])

@@ -1,11 +1,11 @@
 """Keypoint errors, per face first, as fractions of each face's normalizing length (see `normalizing_length`).
 
-N faces of K points each; coordinates are x then y, in pixels of one frame.
+N faces of K points each; coordinates are x then y, in pixels of one frame. True points that are not labelled are NaN:
+they count for nothing. `measurable` tells which faces have an error at all.
 """
 
 import numpy as np
 
-from facial_keypoints.core.geometry import face_size
 from facial_keypoints.core.scheme import IBUG_68, Scheme
 
 FAILURE_THRESHOLD = 0.08
@@ -16,7 +16,7 @@ CVPRW 2017, have it on 300-W)."""
 def point_distances(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """(N, K) Euclidean distances in pixels between (N, K, 2) predicted and true keypoints of one frame.
 
-    Raises ValueError for other shapes.
+    NaN where a point is not labelled. Raises ValueError for other shapes.
     """
     if predicted.shape != truth.shape or truth.ndim != 3:
         raise ValueError(f"predicted {predicted.shape} and truth {truth.shape} should both be (N, K, 2)")
@@ -27,14 +27,36 @@ def normalizing_length(truth: np.ndarray, scheme: Scheme) -> np.ndarray:
     """(N,) pixels that an error of (N, K, 2) true keypoints is divided by.
 
     The distance of the scheme's two points (of iBUG 300-W the outer eye corners: the interocular distance), the
-    diagonal of the box round all of them, or `face_size`.
+    diagonal of the box round the labelled points, or `box_size`. NaN where one of the two is not labelled, or of the
+    box fewer than half of all points: it says little of the size then.
     """
     if scheme.normalizer is None:
-        return face_size(truth)
+        return box_size(truth)
     if scheme.normalizer == "diagonal":
-        return np.asarray(np.linalg.norm(np.ptp(truth.astype(np.float64), axis=-2), axis=-1))
+        return np.asarray(np.linalg.norm(_box_sides(truth), axis=-1))
     one, other = (truth[:, point].astype(np.float64) for point in scheme.normalizer)
     return np.asarray(np.linalg.norm(one - other, axis=-1))
+
+
+def box_size(truth: np.ndarray) -> np.ndarray:
+    """(N,) root of the area of the box round the labelled ones of (N, K, 2) points.
+
+    NaN where fewer than half of them are labelled.
+    """
+    return np.asarray(np.sqrt(_box_sides(truth).prod(-1)))
+
+
+def _box_sides(truth: np.ndarray) -> np.ndarray:
+    """(N, 2) width and height of the box round the labelled points; NaN where fewer than half of them are labelled."""
+    truth = truth.astype(np.float64)
+    sides = np.fmax.reduce(truth, axis=-2) - np.fmin.reduce(truth, axis=-2)  # they pass over NaN
+    labelled = np.isfinite(truth).all(-1)
+    return np.where(2 * labelled.sum(-1, keepdims=True) >= labelled.shape[-1], sides, np.nan)
+
+
+def measurable(truth: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """(N,) bool: which of (N, K, 2) true faces have the length that errors are divided by."""
+    return np.asarray(normalizing_length(truth, scheme) > 0)
 
 
 def normalizer_in_words(scheme: Scheme) -> str:
@@ -48,24 +70,46 @@ def normalizer_in_words(scheme: Scheme) -> str:
     return "distance between points {} and {}".format(*scheme.normalizer)
 
 
+def group_in_words(scheme: Scheme) -> str:
+    """What `person` of a sample is, as captions and reports name it: a dataset keeps together what belongs together."""
+    return "person" if scheme.thing == "face" else "group"
+
+
+def groups_in_words(scheme: Scheme) -> str:
+    """The plural of `group_in_words`."""
+    return "people" if scheme.thing == "face" else "groups"
+
+
 def nme(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """(N,) normalized mean error of each face: mean point distance over `normalizing_length`."""
-    return np.asarray(point_distances(predicted, truth).mean(1) / normalizing_length(truth, scheme))
+    """(N,) normalized mean error of each face: mean distance of its labelled points over `normalizing_length`."""
+    return np.asarray(_mean_distance(predicted, truth) / normalizing_length(truth, scheme))
+
+
+def _mean_distance(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(N,) mean distance of the labelled points, pixels; NaN for a face without any."""
+    labelled = np.isfinite(truth).all(-1)
+    sums = np.where(labelled, point_distances(predicted, truth), 0).sum(1)
+    return np.asarray(sums / np.where(labelled.any(1), labelled.sum(1), np.nan))
 
 
 def point_errors(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """(N, K) distance of each point over the `normalizing_length` of its face; `nme` is the mean over a face."""
+    """(N, K) distance of each point over the `normalizing_length` of its face, NaN where it is not labelled."""
     return np.asarray(point_distances(predicted, truth) / normalizing_length(truth, scheme)[:, None])
 
 
 def nme_box(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(N,) mean point distance over `face_size`, which a rotated head shrinks less than the distance of its eyes."""
-    return np.asarray(point_distances(predicted, truth).mean(1) / face_size(truth))
+    """(N,) mean distance over `box_size`, which a rotated head shrinks less than the distance of its eyes.
+
+    NaN where that is not known, or 0.
+    """
+    size = box_size(truth)
+    return np.asarray(_mean_distance(predicted, truth) / np.where(size > 0, size, np.nan))
 
 
 def region_nme(point_errors: np.ndarray, scheme: Scheme) -> dict[str, float]:
-    """Region -> mean over faces of the error of the region's points alone, of (N, K) `point_errors`."""
-    return {region: float(point_errors[:, list(points)].mean()) for region, points in scheme.regions.items()}
+    """Region -> mean error of its labelled points alone, of (N, K) `point_errors`; without regions that have none."""
+    of_region = {region: point_errors[:, list(points)] for region, points in scheme.regions.items()}
+    return {region: float(np.nanmean(errors)) for region, errors in of_region.items() if np.isfinite(errors).any()}
 
 
 def ced(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

@@ -88,8 +88,13 @@ def publish(folder: Path, names: Iterable[str], target: Path) -> None:
     """
     with whole_folder(target) as arriving:
         for name in names:
-            (arriving / name).parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(folder / name, arriving / name)
-            except OSError:  # another file system, or one without links
-                shutil.copyfile(folder / name, arriving / name)
+            link_or_copy(folder / name, arriving / name)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, by a hard link or else as a copy; the folder of the name is made."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)

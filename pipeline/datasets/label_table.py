@@ -84,6 +84,8 @@ def _sample(row: list[str], fields: int) -> Sample:
     visibility = values[:, 2]
     if not np.isin(visibility, (0, 1, 2)).all() or (np.isnan(values[:, :2]).any(1) != (visibility == 0)).any():
         raise ValueError("a point has x, y and the flag 1 or 2, or neither and the flag 0")
+    if np.isinf(values).any() or not visibility.any():
+        raise ValueError("a row has a labelled point, and coordinates are numbers of pixels")
     if not 1 <= int(side) <= MOST_SIDE_PX or max(abs(int(left)), abs(int(top))) > _FARTHEST_PX:
         raise ValueError(f"a frame has a side of 1 to {MOST_SIDE_PX:,} pixels, and lies near its picture")
     return Sample(picture, group, split, (int(left), int(top), int(side)), values[:, :2], visibility.astype(np.uint8))

@@ -12,7 +12,7 @@ import numpy as np
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.terminal import tell
-from pipeline.core.labels import LABELS, write_keypoints_csv
+from pipeline.core.labels import HIDDEN, LABELS, write_keypoints_csv
 from pipeline.datasets.label_table import SPLITS, Sample, read_label_table
 
 _NAME_MOST = 60
@@ -49,50 +49,49 @@ def cut_frame(picture: np.ndarray, frame: tuple[int, int, int]) -> np.ndarray:
 def write_object_frames(table: Path, pictures: Path, folder: Path, count: int) -> None:
     """Write the frames of `table`, and labels of `count` points, into `folder` as stages expect raw data.
 
-    What is not labelled in full is left out. Without a row of the split test, the test repeats the training.
-    Raises DataError.
+    Points that are not labelled are empty there; flags follow where the table calls a point hidden. Raises DataError.
     """
-    written: dict[str, dict[str, np.ndarray]] = {split: {} for split in SPLITS}
+    written: dict[str, dict[str, Sample]] = {split: {} for split in SPLITS}
     numbers: Counter[tuple[str, str]] = Counter()
+    people: dict[str, str] = {}
+    alike: Counter[str] = Counter()
     for split in SPLITS:
         (folder / split).mkdir(parents=True, exist_ok=True)
     for sample, content in progress(_cut(table, pictures, count), label="frames", total=0, unit="frames"):
-        person = _person(sample.group)
+        if sample.group not in people:
+            people[sample.group] = _person(sample.group, alike)
+        person = people[sample.group]
         name = f"{person}_0{numbers[sample.split, person]}.jpg"  # read by content, whatever the name says
         numbers[sample.split, person] += 1
         (folder / sample.split / name).write_bytes(content)
-        written[sample.split][name] = sample.points - sample.frame[:2]
-    if not written["training"]:
-        raise DataError(f"{table}: no row of training is labelled in full, as the network needs it; label more points")
-    if not written["test"]:
-        _repeat(folder, written)
+        written[sample.split][name] = sample
     for split, rows in written.items():
-        write_keypoints_csv(folder / LABELS[split], list(rows), np.stack(list(rows.values())))
+        _write_labels(folder / LABELS[split], rows, count)
+
+
+def _write_labels(path: Path, rows: dict[str, Sample], count: int) -> None:
+    """The labels of frames by their names, with flags where one of these is of a hidden point."""
+    points = np.array([sample.points - sample.frame[:2] for sample in rows.values()]).reshape(-1, count, 2)
+    flags = np.array([sample.visibility for sample in rows.values()], np.uint8).reshape(-1, count)
+    write_keypoints_csv(path, list(rows), points, flags if (flags == HIDDEN).any() else None)
 
 
 def _cut(table: Path, pictures: Path, count: int) -> Iterator[tuple[Sample, bytes]]:
-    """Each sample whose points are all labelled, with its frame as a PNG."""
+    """Each sample with its frame as a PNG."""
     partly = 0
     for name, samples in groupby(read_label_table(table, count), lambda sample: sample.picture):
         picture = read_upright(pictures / name)
         if picture is None:
             raise DataError(f"{pictures / name} is no picture; import the dataset again")
         for sample in samples:
-            if not sample.visibility.all():
-                partly += 1
-                continue
+            partly += not sample.visibility.all()
             yield sample, cv2.imencode(".png", cut_frame(picture, sample.frame), _FAST)[1].tobytes()
     if partly:
-        tell(f"note: {partly:,} objects of {table} are left out, as not all their points are labelled")
+        tell(f"note: of {partly:,} objects of {table} only some points are labelled; the network learns from those")
 
 
-def _person(group: str) -> str:
-    """The group as a part of a file's name."""
-    return re.sub(r"[^\w.-]+", "-", group).strip(".-")[-_NAME_MOST:] or "object"
-
-
-def _repeat(folder: Path, written: dict[str, dict[str, np.ndarray]]) -> None:
-    tell("note: no picture is held out; the test repeats the training, and tells only whether it can be learned at all")
-    for name in written["training"]:
-        (folder / "test" / name).write_bytes((folder / "training" / name).read_bytes())
-    written["test"] = written["training"]
+def _person(group: str, alike: Counter[str]) -> str:
+    """The group as a part of a file's name; those that are alike then are numbered, so that each stays its own."""
+    name = re.sub(r"[^\w.-]+", "-", group).strip(".-")[-_NAME_MOST:] or "object"
+    alike[name] += 1
+    return name if alike[name] == 1 else f"{name}~{alike[name]}"

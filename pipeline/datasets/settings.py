@@ -10,7 +10,7 @@ from pipeline.core.settings import Seed
 
 @dataclass(frozen=True)
 class SyntheticFaces:
-    """How many synthetic faces to make when `fetch.source` is synthetic."""
+    """How many synthetic faces to make when `fetch.source` is or has synthetic."""
 
     people: Annotated[int, Ge(2), Le(10_000)]
     clips: Annotated[int, Ge(1), Le(9)]
@@ -23,5 +23,5 @@ class Fetch:
     """Section `fetch` of params.yaml."""
 
     source: str
-    """Name of a folder of datasets/."""
+    """Name of a folder of datasets/, or several of one scheme: a+b."""
     synthetic: SyntheticFaces

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from facial_keypoints.core.percent import percent_text
 from facial_keypoints.core.scheme import Scheme
-from pipeline.core.metrics import normalizer_in_words, normalizing_length
+from pipeline.core.metrics import group_in_words, groups_in_words, normalizer_in_words, normalizing_length
 from pipeline.evaluation.metrics_file import GroupMetrics, Metrics
 from pipeline.evaluation.style import PALETTE, SEQUENTIAL, new_figure
 
@@ -28,9 +28,25 @@ FEWEST_FOR_BOX = 10
 
 
 def mean_face(keypoints: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """(K, 2) mean of (N, K, 2) faces of any frame, each centred and in units of its normalizing length; not rotated."""
-    centred = keypoints - keypoints.mean(1, keepdims=True)
-    return np.asarray((centred / normalizing_length(keypoints, scheme)[:, None, None]).mean(0))
+    """(K, 2) mean of (N, K, 2) faces of any frame, each centred and in units of its normalizing length; not rotated.
+
+    Of the faces whose points are all labelled, or where there is none of all, each point over those that label it; NaN
+    for a point that none does.
+    """
+    whole = np.isfinite(keypoints).all((1, 2))
+    if whole.any():
+        keypoints = keypoints[whole]
+        centre = keypoints.mean(1, keepdims=True)
+    else:
+        low, high = np.fmin.reduce(keypoints, 1), np.fmax.reduce(keypoints, 1)
+        centre = ((low + high) / 2)[:, None]
+    return _mean_of_known((keypoints - centre) / normalizing_length(keypoints, scheme)[:, None, None])
+
+
+def _mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Mean of (N, K, ...) over those of the N that are no NaN; NaN where all are."""
+    never = np.isnan(values).all(0)
+    return np.asarray(np.where(never, np.nan, np.nanmean(np.where(never, 0, values), axis=0)))
 
 
 def error_by_point_figure(
@@ -38,20 +54,23 @@ def error_by_point_figure(
 ) -> Figure:
     """Mean error of each point on the (K, 2) mean face, and by region.
 
-    `errors`: (N, K) percent. `regions`: region -> mean error of its points, percent.
+    `errors`: (N, K) percent, NaN where a point is not labelled; one that never is is left out. `regions`: region ->
+    mean error of its points, percent.
     """
-    by_point = errors.mean(0)
+    by_point = _mean_of_known(errors)
     by_region = pd.Series({_words(name): error for name, error in regions.items()})
     by_region = by_region.sort_values(ascending=False, kind="stable")
+    ends = f"The {by_region.index[0]} is hardest: {percent_text(by_region.iloc[0], 1)}, "
+    ends += f"the {by_region.index[-1]} easiest: {percent_text(by_region.iloc[-1], 1)}"
+    only = f"Mean error of the {scheme.count} points: {percent_text(by_region.iloc[0], 1)}"
     figure = new_figure(
         4.9,
-        title=f"The {by_region.index[0]} is hardest: {percent_text(by_region.iloc[0], 1)}, "
-        f"the {by_region.index[-1]} easiest: {percent_text(by_region.iloc[-1], 1)}",
-        detail=f"{len(errors):,} labelled test faces; left and right are the subject's",
+        title=ends if len(by_region) > 1 else only,
+        detail=f"{len(errors):,} labelled test {scheme.things}; left and right are the subject's",
         dataset=dataset,
     )
     face, bars = figure.subplots(1, 2, width_ratios=[1.35, 1], gridspec_kw={"wspace": 0.08})
-    shades = cm.ScalarMappable(colors.Normalize(by_point.min(), by_point.max()), SEQUENTIAL)
+    shades = cm.ScalarMappable(colors.Normalize(np.nanmin(by_point), np.nanmax(by_point)), SEQUENTIAL)
     _draw_mean_face(face, mean_face, by_point, shades, scheme)
     face.set_title(f"Mean error by point; the {min(NUMBERED_POINTS, scheme.count)} worst by number (from 0)")
     bar = figure.colorbar(shades, ax=face, location="bottom", shrink=0.6, aspect=30, pad=0.02)
@@ -73,15 +92,18 @@ def _draw_mean_face(
         line = points[contour.path]
         axes.plot(line[:, 0], line[:, 1], color=PALETTE["line"], lw=1, zorder=1)
     x, y = points[:, 0], points[:, 1]
-    sizes = 20 + 80 * errors / (errors.max() or 1)
+    sizes = 20 + 80 * errors / (np.nanmax(errors) or 1)
     axes.scatter(x, y, s=sizes, c=shades.to_rgba(errors), edgecolors=PALETTE["ink"], linewidths=0.5, zorder=2)
-    centre = points.mean(0)
-    for index in np.argsort(-errors, kind="stable")[:NUMBERED_POINTS]:
+    known = np.isfinite(errors) & np.isfinite(points).all(-1)
+    centre = points[known].mean(0)
+    worst = np.argsort(-np.where(known, errors, -1), kind="stable")
+    for index in worst[: min(NUMBERED_POINTS, known.sum())]:
         outward = (points[index] - centre) / max(float(np.linalg.norm(points[index] - centre)), 1e-9)
         offset = 13 * outward * (1, -1)  # y of a label counts upwards
         _write(axes, str(index), points[index], offset, weight="bold")
     for region, of_region in scheme.regions.items():
-        _label_region(axes, region, points[list(of_region)])
+        if len(labelled := points[[point for point in of_region if known[point]]]):
+            _label_region(axes, region, labelled)
     axes.set_aspect("equal")
     axes.set_anchor("N")
     axes.invert_yaxis()
@@ -130,24 +152,24 @@ def error_by_group_figure(
     """
     groups = {
         "all": measured.test,
-        "known people": measured.test_known_people,
-        "unseen people": measured.test_unseen_people,
+        f"known {groups_in_words(scheme)}": measured.test_known_people,
+        f"unseen {groups_in_words(scheme)}": measured.test_unseen_people,
     }
     present = {label: group for label, group in groups.items() if group.faces}
     means = [f"{label} {percent_text(group.nme_percent)}" for label, group in present.items()]
     figure = new_figure(
         3.9,
         title=f"Mean error: {', '.join(means[1:])}",
-        detail=f"{len(nme):,} labelled test faces",
+        detail=f"{len(nme):,} labelled test {scheme.things}",
         dataset=dataset,
     )
     people, sizes = figure.subplots(1, 2, width_ratios=[1, 1.5], gridspec_kw={"wspace": 0.1})
-    _draw_people(people, present)
+    _draw_people(people, present, scheme)
     _draw_sizes(sizes, by_size(nme, size_px), scheme)
     return figure
 
 
-def _draw_people(axes: Axes, groups: dict[str, GroupMetrics]) -> None:
+def _draw_people(axes: Axes, groups: dict[str, GroupMetrics], scheme: Scheme) -> None:
     for row, (label, group) in enumerate(groups.items()):
         color = PALETTE["unseen" if label.startswith("unseen") else "model"]
         if group.nme_ci95_percent:
@@ -161,7 +183,7 @@ def _draw_people(axes: Axes, groups: dict[str, GroupMetrics]) -> None:
     axes.tick_params(axis="y", length=0, labelcolor=PALETTE["ink"])
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
-    axes.set_title("Was the person trained on?")
+    axes.set_title(f"Was the {group_in_words(scheme)} trained on?")
     axes.set_xlabel("NME (%), mean and 95 % interval")
     axes.grid(axis="x")
 
@@ -185,12 +207,12 @@ def _draw_sizes(axes: Axes, bins: dict[str, np.ndarray], scheme: Scheme) -> None
     if max(sizes) >= FEWEST_FOR_BOX:
         explained.append("box: middle half, line: median, dot: mean, whiskers: 5 to 95 %")
     if min(sizes) < FEWEST_FOR_BOX:
-        explained.append("rings: single faces" + (f", where n < {FEWEST_FOR_BOX}" if explained else ""))
+        explained.append(f"rings: single {scheme.things}" + (f", where n < {FEWEST_FOR_BOX}" if explained else ""))
     axes.set_xticks(range(len(bins)), [f"{label}\nn = {len(errors):,}" for label, errors in bins.items()])
     axes.set_xlim(-0.6, len(bins) - 0.4)
     axes.set_ylim(bottom=0)
     axes.tick_params(axis="x", length=0, labelcolor=PALETTE["ink"])
-    axes.set_title("NME (%) by face size")
+    axes.set_title(f"NME (%) by {scheme.thing} size")
     axes.set_xlabel("\n".join([f"{normalizer_in_words(scheme)} in the frame (px)", *explained]))
     axes.grid(axis="y")
 

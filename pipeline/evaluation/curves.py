@@ -24,8 +24,8 @@ def ced_figure(ced: pd.DataFrame, test: GroupMetrics, scheme: Scheme, *, dataset
     area, failures = test.auc_08_percent or 0.0, test.failure_rate_08_percent or 0.0
     figure = new_figure(
         4.3,
-        title=f"{percent_text(100 - failures, 1)} of the faces stay within an error of {_THRESHOLD:g} %",
-        detail=f"{test.faces:,} labelled test faces, mean NME {percent_text(test.nme_percent)}",
+        title=f"{percent_text(100 - failures, 1)} of the {scheme.things} stay within an error of {_THRESHOLD:g} %",
+        detail=f"{test.faces:,} labelled test {scheme.things}, mean NME {percent_text(test.nme_percent)}",
         dataset=dataset,
     )
     axes = figure.subplots()
@@ -36,7 +36,7 @@ def ced_figure(ced: pd.DataFrame, test: GroupMetrics, scheme: Scheme, *, dataset
     label = _ced_label("mean shape", *_area_and_failures(x.to_numpy(), ced["mean_shape_percent"].to_numpy()))
     axes.plot(x, ced["mean_shape_percent"], color=PALETTE["baseline"], ls="--", label=label)
     axes.axvline(_THRESHOLD, color=PALETTE["ink"], lw=1.2, ls=":", label=f"failure threshold, {_THRESHOLD:g} %")
-    axes.set(xlim=(0, x.max()), ylim=(0, 101), ylabel="share of faces (%)")
+    axes.set(xlim=(0, x.max()), ylim=(0, 101), ylabel=f"share of {scheme.things} (%)")
     axes.set_xlabel(f"NME no more than (% of the {normalizer_in_words(scheme)})")
     axes.xaxis.set_major_locator(ticker.MultipleLocator(2))
     axes.grid()
@@ -58,7 +58,9 @@ def _area_and_failures(nme: np.ndarray, share: np.ndarray) -> tuple[float, float
     return float(np.trapezoid(shares, thresholds) / _THRESHOLD), float(100 - shares[-1])
 
 
-def learning_curves_figure(history: pd.DataFrame, *, train_faces: int, val_faces: int, dataset: str) -> Figure:
+def learning_curves_figure(
+    history: pd.DataFrame, *, train_faces: int, val_faces: int, dataset: str, scheme: Scheme
+) -> Figure:
     """Loss, validation NME and learning rate by epoch.
 
     `history` has the columns of history.csv; those that begin with val are NaN where nobody was held out.
@@ -71,7 +73,7 @@ def learning_curves_figure(history: pd.DataFrame, *, train_faces: int, val_faces
     figure = new_figure(
         3.4,
         title=f"{reached} after {epochs}",
-        detail=f"{train_faces:,} faces to train on, {val_faces:,} to validate",
+        detail=f"{train_faces:,} {scheme.things} to train on, {val_faces:,} to validate",
         dataset=dataset,
     )
     ratios = [1.3, 1.3, 1] if validated else [1.6, 1]

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torchvision.utils import make_grid
 
 from facial_keypoints.core.percent import percent_text
+from facial_keypoints.core.scheme import IBUG_68, Scheme
+from pipeline.core.metrics import group_in_words
 from pipeline.evaluation.style import DIVERGING, PALETTE, WIDTH_IN, new_figure
 from pipeline.models.network import to_unit
 
@@ -29,7 +31,7 @@ class Faces:
     images: np.ndarray
     """(N, S, S) uint8 gray."""
     truth_crop: np.ndarray
-    """(N, K, 2) crop pixels."""
+    """(N, K, 2) crop pixels; NaN, and not drawn, where a point is not labelled."""
     predicted_crop: np.ndarray
     """(N, K, 2) crop pixels."""
     nme: np.ndarray
@@ -61,8 +63,11 @@ def choose_faces(nme: np.ndarray, *, per_row: int, random_rows: int, seed: int) 
 
 
 def face_window(points: np.ndarray, side: int) -> tuple[float, float, float]:
-    """Left, top and size in pixels of a square within a (side, side) image that holds (K, 2) points and a margin."""
-    low, high = points.min(0), points.max(0)
+    """Left, top and size in pixels of a square within a (side, side) image that holds (K, 2) points and a margin.
+
+    Points that are NaN do not count.
+    """
+    low, high = np.fmin.reduce(points), np.fmax.reduce(points)
     size = min(float((high - low).max()) * (1 + 2 * FACE_MARGIN_FRAC), side)
     left, top = np.clip((low + high - size) / 2, -0.5, side - 0.5 - size)
     return float(left), float(top), size
@@ -73,6 +78,7 @@ def faces_figure(
     rows: list[tuple[str, np.ndarray]],
     *,
     dataset: str,
+    scheme: Scheme = IBUG_68,
     title: str = "Truth and prediction",
     count: int | None = None,
 ) -> Figure:
@@ -86,7 +92,8 @@ def faces_figure(
     figure = new_figure(
         0.75 + len(rows) * (width - 0.4) / columns * 1.13,
         title=title,
-        detail=f"{count or len(faces.nme):,} labelled test faces; NME under each; unseen: a person not trained on",
+        detail=f"{count or len(faces.nme):,} labelled test {scheme.things}; NME under each; unseen: a "
+        f"{group_in_words(scheme)} not trained on",
         dataset=dataset,
         width_in=width,
     )
@@ -164,13 +171,14 @@ def first_layer(network: nn.Module, image: np.ndarray) -> FirstLayer:
     return FirstLayer(seen[0].mean(0).numpy(), layer.weight.detach().sum(1).numpy(), responses[0].numpy())
 
 
-def first_layer_figure(layer: FirstLayer, *, dataset: str) -> Figure:
+def first_layer_figure(layer: FirstLayer, *, dataset: str, scheme: Scheme) -> Figure:
     """Draw the layer's input, its kernels and, in the same order, their responses; white is 0."""
     count, side = len(layer.kernels), layer.kernels.shape[-1]
     figure = new_figure(
         4.2,
         title=f"The first layer: {count} kernels of {side} x {side} and their responses",
-        detail="one test face; the response in each place of the right grid belongs to the kernel in the same place",
+        detail=f"one test {scheme.thing}; the response in each place of the right grid belongs to the kernel in the "
+        "same place",
         dataset=dataset,
     )
     columns = int(np.ceil(np.sqrt(count)))

@@ -1,11 +1,13 @@
 """metrics.json: what evaluate measured, as one tree of dataclasses, written and read here alone.
 
-Errors and shares are in percent, and their names say so.
+Errors and shares are in percent, and their names say so. Only faces that can be measured are counted: see
+`pipeline.core.metrics.measurable`. Fields with a default stand in the file where they have another value: of labels
+that are whole they say nothing.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from pydantic import TypeAdapter, ValidationError
@@ -50,6 +52,12 @@ class GroupMetrics:
     """Loss of the course projects, of labels (p - 100) / 50 in a frame of 224 pixels."""
     mse: float | None
     """Squared error of the same labels."""
+    not_measured: int | None = None
+    """Labelled faces that are left out, as the points that errors are divided by are not labelled."""
+    nme_seen_points_percent: float | None = None
+    """As `nme_percent`, of points alone that nothing hides; None where labels do not tell."""
+    nme_hidden_points_percent: float | None = None
+    """As `nme_percent`, of points alone that something hides."""
 
     @classmethod
     def empty(cls) -> Self:
@@ -87,6 +95,10 @@ class Metrics:
     test_regions_nme_percent: dict[str, float]
     """Region of the scheme -> mean over the test faces of the error of its points alone."""
     test_mean_shape: Baseline
+    test_by_dataset: dict[str, GroupMetrics] | None = None
+    """Dataset -> those of the test that come from it, where several are merged."""
+    points_in_no_training_frame: list[str] | None = None
+    """Points that no training frame labels, so that nothing here holds for them."""
 
     def flat(self) -> dict[str, float]:
         """Every number by its dotted name, e.g. "test.nme_percent", as `dvc metrics show` has them."""
@@ -109,8 +121,19 @@ def flat_numbers(tree: dict[str, Any]) -> dict[str, float]:
 def write_metrics(metrics: Metrics) -> Metrics:
     """Write metrics.json, numbers rounded; returns what it says now."""
     rounded = _from_data(_rounded(asdict(metrics), _DIGITS))
-    write_json(paths.METRICS, asdict(rounded))
+    write_json(paths.METRICS, _without_defaults(asdict(rounded)))
     return rounded
+
+
+_OPTIONAL = {part.name for kind in (GroupMetrics, Metrics) for part in fields(kind) if part.default is None}
+
+
+def _without_defaults(tree: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_defaults(value) if isinstance(value, dict) else value
+        for name, value in tree.items()
+        if value is not None or name not in _OPTIONAL
+    }
 
 
 def read_metrics() -> Metrics:

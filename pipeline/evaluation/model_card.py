@@ -8,49 +8,16 @@ import pandas as pd
 
 from facial_keypoints.core.percent import percent_text
 from facial_keypoints.core.scheme import IBUG_68, Scheme
-from pipeline.core.metrics import normalizer_in_words
+from pipeline.core.metrics import group_in_words, groups_in_words, normalizer_in_words
+from pipeline.evaluation.card_texts import INTENDED, OTHERS, OTHERS_INTENDED, REAL, SYNTHETIC
 from pipeline.evaluation.metrics_file import Metrics
+from pipeline.evaluation.reports import dataset_cards
 
 _GROUPS = {
     "val": "val, by which all was chosen: people never trained on",
     "test": "test",
     "test_known_people": "of these, people who also train",
     "test_unseen_people": "of these, people never seen",
-}
-
-_INTENDED = """\
-Placing {points} points on a picture of one face, upright to half turned, for teaching, research and tools that need the
-shape of a face: alignment, overlays, animation, blurring for privacy. Find the faces first; the framing that it expects
-is that of its training frames: the whole head with some space round it.
-
-It says where points are, not who somebody is, nor what they feel or are able to. Do not build decisions about people
-on it; the errors below are means over frames, and single points are further off."""
-
-_REAL = {
-    "data": """\
-Video frames of the YouTube Faces Database (Wolf, Hassner, Maoz, CVPR 2011) as cut and labelled for the public
-repository udacity/P1_Facial_Keypoints.""",
-    "limits": """\
-- {people} people, all of them public figures in television footage. Age, skin tone, glasses and beards are neither
-  balanced nor labelled, so that no error by such group is known.
-- The labels were made by a machine, in whole pixels off a coarse grid: no network can be shown to be better than they
-  are, and this one has learned their habits.
-- The official test {shows}
-- Faces are small ({sizes}) and compressed. Profiles,
-  covered faces and more than one face in the frame are rare.""",
-    "licence": """\
-Code and weights: MIT. The frames come from a repository under MIT, but were cut from videos of the YouTube Faces
-Database and show real people: look up the terms of that database before any use beyond research, and publish no
-frame.""",
-}
-_SYNTHETIC = {
-    "data": "Synthetic faces, made by this project, with exact labels. Nothing measured here holds for photographs.",
-    "limits": """\
-- {people} people, none of them real: a network trained on them shows that everything works, and is for nothing else.
-- Every face is made by the same code, so that the test is far easier than one on photographs would be.
-- The test {shows}
-- Faces are small ({sizes}).""",
-    "licence": "Code, weights and frames: MIT.",
 }
 
 
@@ -73,25 +40,28 @@ def model_card(
         settings: Dotted name -> value of what the card tells of the training.
         sizes: Range of the normalizing length in pixels -> (N,) NME of the labelled test faces in it, percent.
     """
-    about = _SYNTHETIC if dataset["dataset"] == "synthetic" else _REAL
+    about = _about(dataset)
     length = normalizer_in_words(scheme)
     facts = {
         "people": samples["person"].nunique(),
-        "shows": _shows(measured.test_unseen_people.faces),
+        "known": measured.test_known_people.faces,
+        "unseen": measured.test_unseen_people.faces,
+        "shows": _shows(measured.test_unseen_people.faces, scheme),
         "sizes": f"most often {max(sizes, key=lambda name: len(sizes[name]))} px {_size_in_words(scheme)}",
     }
     name = measured.model.name
     set_to = _table(["setting", "value"], [[f"`{key}`", f"`{value}`"] for key, value in settings.items()])
     sections = {
-        "": f"# Model card: {scheme.count} facial keypoints by `{name}`\n\n{_summary(measured)}",
+        "": f"# Model card: {_points_in_words(scheme)} by `{name}`\n\n{_summary(measured, scheme)}",
         "Model": f"`{name}`, {measured.model.parameters:,} parameters. A gray square frame in, {scheme.title} "
         f"out.\n\n{set_to}",
-        "Intended use": _INTENDED.format(points=scheme.count),
+        "Intended use": _intended(scheme),
         "Data": f"{about['data']}\n\nDataset `{dataset['dataset']}`, revision `{dataset['revision']}`, "
         f"{dataset['files']:,} files, SHA-256 of the whole `{dataset['sha256']}`.{_synthetic_first(settings)}\n\n"
-        f"{_splits(samples)}",
+        f"{_splits(samples, scheme)}",
         "Results": f"NME: mean distance of the {scheme.count} points over the {length}. AUC up to 8 %, over 8 %. "
-        f"Intervals: 95 %, resampled over people.\n\n{_results(measured)}",
+        f"Intervals: 95 %, resampled over {groups_in_words(scheme)}.\n\n{_results(measured, scheme)}"
+        f"{_of_some_points(measured, scheme)}",
         "Where it errs": f"{_regions(measured)}\n\n{_sizes(sizes, length)}",
         "Known limits": about["limits"].format(**facts),
         "Licence": about["licence"],
@@ -99,12 +69,49 @@ def model_card(
     return "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections.items()) + "\n"
 
 
+def _about(dataset: Mapping[str, Any]) -> dict[str, str]:
+    """What the card says of the dataset, or of those that are merged."""
+    if not (cards := dataset_cards(dataset)):
+        return SYNTHETIC if dataset["dataset"] == "synthetic" else REAL
+    described = [f"- `{card.dataset}`, revision `{card.revision}`: {card.title}. From: {card.origin}" for card in cards]
+    licences = "\n".join(f"- `{card.dataset}`: {card.licence}" for card in cards)
+    return OTHERS | {"data": "\n".join(described), "licence": OTHERS["licence"].format(licences=licences)}
+
+
+def _points_in_words(scheme: Scheme) -> str:
+    return f"{scheme.count} " + ("facial keypoints" if scheme.thing == "face" else f"keypoints of a {scheme.thing}")
+
+
+def _intended(scheme: Scheme) -> str:
+    text = INTENDED if scheme == IBUG_68 else OTHERS_INTENDED
+    return text.format(points=scheme.count, thing=scheme.thing)
+
+
+def _of_some_points(measured: Metrics, scheme: Scheme) -> str:
+    """What labels of some points, or of hidden ones, make of the results; nothing where there are none."""
+    told = []
+    for name, group in (("val", measured.val), ("test", measured.test)):
+        if group.not_measured:
+            length = normalizer_in_words(scheme)
+            told.append(f"Not measured, as their labels do not give the {length}: {group.not_measured:,} of {name}.")
+        if group.nme_hidden_points_percent is not None:
+            seen, hidden = map(percent_text, (group.nme_seen_points_percent, group.nme_hidden_points_percent))
+            told.append(f"On {name}, points that are seen have {seen}, hidden ones {hidden}.")
+    if measured.points_in_no_training_frame:
+        names = ", ".join(measured.points_in_no_training_frame)
+        told.append(f"**No training frame labels {names}: what the network says of these points means nothing.**")
+    return "".join(f"\n\n{text}" for text in told)
+
+
 def _size_in_words(scheme: Scheme) -> str:
-    return "from eye to eye" if scheme == IBUG_68 else f"of {normalizer_in_words(scheme)}"
+    return "from eye to eye" if scheme == IBUG_68 else f"as the {normalizer_in_words(scheme)}"
 
 
-def _shows(unseen: int) -> str:
+def _shows(unseen: int, scheme: Scheme) -> str:
     """Whom the test shows; `unseen` counts its faces of people who are not in the training split."""
+    if scheme.thing != "face":
+        never = f"{unseen} {scheme.things} of groups that do not train" if unseen else "no group that does not train"
+        return f"shows {never}."
     if not unseen:
         return """\
 shows nobody who does not also train, in other frames of the same clips: no error on people never
@@ -122,26 +129,28 @@ def _synthetic_first(settings: Mapping[str, Any]) -> str:
     return f" Before these the network was trained on {faces:,} synthetic faces."
 
 
-def _summary(measured: Metrics) -> str:
+def _summary(measured: Metrics, scheme: Scheme) -> str:
     test, unseen = measured.test, measured.test_unseen_people
-    never = f", **{percent_text(unseen.nme_percent)}** on people it never saw" if unseen.faces else ""
+    groups = groups_in_words(scheme)
+    never = f", **{percent_text(unseen.nme_percent)}** on {groups} it never saw" if unseen.faces else ""
     return (
         f"Mean error (NME) **{percent_text(test.nme_percent)}** on {test.faces:,} labelled test frames of "
         f"{measured.dataset}{never}; the mean "
-        f"training face, which looks at no picture, has {percent_text(measured.test_mean_shape.nme_percent)}."
+        f"training {scheme.thing}, which looks at no picture, has {percent_text(measured.test_mean_shape.nme_percent)}."
     )
 
 
-def _splits(samples: pd.DataFrame) -> str:
+def _splits(samples: pd.DataFrame, scheme: Scheme) -> str:
     """Table of frames, labels and people of each split; of the test also by whether its people train."""
+    groups = groups_in_words(scheme)
     test = samples["split"] == "test"
     known = samples["known"].fillna(False).astype(bool)
     parts = {
         "train": samples["split"] == "train",
         "val, to choose by": samples["split"] == "val",
         "test": test,
-        "of these, people who also train": test & known,
-        "of these, people never seen": test & ~known,
+        f"of these, {groups} who also train": test & known,
+        f"of these, {groups} never seen": test & ~known,
     }
     rows = [
         [
@@ -152,17 +161,19 @@ def _splits(samples: pd.DataFrame) -> str:
         ]
         for name, chosen in parts.items()
     ]
-    return _table(["split", "frames", "labelled", "people"], rows)
+    return _table(["split", "frames", "labelled", groups], rows)
 
 
-def _results(measured: Metrics) -> str:
-    rows = []
-    for name, label in _GROUPS.items():
-        if (group := getattr(measured, name)).faces:
+def _results(measured: Metrics, scheme: Scheme) -> str:
+    word, rows = groups_in_words(scheme), []
+    groups = {label.replace("people", word): getattr(measured, name) for name, label in _GROUPS.items()}
+    groups |= {f"test of {name}": group for name, group in (measured.test_by_dataset or {}).items()}
+    for label, group in groups.items():
+        if group.faces:
             shares = [percent_text(group.auc_08_percent, 1), percent_text(group.failure_rate_08_percent, 1)]
-            interval = " to ".join(map(percent_text, group.nme_ci95_percent or ())) or "one person"
+            interval = " to ".join(map(percent_text, group.nme_ci95_percent or ())) or f"one {group_in_words(scheme)}"
             rows.append([label, f"{group.faces:,}", percent_text(group.nme_percent), interval, *shares])
-    return _table(["faces", "frames", "NME", "95 % interval", "AUC", "above 8 %"], rows)
+    return _table([scheme.things, "frames", "NME", "95 % interval", "AUC", "above 8 %"], rows)
 
 
 def _regions(measured: Metrics) -> str:

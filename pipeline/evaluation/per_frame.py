@@ -37,18 +37,21 @@ def read_test_faces(sample_ids: list[str]) -> pd.DataFrame:
         faces = parse_faces(read_plain(paths.PER_FRAME, TABLE_BYTES))
         faces = faces[faces["split"] == "test"]
         if list(faces.index) != sample_ids or not (faces["normalizing_length_px"] > 0).all():
-            raise ValueError("its test faces are not the labelled ones of the prepared frames, or one has no size")
+            raise ValueError("its test faces are not those of the prepared frames, or one has no size")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{paths.PER_FRAME}: {brief(str(error), 200)}; {_AGAIN}") from None
     return faces
 
 
 def read_test_point_errors(faces: int, points: int) -> np.ndarray:
-    """(N, K) error of each point of the faces of `read_test_faces`, percent. Raises DataError."""
+    """(N, K) error of each point of the faces of `read_test_faces`, percent, NaN where it is not labelled.
+
+    Raises DataError.
+    """
     try:
         errors = np.array(load_array(paths.TEST_ERRORS, np.float64, (faces, points)))
-        if not np.isfinite(errors).all():
-            raise ValueError("it holds what is no number")
+        if np.isinf(errors).any() or np.isnan(errors).all(1).any():
+            raise ValueError("it holds no number for a face")
     except (OSError, ValueError) as error:
         raise DataError(f"{paths.TEST_ERRORS}: {error}; {_AGAIN}") from None
     return errors

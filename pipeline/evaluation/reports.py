@@ -1,5 +1,6 @@
 """Reports that stages hand on, checked when they are read: they lie in files that anybody can change."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,18 @@ from pipeline.core import paths
 from pipeline.core.json_files import read_json
 
 
+class DatasetCard(BaseModel):
+    """What dataset.json says of a dataset, or of each that is merged."""
+
+    model_config = ConfigDict(strict=True)
+
+    dataset: str
+    revision: str
+    title: str
+    licence: str
+    origin: str
+
+
 class _Dataset(BaseModel):
     """What dataset.json has to say; it may say more."""
 
@@ -20,16 +33,22 @@ class _Dataset(BaseModel):
     revision: str
     files: int
     sha256: str
+    parts: list[DatasetCard] = []
 
 
 def read_dataset() -> dict[str, Any]:
-    """The contents of dataset.json: "dataset", "revision", "files", "sha256". Raises DataError."""
+    """The contents of dataset.json: "dataset", "revision", "files", "sha256", perhaps "parts". Raises DataError."""
     content = read_json(paths.DATASET)
     try:
         _Dataset.model_validate(content)
     except ValidationError as error:
         raise DataError(refusal(paths.DATASET, error, "fetch")) from None
     return content
+
+
+def dataset_cards(dataset: Mapping[str, Any]) -> list[DatasetCard]:
+    """What the contents of dataset.json say of the dataset, or of each that is merged; nothing of this project's."""
+    return [DatasetCard.model_validate(part) for part in dataset.get("parts", [])]
 
 
 def refusal(path: Path, error: ValidationError, stage: str) -> str:

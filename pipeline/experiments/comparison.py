@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.core.merged import MARK
 from pipeline.core.metrics import bootstrap_interval
 from pipeline.experiments.results import Results
 
@@ -74,7 +75,7 @@ def paired(first: Results, second: Results) -> tuple[str, Difference]:
 def measured_on(dataset: str, params: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """What decides which frames a run has: synthetic ones of other settings bear the same names."""
     settings = {name: value for name, value in params.items() if name.startswith("fetch.synthetic.")}
-    return dataset, settings if dataset == "synthetic" else {}
+    return dataset, settings if "synthetic" in dataset.split(MARK) else {}
 
 
 def most_different_samples(first: pd.Series, second: pd.Series, count: int) -> list[str]:

@@ -30,7 +30,7 @@ def ced_pair_figure(
         axes.plot(thresholds, shares, line, color=color, label=f"{label(name)}: {mean}")
     axes.axvline(to_percent(FAILURE_THRESHOLD), color=PALETTE["ink"], lw=1.2, ls=":", label="failure threshold, 8 %")
     axes.set(xlim=(0, _LIMIT), ylim=(0, 101), ylabel="share of faces (%)")
-    axes.set_xlabel("NME no more than (% of the distance between the outer eye corners)")
+    axes.set_xlabel("NME no more than (%)")
     axes.xaxis.set_major_locator(ticker.MultipleLocator(2))
     axes.grid()
     axes.legend(loc="lower right")

@@ -75,6 +75,6 @@ def _written(results: Results, split: str, files: list[str]) -> np.ndarray:
         table.write_bytes(results.read(paths.PREDICTIONS[split]))
         names, keypoints = read_keypoints_csv(table)
     row_of = {name: row for row, name in enumerate(names)}
-    if missing := [file for file in files if file not in row_of]:
+    if missing := [file for file in files if file not in row_of or np.isnan(keypoints[row_of[file]]).any()]:
         raise DataError(f"the predictions of {results.name} lack {brief(missing[0])}; run it again")
     return keypoints[[row_of[file] for file in files]]

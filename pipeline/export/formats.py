@@ -75,10 +75,10 @@ def describe_export(model: Path) -> dict[str, str]:
     regions = ", ".join(f"{region} {_span(points)}" for region, points in scheme.regions.items())
     return {
         "points": f"{scheme.title}, counted from 0, left and right as the subject has them: {regions}",
-        "input": f"frames: uint8 (batch, {side}, {side}), gray, one face each",
+        "input": f"frames: uint8 (batch, {side}, {side}), gray, one {scheme.thing} each",
         "size_px": str(side),
         "fit": fit,
-        "crop": f"the crop of a face goes to the square so: {_FITS[fit]}",
+        "crop": f"the crop of a {scheme.thing} goes to the square so: {_FITS[fit]}",
         "normalization": "none: gray levels 0..255 as they are",
         "output": f"keypoints: float32 (batch, {scheme.count}, 2), x then y in pixels of the {side}x{side} frame; "
         "the centre of the top left pixel is (0, 0)",

@@ -41,14 +41,15 @@ def training_frames(side: int) -> np.ndarray:
 
 
 def labelled_error(split: str, scheme: Scheme, predict: Callable[[np.ndarray], np.ndarray]) -> tuple[float, int] | None:
-    """Mean NME over the labelled frames of a split, a fraction measured in source pixels, and the number of the frames.
+    """Mean NME over the measurable frames of a split, a fraction measured in source pixels, and the number of these.
 
     `predict` takes (N, S, S) uint8 frames and returns (N, K, 2) keypoints in their pixels. None where the split was not
-    prepared or has no labels.
+    prepared or no error can be measured on it.
     """
     if not (folder := paths.PROCESSED / split).is_dir():
         return None
-    arrays = load_arrays(folder, scheme.count).labelled()
+    arrays = load_arrays(folder, scheme.count)
+    arrays = arrays.chosen(metrics.measurable(arrays.keypoints_crop, scheme))
     if not len(arrays.images):
         return None
     source_from_crop = np.linalg.inv(arrays.crop_from_source.astype(np.float64))

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.scheme import Scheme
@@ -20,18 +22,29 @@ class Tally:
 
     objects: dict[str, int] = field(default_factory=lambda: {"training": 0, "test": 0})
     """By split."""
-    groups: dict[str, None] = field(default_factory=dict)
+    groups: dict[str, int] = field(default_factory=dict)
+    """By its name in which splits each group is: 1 training, 2 test, 3 both."""
     points: int = 0
     labelled: int = 0
     hidden: int = 0
+    never_labelled: set[int] | None = None
+    """Points that none of the objects labels."""
     left_out: int = 0
     turned: int = 0
     """Pictures that EXIF has shown in another way than they are stored."""
 
+    @property
+    def in_both(self) -> int:
+        """Number of groups in training and test, as official lists may have them."""
+        return sum(splits == 3 for splits in self.groups.values())
+
     def add(self, sample: Sample) -> None:
-        self.groups[sample.group] = None
+        self.groups[sample.group] = self.groups.get(sample.group, 0) | (2 if sample.split == "test" else 1)
+        self.objects[sample.split] += 1
         self.points += len(sample.points)
         self.labelled += int((sample.visibility > 0).sum())
+        missing = set(np.flatnonzero(sample.visibility == 0).tolist())
+        self.never_labelled = missing if self.never_labelled is None else self.never_labelled & missing
         self.hidden += int((sample.visibility == 1).sum())
 
 
@@ -72,15 +85,16 @@ def _card(name: str, facts: Mapping[str, str]) -> str:
     )
 
 
-def facts_of(tally: Tally, pictures: int, scheme: Scheme, told: Mapping[str, str]) -> dict[str, str]:
-    """Rows of the card."""
+def facts_of(tally: Tally, pictures: int, scheme: Scheme, grouping: str, told: Mapping[str, str]) -> dict[str, str]:
+    """Rows of the card; `grouping` says what is kept together."""
     total = sum(tally.objects.values())
     counted = {split: f"{count:,}" for split, count in tally.objects.items()}
     labelled = percent_text(to_percent(tally.labelled / tally.points))
     hidden = percent_text(to_percent(tally.hidden / tally.points))
     return {
         "objects": f"{total:,} objects in {pictures:,} pictures",
-        "groups": f"{len(tally.groups):,}",
+        "groups": f"{len(tally.groups):,}: {grouping}",
+        **({"groups in training and test": f"{tally.in_both:,}"} if tally.in_both else {}),
         "training": counted["training"],
         "test": counted["test"],
         "points": f"{scheme.count}: {scheme.title}; {len(scheme.mirror_pairs)} mirror pairs",

@@ -55,6 +55,8 @@ class Request:
     """Of the choice of groups."""
     skip_faulty: bool
     licence: str
+    group_by: str | None = None
+    """What is kept together in one split; see `pipeline.importing.samples.group_of`."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def import_dataset(request: Request) -> Imported:
         made = scheme or guessed_scheme(request.name, count, reading.point_names, reading.edges, chosen.shapes(count))
         note = "Of these labels." if scheme else "Made from the labels: look at its pairs with keypoints scheme --check"
         tally.turned = len(reading.turned)
-        facts = facts_of(tally, len(reading.manifest), made, _how_read(request, reading) | {"split": how})
+        told = _how_read(request, reading) | {"split": how}
+        facts = facts_of(tally, len(reading.manifest), made, _grouping(request, reading), told)
         write_dataset_folder(folder, request.name, made, note, reading.manifest, facts)
         on_sheet = ((sample, _pixels(kept / PICTURES / sample.picture)) for sample in chosen.samples)
         (kept / CONTACT_SHEET).write_bytes(cv2.imencode(".png", contact_sheet(on_sheet, made))[1].tobytes())
@@ -120,7 +123,7 @@ def _begin(request: Request) -> tuple[Reading, Scheme | None]:
     first_pixel = kind.first_pixel if request.first_pixel is None else request.first_pixel
     if not request.images.is_dir():
         raise DataError(f"there is no folder {request.images}; name that of the pictures with --images")
-    convention = Convention(first_pixel, request.stored)
+    convention = Convention(first_pixel, request.stored, request.group_by)
     reading = Reading(kind, request.labels, request.images, convention, scheme.point_names if scheme else ())
     if scheme:
         reading.count = scheme.count
@@ -151,10 +154,10 @@ def _kept(
         if isinstance(item, Fault):
             _meet(item, request, tally)
             continue
-        tally.add(item)
-        tally.objects[item.split or "training"] += 1
-        drawn.offer(item)
-        yield replace(item, split=item.split or "training")
+        sample = replace(item, split=item.split or "training")
+        tally.add(sample)
+        drawn.offer(sample)
+        yield sample
 
 
 def _meet(fault: Fault, request: Request, tally: Tally) -> None:
@@ -174,6 +177,13 @@ def _pixels(path: Path) -> np.ndarray:
     if picture is None:
         raise DataError(f"{path} can no longer be read; import again")
     return picture
+
+
+def _grouping(request: Request, reading: Reading) -> str:
+    """What is kept together, in words."""
+    by = request.group_by or ("as the labels tell" if reading.tells_groups else "picture")
+    words = {"picture": "each is a picture with its objects", "folder": "each is a folder of pictures"}
+    return words.get(by, by if by == "as the labels tell" else f"by {by}")
 
 
 def _how_read(request: Request, reading: Reading) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 import hashlib
 import io
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from facial_keypoints.core.text import shown
+from pipeline.datasets.gathering import link_or_copy
 from pipeline.datasets.object_frames import decode_upright
 from pipeline.datasets.readers import MAX_FILE_BYTES
 
@@ -62,11 +61,19 @@ class PictureFolder:
         parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..", ".")]
         for first in range(len(parts)) if self._left_away is None else [self._left_away]:
             below = "/".join(parts[first:])
-            for ending in ("", *ENDINGS):
-                if (self.folder / (below + ending)).is_file():
-                    self._left_away = first
-                    return _fit_for_manifest(below + ending)
+            if found := self._with_ending(below):
+                self._left_away = first
+                return _fit_for_manifest(found)
         raise ValueError(f"there is no picture {shown(name)} in {self.folder}")
+
+    def _with_ending(self, name: str) -> str | None:
+        """The name of the picture `name`, or of the only one that is called so but for its ending."""
+        if (self.folder / name).is_file():
+            return name
+        found = [name + ending for ending in ENDINGS if (self.folder / (name + ending)).is_file()]
+        if len(found) > 1:
+            raise ValueError(f"{shown(name)} may be {found[0]} or {found[1]}; name the ending, or remove one")
+        return found[0] if found else None
 
 
 def _fit_for_manifest(name: str) -> str:
@@ -91,6 +98,8 @@ def _orientation(content: bytes) -> int:
             value = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # a damaged note beside a sound picture
         return 1
+    if value != 1 and image.format == "AVIF":
+        raise ValueError("its AVIF is turned by its orientation, which OpenCV does not follow; save it as PNG")
     return value if value in range(1, 9) else 1
 
 
@@ -100,12 +109,8 @@ def place_picture(images: Path, pictures: Path, name: str, content: bytes | None
     content: the picture itself, where it is in no folder.
     """
     target = pictures / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if content is not None:
-        target.write_bytes(content)
+    if content is None:
+        link_or_copy((images / name).resolve(), target)
         return
-    source = (images / name).resolve()
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)

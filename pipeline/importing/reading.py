@@ -44,6 +44,8 @@ class Reading:
         """SHA-256 of each picture with a sample, by its path below the folder of pictures."""
         self.turned: dict[str, None] = {}
         """Pictures that EXIF has shown in another way than they are stored."""
+        self.tells_groups = False
+        """Whether labels tell what is kept together."""
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
         self._seen: set[bytes] = set()
 
@@ -65,6 +67,7 @@ class Reading:
             sample = self._sample(record, name, picture)
         except (ValueError, OSError) as error:
             return Fault(record.where, str(error))
+        self.tells_groups |= record.group is not None
         if name not in self.manifest:
             place(name, record.content)
             self.manifest[name] = picture.sha256

@@ -1,14 +1,18 @@
 """From a record of a file of labels to a sample of a dataset, or why it is none."""
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 
+from facial_keypoints.core.text import shown
 from facial_keypoints.finding.windows import windows_of_boxes
-from pipeline.datasets.formats.record import Record
+from pipeline.datasets.formats.record import Record, is_empty
 from pipeline.datasets.label_table import MOST_SIDE_PX, Sample
 from pipeline.importing.pictures import Picture
 
+PLACES = ("picture", "folder")
+"""Groups that labels of each format have."""
 _OUTSIDE_FRAC = 0.1
 """A point may lie this far outside of the picture, in sizes of the object: of faces that the border cuts some do."""
 _LARGEST_FRAME = 6
@@ -19,12 +23,14 @@ _LONGEST_FRAC = 0.8
 
 @dataclass(frozen=True)
 class Convention:
-    """How a file counts pixels."""
+    """How a file counts pixels, and what of it belongs together."""
 
     first_pixel: float
     """Coordinate of the centre of the top left pixel."""
     stored: bool
     """Whether it is of the picture as it is stored, not as its EXIF orientation has it shown."""
+    group_by: str | None = None
+    """What is kept together: see `group_of`."""
 
 
 def sample_of(record: Record, picture: Picture, name: str, count: int, convention: Convention) -> Sample:
@@ -34,11 +40,29 @@ def sample_of(record: Record, picture: Picture, name: str, count: int, conventio
         raise ValueError(f"it has {len(points)} points where {count} are expected")
     labelled = points[record.visibility > 0]
     _check(labelled, picture)
-    group = record.group or name
+    if box is None and len(labelled) == 1:
+        raise ValueError("one point is labelled and there is no box, so that its size is not known")
+    group = group_of(record, name, convention.group_by)
     frame = frame_of(labelled, box)
     if frame[2] > min(MOST_SIDE_PX, _LARGEST_FRAME * max(picture.pixels.shape[:2])):
         raise ValueError(f"its frame would be {frame[2]:,} pixels wide, as its box is too large for its picture")
     return Sample(name, group, record.split or "", frame, points, record.visibility)
+
+
+def group_of(record: Record, name: str, group_by: str | None) -> str:
+    """What an object in the picture `name` is kept together with: its picture, folder or the value of a column.
+
+    None: what the labels call its group, else its picture. Raises ValueError where the column has none.
+    """
+    if group_by is None:
+        return record.group or name
+    if group_by in PLACES:
+        return name if group_by == "picture" else PurePosixPath(name).parent.as_posix()
+    wanted = group_by.casefold()
+    value = next((value for column, value in record.columns.items() if column.casefold() == wanted), None)
+    if not isinstance(value, str | int) or is_empty(value):
+        raise ValueError(f"it has no {shown(group_by)} that tells with what it is kept together, as --group-by asks")
+    return str(value).strip()
 
 
 def _in_our_pixels(record: Record, picture: Picture, convention: Convention) -> tuple[np.ndarray, np.ndarray | None]:

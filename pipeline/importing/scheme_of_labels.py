@@ -33,6 +33,7 @@ def guessed_scheme(
         contours=tuple(Contour(edge, closed=False) for edge in edges),
         normalizer="diagonal",
         point_names=tuple(names) if named else (),
+        thing="object",
     )
 
 
@@ -44,6 +45,7 @@ def scheme_text(scheme: Scheme, comment: str) -> str:
         *(f"# {line}" for line in comment.splitlines()),
         f"name: {json.dumps(data['name'])}",
         f"title: {json.dumps(data['title'])}",
+        f"thing: {json.dumps(scheme.thing)}  # what the points are of, as reports call it; face, hand, paw",
         f"points: {data['points']}",
         *_list("mirror_pairs", data["mirror_pairs"], "points that change places in a mirrored picture"),
         "regions:  # each point lies in exactly one; errors are told for each",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facial_keypoints.core.terminal import tell
 from pipeline.datasets.label_table import Sample, read_label_table, write_label_table
 from pipeline.importing.dataset_folder import Tally
 
@@ -15,6 +16,8 @@ def write_with_splits(spool: Path, table: Path, count: int, tally: Tally, test_f
     if tally.objects["test"]:
         spool.rename(table)
         return "as the labels have it"
+    if test_frac and len(tally.groups) == 1:
+        tell("note: all objects are in one group, so that none can be held out for the test; see --group-by")
     held_out = _held_out(list(tally.groups), test_frac, seed)
     samples = (
         replace(sample, split="test" if sample.group in held_out else "training")

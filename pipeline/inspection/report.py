@@ -107,20 +107,29 @@ def _parts(
     points = keypoints_on_cpu(network, crop[None])[0].astype(np.float64)
     face = Face(crop, points, scheme)
     sure = spread(network, crop, views=VIEWS, seed=0)
-    yield "Certainty", _CERTAINTY, iter([("certainty", uncertainty_figure(crop, sure, scheme, picture=picture))])
+    yield (
+        "Certainty",
+        _told(_CERTAINTY, scheme),
+        iter([("certainty", uncertainty_figure(crop, sure, scheme, picture=picture))]),
+    )
     seen = attention(network, crop, points)
     looks = attention_figure(face, seen, groups, picture=picture)
-    yield "Attention", _ATTENTION, iter([("attention", looks)])
+    yield "Attention", _told(_ATTENTION, scheme), iter([("attention", looks)])
     maps = ((f"maps {layer.name}", layer_figure(layer, face, picture=picture)) for layer in chosen)
-    yield "Feature maps", _MAPS, maps
+    yield "Feature maps", _told(_MAPS, scheme), maps
     found = convolutions(network, names).items()
     kernels = ((f"kernels {name}", kernels_figure(name, weights, picture=picture)) for name, weights in found)
     yield "Kernels", _KERNELS, kernels
 
 
+def _told(text: str, scheme: Scheme) -> str:
+    """A text on faces as one on what the points of a scheme are of."""
+    return text.replace("face", scheme.thing)
+
+
 _CERTAINTY = (
     "The same face, found a little rotated, larger or to one side, should give the same points. Where the predictions "
-    "spread, the network is uncertain: often along the jaw, where nothing marks a place along the edge, and where "
+    "spread, the network is uncertain: often along edges, as that of the jaw, where nothing marks a place, and where "
     "something hides the face."
 )
 _ATTENTION = (

@@ -22,6 +22,7 @@ from pipeline.models.coarse_network import CoarseNetwork
 from pipeline.models.fine_network import FineNetwork, FineNetworks
 from pipeline.models.layers import standardize
 from pipeline.models.network import KeypointNetwork
+from pipeline.models.ridge_regression import ridge_regression
 from pipeline.models.tensor_geometry import (
     apply_affine,
     face_size,
@@ -142,19 +143,16 @@ class CoarseToFine(KeypointNetwork):
     def fit_refinement(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
         """Fit the correction: ridge regression of the error that is left on the shape that was placed.
 
-        Both are in pixels of the cut-out.
+        Both are in pixels of the cut-out. Each point is fitted on the frames that label it; one that none does stays
+        as it is.
         """
-        count = self._shape_features_count
-        gram = torch.eye(count, dtype=torch.float64) * self.correction_ridge
-        moment = torch.zeros(count, 2 * self.points, dtype=torch.float64)
+        parts = []
         for images, keypoints in batches:
             _, upright_from_crop = self._find(images)
             placed = self._placed(self._cut_out(images, upright_from_crop))[..., :2]
             error = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1).double().cpu()
-            features = self._shape_features(placed, upright_from_crop).double().cpu()
-            gram += features.T @ features
-            moment += features.T @ error
-        self.correction.copy_(torch.linalg.solve(gram, moment))
+            parts.append((self._shape_features(placed, upright_from_crop).double().cpu(), error))
+        self.correction.copy_(ridge_regression(parts, self.correction_ridge))
 
     def label_tensors(self) -> set[str]:
         return {"mean_shape", "mirror_shift", "correction"}

@@ -72,7 +72,8 @@ class KeypointNetwork(nn.Module, ABC):
         """Fit what refines the keypoints of a network whose weights are final, in eval mode.
 
         Args:
-            batches: (B, 1, S, S) training images in 0..1, not augmented, and their (B, K, 2) keypoints in pixels.
+            batches: (B, 1, S, S) training images in 0..1, not augmented, and their (B, K, 2) keypoints in pixels, NaN
+                where a point is not labelled.
         """
 
     def label_tensors(self) -> set[str]:

@@ -3,11 +3,13 @@
 What is chosen is chosen by val; the test is what one looks at when all is chosen.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from facial_keypoints.core.atomic_files import whole
-from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.scheme import Scheme
@@ -15,10 +17,11 @@ from pipeline.core import metrics, paths
 from pipeline.core.arrays import Arrays, load_array, load_arrays
 from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.labels import LABELS, write_keypoints_csv
+from pipeline.core.merged import datasets_of
 from pipeline.core.tables import write_table
 from pipeline.evaluation.measured_faces import MeasuredFaces, measure_faces, shape_nme
 from pipeline.evaluation.metrics_file import Baseline, GroupMetrics, Metrics, Network, write_metrics
-from pipeline.evaluation.reports import read_dataset
+from pipeline.evaluation.reports import dataset_cards, read_dataset
 from pipeline.evaluation.settings import Evaluate
 from pipeline.models import count_parameters
 from pipeline.models.forward import predict_crops
@@ -38,27 +41,38 @@ def run(*, evaluate: Evaluate) -> None:
     arrays = {split: load_arrays(paths.PROCESSED / split, scheme.count) for split in ("val", "test")}
     val, test = (_predicted_and_measured(network, split, of_split, scheme) for split, of_split in arrays.items())
     if not len(test):
-        raise DataError(f"{paths.RAW / LABELS['test']} labels no frame; at least one is needed to measure an error")
-    baseline = shape_nme(_mean_training_shape(scheme), test, arrays["test"], scheme)
+        unit = (
+            f" with the {metrics.normalizer_in_words(scheme)}, that errors are divided by" if test.not_measured else ""
+        )
+        raise DataError(
+            f"{paths.RAW / LABELS['test']} labels no frame{unit}; at least one is needed to measure an error"
+        )
+    mean_shape, missing = _mean_training_shape(scheme)
+    baseline = shape_nme(mean_shape, test, arrays["test"], scheme)
     regions = metrics.region_nme(test.point_errors, scheme)
+    dataset = read_dataset()
     report = Metrics(
-        dataset=read_dataset()["dataset"],
+        dataset=dataset["dataset"],
         model=Network(description.model.name, count_parameters(network)),
         **_groups(val, test, evaluate),
         test_regions_nme_percent={region: to_percent(error) for region, error in regions.items()},
         test_mean_shape=Baseline(to_percent(float(baseline.mean()))),
+        test_by_dataset=_by_dataset(test, [card.dataset for card in dataset_cards(dataset)], evaluate),
+        points_in_no_training_frame=[scheme.name_of(point) for point in missing.tolist()] or None,
     )
     measured = write_metrics(report)
     _write_ced(test.nme, baseline)
     write_table(paths.PER_FRAME, pd.concat([val.table("val"), test.table("test")]))
     _write_point_errors(test.point_errors)
-    _tell(measured)
+    _tell(measured, scheme)
 
 
 def _predicted_and_measured(network: KeypointNetwork, split: str, arrays: Arrays, scheme: Scheme) -> MeasuredFaces:
     """Predict all frames of a split, write that down, and measure those with labels."""
     source_from_crop = np.linalg.inv(arrays.crop_from_source.astype(np.float64))
     predicted = transform_points(source_from_crop, predict_crops(network, arrays.images))
+    if not np.isfinite(predicted).all():
+        raise ModelError(f"{paths.MODEL} predicts points that are no numbers; train again: dvc repro -fs train")
     write_keypoints_csv(paths.PREDICTIONS[split], arrays.samples["file"].tolist(), predicted)
     return measure_faces(arrays, predicted, scheme)
 
@@ -72,16 +86,31 @@ def _groups(val: MeasuredFaces, test: MeasuredFaces, evaluate: Evaluate) -> dict
         "test_unseen_people": (test, ~test.known),
     }
     interval = {"bootstrap_samples": evaluate.bootstrap_samples, "seed": evaluate.seed}
-    return {name: faces.measure(rows, **interval) for name, (faces, rows) in chosen.items()}
+    groups = {name: faces.measure(rows, **interval) for name, (faces, rows) in chosen.items()}
+    left_out = {name: faces.not_measured for name, faces in (("val", val), ("test", test)) if faces.not_measured}
+    return groups | {name: replace(groups[name], not_measured=count) for name, count in left_out.items()}
 
 
-def _mean_training_shape(scheme: Scheme) -> np.ndarray:
-    """(K, 2) mean of the training labels, crop pixels."""
+def _by_dataset(test: MeasuredFaces, datasets: list[str], evaluate: Evaluate) -> dict[str, GroupMetrics] | None:
+    """Metrics of the test of each of several datasets that are merged."""
+    if len(datasets) < 2:
+        return None
+    interval = {"bootstrap_samples": evaluate.bootstrap_samples, "seed": evaluate.seed}
+    of = datasets_of(test.samples["person"]).to_numpy()
+    return {name: test.measure(of == name, **interval) for name in datasets}
+
+
+def _mean_training_shape(scheme: Scheme) -> tuple[np.ndarray, np.ndarray]:
+    """(K, 2) mean of the training labels, crop pixels, and the points that none labels: they lie in the middle."""
     path = paths.PROCESSED / "train" / "keypoints.npy"
     try:
-        return np.asarray(np.nanmean(load_array(path, np.float32, (-1, scheme.count, 2)), axis=0))
+        labels = load_array(path, np.float32, (-1, scheme.count, 2))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: {error}; make it again with: dvc repro preprocess") from None
+    missing = np.isnan(labels).any(-1).all(0)
+    shape = np.nanmean(np.where(missing[:, None], 0, labels), axis=0)
+    shape[missing] = shape[~missing].mean(0)
+    return shape, np.flatnonzero(missing)
 
 
 def _write_ced(errors: np.ndarray, baseline: np.ndarray) -> None:
@@ -97,10 +126,13 @@ def _write_point_errors(point_errors: np.ndarray) -> None:
         np.save(file, to_percent(point_errors))
 
 
-def _tell(measured: Metrics) -> None:
+def _tell(measured: Metrics, scheme: Scheme) -> None:
     groups = {"val, to choose by": measured.val, "test, to look at in the end": measured.test}
     for name, group in groups.items():
         if group.faces:
-            told = f"NME {percent_text(group.nme_percent)} on {group.faces:,} faces of {measured.dataset}"
-            print(f"{name}: {told}")
-    print(f"mean shape: NME {percent_text(measured.test_mean_shape.nme_percent)} on the same test faces")
+            told = f"NME {percent_text(group.nme_percent)} on {group.faces:,} {scheme.things} of {measured.dataset}"
+            left_out = f"; {group.not_measured:,} cannot be measured" if group.not_measured else ""
+            print(f"{name}: {told}{left_out}")
+    for name, group in (measured.test_by_dataset or {}).items():
+        print(f"test of {name}: NME {percent_text(group.nme_percent)} on {group.faces:,} {scheme.things}")
+    print(f"mean shape: NME {percent_text(measured.test_mean_shape.nme_percent)} on the same test {scheme.things}")

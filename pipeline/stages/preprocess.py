@@ -12,10 +12,13 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import face_size, fit_square, transform_points
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.scheme import Scheme
+from facial_keypoints.core.terminal import tell
+from facial_keypoints.core.text import brief
 from pipeline.core import metrics, paths
 from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.frames import read_gray
 from pipeline.core.labels import LABELS, read_keypoints_csv
+from pipeline.core.near_duplicates import warn_of_near_duplicates
 from pipeline.core.samples import read_samples
 from pipeline.core.settings import Preprocess
 from pipeline.core.tables import write_table
@@ -31,7 +34,9 @@ def run(*, preprocess: Preprocess) -> None:
         labels = beside.submit(_labels, samples, scheme.count)
         images, crop_from_source = _squares(samples, preprocess)
     _refuse_flat(samples, labels.result(), scheme)
+    warn_of_near_duplicates(samples, images)
     keypoints_crop = transform_points(crop_from_source, labels.result()).astype(np.float32)
+    _tell_unlabelled(keypoints_crop[: len(parts[0])], scheme)
     # Nothing is written before everything is read, so that a broken frame leaves no half of a dataset.
     ends = np.cumsum([len(part) for part in parts])
     for split, part, end in zip(SPLITS, parts, ends, strict=True):
@@ -44,14 +49,26 @@ def run(*, preprocess: Preprocess) -> None:
 
 
 def _refuse_flat(samples: pd.DataFrame, keypoints: np.ndarray, scheme: Scheme) -> None:
-    """Raise DataError for a label in whose units no error can be measured; NaN, where there is none, passes."""
-    flat = (metrics.normalizing_length(keypoints, scheme) == 0) | (face_size(keypoints) == 0)
+    """Raise DataError for a label of all points in whose units no error can be measured.
+
+    One of some points passes: where it has no unit, its frame is not measured.
+    """
+    whole = np.isfinite(keypoints).all((1, 2))
+    flat = whole & ((metrics.normalizing_length(keypoints, scheme) == 0) | (face_size(keypoints) == 0))
     if flat.any():
         folder, file = samples.loc[flat, ["folder", "file"]].iloc[0]
         raise DataError(
             f"{paths.RAW / LABELS[folder]}: the points of {file} that its error is divided by, or "
             "all its points, lie on one point or line, so its error has no unit; mend its label or remove it"
         )
+
+
+def _tell_unlabelled(train: np.ndarray, scheme: Scheme) -> None:
+    """Name the points that no training frame labels, if any does: the network cannot learn them."""
+    labelled = np.isfinite(train).all(-1).any(0)
+    if labelled.any() and not labelled.all():
+        names = ", ".join(scheme.name_of(point) for point in np.flatnonzero(~labelled).tolist())
+        tell(f"note: no training frame labels {brief(names, 300)}: what the network says of these points is no result")
 
 
 def _squares(samples: pd.DataFrame, preprocess: Preprocess) -> tuple[np.ndarray, np.ndarray]:

@@ -16,6 +16,7 @@ from pipeline.core import paths
 from pipeline.core.arrays import Arrays, load_arrays
 from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.labels import read_keypoints_csv
+from pipeline.core.metrics import measurable
 from pipeline.core.params import flatten
 from pipeline.core.samples import read_samples
 from pipeline.core.tables import read_numbers
@@ -32,7 +33,7 @@ from pipeline.training.settings import Pretrain, Train
 
 @dataclass(frozen=True)
 class Measured:
-    """The N labelled faces of the test and what evaluate wrote of them."""
+    """The N faces of the test that were measured and what evaluate wrote of them."""
 
     report: Metrics
     scheme: Scheme
@@ -40,7 +41,7 @@ class Measured:
     faces: pd.DataFrame
     """(N) rows of per_frame.csv."""
     point_errors: np.ndarray
-    """(N, K) percent of each face's normalizing length."""
+    """(N, K) percent of each face's normalizing length, NaN where a point is not labelled."""
     predicted_crop: np.ndarray
     """(N, K, 2) crop pixels."""
 
@@ -75,7 +76,8 @@ def run(*, pretrain: Pretrain, train: Train, render: Render) -> None:
 
 def _read_measured() -> Measured:
     report, scheme = read_metrics(), read_scheme()
-    test = load_arrays(paths.PROCESSED / "test", scheme.count).labelled()
+    frames = load_arrays(paths.PROCESSED / "test", scheme.count)
+    test = frames.chosen(measurable(frames.keypoints_crop, scheme))
     if not len(test.samples):
         raise DataError("no test frame has labels to draw errors of; label some in the test table of data/raw")
     predicted = _predictions_of(test.samples["file"].tolist(), scheme)
@@ -95,7 +97,7 @@ def _figures(measured: Measured, render: Render) -> Iterator[Figure]:
     dataset = report.dataset
     ced = read_numbers(paths.CED, ("nme_percent", "model_percent", "mean_shape_percent"))
     yield curves.ced_figure(ced, report.test, scheme, dataset=dataset)
-    yield _learning_curves(dataset)
+    yield _learning_curves(dataset, scheme)
     mean_face = breakdowns.mean_face(_truth_source(test), scheme)
     regions = report.test_regions_nme_percent
     yield breakdowns.error_by_point_figure(mean_face, measured.point_errors, regions, scheme, dataset=dataset)
@@ -104,12 +106,12 @@ def _figures(measured: Measured, render: Render) -> Iterator[Figure]:
         test.images, test.keypoints_crop, measured.predicted_crop, nme, measured.faces["known"].to_numpy()
     )
     rows = grids.choose_faces(nme, per_row=render.faces_per_row, random_rows=render.random_rows, seed=render.seed)
-    yield grids.faces_figure(faces, rows, dataset=dataset)
+    yield grids.faces_figure(faces, rows, dataset=dataset, scheme=scheme)
     layer = grids.first_layer(load_model(paths.MODEL), test.images[nme.argmin()])
-    yield grids.first_layer_figure(layer, dataset=dataset)
+    yield grids.first_layer_figure(layer, dataset=dataset, scheme=scheme)
 
 
-def _learning_curves(dataset: str) -> Figure:
+def _learning_curves(dataset: str, scheme: Scheme) -> Figure:
     samples = read_samples(paths.SAMPLES)
     faces = samples[samples["labelled"]]["split"].value_counts()
     return curves.learning_curves_figure(
@@ -117,6 +119,7 @@ def _learning_curves(dataset: str) -> Figure:
         train_faces=int(faces.get("train", 0)),
         val_faces=int(faces.get("val", 0)),
         dataset=dataset,
+        scheme=scheme,
     )
 
 
@@ -129,6 +132,6 @@ def _predictions_of(files: list[str], scheme: Scheme) -> np.ndarray:
     """(N, K, 2) predictions in source pixels of the test frames with these file names, in their order."""
     names, predicted = read_keypoints_csv(paths.TEST_PREDICTIONS, scheme.count)
     row_of = {name: row for row, name in enumerate(names)}
-    if missing := [file for file in files if file not in row_of]:
+    if missing := [file for file in files if file not in row_of or np.isnan(predicted[row_of[file]]).any()]:
         raise DataError(f"{paths.TEST_PREDICTIONS} lacks {missing[0]}; make it again with: dvc repro -fs evaluate")
     return predicted[[row_of[file] for file in files]]

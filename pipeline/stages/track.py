@@ -15,7 +15,7 @@ from facial_keypoints.core.text import brief
 from pipeline.core import paths
 from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.json_files import write_json
-from pipeline.core.metrics import normalizer_in_words
+from pipeline.core.metrics import groups_in_words, normalizer_in_words
 from pipeline.core.params import flatten
 from pipeline.core.settings import Preprocess, Split
 from pipeline.datasets.settings import Fetch
@@ -97,6 +97,16 @@ def read_history(path: Path) -> dict[int, dict[str, float | None]]:
         ) from None
 
 
+def _by_dataset(measured: Metrics) -> str:
+    """A paragraph on the test of each of several datasets that are merged."""
+    parts = [
+        f"{percent_text(group.nme_percent)} on the {group.faces:,} faces of {name}"
+        for name, group in (measured.test_by_dataset or {}).items()
+        if group.faces
+    ]
+    return f"By dataset, test: {', '.join(parts)}.\n\n" if parts else ""
+
+
 def _headline(measured: Metrics) -> str:
     """The error by which runs are chosen; the test's where nobody was held out."""
     name, group = ("val", measured.val) if measured.val.faces else ("test", measured.test)
@@ -106,15 +116,17 @@ def _headline(measured: Metrics) -> str:
 def describe(measured: Metrics) -> str:
     """A few lines of Markdown for whoever opens the run."""
     val, test, unseen = measured.val, measured.test, measured.test_unseen_people
-    held_out = f"**{percent_text(val.nme_percent)}** on the {val.faces} faces of val, by which one chooses"
+    scheme = read_scheme()
+    held_out = f"**{percent_text(val.nme_percent)}** on the {val.faces} {scheme.things} of val, by which one chooses"
     never = f"{percent_text(unseen.nme_percent)} on the {unseen.faces} of" if unseen.faces else "none of which shows"
-    length = normalizer_in_words(read_scheme())
+    length = normalizer_in_words(scheme)
     return (
         f"**{measured.model.name}** on **{measured.dataset}**: keypoint error (NME) "
         f"{held_out if val.faces else 'unknown on val, as nobody was held out'}.\n\n"
-        f"When all is chosen: {percent_text(test.nme_percent)} on the {test.faces} labelled test faces, {never} people "
-        f"the network never saw. The mean face, which looks at no picture, has "
-        f"{percent_text(measured.test_mean_shape.nme_percent)}.\n\n"
+        f"When all is chosen: {percent_text(test.nme_percent)} on the {test.faces} labelled test {scheme.things}, "
+        f"{never} {groups_in_words(scheme)} the network never saw. The mean {scheme.thing}, which looks at no picture, "
+        f"has {percent_text(measured.test_mean_shape.nme_percent)}.\n\n"
+        f"{_by_dataset(measured)}"
         f"NME: mean distance of the points over the {length}, in percent. "
         "Curves: the first charts of *Model metrics*. Pictures: *Artifacts*. Model: column *Models*. "
         "Rebuild: `git_commit`, `dvc.lock`."

@@ -26,7 +26,7 @@ def augment(
 
     Args:
         images: (B, 1, S, S) float32, 0..1.
-        keypoints_crop: (B, K, 2) crop pixels.
+        keypoints_crop: (B, K, 2) crop pixels, NaN where a point is not labelled.
         amounts: the largest amount of each change.
         generator: lives on the CPU, so that every device sees the same draws.
         flip_index: (K,), as `tensor_geometry.mirror_keypoints` takes it.
@@ -45,13 +45,24 @@ def augment(
         )
     bend = Bend(count, side, amounts.bend_frac, generator, images) if amounts.bend_frac else None
     matrix = torch.where(mirrored, moved_from_mirrored @ mirror, moved_from_mirrored)
-    keypoints = torch.where(mirrored, mirror_keypoints(keypoints_crop, side, flip_index, mirror_shift), keypoints_crop)
+    placed, missing = in_the_middle(keypoints_crop)
+    keypoints = torch.where(mirrored, mirror_keypoints(placed, side, flip_index, mirror_shift), placed)
     moved = apply_affine(moved_from_mirrored, keypoints)
     if bend is not None:
         moved = bend.points(moved)
     changed = change_tone(warp(images, matrix, side, None if bend is None else bend.offsets()), amounts, generator)
     changed = cover(occlude(changed, amounts, generator), moved, amounts.cover, generator)
-    return degrade(changed, amounts.degrade, generator), moved
+    missing = torch.where(mirrored, missing[:, torch.from_numpy(flip_index)], missing)
+    return degrade(changed, amounts.degrade, generator), moved.masked_fill(missing, math.nan)
+
+
+def in_the_middle(keypoints: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, K, 2) keypoints, those that are NaN put in the middle of the others, and (B, K, 1) bool which these are.
+
+    There they change no box round the points, and no gradient that passes through them is NaN.
+    """
+    missing = keypoints.isnan().any(-1, keepdim=True)
+    return torch.where(missing, keypoints.nanmean(1, keepdim=True), keypoints), missing
 
 
 def random_similarity(count: int, side: int, amounts: Augment, generator: torch.Generator) -> Tensor:

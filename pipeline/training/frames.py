@@ -21,7 +21,7 @@ class LabelledFrames:
     images: Tensor
     """(N, S, S) uint8 gray."""
     keypoints_crop: Tensor
-    """(N, K, 2) float32, x then y, crop pixels; on the device of the images."""
+    """(N, K, 2) float32, x then y, crop pixels; on the device of the images. NaN where a point is not labelled."""
     scheme: Scheme
     """What the K keypoints are."""
 
@@ -30,8 +30,12 @@ class LabelledFrames:
 
     @property
     def mean_shape(self) -> Tensor:
-        """(K, 2) mean of the keypoints in crop pixels, on the CPU."""
-        return self.keypoints_crop.mean(0).cpu()
+        """(K, 2) mean of each point over the frames that label it, crop pixels, on the CPU.
+
+        A point that none of them labels lies in the middle of the others.
+        """
+        mean = self.keypoints_crop.nanmean(0)
+        return torch.where(mean.isnan(), mean.nanmean(0), mean).cpu()
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 1, S, S) float32 images in 0..1 and (B, K, 2) keypoints in crop pixels of (B,) rows."""

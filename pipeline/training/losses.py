@@ -65,12 +65,22 @@ def keypoint_loss(
 ) -> "Tensor":
     """Scalar mean loss `name` of (B, E, K, 2) successive estimates of (B, K, 2) true keypoints, both in pixels.
 
-    With the (B, E, K) `spread` of the estimates, in pixels, it is the negative logarithm of their likelihood: that of a
-    Laplace distribution where the loss is l1.
+    A true point that is NaN is not labelled: each face counts by the mean over its labelled points, and nothing is
+    learned of the others. Where those lie matters for the size of a face alone; for that they are where the last
+    estimate has them. With the (B, E, K) `spread` of the estimates, in pixels, it is the negative logarithm of their
+    likelihood: that of a Laplace distribution where the loss is l1.
     """
-    pixels = UNITS[unit](truth.detach())[:, None, None, None]  # a learned truth must not pay by growing
-    losses = LOSSES[name]((estimates - truth[:, None]) / pixels)
+    missing = truth.isnan()
+    whole = truth.where(~missing, estimates[:, -1].detach())
+    pixels = UNITS[unit](whole.detach())[:, None, None, None]  # a learned truth must not pay by growing
+    losses = LOSSES[name]((estimates - whole[:, None]) / pixels)
     if spread is not None:
         units = spread[..., None] / pixels
         losses = losses / units + units.log()
-    return losses.mean()
+    return _mean_of_labelled(losses, missing) if missing.any() else losses.mean()
+
+
+def _mean_of_labelled(losses: "Tensor", missing: "Tensor") -> "Tensor":
+    """Mean over faces of the mean of (B, E, K, 2) losses over the points that (B, K, 2) does not call missing."""
+    labelled = losses.masked_fill(missing[:, None], 0).sum((1, 2, 3))
+    return (labelled / ((~missing).sum((1, 2)) * losses.shape[1])).mean()

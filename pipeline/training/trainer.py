@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.progress import EpochLines, progress
-from pipeline.core.metrics import nme
+from pipeline.core.metrics import measurable, nme
 from pipeline.models.device import mixed_precision
 from pipeline.models.network import KeypointNetwork, last_estimate
 from pipeline.training.augment import augment
@@ -46,7 +46,7 @@ class Epoch:
     val_loss: float | None
     """Mean loss on the validation frames, in the same unit."""
     val_nme: float | None
-    """Mean NME on the validation frames in crop pixels; a fraction."""
+    """Mean NME on the validation frames in crop pixels; a fraction. None where of no frame it can be measured."""
 
 
 def fit(
@@ -192,10 +192,8 @@ def refine(network: KeypointNetwork, frames: LabelledFrames) -> None:
     network.fit_refinement(frames.batches(_EVALUATED_AT_ONCE))
 
 
-def validate(
-    network: KeypointNetwork, frames: LabelledFrames, settings: Train
-) -> tuple[float, float] | tuple[None, None]:
-    """Mean loss and mean NME, a fraction, of a network in eval mode; None without frames."""
+def validate(network: KeypointNetwork, frames: LabelledFrames, settings: Train) -> tuple[float | None, float | None]:
+    """Mean loss and mean NME, a fraction, of a network in eval mode; None without frames that have one."""
     if not len(frames):
         return None, None
     losses, errors = [], []
@@ -203,5 +201,8 @@ def validate(
         for images, keypoints in frames.batches(_EVALUATED_AT_ONCE):
             estimates = network(images)
             losses.append(keypoint_loss(settings.loss, settings.loss_unit, estimates, keypoints).item() * len(images))
-            errors.append(nme(last_estimate(estimates).cpu().numpy(), keypoints.cpu().numpy(), frames.scheme))
-    return sum(losses) / len(frames), float(np.concatenate(errors).mean())
+            truth = keypoints.cpu().numpy()
+            measured = measurable(truth, frames.scheme)
+            errors.append(nme(last_estimate(estimates).cpu().numpy()[measured], truth[measured], frames.scheme))
+    found = np.concatenate(errors)
+    return sum(losses) / len(frames), float(found.mean()) if len(found) else None

@@ -1,5 +1,6 @@
 """Ctrl-C while a stage works: one line, status 130, and what is done is kept."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -10,7 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
+from facial_keypoints.cli import Terminated, errors_as_one_line
+from facial_keypoints.core.errors import DataError
 from pipeline.experiments.recipe import write_values
 from pipeline.experiments.tracking import mlflow_store
 from tests.architecture import ROOT
@@ -37,8 +41,37 @@ def interrupt(stage: str, ready: Callable[[], object]) -> tuple[str, float]:
     start = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     errors = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     return errors, time.monotonic() - start
+
+
+def fail_in_cleaning_up(stop: KeyboardInterrupt, kind: type[Exception]) -> None:
+    """As tqdm does: its writing makes a lock first, and lets go of it in the end whether it is there or not."""
+    try:
+        raise stop
+    finally:
+        raise kind("tqdm has no attribute '_lock'")
+
+
+@pytest.mark.parametrize(
+    ("stop", "line", "status"),
+    [(KeyboardInterrupt(), "error: interrupted", 130), (Terminated(), "error: terminated", 143)],
+)
+def test_what_a_library_raises_as_it_is_interrupted_is_the_interrupt(
+    stop: KeyboardInterrupt, line: str, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind in (AttributeError, OSError, DataError):
+        with pytest.raises(typer.Exit) as ended, errors_as_one_line("train"):
+            fail_in_cleaning_up(stop, kind)
+        assert ended.value.exit_code == status
+        assert capsys.readouterr().err.splitlines() == [line]
+
+
+def test_an_interrupt_that_was_dealt_with_is_not_found_in_later_errors() -> None:
+    with contextlib.suppress(KeyboardInterrupt):
+        raise KeyboardInterrupt
+    with pytest.raises(ValueError, match="later"), errors_as_one_line("train"):
+        raise ValueError("later")
 
 
 @pytest.mark.slow

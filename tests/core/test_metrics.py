@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.scheme import IBUG_68, Scheme
 from pipeline.core import metrics
 
 
@@ -23,6 +25,34 @@ def test_nme_by_hand():
 def test_nme_box_by_hand():
     truth = square_face(20.0)
     assert metrics.nme_box(truth + np.array([0, 6]), truth) == pytest.approx([6 / 60])  # sqrt(40 * 90) = 60
+
+
+FOUR = Scheme("four", "four points", 4, (), {"a": (0, 1), "b": (2,), "c": (3,)}, (), (0, 1))
+MISSING = [np.nan, np.nan]
+PARTLY = np.array([[[0, 0], [10, 0], [0, 5], MISSING], [[0, 0], MISSING, [4, 3], MISSING]])
+"""Two faces: of the first one point is not labelled, of the second a point that errors are divided by."""
+
+
+def test_points_without_a_label_count_for_nothing():
+    predicted = np.nan_to_num(PARTLY) + np.array([[[0, 0], [0, 0], [3, 0], [99, 99]]])  # 3 px in one of three, over 10
+    assert metrics.nme(predicted[:1], PARTLY[:1], FOUR) == pytest.approx([0.1])
+    assert metrics.nme_box(predicted[:1], PARTLY[:1]) == pytest.approx([1 / np.sqrt(50)])
+    errors = metrics.point_errors(predicted[:1], PARTLY[:1], FOUR)
+    assert metrics.region_nme(errors, FOUR) == {"a": 0.0, "b": pytest.approx(0.3)}
+
+
+def test_a_face_without_the_points_that_errors_are_divided_by_is_not_measured():
+    assert metrics.measurable(PARTLY, FOUR).tolist() == [True, False]
+    assert np.isnan(metrics.nme(PARTLY, PARTLY, FOUR)[1])
+
+
+@pytest.mark.parametrize(("normalizer", "length"), [("diagonal", 5.0), (None, np.sqrt(12))])
+def test_a_box_counts_where_half_of_the_points_are_labelled(normalizer, length):
+    scheme = replace(FOUR, normalizer=normalizer)
+    few = PARTLY[1:].copy()
+    few[0, 2] = np.nan
+    assert metrics.normalizing_length(PARTLY[1:], scheme) == pytest.approx([length])
+    assert metrics.measurable(np.concatenate([PARTLY, few]), scheme).tolist() == [True, True, False]
 
 
 def test_nme_does_not_depend_on_scale():

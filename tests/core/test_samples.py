@@ -10,7 +10,7 @@ from pipeline.core import paths
 from pipeline.core.arrays import load_arrays
 from pipeline.core.frames import read_gray
 from pipeline.core.json_files import read_json, write_json
-from pipeline.core.labels import read_keypoints_csv, write_keypoints_csv
+from pipeline.core.labels import read_keypoints_csv, read_label_table, write_keypoints_csv
 from pipeline.core.samples import read_samples
 from pipeline.core.settings import Preprocess, Split
 from pipeline.core.tables import read_numbers
@@ -33,6 +33,36 @@ def test_a_table_written_is_the_table_read(tmp_path):
     names, again = read_keypoints_csv(tmp_path / "t.csv")
     assert names == ["a_00.jpg", "b_00.jpg"]
     assert np.abs(again - points).max() <= 0.0005 + 1e-4
+
+
+def test_points_without_a_label_and_hidden_ones_come_back_as_such(tmp_path):
+    points = np.array([[[1, 2], [np.nan, np.nan], [5, 6]], [[7, 8], [9, 10], [np.nan, np.nan]]])
+    write_keypoints_csv(tmp_path / "t.csv", ["a", "b"], points, np.array([[2, 0, 1], [2, 2, 0]]))
+    assert (tmp_path / "t.csv").read_text().splitlines() == [
+        ",0,1,2,3,4,5,v0,v1,v2",
+        "a,1.0,2.0,,,5.0,6.0,2,0,1",
+        "b,7.0,8.0,9.0,10.0,,,2,2,0",
+    ]
+    table = read_label_table(tmp_path / "t.csv")
+    np.testing.assert_array_equal(table.keypoints_source, points)
+    assert table.hidden.tolist() == [[False, False, True], [False, False, False]]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([",0,1,2,3", "a,,,,"], "line 2, a: none of its points is labelled; remove the line"),
+        ([",0,1,2,3", "a,1,2,,3"], "line 2, a: column 2 holds '' where a number"),
+        ([",0,1,2,3", "a,1,2,nan,nan"], "line 2, a: column 2 holds 'nan' where a number"),
+        ([",0,1,2,3,v0,v1", "a,1,2,,,2,1"], r"line 2, a: column v1 holds '1' where 2 \(seen\)"),
+        ([",0,1,2,3,v0,v1", "a,1,2,3,4,2,yes"], "line 2, a: column v1 holds 'yes' where"),
+        ([",0,1,2,3,v0", "a,1,2,3,4,2"], "columns 0 to 3, then v0 to v1; missing: v1"),
+    ],
+)
+def test_a_table_with_missing_points_is_checked(tmp_path, lines, message):
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match=message):
+        read_label_table(tmp_path / "t.csv")
 
 
 def test_the_layout_is_upstreams(tmp_path):
@@ -288,6 +318,7 @@ def change_array(folder, name, change):
         ("keypoints", lambda a: a[:, :67], "keypoints.npy holds float32"),
         ("keypoints", lambda a: a * np.float32("nan"), "no numbers where samples.csv says labelled"),
         ("keypoints", lambda a: a * np.float32("inf"), "no numbers where samples.csv says labelled"),
+        ("keypoints", lambda a: a * np.float32([1, "nan"]), "no numbers where samples.csv says labelled"),
         ("crop_from_source", lambda a: a * 0, "a matrix without an inverse"),
         ("crop_from_source", lambda a: a * np.float32("nan"), "a matrix without an inverse"),
     ],

@@ -89,7 +89,7 @@ def test_facts_that_do_not_fit_together_are_refused(change: dict[str, Any], told
         ({"contours": [[0, 1]]}, "a contour holds points, a list, and closed, true or false"),
         ({"contours": [{"points": [0, 1.5], "closed": True}]}, "contours holds whole numbers"),
         ({"normalizer": "eyes"}, "normalizer is box, diagonal or a list of two points, not eyes"),
-        ({"colour": "red"}, "and nothing else; look at colour"),
+        ({"colour": "red"}, "and no more; look at colour"),
     ],
 )
 def test_a_scheme_that_is_written_wrongly_is_refused(change: dict[str, Any], told: str) -> None:

@@ -243,7 +243,7 @@ def test_names_are_distinct_and_read_like_upstreams() -> None:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drawn")
-    source.write_synthetic(folder, people=6, clips=2, frames=5, seed=4)
+    source.write_synthetic(folder, people=4, clips=2, frames=5, seed=4)
     return folder
 
 
@@ -251,15 +251,15 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_layout_and_quirks_are_upstreams(dataset: Path) -> None:
     assert sorted(path.name for path in dataset.iterdir()) == sorted(["training", "test", *LABELS.values()])
     training, test = (sorted(path.name for path in (dataset / folder).iterdir()) for folder in LABELS)
-    assert (len(training), len(test)) == (6 * 2 * 3, 6 * 2 * 2)
+    assert (len(training), len(test)) == (4 * 2 * 3, 4 * 2 * 2)
     assert set(test) < set(training)
     people = {name.rsplit("_", 1)[0] for name in training}
-    assert len(people) == 6
+    assert len(people) == 4
     assert {name.rsplit("_", 1)[1] for name in training} == {f"{c}{f}.jpg" for c in range(2) for f in range(3)}
     labelled = {folder: read_keypoints_csv(dataset / LABELS[folder])[0] for folder in LABELS}
     assert sorted(labelled["training"]) == training
     assert set(labelled["test"]) < set(test)
-    assert len(labelled["test"]) == 8
+    assert len(labelled["test"]) == 6
 
 
 @pytest.mark.slow

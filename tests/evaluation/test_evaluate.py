@@ -18,13 +18,13 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.scheme import Scheme
 from pipeline.core import paths
 from pipeline.core.dataset_scheme import write_scheme
-from pipeline.core.json_files import write_json
-from pipeline.core.labels import LABELS, write_keypoints_csv
+from pipeline.core.json_files import read_json, write_json
+from pipeline.core.labels import LABELS, read_label_table, write_keypoints_csv
 from pipeline.core.samples import SAMPLE_COLUMNS
 from pipeline.evaluation.metrics_file import GroupMetrics, Metrics, read_metrics
 from pipeline.evaluation.per_frame import read_test_faces, read_test_point_errors
 from pipeline.evaluation.settings import Evaluate
-from pipeline.stages import evaluate
+from pipeline.stages import evaluate, track
 
 SCHEME = Scheme("three", "three points", 3, ((0, 1),), {"eyes": (0, 1), "nose": (2,)}, (), (0, 1))
 FACE = np.array([[10, 10], [30, 10], [20, 15]], np.float32)
@@ -98,6 +98,23 @@ def run() -> Metrics:
     return read_metrics()
 
 
+def test_each_of_several_datasets_has_its_own_test(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run().test_by_dataset is None
+    assert "test_by_dataset" not in read_json(paths.METRICS)
+    facts = dict.fromkeys(("title", "licence", "origin", "revision"), "told")
+    write_json(paths.DATASET, read_json(paths.DATASET) | {"parts": [{"dataset": name, **facts} for name in "abc"]})
+    samples = paths.PROCESSED / "test/samples.csv"
+    table = pd.read_csv(samples).replace({"person": {"A": "a+A", "B": "b+A"}})
+    table.to_csv(samples, index=False)
+    measured = run()
+    assert measured.test_by_dataset is not None
+    errors = {name: (group.faces, group.nme_percent) for name, group in measured.test_by_dataset.items()}
+    assert errors == {"a": (2, 5.0), "b": (2, 3.0), "c": (0, None)}  # of 10 and 0 %, of 4 and 2 %
+    assert measured.flat()["test_by_dataset.b.nme_percent"] == 3.0
+    assert "test of b: NME 3.00 % on 2 faces" in capsys.readouterr().out
+    assert "By dataset, test: 5.00 % on the 2 faces of a, 3.00 % on the 2 faces of b" in track.describe(measured)
+
+
 @pytest.mark.slow
 def test_every_number_is_that_worked_out_by_hand(prepared: Path) -> None:
     measured = run()
@@ -119,6 +136,54 @@ def test_every_number_is_that_worked_out_by_hand(prepared: Path) -> None:
     )
     assert measured.test_regions_nme_percent == {"eyes": 4.75, "nose": 2.5}  # 15, 0, 4, 0 and 0, 0, 4, 6 %
     assert measured.test_mean_shape.nme_percent == 10.0
+
+
+def write_partly_labelled() -> None:
+    """A_0 has no nose, of B_3 an eye is not labelled, the nose of B_4 is hidden; no training frame labels the nose."""
+    table = read_label_table(paths.RAW / LABELS["test"])
+    points, flags = table.keypoints_source, np.full((4, 3), 2)
+    row = {name: number for number, name in enumerate(table.names)}
+    points[row["A_0.jpg"], 2] = points[row["B_3.jpg"], 1] = np.nan
+    flags[row["A_0.jpg"], 2] = flags[row["B_3.jpg"], 1] = 0
+    flags[row["B_4.jpg"], 2] = 1
+    write_keypoints_csv(paths.RAW / LABELS["test"], table.names, points, flags)
+    for split, missing in (("test", [(0, 2), (3, 1)]), ("train", [(0, 2), (1, 2)])):
+        crops = np.load(paths.PROCESSED / split / "keypoints.npy")
+        for frame, point in missing:
+            crops[frame, point] = np.nan
+        np.save(paths.PROCESSED / split / "keypoints.npy", crops)
+
+
+def test_labels_of_some_points_are_measured_by_hand(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_partly_labelled()
+    measured = run()
+    test = measured.test
+    assert (test.faces, test.not_measured, measured.val.not_measured) == (3, 1, None)
+    assert test.nme_percent == pytest.approx((15 + 0 + 2) / 3, abs=1e-4)  # 6 px in one of two points, over 20 px: 15 %
+    assert (test.nme_seen_points_percent, test.nme_hidden_points_percent) == (5.0, 6.0)  # of 15, 0, 0 and of 6 %
+    assert test.nme_box_percent == 2.0  # of 0 and 4 %: two eyes alone, side by side, make no box
+    assert measured.test_regions_nme_percent == {"eyes": 5.0, "nose": 3.0}  # 15, 0, 0 and 0, 6 %
+    assert measured.points_in_no_training_frame == ["2"]
+    assert "1 cannot be measured" in capsys.readouterr().out
+    names = ["test/A_0", "test/A_2", "test/B_4"]
+    assert read_test_faces(names)["worst_point"].tolist()[::2] == [0, 2]
+    errors = np.array([[30, 0, np.nan], [0, 0, 0], [0, 0, 6]])
+    assert read_test_point_errors(3, 3) == pytest.approx(errors, abs=1e-4, nan_ok=True)
+
+
+def test_what_only_labels_of_some_points_have_stands_in_no_report_of_whole_ones(prepared: Path) -> None:
+    run()
+    report = json.loads(paths.METRICS.read_text())
+    assert "points_in_no_training_frame" not in report
+    assert not {"not_measured", "nme_seen_points_percent"} & set(report["test"])
+
+
+def test_a_test_of_which_no_face_can_be_measured_is_refused(prepared: Path) -> None:
+    crops = np.load(paths.PROCESSED / "test" / "keypoints.npy")
+    crops[:, 0] = np.nan
+    np.save(paths.PROCESSED / "test" / "keypoints.npy", crops)
+    with pytest.raises(DataError, match="labels no frame with the distance between points 0 and 1, that errors are"):
+        run()
 
 
 def test_people_who_train_and_people_who_do_not_are_measured_apart(prepared: Path) -> None:

@@ -198,6 +198,20 @@ def test_the_card_of_real_frames_names_their_origin_and_licence(workspace: Path)
     assert "YouTube Faces" in card.split("## Licence")[1]
 
 
+def test_the_card_of_other_datasets_names_each_with_its_licence_and_error(workspace: Path) -> None:
+    write_inputs()
+    facts = {"title": "paws", "origin": "the garden", "revision": "3"}
+    parts = [{"dataset": name, "licence": f"licence {name}", **facts} for name in ("a", "b.c")]
+    samples, sizes = read_samples(paths.SAMPLES), {"20 to 30": np.array([5.0])}
+    merged = replace(measured(), test_by_dataset={part["dataset"]: measured().test for part in parts})
+    card = model_card(merged, read_json(paths.DATASET) | {"parts": parts}, IBUG_68, samples, settings={}, sizes=sizes)
+    assert "- `a`, revision `3`: paws. From: the garden\n- `b.c`, revision" in card
+    assert card.split("## Licence")[1].strip().endswith("- `a`: licence a\n- `b.c`: licence b.c")
+    assert card.count("| test of b.c | 6 | 5.00 %") == 1
+    assert "YouTube" not in card
+    assert "Of the measured test frames 5 show some of those that also train, 1 such" in card
+
+
 def test_a_frame_without_prediction_is_named(workspace: Path) -> None:
     write_inputs()
     write_keypoints_csv(paths.TEST_PREDICTIONS, ["P_0.jpg"], faces_of(1))
@@ -209,7 +223,7 @@ def test_errors_of_other_faces_than_the_prepared_ones_are_refused(workspace: Pat
     write_inputs()
     lines = paths.PER_FRAME.read_text().splitlines()
     paths.PER_FRAME.write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")
-    with pytest.raises(DataError, match=r"per_frame\.csv: its test faces are not the labelled ones.*-fs evaluate"):
+    with pytest.raises(DataError, match=r"per_frame\.csv: its test faces are not those of the prepared.*-fs evaluate"):
         run()
 
 
@@ -381,12 +395,34 @@ def test_learning_curves_show_validation_only_where_there_is_one(epochs: int) ->
     history = pd.DataFrame({"epoch": np.arange(1, epochs + 1), "lr": 0.1, "train_loss": np.linspace(9, 1, epochs)})
     validated = history.assign(val_loss=2.0, val_nme_percent=4.3)
     blind = history.assign(val_loss=np.nan, val_nme_percent=np.nan)
-    with_val = curves.learning_curves_figure(validated, train_faces=10, val_faces=2, dataset="youtube-faces")
-    without = curves.learning_curves_figure(blind, train_faces=10, val_faces=0, dataset="youtube-faces")
+    with_val = curves.learning_curves_figure(
+        validated, train_faces=10, val_faces=2, dataset="youtube-faces", scheme=IBUG_68
+    )
+    without = curves.learning_curves_figure(blind, train_faces=10, val_faces=0, dataset="youtube-faces", scheme=IBUG_68)
     assert len(with_val.axes) == 3
     assert "Validation NME 4.30 % after" in texts(with_val)
     assert len(without.axes) == 2
     assert "alidation" not in texts(without)
+
+
+def test_a_mean_face_and_errors_of_some_points_leave_the_others_out() -> None:
+    faces = faces_of(3)
+    faces[0, 5] = np.nan
+    whole = breakdowns.mean_face(faces[1:], IBUG_68)
+    assert breakdowns.mean_face(faces, IBUG_68) == pytest.approx(whole)
+    faces[:, 7] = np.nan
+    mean = breakdowns.mean_face(faces, IBUG_68)
+    assert np.flatnonzero(np.isnan(mean).any(-1)).tolist() == [7]
+    errors = np.full((3, IBUG_68.count), 3.0)
+    errors[0, 5] = errors[:, 7] = np.nan
+    errors[1, 20] = 9.0
+    figure = breakdowns.error_by_point_figure(mean, errors, {"jaw": 3.0}, IBUG_68, dataset="mine")
+    with style.style():
+        assert style.png(figure).startswith(b"\x89PNG")
+    told = texts(figure).splitlines()
+    assert "20" in told
+    assert "7" not in told
+    assert "Mean error of the 68 points: 3.0 %" in told
 
 
 def test_mean_face_is_free_of_place_and_size() -> None:
@@ -488,6 +524,6 @@ def test_first_layer_of_each_network_can_be_drawn(tmp_path: Path, name: str) -> 
         section, side=224, mean_shape=torch.randn(IBUG_68.count, 2) * 30 + 112, flip_index=IBUG_68.flip_index
     )
     layer = grids.first_layer(network.eval(), np.zeros((224, 224), np.uint8))
-    figure = grids.first_layer_figure(layer, dataset="youtube-faces")
+    figure = grids.first_layer_figure(layer, dataset="youtube-faces", scheme=IBUG_68)
     assert f"{len(layer.kernels)} kernels" in texts(figure)
     figure.savefig(tmp_path / "first_layer.png", dpi=20)

@@ -4,11 +4,12 @@ import json
 import shutil
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from facial_keypoints.core.errors import PipelineError
-from pipeline.experiments.dvc.internals import open_repository, read_cached, run_dvc
+from pipeline.experiments.dvc.internals import Repository, open_repository, read_cached, run_dvc
 from tests.experiments.test_comparison import git
 from tests.stages.test_repro import fresh, here, project
 
@@ -64,6 +65,27 @@ def test_only_one_process_holds_the_lock(here: Path):
 def test_an_empty_queue_has_no_statuses(here: Path):
     with open_repository() as repository:
         assert repository.queue_statuses() == {}
+
+
+class Queue:
+    """DVC's queue after three experiments failed: in a stage, before it began, and after it had ended well."""
+
+    def __init__(self) -> None:
+        self.entries = [SimpleNamespace(name=name, stash_rev=name) for name in ("stage", "setup", "collection")]
+        self.proc = {"stage": SimpleNamespace(returncode=1), "collection": SimpleNamespace(returncode=0)}
+
+    def status(self) -> list[dict[str, str]]:
+        failed = [{"name": entry.name, "status": "Failed"} for entry in self.entries]
+        return [*failed, {"name": "", "status": "Failed"}, {"name": "good", "status": "Success"}]
+
+    def iter_failed(self) -> list[tuple[SimpleNamespace, None]]:
+        return [(entry, None) for entry in self.entries]
+
+
+def test_what_failed_without_a_process_of_its_own_that_failed_is_lost():
+    repository = Repository(SimpleNamespace(experiments=SimpleNamespace(celery_queue=Queue())))
+    known = {"stage": "Failed", "setup": "Lost", "collection": "Lost", "good": "Success"}
+    assert repository.queue_statuses() == known
 
 
 @pytest.mark.parametrize("content", ["", "{", "stages: 1\n", "a: b: c\n"])

@@ -3,11 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock, call
 
 import pytest
 
 from facial_keypoints.core.errors import ConfigError, GitError, PipelineError
-from pipeline.experiments.dvc.queue import _reason, free_name, put, statuses
+from pipeline.experiments.dvc.queue import _reason, free_name, put, statuses, work_off
 from pipeline.experiments.lookup import find_results
 from tests.stages.test_repro import fresh, here, project
 
@@ -59,6 +60,31 @@ def test_a_queue_that_cannot_be_read_says_what_helps(here: Path, monkeypatch) ->
     monkeypatch.setattr("dvc.repo.experiments.queue.celery.LocalCeleryQueue.status", damaged)
     with pytest.raises(PipelineError, match=r"the queue of DVC cannot be read: 'body'; .*rm -r \.dvc/tmp/exps"):
         statuses()
+
+
+@pytest.mark.parametrize(
+    ("polls", "ended", "again"),
+    [
+        (["Lost", "Queued", "Running", "Success"], "Success", 1),
+        (["Lost", "Lost", "Failed"], "Failed", 2),
+        (["Lost", "Lost", "Lost"], "Failed", 2),
+        (["Running", "Failed"], "Failed", 0),
+    ],
+)
+def test_what_dvcs_workers_lose_is_queued_again_twice(polls: list[str], ended: str, again: int, monkeypatch) -> None:
+    known, calls = iter(polls), Mock()
+    stand_ins = {
+        "statuses": lambda: {"sweep1-01": next(known)},
+        "commit_of": lambda name: None,
+        "_start_workers": Mock(),
+        "take_back": calls.take_back,
+        "put": calls.put,
+        "_POLL_S": 0,
+    }
+    for name, stand_in in stand_ins.items():
+        monkeypatch.setattr(f"pipeline.experiments.dvc.queue.{name}", stand_in)
+    assert work_off({"sweep1-01": {"train.lr": "0.1"}}, 2, lambda *_: None) == {"sweep1-01": ended}
+    assert calls.mock_calls == [call.take_back(["sweep1-01"]), call.put("sweep1-01", {"train.lr": "0.1"})] * again
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -60,10 +61,18 @@ def onnx_file(model):
 
 
 @pytest.fixture(scope="module")
-def pt2_file(model):
-    path = model.with_suffix(".pt2")
-    formats.export_model(model, load_model(model), path, kind="pt2", frames=FRAMES)
-    return path
+def exported(model, tmp_path_factory):
+    """What the command tells of the model of a workspace, and the file that it makes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("workspace"))
+        paths.MODEL.parent.mkdir(parents=True)
+        paths.MODEL.symlink_to(model)
+        return invoke("--format", "pt2", "--output", "out/face.pt2"), Path("out/face.pt2").absolute()
+
+
+@pytest.fixture(scope="module")
+def pt2_file(exported):
+    return exported[1]
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -199,10 +208,8 @@ def invoke(*arguments):
     return CliRunner().invoke(app, ["export", *map(str, arguments)])
 
 
-def test_the_command_exports_the_model_of_the_workspace(workspace, model):
-    paths.MODEL.parent.mkdir(parents=True)
-    paths.MODEL.symlink_to(model)
-    done = invoke("--format", "pt2", "--output", "out/face.pt2")
+def test_the_command_exports_the_model_of_the_workspace(exported):
+    done, _ = exported
     assert done.exit_code == 0, done.output
     assert re.search(r"no point is further than 0.* px from PyTorch's on 4 synthetic faces", done.output)
     assert "out/face.pt2: " in done.output

@@ -1,6 +1,7 @@
 """`keypoints filter` on files, with a detector that knows where the faces are."""
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import Face, KeypointDetector, make_face
 from facial_keypoints.filters.lasting import lasting
 from facial_keypoints.video import frame_buffer
@@ -23,10 +25,7 @@ from tests.written import written
 class Knowing:
     """Finds the drawn face at the left of a picture, and a second one at the right of a wide one."""
 
-    min_score, network = 0.5, None
-
-    def check_search(self) -> None:
-        """Faces of these points are searched."""
+    min_score, network = 0.5, SimpleNamespace(scheme=IBUG_68)
 
     def __call__(self, image: np.ndarray) -> list[Face]:
         return [make_face(points, 1.0) for points in places(image) if image.any()]
@@ -209,6 +208,11 @@ class Sighted(Blind):
 def test_a_face_lasts_a_little_longer_than_it_is_seen():
     covered = held({4: at(1), 5: at(2)}, Blind())
     assert covered == [[], [], [1], [1], [1], [2], [2], [2], [], [], [], []]
+
+
+def test_what_was_only_suspected_is_covered_in_its_own_frames_until_it_is_found():
+    covered = held({3: at(1, 0.3), 8: at(2, 0.3), 9: at(3), 10: at(4, 0.3)}, Blind())
+    assert covered == [[], [], [], [1], [], [], [], [3], [2, 3], [3], [4], [4]]
 
 
 def test_a_face_that_comes_back_under_its_number_is_covered_where_it_was_and_will_be():

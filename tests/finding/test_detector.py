@@ -280,7 +280,7 @@ def test_what_the_search_is_sure_of_is_answered_for_hiding_though_the_network_se
     network, finder = TorchNetwork(DiscNetwork(), SIDE, "pad"), SureFinder((20, 180, 30, 30))
     picture = draw_discs(DISCS)
     assert len(KeypointDetector(network, finder)(picture)) == 3
-    unseen, *faces = KeypointDetector(network, finder, trust_search=True)(picture)
+    unseen, *faces = KeypointDetector(network, finder, suspicious=True)(picture)
     assert off_by(faces, DISCS) < 1.0
     assert overlaps(np.array([unseen.box]), np.array([[20, 180, 30, 30]]))[0, 0] > 0.6
 

@@ -1,5 +1,8 @@
-"""OpenCV's own code for YuNet, run on a small network with the same inputs and outputs, which takes red for faces."""
+"""The search with YuNet, run on a small network with the same inputs and outputs, which takes red for faces."""
 
+import sys
+
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -9,8 +12,12 @@ from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.detector import KeypointDetector
+from facial_keypoints.finding.box_detector import box_detector
+from facial_keypoints.finding.haar import HaarDetector
 from facial_keypoints.finding.windows import rotation_matrix, windows_of_boxes, windows_of_points
 from facial_keypoints.finding.yunet import YuNetDetector, windows_of_faces
+from facial_keypoints.finding.yunet_file import VARIABLE
+from facial_keypoints.finding.yunet_network import YuNetNetwork
 from facial_keypoints.network import SHIPPED
 from pipeline.models.torch_network import TorchNetwork
 from tests.discs import FACE, SIDE, DiscNetwork, disc_face, draw_discs
@@ -65,7 +72,7 @@ def head(kind: str, stride: int, channels: int) -> tuple[np.ndarray, np.ndarray]
 
 @pytest.fixture(scope="module", params=[(640, 640), ("height", "width")], ids=["2023mar", "2026may"])
 def file(request, tmp_path_factory):
-    """As the files of these months say of their input; OpenCV gives both the size of the picture."""
+    """As the files of these months say of their input; both get the size of the picture."""
     path = tmp_path_factory.mktemp("yunet") / "red.onnx"
     red_finder(path, *request.param)
     return path
@@ -91,6 +98,18 @@ def boxes(file, picture: np.ndarray) -> np.ndarray:
 def test_boxes_come_in_pixels_of_pictures_of_any_size(file, size):
     picture = cell(size, 6, 9, (SURE, 0, 0))
     np.testing.assert_allclose(boxes(file, picture), box_about(76, 52), atol=0.01)
+
+
+def test_answers_are_those_of_opencv(file):
+    """Cells of random reds, of which many are one face or none."""
+    for size in ((320, 320), (97, 131)):
+        reds = np.random.default_rng(size[0]).integers(100, 256, (-(-size[0] // 8), -(-size[1] // 8)), np.uint8)
+        picture = np.zeros((*size, 3), np.uint8)
+        picture[..., 0] = reds.repeat(8, 0).repeat(8, 1)[: size[0], : size[1]]
+        theirs = cv2.FaceDetectorYN.create(str(file), "", size[::-1], score_threshold=0.7, nms_threshold=0.3)
+        _, expected = theirs.detect(np.ascontiguousarray(picture[..., ::-1]))
+        assert len(expected) > 10
+        np.testing.assert_allclose(YuNetNetwork(file)(picture, 0.7), expected, atol=1e-3)
 
 
 def test_one_detector_takes_pictures_of_several_sizes(file):
@@ -191,6 +210,16 @@ def test_another_network_is_named(tmp_path):
         YuNetDetector(tmp_path / "other.onnx")
 
 
-def test_a_network_that_would_end_the_process_in_opencv_is_named():
-    with pytest.raises(ModelError, match=r"ibug68\.onnx is no YuNet model \(its outputs are others\)"):
+def test_the_model_of_the_keypoints_is_no_yunet():
+    with pytest.raises(ModelError, match=r"ibug68\.onnx is no YuNet model \(.*'frames'"):
         YuNetDetector(SHIPPED)
+
+
+def test_haar_stands_in_where_onnx_runtime_is_missing_unless_yunet_is_insisted_on(file, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setenv(VARIABLE, str(file))
+    assert isinstance(box_detector("auto", None), HaarDetector)
+    assert "onnxruntime cannot be imported" in capsys.readouterr().err
+    for name, given in (("yunet", None), ("auto", file)):
+        with pytest.raises(ModelError, match="pip install onnxruntime"):
+            box_detector(name, given)

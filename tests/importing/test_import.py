@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from facial_keypoints.core.errors import DataError
 from pipeline.cli import app
 from pipeline.commands.import_ import LabelFormat
+from pipeline.core import labels as core_labels
 from pipeline.core import paths
 from pipeline.core.labels import LABELS, read_keypoints_csv
 from pipeline.core.settings import Preprocess, Split
@@ -107,18 +108,36 @@ def test_without_a_test_it_repeats_the_training(
     assert "the test repeats the training" in capsys.readouterr().err
 
 
-def test_what_is_not_labelled_in_full_is_left_out_of_the_frames(
+def test_what_is_not_labelled_in_full_keeps_what_it_has(
     images: Path, tmp_path: Path, request_of: Callable[..., Request], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = table_of(images / "labels.csv", "ann_00.png,40,50,2,60,70,2,,,,", "bob_00.png,40,50,2,,,0,,,,")
+    table = table_of(images / "labels.csv", "ann_00.png,40,50,2,60,70,1,,,,", "bob_00.png,40,50,2,,,0,30,30,50,50")
     done = import_dataset(request_of("csv", table, test_frac=0))
-    assert [sample.visibility.tolist() for sample in samples_in(done.folder, 2)] == [[2, 2], [2, 0]]
+    assert [sample.visibility.tolist() for sample in samples_in(done.folder, 2)] == [[2, 1], [2, 0]]
     write_object_frames(done.folder / "labels.csv", images, tmp_path / "raw", 2)
-    assert [path.name for path in (tmp_path / "raw/training").iterdir()] == ["ann_00.png_00.jpg"]
-    assert "1 objects" in capsys.readouterr().err
+    found = core_labels.read_label_table(tmp_path / "raw" / LABELS["training"])
+    assert found.names == ["ann_00.png_00.jpg", "bob_00.png_00.jpg"]
+    assert np.isnan(found.keypoints_source).all(-1).tolist() == [[False, False], [False, True]]
+    assert found.hidden.tolist() == [[False, True], [False, False]]
+    assert "of 1 objects" in capsys.readouterr().err
+
+
+def test_points_that_no_object_labels_are_named(images: Path, checkout: Path) -> None:
+    table = images / "labels.csv"
+    table.write_text(
+        "picture,nose_x,nose_y,ear_x,ear_y,tail_x,tail_y\nann_00.png,40,50,60,70,,\nbob_00.png,40,50,60,70,,\n"
+    )
+    code, _, err = invoke("import", "--format", "csv", "--labels", table, "--name", "mine")
+    assert code == 0, err
+    assert "note: no object labels 2 (tail): nothing can be learned of these points" in err
+    fetch.run(fetch=FETCH)
+    split.run(split=Split(val_people_frac=0, drop_test_copies=False, seed=0))
+    preprocess.run(preprocess=Preprocess(size_px=64, fit="pad"))
+    assert np.isnan(np.load(paths.PROCESSED / "train" / "keypoints.npy")[:, 2]).all()
 
 
 FAULTS = {
+    "ann_00.png,40,50,2,,,0,,,,": "one point is labelled and there is no box, so that its size is not known",
     "none.png,40,50,2,60,70,2,,,,": "there is no picture 'none.png'",
     "broken.png,40,50,2,60,70,2,,,,": "broken.png: its picture is empty, truncated, beyond all size or no picture",
     "bomb.png,40,50,2,60,70,2,,,,": "bomb.png: its picture is empty, truncated, beyond all size or no picture",
@@ -150,7 +169,8 @@ def test_a_dry_run_tells_everything_that_is_wrong_and_writes_nothing(images: Pat
     for number, (line, what) in enumerate(zip(lines, FAULTS.values(), strict=False), start=3):
         assert line.startswith(f"labels.csv line {number}: ")
         assert what in line
-    assert "labels.csv line 18: an entry before it has the same points in the same picture" in lines
+    again = f"labels.csv line {len(FAULTS) + 3}: an entry before it has the same points in the same picture"
+    assert again in lines
     assert f"{len(FAULTS) + 1} entries cannot be imported" in error
     assert not (checkout / "datasets").exists()
     assert not (checkout / "imported").exists()

@@ -11,6 +11,7 @@ from facial_keypoints.core.scheme import IBUG_68
 from pipeline.experiments.params import load_params
 from pipeline.models import NETWORKS, build_network
 from pipeline.models.network import KeypointNetwork, last_estimate, to_unit
+from pipeline.models.ridge_regression import ridge_regression
 from pipeline.models.window import Window
 from tests.architecture import ROOT
 from tests.core.test_scheme import FIVE
@@ -80,6 +81,22 @@ def test_a_refinement_is_fitted_for_any_number_of_points(scheme):
     before = (net.keypoints(images) - truth).square().mean()
     net.fit_refinement([(images, truth)])
     assert (net.keypoints(images) - truth).square().mean() < before
+
+
+def test_a_target_is_fitted_on_the_rows_that_have_it():
+    generator = torch.Generator().manual_seed(0)
+    parts = [(torch.rand(5, 3, generator=generator).double(), torch.rand(5, 4).double()) for _ in range(2)]
+    whole = ridge_regression(parts, 0.1)
+    parts[0][1][:, 1] = torch.nan
+    parts[1][1][2:, 2] = torch.nan
+    for part in parts:
+        part[1][:, 3] = torch.nan
+    weights = ridge_regression(parts, 0.1)
+    assert torch.equal(weights[:, 0], whole[:, 0])
+    assert torch.allclose(weights[:, 1], ridge_regression([(parts[1][0], parts[1][1][:, 1:2])], 0.1)[:, 0])
+    rows = [parts[0], (parts[1][0][:2], parts[1][1][:2])]
+    assert torch.allclose(weights[:, 2], ridge_regression([(f, t[:, 2:3]) for f, t in rows], 0.1)[:, 0])
+    assert (weights[:, 3] == 0).all()
 
 
 @pytest.mark.parametrize("name", NETWORKS)

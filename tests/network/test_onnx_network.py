@@ -12,8 +12,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.onnx_runtime import default_threads
 from facial_keypoints.core.scheme import IBUG_68
-from facial_keypoints.network.onnx import SHIPPED, OnnxNetwork, default_threads
+from facial_keypoints.network.onnx import SHIPPED, OnnxNetwork
 from tests.architecture import ROOT
 from tests.network.small_onnx import (
     ESTIMATED,

@@ -47,11 +47,18 @@ def test_points_that_trail_by_a_frame_lag_by_one():
 
 def test_a_hidden_face_is_hidden_and_one_elsewhere_hides_nothing():
     far = FACE + np.array([300, 100])
-    moment = Moment(np.zeros((*SIZE, 3), np.uint8), [cover(face, 1.0, SIZE) > 0.5 for face in (FACE, far)])
+    moment = Moment(np.zeros((*SIZE, 3), np.uint8), [cover(face, 1.0, SIZE) > 0.5 for face in (FACE, far)], [])
     answers: list[Any] = [[SimpleNamespace(keypoints=FACE)], []]
     hidden, elsewhere, *unseen = hiding.hidden_shares(answers, [moment, moment])
     assert hidden > hiding.ENOUGH
     assert [elsewhere, *unseen] == [0, 0, 0]
+
+
+def test_places_hidden_besides_lie_on_a_head_that_looks_away_or_elsewhere():
+    moment = Moment(np.zeros((*SIZE, 3), np.uint8), [cover(FACE, 1.0, SIZE) > 0.5], [np.array([400.0, 100])])
+    boxes = [(*FACE.min(0), *np.ptp(FACE, axis=0)), (380, 90, 40, 40), (500, 250, 40, 40), (0, 320, 9, 9)]
+    answers: list[Any] = [[SimpleNamespace(box=box) for box in boxes]]
+    assert hiding.hidden_besides(answers, [moment]) == (1, 2)
 
 
 def test_of_two_pictures_one_has_the_face_that_is_meant():

@@ -14,8 +14,12 @@ from typer.testing import CliRunner
 
 from facial_keypoints.core.errors import ConfigError, DataError
 from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.detector import KeypointDetector
+from facial_keypoints.finding.windows import FACE_CENTRE, FACE_FRAC
+from facial_keypoints.prediction.tracks import KnownFaces
 from pipeline.cli import app
 from pipeline.core import paths
+from pipeline.core.labels import LABELS, read_keypoints_csv, write_keypoints_csv
 from pipeline.core.settings import Preprocess, Split
 from pipeline.experiments.params import load_params
 from pipeline.experiments.tracking import mlflow_store
@@ -46,8 +50,14 @@ SECTIONS: dict[str, Any] = {
 
 @pytest.fixture
 def five(workspace: Path) -> Path:
-    """A workspace with raw frames of five points each, as fetch leaves them."""
+    """A workspace with raw frames of five points each, as fetch leaves them; some points are hidden, some missing."""
     write_raw(workspace / "data" / "raw", scheme=FIVE)
+    for table in LABELS.values():
+        names, points = read_keypoints_csv(paths.RAW / table)
+        points[1, 2:4] = points[2:, 4] = np.nan
+        flags = np.where(np.isnan(points).any(-1), 0, 2)
+        flags[0, 0] = 1
+        write_keypoints_csv(paths.RAW / table, names, points, flags)
     known = {"dataset": "five", "revision": "1", "files": 1, "sha256": "0" * 64}
     paths.DATASET.write_text(json.dumps(known))
     write_weights(paths.PRETRAINED, {})
@@ -71,9 +81,14 @@ def test_five_points_go_through_all_stages(five: Path, empty_store: Path) -> Non
     assert description.scheme == FIVE
     with paths.TEST_PREDICTIONS.open() as table:
         assert next(csv.reader(table)) == ["", *map(str, range(10))]
-    assert set(json.loads(paths.METRICS.read_text())["test_regions_nme_percent"]) == set(FIVE.regions)
+    measured = json.loads(paths.METRICS.read_text())
+    assert set(measured["test_regions_nme_percent"]) == set(FIVE.regions)
+    assert (measured["test"]["faces"], measured["test"]["nme_hidden_points_percent"] > 0) == (4, True)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths.FIGURES)
-    assert FIVE.title in paths.MODEL_CARD.read_text()
+    card = paths.MODEL_CARD.read_text()
+    assert FIVE.title in card
+    assert "points that are seen have" in card
+    assert "the search that comes along is for faces, and for models of the 68 points of iBUG alone" in card
     store = mlflow_store.open_store()
     (latest,) = store.client.search_runs([store.experiment_id], "attributes.status = 'FINISHED'")
     assert latest.data.metrics
@@ -135,7 +150,42 @@ def test_a_model_of_five_points_predicts_on_whole_pictures(five_point_model: Pat
     assert (workspace / "predicted/me.jpg").exists()
 
 
-@pytest.mark.parametrize("command", [["predict"], ["filter", "--name", "hat"], ["inspect"]])
+def test_a_model_of_other_points_predicts_in_boxes_as_in_whole_pictures(five_point_model: Path) -> None:
+    """Whose frame is the window of the box: nothing is framed again, nothing mirrored."""
+    detector = KeypointDetector.load(five_point_model, detector="haar")
+    picture = np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
+    side = FACE_FRAC * 64
+    left, top = np.array(FACE_CENTRE) * 64 - side / 2 - 0.5
+    (face,) = detector(picture, np.array([[left, top, side, side]]))
+    assert face.keypoints == pytest.approx(detector.whole(picture).keypoints, abs=1e-3)
+    assert (face.scheme, face.rotation_deg) == (FIVE, None)
+
+
+def test_videos_of_other_points_are_predicted_in_boxes(five_point_model: Path, workspace: Path) -> None:
+    frames = [np.full((64, 64, 3), 100 + shade, np.uint8) for shade in range(2)]
+    detector = KeypointDetector.load(five_point_model, detector="haar")
+    known = KnownFaces(lambda image: detector(image, np.array([[10, 10, 30, 30]])), smooth=True)
+    assert [known(frame, second / 25)[1].scheme for second, frame in enumerate(frames)] == [FIVE, FIVE]
+
+
+def test_a_model_of_another_thing_calls_it_by_its_name(tmp_path: Path, workspace: Path) -> None:
+    paw = replace(FIVE, thing="paw", title="5 points of a paw")
+    network = build_network(asdict(COURSE), side=64, mean_shape=torch.rand(5, 2) * 64, flip_index=paw.flip_index)
+    save_model(tmp_path / "paw.safetensors", network, {"model": asdict(COURSE), "preprocess": asdict(SQUARES)}, paw)
+    write_frame(workspace / "me.jpg")
+    command = ["predict", "me.jpg", "--model", str(tmp_path / "paw.safetensors"), "--format", "coco"]
+    done = CliRunner().invoke(app, [*command, "--box", "20,20,50,60", "--box", "30,30,40,40"])
+    assert done.exit_code == 0, done.output
+    assert "2 paws in 1 picture" in done.output
+    written = json.loads((workspace / "predicted/keypoints.coco.json").read_text())
+    assert written["categories"][0]["name"] == "paw"
+    assert written["info"]["convention"] == "dataset"
+    assert [len(found["keypoints"]) for found in written["annotations"]] == [15, 15]
+    done = CliRunner().invoke(app, command)
+    assert "say where each paw is with --box, or give pictures of one each with --whole" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["predict"], ["inspect"]])
 def test_faces_of_five_points_are_not_searched(five_point_model: Path, workspace: Path, command: list[str]) -> None:
     write_frame(workspace / "me.jpg")
     done = CliRunner().invoke(app, [*command, "me.jpg", "--model", str(five_point_model)])
@@ -144,6 +194,14 @@ def test_faces_of_five_points_are_not_searched(five_point_model: Path, workspace
         "faces are searched for models of 68 points of the iBUG 300-W scheme, and this one has 5 points" in done.stderr
     )
     assert done.stderr.count("\n") == 1
+
+
+def test_filters_say_which_points_they_need(five_point_model: Path, workspace: Path) -> None:
+    write_frame(workspace / "me.jpg")
+    done = CliRunner().invoke(app, ["filter", "--name", "hat", "me.jpg", "--model", str(five_point_model)])
+    assert done.exit_code == 1
+    needed = "error: --name hat needs 68 points of the iBUG 300-W scheme, and this model has 5 points; choose another"
+    assert done.stderr == f"{needed} with --model\n"
 
 
 def test_the_exported_model_names_its_points(five_point_model: Path) -> None:

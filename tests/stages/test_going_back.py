@@ -4,25 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 from dvc.repo import Repo
+from ruamel.yaml import YAML
 
 from pipeline.cli import STAGES
+from pipeline.experiments.dvc.internals import run_dvc
 from pipeline.experiments.params import SECTIONS
 from tests.checkout import Checkout, stages_run
+from tests.queued import CHANGED
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
-CHANGED = {
-    "fetch": "synthetic.seed=1",
-    "split": "seed=1",
-    "preprocess": "size_px=96",
-    "model": "coarse_to_fine.fine_width=12",
-    "augment": "rotation_deg=10",
-    "pretrain": "seed=1",
-    "train": "epochs=1",
-    "evaluate": "seed=1",
-    "render": "seed=1",
-}
-"""Of each section a key and another value."""
 REFUSED = {
     "fetch": "synthetic.people=1",
     "split": "seed=-1",
@@ -38,19 +29,15 @@ REFUSED = {
 
 
 def settings(values: dict[str, str]) -> list[str]:
-    return [part for section, value in values.items() for part in ("-S", f"{section}.{value}")]
+    return [part for key, value in values.items() for part in ("-S", f"{key}={value}")]
 
 
 @pytest.fixture
-def committed(built: Checkout, monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkout]:
-    """The built checkout with all its results in git, and clean."""
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", built.environment["DVC_SITE_CACHE_DIR"])
-    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
-    if built.run("git", "status", "--porcelain"):
-        built.commit()
-    assert changed(built) == {}
-    yield built
-    go_back(built)
+def committed(built: Checkout) -> Iterator[Checkout]:
+    """The built checkout, clean, as the present folder."""
+    with built.entered():
+        assert changed(built) == {}
+        yield built
 
 
 def changed(checkout: Checkout) -> dict:
@@ -59,39 +46,52 @@ def changed(checkout: Checkout) -> dict:
         return repo.status()
 
 
+def dvc(*arguments: str) -> None:
+    """A command of DVC that must succeed, in this process."""
+    assert run_dvc(*arguments, "-q") == 0
+
+
 def go_back(checkout: Checkout) -> None:
     checkout.run("git", "checkout", "-q", ".")
-    checkout.run("dvc", "checkout", "-q")
+    dvc("checkout")
 
 
+def stages_of(lock: bytes) -> dict:
+    return YAML(typ="safe").load(lock)["stages"]
+
+
+@pytest.mark.usefixtures("queued")
 def test_after_an_experiment_with_a_key_of_every_section(committed: Checkout):
     """Once run, applied, and as a branch; by the parameters alone, all but the record comes out of DVC's cache."""
-    assert set(CHANGED) == set(SECTIONS)
+    assert {key.partition(".")[0] for key in CHANGED} == set(SECTIONS)
     results, params = committed.digests("data", "reports"), committed.folder / "params.yaml"
-    before, lock = params.read_text(), (committed.folder / "dvc.lock").read_bytes()
-    assert set(stages_run(committed.run("dvc", "exp", "run", "--name", "other", *settings(CHANGED)))) == set(STAGES)
+    before, lock_file = params.read_text(), committed.folder / "dvc.lock"
+    lock = lock_file.read_bytes()
+    dvc("exp", "run", "--name", "again", *settings(CHANGED))  # what the queue made of `other`, out of the cache
+    here, there = stages_of(lock), stages_of(lock_file.read_bytes())
+    assert all(here[stage] != there[stage] for stage in STAGES)
     go_back(committed)
     assert changed(committed) == {}
     assert committed.digests("data", "reports") == results
 
-    committed.run("dvc", "exp", "apply", "other")
+    dvc("exp", "apply", "other")
     assert changed(committed) == {}
     params.write_text(before)
     assert set(stages_run(committed.run("dvc", "repro"))) <= {"track"}
-    assert (committed.folder / "dvc.lock").read_bytes() == lock
+    assert lock_file.read_bytes() == lock
 
-    committed.run("dvc", "exp", "branch", "other", "tried")
+    dvc("exp", "branch", "other", "tried")
     for branch in ("tried", "-"):
         committed.run("git", "checkout", "-q", branch)
-        committed.run("dvc", "checkout", "-q")
+        dvc("checkout")
         assert changed(committed) == {}
     assert committed.digests("data", "reports") == results
 
 
-@pytest.mark.parametrize("section", REFUSED)
-def test_after_a_run_that_was_refused(committed: Checkout, section: str):
-    done = committed.attempt("dvc", "exp", "run", *settings({section: REFUSED[section]}))
-    assert done.returncode != 0
-    assert f"error: params.yaml: {section}." in done.stdout
-    go_back(committed)
-    assert changed(committed) == {}
+def test_after_runs_that_were_refused(committed: Checkout, capfd: pytest.CaptureFixture[str]):
+    assert set(REFUSED) == set(SECTIONS)
+    for section, refused in REFUSED.items():
+        assert run_dvc("exp", "run", "-S", f"{section}.{refused}") != 0
+        assert f"error: params.yaml: {section}." in "".join(capfd.readouterr())
+        go_back(committed)
+        assert changed(committed) == {}

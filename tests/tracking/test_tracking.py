@@ -79,7 +79,7 @@ def export_once(model: Path, network: torch.nn.Module, path: Path, **options: An
 def write_outputs(nme: float = 3.71) -> None:
     torch.manual_seed(0)
     section = asdict(PARAMS.model)
-    section["coarse_to_fine"] |= {"coarse_px": 32, "fine_px": 64, "fine_width": 8}
+    section["coarse_to_fine"] |= {"coarse_px": 32, "fine_px": 64, "fine_width": 8, "mirrored_view": False}
     network = build_network(section, side=64, mean_shape=torch.rand(68, 2) * 40 + 12, flip_index=IBUG_68.flip_index)
     save_model(paths.MODEL, network, {"model": section, "preprocess": {"size_px": 64, "fit": "pad"}})
     dataset = {"dataset": "synthetic", "revision": "synthetic", "files": 12, "sha256": "ab" * 32}
@@ -516,6 +516,19 @@ def test_a_training_that_stops_closes_its_run(workspace: Path, error: type[BaseE
     with pytest.raises(error), training_run(TRAIN_PARAMS, KEY):
         raise error
     assert [run.info.status for run in runs()] == [status]
+
+
+def test_an_interrupt_while_mlflow_works_ends_the_training(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_args: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("the connection was left open")
+
+    monkeypatch.setattr(mlflow_store, "log_epochs", interrupted)
+    with pytest.raises(RuntimeError, match="left open"), training_run(TRAIN_PARAMS, KEY) as run:
+        run.log({1: EPOCHS[1]})
+    assert [run.info.status for run in runs()] == ["KILLED"]
 
 
 def test_runs_of_dead_processes_are_closed_and_those_of_living_ones_are_not(workspace: Path) -> None:

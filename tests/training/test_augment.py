@@ -115,6 +115,29 @@ def test_mirroring_moves_points_and_swaps_their_numbers():
     assert torch.allclose(moved, by_hand, atol=1e-4)
 
 
+def test_points_without_a_label_stay_without_and_the_others_move_as_ever():
+    images, points = batch()
+    amounts = dataclasses.replace(NOTHING, mirror_prob=0.5, rotation_deg=90, bend_frac=0.02, cover=Cover(0.5, 0.8))
+    few = points.clone()
+    few[:, [0, 40]] = torch.nan
+    shift = torch.zeros(68, 2, requires_grad=True)
+    moved, whole = (
+        augment(images, given, amounts, seeded(), flip_index=IBUG_68.flip_index, mirror_shift=shift)[1]
+        for given in (few, points)
+    )
+    known = ~moved.isnan()
+    mirrored = moved[:, 16, 0].isnan()
+    assert 0 < mirrored.sum() < len(points)
+    expected = torch.ones(len(points), 68, dtype=torch.bool)
+    for frame, is_mirrored in enumerate(mirrored):
+        expected[frame, [16, 47] if is_mirrored else [0, 40]] = False
+    assert torch.equal(known.all(-1), expected)
+    assert torch.equal(moved[known], whole[known])
+    torch.autograd.backward(moved[known].sum())
+    assert shift.grad is not None
+    assert shift.grad.isfinite().all()
+
+
 def test_mirroring_a_share_of_the_frames():
     images, points = batch(400)
     changed, _ = augment(

@@ -68,3 +68,32 @@ def test_a_learned_truth_cannot_lower_the_loss_by_growing():
     keypoint_loss("l1", "face_size", truth.detach()[:, None] + 1, truth).backward()
     assert truth.grad is not None
     assert torch.allclose(truth.grad, torch.full_like(truth, -100 / 100 / (68 * 2)))
+
+
+@pytest.mark.parametrize("spread", [None, torch.full((2, 1, 68), 1.6)])
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_face_counts_by_its_labelled_points_and_nothing_is_learned_of_the_others(name, spread):
+    """Whatever the network says of a missing point within the box of the others."""
+    whole = torch.cat([face(80.0), face(80.0)])
+    partly = whole.clone()
+    partly[1, 3:] = math.nan
+    estimates = (whole[:, None] + 4.0).requires_grad_()
+    given = None if spread is None else spread.clone().requires_grad_()
+    loss = keypoint_loss(name, "face_size", estimates, partly, given)
+    assert loss.item() == pytest.approx(keypoint_loss(name, "face_size", estimates, whole, spread).item(), rel=0.03)
+    loss.backward()
+    for gradient in [estimates.grad, *([] if given is None else [given.grad])]:
+        assert gradient is not None
+        assert gradient.isfinite().all()
+        assert (gradient[1, :, 3:] == 0).all()
+        assert (gradient[1, :, :3] != 0).all()
+
+
+def test_each_face_has_the_same_weight_by_hand():
+    """Misses of 2 px in one face and of 8 px in the single labelled point of another, both of 100 px: 2 and 8 %."""
+    truth = torch.cat([face(100.0), face(100.0)])
+    truth[1, 1:] = math.nan
+    estimates = torch.stack([face(100.0)[0] + 2, face(100.0)[0] + 8])[:, None]
+    estimates[1, 0, 1] -= 8  # the last estimate of the missing points makes a box of 100 px with the labelled one
+    estimates[1, 0, 0] = face(100.0)[0, 0] - 8
+    assert keypoint_loss("l1", "face_size", estimates, truth).item() == pytest.approx((2 + 8) / 2, rel=1e-4)

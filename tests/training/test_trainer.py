@@ -71,6 +71,33 @@ def test_training_lowers_the_error():
     assert [row.epoch for row in history] == list(range(1, 151))
 
 
+def test_partly_labelled_frames_train_and_are_measured_where_they_can_be():
+    few = faces(12)
+    few.keypoints_crop[::2, 5] = torch.nan
+    few.keypoints_crop[1::3, 10:] = torch.nan
+    amounts = dataclasses.replace(NOTHING, mirror_prob=0.5)
+    settings = dataclasses.replace(SETTINGS, epochs=150, lr=0.5)
+    net, history = train(settings, train_faces=few, val=few, amounts=amounts)
+    assert net.shape.isfinite().all()
+    assert history[-1].val_nme < 0.1 * history[0].val_nme
+    nobody = faces(2)
+    nobody.keypoints_crop[:, 36] = torch.nan  # one of the two points that errors are divided by
+    _, history = train(val=nobody)
+    assert history[-1].val_loss is not None
+    assert history[-1].val_nme is None
+
+
+def test_the_mean_shape_is_that_of_the_labels_there_are():
+    few = faces(2)
+    few.keypoints_crop[1] += 10
+    few.keypoints_crop[0, 3] = torch.nan
+    few.keypoints_crop[:, 4] = torch.nan
+    others = [point for point in range(68) if point not in (3, 4)]
+    assert torch.allclose(few.mean_shape[others], few.keypoints_crop[:, others].mean(0))
+    assert torch.equal(few.mean_shape[3], few.keypoints_crop[1, 3])
+    assert torch.allclose(few.mean_shape[4], few.mean_shape[[*others, 3]].mean(0))
+
+
 def test_the_rate_rises_to_its_peak_and_falls():
     _, history = train(dataclasses.replace(SETTINGS, epochs=50, lr=0.01, warmup_frac=0.2))
     rates = [row.lr for row in history]

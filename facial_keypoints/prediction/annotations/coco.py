@@ -47,8 +47,8 @@ def _category(scheme: Scheme) -> dict[str, Any]:
     paths = [contour.path for contour in scheme.contours]
     return {
         "id": _CATEGORY,
-        "name": "face",
-        "supercategory": "person",
+        "name": scheme.thing,
+        **({"supercategory": "person"} if scheme.thing == "face" else {}),
         "keypoints": names,
         "skeleton": [[one + 1, other + 1] for path in paths for one, other in pairwise(path)],
         "keypoint_flip_map": [[names[one], names[other]] for one, other in scheme.mirror_pairs],

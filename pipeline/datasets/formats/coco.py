@@ -5,22 +5,24 @@ Pixels count from 0: the centre of the top left one is (0, 0) (cocodataset.org, 
 file without any 2, as mmpose writes sets that do not tell what is hidden, 1 means labelled.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from facial_keypoints.core.errors import DataError
+from pipeline.datasets.formats.json_files import elements
 from pipeline.datasets.formats.record import HIDDEN, VISIBLE, Entries, Fault, Record, attempt, box_of, record
 
 
 def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     """The objects of a file, in its order."""
-    content = load(path)
-    pictures = {picture.get("id"): picture.get("file_name") for picture in content.get("images", [])}
-    tells_hidden = any(2 in annotation.get("keypoints", [])[2::3] for annotation in content.get("annotations", []))
+    pictures: dict[object, dict[str, Any]] = {}
+    for picture in elements(path, "images"):
+        if pictures.setdefault(picture.get("id"), picture).get("file_name") != picture.get("file_name"):
+            yield Fault(f"{path.name} image {picture.get('id')}", "another image has this id already")
+    tells_hidden = any(2 in annotation.get("keypoints", [])[2::3] for annotation in elements(path, "annotations"))
     seen: set[object] = set()
-    for place, annotation in enumerate(content.get("annotations", [])):
+    for place, annotation in enumerate(elements(path, "annotations")):
         identity = annotation.get("id", place)
         where = f"{path.name} annotation {identity}"
         if identity in seen:
@@ -30,16 +32,17 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
         yield attempt(where, _read, annotation, pictures, tells_hidden)
 
 
-def _read(where: str, annotation: dict[str, Any], pictures: dict[Any, Any], tells_hidden: bool) -> Record:
+def _read(where: str, annotation: dict[str, Any], pictures: dict[Any, dict[str, Any]], tells_hidden: bool) -> Record:
     flat = annotation["keypoints"]
     if len(flat) % 3:
         raise ValueError(f"keypoints holds {len(flat)} numbers, no multiple of three")
     if annotation["image_id"] not in pictures:
         raise ValueError(f"there is no image of the id {annotation['image_id']}")
+    picture = pictures[annotation["image_id"]]
     box = annotation.get("bbox")
     flags = [VISIBLE if flag == HIDDEN and not tells_hidden else flag for flag in flat[2::3]]
     points = zip(flat[::3], flat[1::3], flags, strict=True)
-    return record(where, pictures[annotation["image_id"]], points, box=box_of(box) if box else None)
+    return record(where, picture["file_name"], points, box=box_of(box) if box else None, columns=picture | annotation)
 
 
 def point_names(path: Path) -> list[str]:
@@ -53,15 +56,7 @@ def edges(path: Path) -> list[tuple[int, int]]:
 
 
 def _category(path: Path) -> dict[str, Any]:
-    categories = [category for category in load(path).get("categories", []) if category.get("keypoints")]
+    categories = [category for category in elements(path, "categories") if category.get("keypoints")]
     if any(category["keypoints"] != categories[0]["keypoints"] for category in categories):
         raise DataError(f"{path}: its categories have different points; split it into a file for each")
     return categories[0] if categories else {}
-
-
-def load(path: Path) -> Any:
-    """The content of a JSON file that holds an object, or for other formats a list. Raises DataError."""
-    try:
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON ({error}); write it again") from None

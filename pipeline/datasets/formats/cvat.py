@@ -43,14 +43,14 @@ def _read(where: str, image: Element, shape: Element, names: Sequence[str]) -> R
     if shape.tag == "points":
         flag = _flag(shape)
         rows = [(*point.split(","), flag) for point in shape.attrib["points"].split(";")]
-        return record(where, image.attrib["name"], rows)
+        return record(where, image.attrib["name"], rows, columns=image.attrib)
     points: dict[str, Sequence[object]] = {}
     for point in shape.iter("points"):
         if (name := point.attrib["label"]) in points:
             raise ValueError(f"the point {name} comes twice")
         outside = point.get("outside") == "1"
         points[name] = (None, None) if outside else (*point.attrib["points"].split(","), _flag(point))
-    return record(where, image.attrib["name"], in_order(points, names))
+    return record(where, image.attrib["name"], in_order(points, names), columns=image.attrib)
 
 
 def _flag(shape: Element) -> int:

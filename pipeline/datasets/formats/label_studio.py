@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pipeline.datasets.formats.coco import load
+from pipeline.datasets.formats.json_files import elements
 from pipeline.datasets.formats.record import Entries, Record, attempt, box_of, in_order, natural, number, record
 
 _UPLOADED = re.compile(r"(?:^|(?<=/))[0-9a-f]{8}-(?=[^/]+$)")
@@ -20,7 +20,7 @@ _UPLOADED = re.compile(r"(?:^|(?<=/))[0-9a-f]{8}-(?=[^/]+$)")
 
 def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     """The objects of all tasks, each of its newest annotation."""
-    for task in load(path):
+    for task in elements(path):
         for parent, results in _objects(task).items():
             where = f"{path.name} task {task.get('id')}" + (f" region {parent}" if parent else "")
             yield attempt(where, _read, task, results, names)
@@ -29,7 +29,7 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
 def point_names(path: Path) -> list[str]:
     """Names of the points: in order of number where they are numbers, else as they come first."""
     found: dict[str, None] = {}
-    for task in load(path):
+    for task in elements(path):
         found.update(dict.fromkeys(_name(result) for result in _results(task) if _is_point(result)))
     return sorted(found, key=natural) if all(name.isdecimal() for name in found) else list(found)
 
@@ -58,7 +58,7 @@ def _read(where: str, task: dict[str, Any], results: list[dict[str, Any]], names
         raise ValueError("it has no points")
     boxes = [_pixels(result, *_SIDES) for result in results if _is_box(result)]
     box = box_of(list(boxes[0])) if boxes else None
-    return record(where, _picture(task), in_order(points, names), box=box)
+    return record(where, _picture(task), in_order(points, names), box=box, columns=task["data"])
 
 
 _SIDES = (("x", "width"), ("y", "height"), ("width", "width"), ("height", "height"))

@@ -5,7 +5,7 @@ whatever their order and case:
 - picture (or image, file, filename, file_name, path), in both;
 - wide: x and y, perhaps v, of each point: x0,y0,x1,y1 or nose_x,nose_y,nose_v;
 - long: point, x, y, perhaps v, and object where a picture has several; the rows of an object follow each other;
-- perhaps group; split (training or test); box_x, box_y, box_w, box_h.
+- perhaps group; split (training or test); box_x, box_y, box_w, box_h; other columns, one of which may be the group.
 v is 0 for not labelled, 1 for hidden, 2 for seen; so are empty fields.
 """
 
@@ -16,8 +16,18 @@ from itertools import groupby
 from pathlib import Path
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.text import shown
-from pipeline.datasets.formats.record import VISIBLE, Entries, Record, attempt, box_of, in_order, is_empty, record
+from facial_keypoints.core.text import brief, shown
+from pipeline.datasets.formats.record import (
+    VISIBLE,
+    Entries,
+    Fault,
+    Record,
+    attempt,
+    box_of,
+    in_order,
+    is_empty,
+    record,
+)
 
 _PICTURE = ("picture", "image", "file", "filename", "file_name", "path")
 _BOX = ("box_x", "box_y", "box_w", "box_h")
@@ -34,12 +44,25 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
         numbered = _numbered(rows)
         points = list(_points_of(columns).values())
         if "point" in columns:
-            for _, group in groupby(numbered, lambda item: (item[1].get(columns["picture"]), item[1].get("object"))):
-                whole = list(group)
-                yield attempt(f"{path.name} line {whole[0][0]}", _long, whole, columns, names)
+            yield from _objects(path.name, numbered, columns, names)
             return
         for line, row in numbered:
             yield attempt(f"{path.name} line {line}", _wide, row, columns["picture"], points)
+
+
+def _objects(file: str, rows: Iterator[tuple[int, Row]], columns: dict[str, str], names: Sequence[str]) -> Entries:
+    """The objects of a long table."""
+    seen: set[int] = set()  # hashes, as there may be a million
+    for key, group in groupby(rows, lambda item: (item[1].get(columns["picture"]), item[1].get("object"))):
+        whole = list(group)
+        where = f"{file} line {whole[0][0]}"
+        if hash(key) in seen:
+            yield Fault(
+                where, f"rows of {brief(' object '.join(filter(None, key)))} stand above too; put them together"
+            )
+            continue
+        seen.add(hash(key))
+        yield attempt(where, _long, whole, columns, names)
 
 
 def point_names(path: Path) -> list[str]:
@@ -112,9 +135,11 @@ def _flag(row: Row, column: str | None) -> tuple[object, ...]:
 
 
 def _more(row: Row) -> dict[str, object]:
-    """Box, group and split of a row that has them."""
-    split = row.get("split") or None
+    """Box, group and split of a row that has them, and all its columns."""
+    split, group = row.get("split"), row.get("group")
     if split not in (None, *_SPLITS):
-        raise ValueError(f"split is {shown(split)}, but should be training or test")
+        raise ValueError(f"split is {shown(split)}, but should be training or test in each row, or no column")
+    if group is not None and is_empty(group):
+        raise ValueError("group is empty, but should tell in each row what is kept together, or be no column")
     box = None if any(is_empty(row.get(side)) for side in _BOX) else box_of([row[side] for side in _BOX])
-    return {"box": box, "group": row.get("group") or None, "split": split}
+    return {"box": box, "group": group, "split": split, "columns": row}

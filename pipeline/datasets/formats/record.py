@@ -3,8 +3,8 @@
 import csv
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,8 @@ class Record:
     """x, y, width, height, where the file has a box."""
     group: str | None = None
     """Person, clip or what else must not be split, where the file tells."""
+    columns: Mapping[str, object] = field(default_factory=dict)
+    """What else the file has of the object or its picture, by name, of which one may be the group."""
     split: str | None = None
     """"training" or "test", where the set has official lists."""
     content: bytes | None = None

@@ -76,12 +76,19 @@ class Repository:
             self._repo.lock.unlock()
 
     def queue_statuses(self) -> dict[str, str]:
-        """Name -> status of every experiment in the queue: Queued, Running, Success or Failed.
+        """Name -> status of every experiment in the queue: Queued, Running, Success, Failed or Lost.
 
+        Lost is what DVC calls failed although no process of it failed: its workers disturb one another where several
+        begin or end at once (https://github.com/treeverse/dvc/issues/10673).
         Raises whatever DVC, Celery and their readers of files raise.
         """
-        tasks = self._repo.experiments.celery_queue.status()
-        return {task["name"]: task["status"] for task in tasks if task["name"]}
+        queue = self._repo.experiments.celery_queue
+        statuses = {task["name"]: task["status"] for task in queue.status() if task["name"]}
+        for failed, _ in queue.iter_failed():
+            process = queue.proc.get(failed.stash_rev)
+            if statuses.get(failed.name) == "Failed" and not (process and process.returncode):
+                statuses[failed.name] = "Lost"
+        return statuses
 
     def damaged_lock_file(self) -> Path | None:
         """dvc.lock where it cannot be read; None where it can, or where DVC itself will say what is wrong."""

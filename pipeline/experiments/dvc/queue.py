@@ -14,8 +14,10 @@ _POLL_S = 2.0
 _IDLE_POLLS = 5
 """After so many polls without a running experiment, workers are started again: at times they end before the queue."""
 _NAME_YOURSELF = "git config user.name YOU && git config user.email YOU@EXAMPLE.COM,"
-DONE = {"Success", "Failed"}
-"""Statuses of DVC of experiments that ended."""
+LOST = "Lost"
+DONE = {"Success", "Failed", LOST}
+"""Statuses of experiments that ended."""
+_TRIES = 3
 
 
 def free_name(stem: str) -> str:
@@ -55,24 +57,37 @@ def take_back(names: list[str]) -> None:
         _dvc("queue", "remove", *names)
 
 
-def work_off(names: list[str], jobs: int, on_done: Callable[[str, str], None]) -> dict[str, str]:
+def work_off(
+    experiments: Mapping[str, Mapping[str, str]], jobs: int, on_done: Callable[[str, str], None]
+) -> dict[str, str]:
     """Let `jobs` workers run the queued experiments; returns "Success" or "Failed" by name once all have ended.
 
-    Whatever else waits in the queue runs too. `on_done` is called with name and status of each as it ends.
+    Whatever else waits in the queue runs too. One that DVC's workers lose is queued again, up to three times in all.
+
+    Args:
+        experiments: their settings by name, as they were `put`.
+        jobs: number of workers.
+        on_done: called with name and status of each as it ends.
     """
     ended: dict[str, str] = {}
+    left = dict.fromkeys(experiments, _TRIES - 1)
     idle = _IDLE_POLLS
     while True:
         known = statuses()
         idle = 0 if "Running" in known.values() else idle + 1
-        for name in (name for name in names if name not in ended):
+        for name in (name for name in experiments if name not in ended):
             # On its way from one list to the next, and once removed, an experiment is in none.
             gone = "Success" if commit_of(name) else "Failed" if idle > _IDLE_POLLS else "Running"
             status = known.get(name, gone)
-            if status in DONE:
-                ended[name] = status
-                on_done(name, status)
-        if len(ended) == len(names):
+            if status == LOST and left[name]:
+                left[name] -= 1
+                take_back([name])
+                put(name, experiments[name])
+                idle = _IDLE_POLLS  # its worker may have gone as well
+            elif status in DONE:
+                ended[name] = "Failed" if status == LOST else status
+                on_done(name, ended[name])
+        if len(ended) == len(experiments):
             return ended
         if idle > _IDLE_POLLS:
             _start_workers(jobs)
@@ -94,7 +109,7 @@ def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def statuses() -> dict[str, str]:
-    """Name -> status of every experiment that the queue knows: Queued, Running, Success or Failed.
+    """Name -> status of every experiment that the queue knows, as `Repository.queue_statuses` has it.
 
     Raises PipelineError.
     """

@@ -1,10 +1,12 @@
 """What train logs to MLflow while it works. No failure of MLflow ends a training: `track` fills in what is missing."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from facial_keypoints.core.errors import interruption
 from facial_keypoints.core.terminal import tell
 from pipeline.experiments.sweeps.trial import PrunedError, running_trial
 from pipeline.experiments.tracking import mlflow_store
@@ -111,11 +113,14 @@ class LiveRun:
 
     @contextmanager
     def _outliving_failures(self) -> Iterator[None]:
-        """Turn what MLflow raises into a warning, once a training."""
+        """Turn what MLflow raises into a warning, once a training, but for what an interrupt made it raise."""
+        before = interruption(sys.exception())
         try:
             with mlflow_store.quiet():
                 yield
         except Exception as error:  # of a type that depends on the store; no training may die of it
+            if interruption(error) is not before:
+                raise
             if not self._failed:
                 tell(f"warning: {mlflow_store.failure(error)}; training goes on without live curves")
             self._failed = True
@@ -150,6 +155,6 @@ def training_run(params: Mapping[str, Value], key: str) -> Iterator[LiveRun]:
         run.break_off()
         raise
     except BaseException as error:
-        run.close("FAILED" if isinstance(error, Exception) else "KILLED")
+        run.close("KILLED" if interruption(error) else "FAILED")
         raise
     run.close("FINISHED")
