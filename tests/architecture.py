@@ -70,6 +70,7 @@ Any module of the pipeline may import the `settings` of another room.
 
 ONLY_IN = {
     "mlflow": ("pipeline.experiments.tracking",),
+    "optuna": ("pipeline.experiments.sweeps",),
     "dvc": ("pipeline.experiments.dvc.internals",),
     "dvc_data": ("pipeline.experiments.dvc.internals",),
     "pydantic": ("pipeline",),
