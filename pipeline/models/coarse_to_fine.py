@@ -10,6 +10,7 @@ Two refinements follow the training: the network looks at the mirrored cut-out a
 map, fitted on the training frames, corrects each point by what the shape as a whole tells about it.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -33,6 +34,8 @@ from pipeline.models.tensor_geometry import (
     warp,
 )
 
+_HEAD = re.compile(r"coarse\.(offsets|log_spread)\.|fine\.\d+\.(heatmaps|spread)\.")
+"""How the tensors begin that have values for each point."""
 _JITTER_TURN_RAD = 0.1
 _JITTER_LOG_SCALE = 0.1
 _JITTER_SHIFT_FRAC = 0.04
@@ -156,6 +159,9 @@ class CoarseToFine(KeypointNetwork):
 
     def label_tensors(self) -> set[str]:
         return {"mean_shape", "mirror_shift", "correction"}
+
+    def head_tensors(self) -> set[str]:
+        return {name for name in self.state_dict() if _HEAD.match(name)}
 
     def crop_from_part(self, part: str, seen_hw: tuple[int, int], side: int, estimates: Tensor) -> np.ndarray:
         """The fine networks see the cut-out, which the first estimate places; the coarse one sees the whole frame."""
