@@ -100,7 +100,7 @@ def _of_some_points(measured: Metrics, scheme: Scheme) -> str:
             told.append(f"On {name}, points that are seen have {seen}, hidden ones {hidden}.")
     if measured.points_in_no_training_frame:
         names = ", ".join(measured.points_in_no_training_frame)
-        told.append(f"**No training frame labels {names}: what the network says of these points means nothing.**")
+        told.append(f"**No training frame labels {names}: at most mirrored pictures taught the network these points.**")
     return "".join(f"\n\n{text}" for text in told)
 
 

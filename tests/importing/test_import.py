@@ -129,7 +129,7 @@ def test_points_that_no_object_labels_are_named(images: Path, checkout: Path) ->
     )
     code, _, err = invoke("import", "--format", "csv", "--labels", table, "--name", "mine")
     assert code == 0, err
-    assert "note: no object labels 2 (tail): nothing can be learned of these points" in err
+    assert "note: no object labels 2 (tail): at most mirrored pictures teach these points" in err
     fetch.run(fetch=FETCH)
     split.run(split=Split(val_people_frac=0, drop_test_copies=False, seed=0))
     preprocess.run(preprocess=Preprocess(size_px=64, fit="pad"))
