@@ -32,7 +32,7 @@ STAGES = {
     "fetch": "Bring the frames and their labels to data/raw, each file checked.",
     "split": "Assign every frame to train, val or test; people never straddle train and val.",
     "preprocess": "Turn the frames into square grayscale arrays, all cores at work.",
-    "pretrain": "Train the network on synthetic faces first, if pretrain.epochs says so.",
+    "pretrain": "Bring the weights that train starts from: a trained model's, or of a training on synthetic faces.",
     "train": "Train the network on the train frames.",
     "evaluate": "Measure the keypoint error on the test frames and predict all of them.",
     "render": "Draw predictions, error curves and what the network looks at.",

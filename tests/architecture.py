@@ -70,6 +70,7 @@ Any module of the pipeline may import the `settings` of another room.
 
 ONLY_IN = {
     "mlflow": ("pipeline.experiments.tracking",),
+    "optuna": ("pipeline.experiments.sweeps",),
     "dvc": ("pipeline.experiments.dvc.internals",),
     "dvc_data": ("pipeline.experiments.dvc.internals",),
     "pydantic": ("pipeline",),
@@ -86,7 +87,7 @@ ONLY_IN = {
 """Packages of others that stay in some rooms."""
 
 NOT_NEEDED = {
-    # What MLflow shows of a training cannot change its weights.
+    # What MLflow shows of a training cannot change its weights, nor can where it keeps those that one starts from.
     "pretrain": ("pipeline.experiments",),
     "train": ("pipeline.experiments",),
 }

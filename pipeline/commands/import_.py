@@ -137,7 +137,7 @@ def _report(name: str, done: "Imported") -> None:
         tell(f"note: none trains; merge it with a dataset that does: fetch.source=OTHER+{name}")
     if tally.never_labelled:
         names = ", ".join(scheme.name_of(point) for point in sorted(tally.never_labelled))
-        tell(f"note: no object labels {brief(names, 300)}: nothing can be learned of these points")
+        tell(f"note: no object labels {brief(names, 300)}: at most mirrored pictures teach these points")
     if done.guessed:
         pairs = [list(pair) for pair in scheme.mirror_pairs]
         say(f"guessed mirror pairs: {pairs}; check them: keypoints scheme --check {_near(done.folder)}/scheme.yaml")

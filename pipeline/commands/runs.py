@@ -20,6 +20,7 @@ _COLUMNS_EXPLAINED = (
 _ROOMY_EXPLAINED = "AUC %: area under the curve of the faces' errors on val up to 8 %; above 8 %: share of its faces."
 _OTHER_FACES = "val holds other faces there, as fetch or split differ: not to be ranked with the others"
 _NO_VAL = "no val, as nobody was held out or the run is older: ranked by the test"
+_PRUNED = "its search broke the training off, as it was worse than half of the others so far"
 _OTHER_VERSION = "made by another version, which has other parameters too: see compare"
 
 
@@ -67,7 +68,7 @@ def _columns(whose: str) -> dict[str, Side]:
 
 def _cells(row: "RankedRun", short: Mapping[str, str]) -> list[str]:
     """The cells of a row, under `_columns`; `short`: dotted name of a parameter -> what it is called here."""
-    from pipeline.experiments.run_list import TEST_NME, VAL_NME
+    from pipeline.experiments.run_list import TEST_NME
 
     metrics = row.run.metrics
     roomy = ["val.auc_08_percent", "val.failure_rate_08_percent"] if terminal_width() >= _ROOMY else []
@@ -75,12 +76,21 @@ def _cells(row: "RankedRun", short: Mapping[str, str]) -> list[str]:
     return [
         row.run.dvc_name or "-",
         (row.run.run_id or "-")[:SHORT_ID],
-        _number(metrics.get(VAL_NME)) + ("*" if row.run.has_val and row.other_faces else ""),
+        _val(row),
         "-" if "-" in (low, high) else f"{low}-{high}",
         *(_number(metrics.get(name), 1) for name in roomy),
         _differences(row, short),
         _number(metrics.get(TEST_NME)),
     ]
+
+
+def _val(row: "RankedRun") -> str:
+    """The error on val and its mark, or that there is none to rank by."""
+    from pipeline.experiments.run_list import VAL_NME
+
+    if row.run.broken_off:
+        return "PRUNED"
+    return _number(row.run.metrics.get(VAL_NME)) + ("*" if row.run.has_val and row.other_faces else "")
 
 
 def _number(percent: float | None, digits: int = 2) -> str:
@@ -99,6 +109,7 @@ def _notes(rows: "list[RankedRun]") -> list[str]:
     marks = {
         f"* {_OTHER_FACES}.": any(row.run.has_val and row.other_faces for row in rows),
         f"- {_NO_VAL}.": any(not row.run.has_val for row in rows),
+        f"PRUNED: {_PRUNED}.": any(row.run.broken_off for row in rows),
         f"(other version) {_OTHER_VERSION}.": any(row.other_version for row in rows),
     }
     notes += [note for note, occurs in marks.items() if occurs]

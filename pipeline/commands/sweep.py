@@ -1,4 +1,4 @@
-"""`keypoints sweep`: many settings in turn, and a table of what came of them."""
+"""`keypoints sweep`: every setting of a grid, or those that a search chooses, and a table of what came of them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,18 +22,40 @@ def sweep(
     ],
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Experiments at a time.")] = 1,
     seeds: Annotated[str, typer.Option(help="Values of train.seed, each setting trains with all of them.")] = "0",
+    search: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Choose N settings, by Optuna, from values and from ranges, LOW..HIGH."),
+    ] = None,
+    storage: Annotated[
+        str,
+        typer.Option(
+            envvar="KEYPOINTS_SEARCH_STORAGE",
+            show_default=False,
+            help="Database of the search, postgresql://…, for several hosts to work on it; by default a file here.",
+        ),
+    ] = "",
 ) -> None:
     """Train with every combination of settings in DVC's queue, and rank them by their validation error.
 
     Every value is checked before anything is queued; an experiment that fails leaves the others alone. The table in
     sweeps/ says by how much each setting is behind the best, and whether that is more than the seeds make.
+
+    With --search N, settings are chosen one after the other, each by the errors of the earlier ones, N in all; a
+    training that is worse than half of the others at the same epoch is broken off. The same command goes on with it.
     """
+    if search is not None:
+        from pipeline.commands.search import search_settings
+
+        search_settings(settings, search, jobs, seeds, storage)
+        return
     from facial_keypoints.core.errors import PipelineError
     from pipeline.experiments.dvc.queue import free_name, work_off
     from pipeline.experiments.sweeps.plan import planned_trainings
     from pipeline.experiments.sweeps.settings import check, parse_seeds, parse_settings
+    from pipeline.experiments.sweeps.space import refuse_ranges
 
     choices = parse_settings(settings)
+    refuse_ranges(choices)
     planned = planned_trainings(choices, parse_seeds(seeds))
     check(planned)
     name = free_name("sweep")

@@ -16,6 +16,8 @@ SPLIT_SUMMARY = Path("reports/split.json")
 PROCESSED = Path("data/processed")
 PRETRAINED = Path("data/pretrained/weights.safetensors")
 MODEL = Path("data/model/model.safetensors")
+SHIPPED = Path("facial_keypoints/network/ibug68.onnx")
+"""The model that comes with the package; in git."""
 VAL_PREDICTIONS = Path("data/predictions/val_frames_keypoints.csv")
 TEST_PREDICTIONS = Path("data/predictions/test_frames_keypoints.csv")
 PREDICTIONS = {"val": VAL_PREDICTIONS, "test": TEST_PREDICTIONS}

@@ -15,7 +15,7 @@ _QUERY = re.compile(r"(://[^\s?'\")]*)\?[^\s'\")]+")
 _SECRET = r"\w*(?:password|passwd|pwd|token|secret|signature)\w*"
 _PAIR = re.compile(rf"(?i)\b({_SECRET})=[^\s&;,'\")]+")
 
-_ADDRESSES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "KEYPOINTS_MIRROR")
+_ADDRESSES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "KEYPOINTS_MIRROR", "KEYPOINTS_SEARCH_STORAGE")
 _USERS = ("MLFLOW_TRACKING_USERNAME", "PGUSER")
 _PASSWORDS = (
     "MLFLOW_TRACKING_PASSWORD",

@@ -19,6 +19,8 @@ from pipeline.core.metrics import group_in_words, groups_in_words, normalizer_in
 from pipeline.evaluation.metrics_file import GroupMetrics, Metrics
 from pipeline.evaluation.style import PALETTE, SEQUENTIAL, new_figure
 
+FEWEST_BARS = 4
+"""Fewer bars leave room below them, so that they stay bars."""
 NUMBERED_POINTS = 5
 """So many of the worst points carry their index on the mean face."""
 SIZE_EDGES_PX = (20, 30, 40, 60, 90)
@@ -136,6 +138,8 @@ def _draw_bars(axes: Axes, by_region: pd.Series, shades: cm.ScalarMappable) -> N
     bars = axes.barh(by_region.index, by_region.to_numpy(), color=shades.to_rgba(by_region.to_numpy()), height=0.65)
     axes.bar_label(bars, [percent_text(value, 1) for value in by_region], padding=4)
     axes.invert_yaxis()
+    if len(by_region) < FEWEST_BARS:
+        axes.set_ylim(FEWEST_BARS - 0.5, -0.5)
     axes.set_title("Mean error by region")
     axes.spines[["bottom", "left"]].set_visible(False)
     axes.tick_params(length=0, labelcolor=PALETTE["ink"])

@@ -102,7 +102,7 @@ class Metrics:
     test_by_dataset: dict[str, GroupMetrics] | None = None
     """Dataset -> those of the test that come from it, where several are merged."""
     points_in_no_training_frame: list[str] | None = None
-    """Points that no training frame labels, so that nothing here holds for them."""
+    """Points that no training frame labels, so that hardly anything here holds for them."""
 
     def flat(self) -> dict[str, float]:
         """Every number by its dotted name, e.g. "test.nme_percent", as `dvc metrics show` has them."""

@@ -8,6 +8,7 @@ import pandas as pd
 
 from facial_keypoints.core.percent import percent_text
 from facial_keypoints.core.scheme import IBUG_68, Scheme
+from facial_keypoints.core.text import brief
 from pipeline.core.metrics import group_in_words, groups_in_words, normalizer_in_words
 from pipeline.evaluation.card_texts import INTENDED, OTHERS, OTHERS_INTENDED, REAL, SYNTHETIC
 from pipeline.evaluation.metrics_file import Metrics
@@ -57,7 +58,7 @@ def model_card(
         f"out.\n\n{set_to}",
         "Intended use": _intended(scheme),
         "Data": f"{about['data']}\n\nDataset `{dataset['dataset']}`, revision `{dataset['revision']}`, "
-        f"{dataset['files']:,} files, SHA-256 of the whole `{dataset['sha256']}`.{_synthetic_first(settings)}\n\n"
+        f"{dataset['files']:,} files, SHA-256 of the whole `{dataset['sha256']}`.{_seen_before(settings)}\n\n"
         f"{_splits(samples, scheme)}",
         "Results": f"NME: mean distance of the {scheme.count} points over the {length}. AUC up to 8 %, over 8 %. "
         f"Intervals: 95 %, resampled over {groups_in_words(scheme)}.\n\n{_results(measured, scheme)}"
@@ -99,7 +100,7 @@ def _of_some_points(measured: Metrics, scheme: Scheme) -> str:
             told.append(f"On {name}, points that are seen have {seen}, hidden ones {hidden}.")
     if measured.points_in_no_training_frame:
         names = ", ".join(measured.points_in_no_training_frame)
-        told.append(f"**No training frame labels {names}: what the network says of these points means nothing.**")
+        told.append(f"**No training frame labels {names}: at most mirrored pictures taught the network these points.**")
     return "".join(f"\n\n{text}" for text in told)
 
 
@@ -121,8 +122,10 @@ mostly shows people who also train, in other frames of the same clips. The row o
   is the honest one; it has {unseen} frames, hence its wide interval."""
 
 
-def _synthetic_first(settings: Mapping[str, Any]) -> str:
-    """A sentence on the synthetic faces of pretrain, where there were some."""
+def _seen_before(settings: Mapping[str, Any]) -> str:
+    """A sentence on what the network was trained on before these frames, if anything."""
+    if (start := settings.get("train.start", "scratch")) != "scratch":
+        return f" It started from a trained model, `{brief(start, 200)}`, and so from the data of that one."
     if "pretrain.epochs" not in settings:
         return ""
     faces = settings["pretrain.people"] * settings["pretrain.frames"]

@@ -15,6 +15,7 @@ from pipeline.experiments.dvc.experiments import experiment_commits, read_commit
 from pipeline.experiments.lookup import WORKSPACE, reader_of
 from pipeline.experiments.results import read_metrics, read_params
 from pipeline.experiments.tracking import run_search
+from pipeline.experiments.tracking.mlflow_store import CURVES, DVC_EXPERIMENT, metric_name
 
 HEAD = "HEAD"
 VAL_NME, TEST_NME = "val.nme_percent", "test.nme_percent"
@@ -37,6 +38,8 @@ class ListedRun:
     """Dotted name -> value, as `Results` has them."""
     metrics: Mapping[str, float]
     """Dotted name -> value, as `Results` has them."""
+    broken_off: bool = False
+    """Whether a search broke the training off; its error on val is then that of its last epoch."""
 
     @property
     def has_val(self) -> bool:
@@ -72,7 +75,7 @@ def baseline_params() -> tuple[str, Mapping[str, str]]:
 
 
 def ranked(runs: Sequence[ListedRun], baseline: Mapping[str, str]) -> list[RankedRun]:
-    """The runs by val NME, the best first; after them those on other faces, last those without val by test NME."""
+    """The runs by val NME, the best first; then those on other faces, those without val by test NME, the broken off."""
     rows = [_beside(run, baseline) for run in runs]
     return sorted(rows, key=_rank)
 
@@ -80,12 +83,14 @@ def ranked(runs: Sequence[ListedRun], baseline: Mapping[str, str]) -> list[Ranke
 def _beside(run: ListedRun, baseline: Mapping[str, str]) -> RankedRun:
     shared = [name for name in baseline if name in run.params]
     differs = {name: run.params[name] for name in shared if not same_value(run.params[name], baseline[name])}
-    return RankedRun(run, differs, bool(baseline) and set(baseline) != set(run.params))
+    # A run that was broken off has the parameters of its training alone.
+    other = bool(baseline) and not run.broken_off and set(baseline) != set(run.params)
+    return RankedRun(run, differs, other)
 
 
-def _rank(row: RankedRun) -> tuple[bool, bool, float]:
+def _rank(row: RankedRun) -> tuple[bool, bool, bool, float]:
     error = row.run.metrics[VAL_NME if row.run.has_val else TEST_NME]
-    return not row.run.has_val, row.other_faces, error
+    return row.run.broken_off, not row.run.has_val, row.other_faces, error
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
@@ -106,7 +111,14 @@ def listed_runs() -> tuple[list[ListedRun], list[str]]:
     of_mlflow = list(_mlflow_runs())
     merged = [_with_mlflow(run, of_mlflow) for run in of_dvc]
     taken = {run.run_id for run in merged}
-    return merged + [run for run in of_mlflow if run.run_id not in taken], faults
+    return merged + [run for run in of_mlflow if run.run_id not in taken] + list(_broken_off()), faults
+
+
+def _broken_off() -> Iterator[ListedRun]:
+    for run in run_search.broken_off_runs():
+        tags, metrics = run.data.tags, run.data.metrics
+        if (error := metrics.get(metric_name(f"{CURVES}.val_nme_percent"))) is not None:
+            yield ListedRun(tags.get(DVC_EXPERIMENT), run.info.run_id, run.data.params, {VAL_NME: error}, True)
 
 
 def _dvc_runs() -> tuple[list[ListedRun], list[str]]:

@@ -10,6 +10,7 @@ import logging
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,8 @@ class BytesToEstimates(BytesToPixels):
 def describe_export(model: Path) -> dict[str, str]:
     """What a user of the exported file has to know, by name; all of it goes into the file. Raises ModelError.
 
-    `facial_keypoints.network.onnx` reads "fit", "scheme" and "model_digest".
+    `facial_keypoints.network.onnx` reads "fit", "scheme" and "model_digest", `pipeline.models.onnx_file` also "size_px"
+    and "model".
     """
     description = read_description(model)
     side, fit = description.preprocess.size_px, description.preprocess.fit
@@ -91,6 +93,7 @@ def describe_export(model: Path) -> dict[str, str]:
         "the centre of the top left pixel is (0, 0)",
         "scheme": json.dumps(scheme.as_data()),
         "network": description.model.name,
+        "model": json.dumps(asdict(description.model), sort_keys=True),
         "precision": "float32",
         "licence": "MIT",
         "model_digest": file_sha256(model),

@@ -47,6 +47,11 @@ class Backbone(KeypointNetwork):
     def label_tensors(self) -> set[str]:
         return {"mean_shape"}
 
+    def head_tensors(self) -> set[str]:
+        """The last of its layers, which gives classes elsewhere."""
+        *_, last = (name for name, module in self.named_modules() if isinstance(module, nn.Linear))
+        return {f"{last}.{part}" for part in ("weight", "bias")}
+
     def load_pretrained(self) -> None:
         """Take over torchvision's weights for ImageNet; the first layer gets the sum of its kernels over the colours.
 

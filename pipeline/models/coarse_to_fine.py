@@ -12,6 +12,7 @@ the shape as a whole tells about it.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -47,6 +48,8 @@ _FAR_LOG_SCALE = 0.5
 _FAR_SHIFT_FRAC = 0.15
 """How much more than the frame the view of the coarse network is scaled, and moved over its side, where it is far off.
 """
+_HEAD = re.compile(r"coarse\.(offsets|log_spread)\.|fine\.\d+\.(heatmaps|spread)\.")
+"""How the tensors begin that have values for each point."""
 _JITTER_TURN_RAD = 0.1
 _JITTER_LOG_SCALE = 0.1
 _JITTER_SHIFT_FRAC = 0.04
@@ -177,6 +180,9 @@ class CoarseToFine(KeypointNetwork):
 
     def label_tensors(self) -> set[str]:
         return {"mean_shape", "mirror_shift", "correction"}
+
+    def head_tensors(self) -> set[str]:
+        return {name for name in self.state_dict() if _HEAD.match(name)}
 
     def crop_from_part(self, part: str, seen_hw: tuple[int, int], side: int, estimates: Tensor) -> np.ndarray:
         """The fine networks see the cut-out, which the first estimate places; the coarse one sees the whole frame."""

@@ -86,6 +86,9 @@ class CourseNetwork(KeypointNetwork):
         if layers.elu:
             self.apply(_glorot)
 
+    def head_tensors(self) -> set[str]:
+        return {f"coordinates.{part}" for part in ("weight", "bias")}
+
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, S, S) images in 0..1 -> (B, 1, K, 2) keypoints in crop pixels, learned as (p - 100) / 50."""
         hidden = self.head(self.trunk(images))

@@ -38,6 +38,7 @@ _LATER_OPTIONS = {
     "spread": False,
 }
 """Options of coarse_to_fine that files of before do not name, as their networks have them."""
+_REMEDY = "give another, or train again: dvc repro -fs train"
 _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
 """Types of the tensors in networks by safetensors' names."""
 
@@ -65,7 +66,7 @@ def save_model(path: Path, network: KeypointNetwork, description: Mapping[str, A
 
 def read_description(path: Path) -> Description:
     """The description that `save_model` wrote, its types and bounds checked. Raises ModelError as `open_model_file`."""
-    with _in_one_line(path), open_tensors(path) as file:
+    with in_one_line(path, _REMEDY), open_tensors(path) as file:
         return _description(file)
 
 
@@ -79,38 +80,40 @@ def open_model_file(path: Path) -> tuple[Description, KeypointNetwork]:
 
     Raises ModelError for a missing, damaged or foreign file, or one whose description and tensors do not agree.
     """
-    with _in_one_line(path), open_tensors(path) as file:
+    with in_one_line(path, _REMEDY), open_tensors(path) as file:
         description = _description(file)
-        network = _planned(description)
+        network = planned(description)
         network.load_state_dict(_tensors_for(network, file), assign=True)
     return description, network.eval()
 
 
 @contextmanager
-def _in_one_line(path: Path) -> Iterator[None]:
+def in_one_line(path: Path, remedy: str) -> Iterator[None]:
     """Turn what may be raised while a model file is read into a ModelError of one line with the remedy."""
     try:
         yield
     except FileNotFoundError:
         raise ModelError(f"{path} is missing; train a model with: dvc repro train") from None
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{path} is damaged or no model of this project ({error}); give another, or train again: "
-            "dvc repro -fs train"
-        ) from None
+        raise ModelError(f"{path} is damaged or no model of this project ({error}); {remedy}") from None
 
 
 def _description(file: Any) -> Description:
     try:
-        values = json.loads((file.metadata() or {})[_KEY])
-        own = values.pop(_SCHEME, None) if isinstance(values, dict) else None
-        _add_later_options(values)
-        scheme = IBUG_68 if own is None else scheme_from(own)
-        return Description(**checked(values, {"model": Model, "preprocess": Preprocess}), scheme=scheme)
+        return checked_description(json.loads((file.metadata() or {})[_KEY]))
     except KeyError:
         raise ValueError("it holds no description") from None
     except RecursionError:
         raise ValueError("its description is nested too deeply") from None
+
+
+def checked_description(values: Any) -> Description:
+    """What `save_model` was told, {"model", "preprocess"}, and "scheme" where it is not IBUG_68. Raises ValueError."""
+    try:
+        own = values.pop(_SCHEME, None) if isinstance(values, dict) else None
+        _add_later_options(values)
+        scheme = IBUG_68 if own is None else scheme_from(own)
+        return Description(**checked(values, {"model": Model, "preprocess": Preprocess}), scheme=scheme)
     except WrongValuesError as error:
         wrong = error.first
         name = ".".join(map(str, wrong["loc"])) or "the whole"
@@ -137,7 +140,7 @@ class _NotDrawn(TorchFunctionMode):
         return args[0] if func in {Tensor.normal_, Tensor.uniform_} else func(*args, **(kwargs or {}))
 
 
-def _planned(description: Description) -> KeypointNetwork:
+def planned(description: Description) -> KeypointNetwork:
     """The network of a description, without memory for its tensors."""
     scheme = description.scheme
     mean_shape = torch.zeros(scheme.count, 2)

@@ -101,6 +101,13 @@ class KeypointNetwork(nn.Module, ABC):
         """
         return set()
 
+    def head_tensors(self) -> set[str]:
+        """Names in `state_dict` of the layers that give the points; all others, the trunk, serve any points.
+
+        A training that starts from weights for other points has a new head.
+        """
+        return set()
+
     def crop_from_part(self, part: str, seen_hw: tuple[int, int], side: int, estimates: Tensor) -> np.ndarray:
         """Where the input of one part of the network lies in the frame; by default it is the whole frame, resized.
 

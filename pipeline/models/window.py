@@ -48,6 +48,9 @@ class Window(KeypointNetwork):
     def label_tensors(self) -> set[str]:
         return {f"network.{name}" for name in self.network.label_tensors()}
 
+    def head_tensors(self) -> set[str]:
+        return {f"network.{name}" for name in self.network.head_tensors()}
+
     def crop_from_part(self, part: str, seen_hw: tuple[int, int], side: int, estimates: Tensor) -> np.ndarray:
         """The only part, `network`, sees the window in the middle of the frame."""
         middle = (side - 1) / 2 * (1 - self.share)

@@ -64,11 +64,11 @@ def _refuse_flat(samples: pd.DataFrame, keypoints: np.ndarray, scheme: Scheme) -
 
 
 def _tell_unlabelled(train: np.ndarray, scheme: Scheme) -> None:
-    """Name the points that no training frame labels, if any does: the network cannot learn them."""
+    """Name the points that no training frame labels, if any does."""
     labelled = np.isfinite(train).all(-1).any(0)
     if labelled.any() and not labelled.all():
         names = ", ".join(scheme.name_of(point) for point in np.flatnonzero(~labelled).tolist())
-        tell(f"note: no training frame labels {brief(names, 300)}: what the network says of these points is no result")
+        tell(f"note: no training frame labels {brief(names, 300)}: at most mirrored pictures teach these points")
 
 
 def _squares(samples: pd.DataFrame, preprocess: Preprocess) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The network that a training starts with, and the weights that pretraining on synthetic faces hands over to it."""
+"""The network that a training starts with, and the weights that pretrain hands over to it."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -47,16 +47,21 @@ def refuse_single_faces(network: nn.Module, step_faces: int, name: str) -> None:
         )
 
 
-def transferable_weights(network: KeypointNetwork) -> Weights:
-    """The weights that another training of such a network, on other faces and labels, can start from."""
-    of_labels = network.label_tensors()
-    return {name: tensor for name, tensor in network.state_dict().items() if name not in of_labels}
+def transferable_weights(network: KeypointNetwork, *, head: bool = True) -> Weights:
+    """The weights that another training of such a network, on other faces and labels, can start from.
+
+    Without the `head` those that it can start from on faces with other points.
+    """
+    left_out = network.label_tensors() | (set() if head else network.head_tensors())
+    return {name: tensor for name, tensor in network.state_dict().items() if name not in left_out}
 
 
 def load_transferred(network: KeypointNetwork, weights: Weights) -> None:
-    """Load what `transferable_weights` gave for another network. Raises ModelError where that one has other tensors."""
-    own = transferable_weights(network)
-    if _kinds(weights) != _kinds(own):
+    """Load what `transferable_weights` gave for another network; where that is no head, the network keeps its own.
+
+    Raises ModelError where the other network has other tensors.
+    """
+    if tensor_kinds(weights) not in [tensor_kinds(transferable_weights(network, head=head)) for head in (True, False)]:
         raise ModelError(
             "the weights of pretrain are of another network than params.yaml says; make them again with: "
             "dvc repro pretrain"
@@ -64,7 +69,8 @@ def load_transferred(network: KeypointNetwork, weights: Weights) -> None:
     network.load_state_dict(weights, strict=False)
 
 
-def _kinds(weights: Weights) -> dict[str, tuple[torch.dtype, torch.Size]]:
+def tensor_kinds(weights: Weights) -> dict[str, tuple[torch.dtype, torch.Size]]:
+    """Type and shape of each tensor, by its name."""
     return {name: (tensor.dtype, tensor.shape) for name, tensor in weights.items()}
 
 

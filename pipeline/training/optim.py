@@ -1,6 +1,7 @@
 """How weights move: parameter groups, Muon and the running average."""
 
 import copy
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -14,7 +15,14 @@ _MUON_STEP = 0.4
 
 
 def make_optimizer(
-    name: str, network: nn.Module, mirror_shift: nn.Parameter, *, lr: float, weight_decay: float
+    name: str,
+    network: nn.Module,
+    mirror_shift: nn.Parameter,
+    *,
+    lr: float,
+    weight_decay: float,
+    head: Collection[str] = (),
+    trunk_lr_factor: float = 1.0,
 ) -> torch.optim.AdamW:
     """The optimizer of a network and of the shift of mirrored labels.
 
@@ -28,18 +36,32 @@ def make_optimizer(
         mirror_shift: (K, 2) in face sizes, one of the network's own parameters or not.
         lr: peak learning rate.
         weight_decay: of matrices and kernels; norms and biases keep their scale.
+        head: names of the network's parameters in the layers that give the points; all others are the trunk.
+        trunk_lr_factor: rate of the trunk over `lr`.
     """
     inner = inner_kernels(network) if name == "muon" else []
     chosen = {id(parameter) for parameter in (*inner, mirror_shift)}
     others = [parameter for parameter in network.parameters() if id(parameter) not in chosen]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in others if p.ndim > 1], "weight_decay": weight_decay, "lr": lr},
         {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0, "lr": lr},
         {"params": [mirror_shift], "weight_decay": 0.0, "lr": lr / 20},
     ]
-    if not inner:
-        return torch.optim.AdamW(groups)
-    return MuonAdamW([*groups, {"params": inner, "weight_decay": weight_decay, "lr": lr, "momentum": 0.9}])
+    if inner:
+        groups += [{"params": inner, "weight_decay": weight_decay, "lr": lr, "momentum": 0.9}]
+    if trunk_lr_factor != 1:
+        named = dict(network.named_parameters())
+        at_full_rate = {id(parameter) for name, parameter in named.items() if name in head} | {id(mirror_shift)}
+        groups = [part for group in groups for part in _parted(group, at_full_rate, trunk_lr_factor)]
+    return MuonAdamW(groups) if inner else torch.optim.AdamW(groups)
+
+
+def _parted(group: dict[str, Any], at_full_rate: set[int], factor: float) -> list[dict[str, Any]]:
+    """A parameter group as two, first that of the parameters at the full rate; one without parameters is left out."""
+    full = [parameter for parameter in group["params"] if id(parameter) in at_full_rate]
+    rest = [parameter for parameter in group["params"] if id(parameter) not in at_full_rate]
+    parts = [{**group, "params": full}, {**group, "params": rest, "lr": factor * group["lr"]}]
+    return [part for part in parts if part["params"]]
 
 
 def inner_kernels(network: nn.Module) -> list[Tensor]:

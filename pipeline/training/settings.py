@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from pipeline.core.settings import Fraction, Seed
 from pipeline.training.losses import LOSSES, UNITS
@@ -82,4 +82,6 @@ class Train:
     weight_decay: Annotated[float, Ge(0), Le(1)]
     warmup_frac: Fraction
     ema_decay: Annotated[float, Ge(0), Lt(1)]
+    start: Annotated[str, MinLen(1), MaxLen(1000)]
+    trunk_lr_factor: Fraction
     seed: Seed

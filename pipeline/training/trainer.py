@@ -107,7 +107,13 @@ class Training:
             nn.Parameter(torch.zeros(network.points, 2, device=self.device)) if own_shift is None else own_shift
         )
         self.optimizer = make_optimizer(
-            settings.optimizer, network, self.mirror_shift, lr=settings.lr, weight_decay=settings.weight_decay
+            settings.optimizer,
+            network,
+            self.mirror_shift,
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            head=network.head_tensors(),
+            trunk_lr_factor=settings.trunk_lr_factor,
         )
         self.peak_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.average = WeightAverage(network, settings.ema_decay)

@@ -37,10 +37,10 @@ SIDE = 64
 RENDER = Render(faces_per_row=3, random_rows=2, seed=0)
 
 
-def run(pretrained: int = 0) -> None:
+def run(pretrained: int = 0, start: str = "scratch") -> None:
     params = load_params(ROOT / "params.yaml")
     pretrain = replace(params.pretrain, epochs=pretrained)
-    render.run(pretrain=pretrain, train=params.train, render=RENDER)
+    render.run(pretrain=pretrain, train=replace(params.train, start=start), render=RENDER)
 
 
 class FirstThenShape(nn.Module):
@@ -169,10 +169,14 @@ def test_the_card_tells_people_results_and_limits(workspace: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_card_tells_of_synthetic_faces_where_there_were_some(workspace: Path) -> None:
+def test_the_card_tells_what_the_network_saw_before_where_there_was_something(workspace: Path) -> None:
     write_inputs()
     run()
-    assert "pretrain" not in paths.MODEL_CARD.read_text()
+    card = paths.MODEL_CARD.read_text()
+    assert "pretrain" not in card
+    assert "started from" not in card
+    run(start="runs:/abc/model")
+    assert "It started from a trained model, `runs:/abc/model`" in paths.MODEL_CARD.read_text()
     run(pretrained=14)
     card = paths.MODEL_CARD.read_text()
     assert "Before these the network was trained on 6,000 synthetic faces." in card

@@ -1,6 +1,7 @@
 """`keypoints filter` on files, with a detector that knows where the faces are."""
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector import Face, KeypointDetector, make_face
 from facial_keypoints.filters.lasting import lasting
 from facial_keypoints.video import frame_buffer
@@ -23,10 +25,7 @@ from tests.written import written
 class Knowing:
     """Finds the drawn face at the left of a picture, and a second one at the right of a wide one."""
 
-    min_score, network = 0.5, None
-
-    def check_search(self) -> None:
-        """Faces of these points are searched."""
+    min_score, network = 0.5, SimpleNamespace(scheme=IBUG_68)
 
     def __call__(self, image: np.ndarray) -> list[Face]:
         return [make_face(points, 1.0) for points in places(image) if image.any()]

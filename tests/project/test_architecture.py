@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.cli import STAGES
+from pipeline.core import paths
 from pipeline.training.checkpoint import CODE
 from tests.architecture import (
     MAY_IMPORT,
@@ -27,8 +28,13 @@ DEFINED = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 
 def rooms_of(stage: str) -> tuple[str, ...]:
     """The code dependencies of a stage as names of packages and modules."""
-    code = [dep for dep in DEFINED[stage]["deps"] if dep.startswith(("pipeline/", "facial_keypoints/"))]
-    return tuple(dep.removesuffix(".py").replace("/", ".") for dep in code)
+    return tuple(dep.removesuffix(".py").replace("/", ".") for dep in code_of(stage))
+
+
+def code_of(stage: str) -> list[str]:
+    """Folders and modules of code among the dependencies of a stage."""
+    places = [dep for dep in DEFINED[stage]["deps"] if dep.startswith(("pipeline/", "facial_keypoints/"))]
+    return [place for place in places if place != paths.SHIPPED.as_posix()]
 
 
 def help_of(command: str) -> str:
@@ -79,8 +85,7 @@ def test_stages_know_nothing_of_each_other():
 
 @pytest.mark.parametrize("stage", CODE)
 def test_the_checkpoint_of_a_training_follows_the_code_that_its_stage_depends_on(stage):
-    dependencies = DEFINED[stage]["deps"]
-    assert set(CODE[stage]) == {dep for dep in dependencies if dep.startswith(("pipeline/", "facial_keypoints/"))}
+    assert set(CODE[stage]) == set(code_of(stage))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_dvc_names_the_paths_of_the_code():
     named = {path.as_posix() for path in vars(paths).values() if isinstance(path, type(paths.RAW))}
     made = set.union(*map(outputs, DEFINED))
     folders = {paths.PROCESSED.as_posix(), "reports/figures"}
-    not_made = {paths.PARAMS.as_posix(), paths.LOCK.as_posix()}
+    not_made = {path.as_posix() for path in (paths.PARAMS, paths.LOCK, paths.SHIPPED)}
     assert {out for out in made if not any(out.startswith(f"{folder}/") for folder in folders)} == (
         named - folders - not_made
     )

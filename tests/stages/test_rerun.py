@@ -32,6 +32,7 @@ WORDS = {
     "train.loss_unit": "50_px",
     "train.optimizer": "adamw",
     "train.schedule": "constant",
+    "train.start": "shipped",
 }
 """Another value for each parameter that is a word."""
 

@@ -6,10 +6,12 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -100,6 +102,54 @@ def test_a_server_killed_while_training_is_told_once_and_filled_in_later(
         (complete,) = [run for run in runs() if run.info.status == "FINISHED"]
         assert curve(complete, "curves/train_loss") == [(1, 9.5), (2, 4.25)]
         assert sorted(run.info.status for run in runs()) == ["FINISHED", "KILLED"]
+
+
+class AsksWhoComes(BaseHTTPRequestHandler):
+    """A server that knows nobody, as MLflow's with basic-auth."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.end_headers()
+        self.wfile.write(b"You are not authenticated.")
+
+    def log_message(self, *words: object) -> None:
+        """Say nothing."""
+
+
+def test_a_wrong_password_is_one_line_with_the_remedy(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = "knows no such user and password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+    with HTTPServer(("127.0.0.1", 0), AsksWhoComes) as asking:
+        threading.Thread(target=asking.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ada:wrong@127.0.0.1:{asking.server_port}")
+        with training_run(TRAIN_PARAMS, KEY) as run:
+            run.log({1: EPOCHS[1]})
+        with pytest.raises(TrackingError, match=told) as caught:
+            run_track()
+        asking.shutdown()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert "wrong" not in line + str(caught.value)
+
+
+def test_a_training_logs_what_was_missed_once_its_store_is_back(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("pipeline.experiments.tracking.live_run.time.monotonic", lambda: now[0])
+    with training_run(TRAIN_PARAMS, KEY) as run:
+        run.log({1: EPOCHS[1]})
+        with monkeypatch.context() as away:
+            away.setattr(mlflow_store, "log_epochs", Mock(side_effect=ConnectionError("away")))
+            run.log({2: EPOCHS[2]})
+            run.log({3: EPOCHS[2]})  # not even tried, so soon after
+        now[0] += 31
+        run.log({4: EPOCHS[2]})
+        run.log({5: EPOCHS[2]})
+    (logged,) = runs()
+    assert curve(logged, "curves/train_loss") == [(1, 9.5), (2, 4.25), (3, 4.25), (4, 4.25), (5, 4.25)]
+    assert capsys.readouterr().err.count("warning: ") == 1
 
 
 def overwrite(content: bytes) -> Callable[[Path], object]:

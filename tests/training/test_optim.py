@@ -99,6 +99,29 @@ def test_every_parameter_is_in_one_group():
     assert decays[id(net[1].weight)] == 0.1
 
 
+@pytest.mark.parametrize("name", ["muon", "adamw"])
+def test_the_trunk_has_a_rate_of_its_own(name):
+    net, mirror = network(), shift()
+    head = {"3.weight", "3.bias"}
+    optimizer = make_optimizer(name, net, mirror, lr=0.01, weight_decay=0.1, head=head, trunk_lr_factor=0.25)
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    named = dict(net.named_parameters())
+    assert {rates[id(named[key])] for key in head} == {0.01}
+    assert {rates[id(p)] for key, p in named.items() if key not in head} == {0.0025}
+    assert rates[id(mirror)] == 0.01 / 20
+    assert optimizer.param_groups[0]["lr"] == 0.01  # the one that is told
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(named) + 1
+
+
+def test_at_the_same_rate_the_groups_are_those_of_a_network_without_a_head():
+    net = network()
+    plain, named = (
+        make_optimizer("muon", net, shift(), lr=0.01, weight_decay=0.1, head=head) for head in ((), {"3.weight"})
+    )
+    ids = [[[id(p) for p in group["params"][:2]] for group in one.param_groups[:2]] for one in (plain, named)]
+    assert ids[0] == ids[1]
+
+
 def test_the_average_by_hand():
     net = nn.Linear(1, 1, bias=False)
     net.weight.data.fill_(1.0)

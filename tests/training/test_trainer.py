@@ -29,6 +29,8 @@ SETTINGS = Train(
     weight_decay=0.01,
     warmup_frac=0.1,
     ema_decay=0.9,
+    start="scratch",
+    trunk_lr_factor=1.0,
     seed=0,
 )
 

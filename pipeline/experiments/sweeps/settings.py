@@ -8,6 +8,7 @@ from facial_keypoints.core.errors import ConfigError
 from facial_keypoints.core.text import brief, shown
 from facial_keypoints.core.yaml_files import load_yaml
 from pipeline.core import paths
+from pipeline.core.params import flatten
 from pipeline.experiments.params import Params, load_params, validate_params
 from pipeline.experiments.sweeps.plan import SEED
 
@@ -52,6 +53,11 @@ def check(trainings: list[dict[str, str]]) -> None:
         params = _with(copy.deepcopy(sections), training)
         if params.split.val_people_frac == 0:
             raise ConfigError("split.val_people_frac is 0, but settings are ranked by their validation error; raise it")
+
+
+def typed_value(name: str, text: str) -> Any:
+    """The value of a parameter as params.yaml's reader and the parameter's type have it. Raises ConfigError."""
+    return flatten(_with(asdict(load_params()), {name: text}))[name]
 
 
 def _with(values: Any, training: dict[str, str]) -> Params:

@@ -2,30 +2,48 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from facial_keypoints.core.errors import interruption
 from facial_keypoints.core.terminal import tell
+from pipeline.experiments.sweeps.trial import PrunedError, running_trial
 from pipeline.experiments.tracking import mlflow_store
-from pipeline.experiments.tracking.mlflow_store import MODEL_DIGEST, TRACK_DIGEST, Curves, Store, Value
+from pipeline.experiments.tracking.mlflow_store import (
+    DVC_EXPERIMENT,
+    MODEL_DIGEST,
+    PRUNED,
+    TRACK_DIGEST,
+    TRIAL_STATE,
+    Curves,
+    Store,
+    Value,
+)
 
 TRAINING_KEY = "training_key"
 """Tag of a run: digest of all that decides what a training computes, by which a training finds the run it began."""
+
+_PAUSE_S = 30.0
+"""After a failure, so long no curve is logged: each try may cost the training as much, where a server hangs."""
 
 
 class LiveRun:
     """The MLflow run of a training that is under way.
 
-    MLflow's first failure is told and ends the live curves. The end of the run is tried all the same, so that `track`
-    finds it and fills in what it missed.
+    MLflow's first failure is told. What could not be logged is tried again with later epochs, and the end of the run
+    is tried in any case, so that `track` finds it and fills in what it missed. Where the training belongs to a search,
+    that is told its errors, and may end it by PrunedError.
     """
 
     def __init__(self) -> None:
+        self._trial = running_trial()
         self._store: Store | None = None
         self._run_id = ""
         self._logged: set[tuple[str, int]] = set()
+        self._waiting: dict[int, Mapping[str, float | None]] = {}
         self._failed = False
+        self._pause_until = 0.0
 
     def open(self, params: Mapping[str, Value], key: str) -> None:
         """Go on with the run in which the same training was interrupted, or begin one.
@@ -34,7 +52,8 @@ class LiveRun:
         """
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # no training waits longer for a curve
         name = os.environ.get("DVC_EXP_NAME") or f"{params.get('model.name', 'model')} in training"
-        tags = mlflow_store.process_tags() | {TRAINING_KEY: key}
+        tags = mlflow_store.process_tags() | {TRAINING_KEY: key, **(self._trial.tags if self._trial else {})}
+        tags |= {DVC_EXPERIMENT: os.environ["DVC_EXP_NAME"]} if "DVC_EXP_NAME" in os.environ else {}
         with self._outliving_failures():
             store = mlflow_store.open_store()
             mlflow_store.close_dead_runs(store)
@@ -52,10 +71,17 @@ class LiveRun:
 
         None adds no point, nor does one that the run has already.
         """
-        if self._store and not self._failed:
+        self._waiting |= epochs
+        if self._store and time.monotonic() >= self._pause_until:
             with self._outliving_failures():
-                curves = mlflow_store.missing(mlflow_store.named_curves(epochs), self._logged)
+                if self._pause_until:  # the try that failed may have arrived
+                    self._logged = mlflow_store.logged_points(self._store, self._run_id)
+                curves = mlflow_store.missing(mlflow_store.named_curves(self._waiting), self._logged)
                 mlflow_store.log_epochs(self._store, self._run_id, curves)
+                self._waiting, self._pause_until = {}, 0.0
+        for epoch, values in epochs.items():
+            if self._trial and (error := values.get("val_nme_percent")) is not None:
+                self._trial.report(epoch, error)
 
     def finish(self, model_digest: str) -> None:
         """Tag the run with the digest of the weights it made, so that `track` finds it.
@@ -71,6 +97,13 @@ class LiveRun:
                     self._store = None
                 else:
                     self._store.client.set_tag(self._run_id, MODEL_DIGEST, model_digest)
+
+    def break_off(self) -> None:
+        """Close the run of a training that its search wants no more of."""
+        if self._store:
+            with self._outliving_failures():
+                self._store.client.set_tag(self._run_id, TRIAL_STATE, PRUNED)
+        self.close("KILLED")
 
     def close(self, status: str) -> None:
         """Set the final status of the run: FINISHED, FAILED or KILLED."""
@@ -91,16 +124,18 @@ class LiveRun:
             if not self._failed:
                 tell(f"warning: {mlflow_store.failure(error)}; training goes on without live curves")
             self._failed = True
+            self._pause_until = time.monotonic() + _PAUSE_S
 
 
 def _interrupted(store: Store, key: str) -> str | None:
     """Id of the run in which a training of this process's host with this key ended before its time.
 
-    One that is RUNNING belongs to a living process, one that FINISHED waits for `track`.
+    One that is RUNNING belongs to a living process, one that FINISHED waits for `track`, and one that a search broke
+    off stays so.
     """
     host = mlflow_store.process_tags()["host"]
     for run in mlflow_store.find_runs(store, TRAINING_KEY, key):
-        ended_early = run.info.status in {"KILLED", "FAILED"} and TRACK_DIGEST not in run.data.tags
+        ended_early = run.info.status in {"KILLED", "FAILED"} and not {TRACK_DIGEST, TRIAL_STATE} & set(run.data.tags)
         if ended_early and run.data.tags.get("host") == host:
             return str(run.info.run_id)
     return None
@@ -116,6 +151,9 @@ def training_run(params: Mapping[str, Value], key: str) -> Iterator[LiveRun]:
     run.open(params, key)
     try:
         yield run
+    except PrunedError:
+        run.break_off()
+        raise
     except BaseException as error:
         run.close("KILLED" if interruption(error) else "FAILED")
         raise

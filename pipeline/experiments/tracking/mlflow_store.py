@@ -34,6 +34,8 @@ TRACK_DIGEST = "track_digest"
 """Tag of a run: digest over all that `track` records in it, set when it begins to."""
 DVC_EXPERIMENT = "dvc_experiment"
 """Tag of a run: name of the DVC experiment that made it."""
+TRIAL_STATE, PRUNED = "trial_state", "PRUNED"
+"""Tag of a run that a search broke off, and its value."""
 
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -49,6 +51,7 @@ _SETTINGS = {
 _PREAMBLE = "(raised as a result of "
 """What SQLAlchemy may put before the database's own words."""
 _OTHER_VERSION = ("out-of-date database schema", "Can't locate revision")
+_REFUSED = "failed with error code 401"
 
 CURVES = "curves"
 """Section of MLflow's pages with what was measured after each epoch: sorted by name, it is the first of all."""
@@ -90,13 +93,18 @@ def mlflow_errors() -> Iterator[None]:
 
 
 def failure(error: Exception) -> str:
-    """What went wrong with the store, in one line, with what helps where it is of another version."""
+    """What went wrong with the store, in one line, with what helps where it is of another version or asks who comes."""
     if isinstance(error, TrackingError):
         return str(error)
     if any(words in str(error) for words in _OTHER_VERSION):
         return (
             f"the store {shown_store()} is of another version of MLflow ({gist(error).partition('. ')[0]}), which "
             f"mlflow db upgrade '{shown_store()}' mends where it is an older one: back it up first"
+        )
+    if _REFUSED in str(error):
+        return (
+            f"MLflow at {shown_store()} knows no such user and password; set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD"
         )
     return f"MLflow at {shown_store()} failed: {gist(error)}"
 

@@ -9,7 +9,7 @@ from facial_keypoints.core.errors import DataError, TrackingError
 from facial_keypoints.core.text import printable
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.local_store import prepare
-from pipeline.experiments.tracking.mlflow_store import DVC_EXPERIMENT, Store
+from pipeline.experiments.tracking.mlflow_store import DVC_EXPERIMENT, PRUNED, TRIAL_STATE, Store
 from pipeline.experiments.tracking.store_location import EXPERIMENT, store_location
 
 _SHORT_ID = re.compile(r"[0-9a-f]{6,31}")
@@ -35,7 +35,10 @@ def find_store() -> Store | None:
 
 def finished_runs(store: Store, condition: str = "") -> list[Any]:
     """Runs of MLflow that are complete and fulfil `condition`, in its filter language; newest first, all pages."""
-    wanted = " and ".join(filter(None, [condition, "attributes.status = 'FINISHED'"]))
+    return _runs(store, " and ".join(filter(None, [condition, "attributes.status = 'FINISHED'"])))
+
+
+def _runs(store: Store, wanted: str) -> list[Any]:
     page = store.client.search_runs([store.experiment_id], wanted)
     runs = list(page)
     while page.token:
@@ -74,6 +77,13 @@ def all_runs() -> list[Any]:
     with mlflow_store.mlflow_errors():
         store = find_store()
         return finished_runs(store) if store else []
+
+
+def broken_off_runs() -> list[Any]:
+    """Every run that a search broke off, newest first. Raises TrackingError."""
+    with mlflow_store.mlflow_errors():
+        store = find_store()
+        return _runs(store, f"tags.{TRIAL_STATE} = '{PRUNED}'") if store else []
 
 
 def run_of_model(model_digest: str) -> Any | None:

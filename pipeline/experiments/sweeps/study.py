@@ -1,0 +1,149 @@
+"""A search's study in Optuna: where it is kept, how it chooses, when it breaks a training off.
+
+Any number of processes, on any number of hosts, work on one study. optuna takes a second to import, so only functions
+import it.
+"""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from facial_keypoints.core.addresses import without_credentials
+from facial_keypoints.core.errors import ConfigError, PipelineError
+from pipeline.core.params import flatten
+from pipeline.core.paths import workspace_root
+from pipeline.experiments.params import load_params
+from pipeline.experiments.sweeps.plan import SEED
+from pipeline.experiments.sweeps.space import Range, Space, described
+from pipeline.experiments.tracking.mlflow_store import gist
+
+SWEEPS = Path("sweeps")
+"""Folder of the main workspace for what searches keep and sweeps tell."""
+STORAGE = "KEYPOINTS_SEARCH_STORAGE"
+"""Environment variable with the address of the database in which studies are kept, user and password included."""
+STUDY, TRIAL = "KEYPOINTS_SEARCH", "KEYPOINTS_SEARCH_TRIAL"
+"""Environment variables of a training that is a trial: name of its study, its number there."""
+HEARTBEAT_S, GRACE_S = 10, 60
+"""A worker says so often that it lives; after so long a silence, its training is another worker's to begin again."""
+_BUSY_S = 60
+"""Longest wait for another process that is writing an SQLite file."""
+_FIRST_TRIALS = 5
+"""Trainings that are not broken off: before there are as many, a median says little."""
+_FIRST_EPOCHS = 0.25
+"""Share of the epochs after which the first training is broken off: earlier, high learning rates look bad."""
+_RETRIES = 3
+
+
+def default_storage() -> str:
+    """Address of the file in which this checkout keeps its studies."""
+    return f"sqlite:///{workspace_root().resolve() / SWEEPS / 'search.db'}"
+
+
+def study_name(space: Space, seed: int) -> str:
+    """What a search is called: the same for the same space, seed and other parameters, here and on other hosts."""
+    values = flatten(asdict(load_params()))
+    content = {**values, SEED: seed, **described(space)}
+    return f"search-{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:6]}"
+
+
+@contextmanager
+def storage_errors(storage: str) -> Iterator[None]:
+    """Turn a failure of the database into a PipelineError, keep Optuna's log lines and warnings from the terminal."""
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    shown = without_credentials(storage)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (ImportError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+        if isinstance(cause, ImportError):
+            raise ConfigError(
+                f"--storage {shown} needs a driver that is not installed: {gist(cause)}; for postgresql:// it comes "
+                "with: pip install 'psycopg[binary]'"
+            ) from None
+        raise PipelineError(
+            f"the search's database {shown} cannot be used: {gist(cause)}; mend it, or name another with --storage"
+        ) from None
+
+
+def open_study(storage: str, name: str) -> Any:
+    """The `optuna.Study` of this name, made if it is not there. Raises PipelineError."""
+    import optuna
+
+    with storage_errors(storage), _made_by_one(storage):
+        return optuna.create_study(
+            study_name=name,
+            storage=_storage(storage),
+            sampler=optuna.samplers.TPESampler(multivariate=True),  # rate, decay and batch size depend on each other
+            pruner=optuna.pruners.MedianPruner(_FIRST_TRIALS, _first_epochs()),
+            load_if_exists=True,
+        )
+
+
+def _storage(address: str) -> Any:
+    from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+
+    waiting = {"connect_args": {"timeout": _BUSY_S}} if address.startswith("sqlite") else {"pool_pre_ping": True}
+    return RDBStorage(
+        address,
+        waiting,
+        heartbeat_interval=HEARTBEAT_S,
+        grace_period=GRACE_S,
+        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(_RETRIES),
+    )
+
+
+def _first_epochs() -> int:
+    return int(_FIRST_EPOCHS * load_params().train.epochs)
+
+
+@contextmanager
+def _made_by_one(address: str) -> Iterator[None]:
+    """Let one process of this host at a time make the tables; two at once trip each other up. Raises PipelineError."""
+    folder = workspace_root() / SWEEPS
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".search.lock"):
+        yield
+
+
+def choose(trial: Any, space: Space) -> dict[str, str]:
+    """Dotted name -> text for params.yaml of the next values that the study wants to know about."""
+    chosen = {}
+    for name, part in space.items():
+        if isinstance(part, Range):
+            suggest = trial.suggest_int if part.whole else trial.suggest_float
+            chosen[name] = part.text(suggest(name, part.low, part.high, log=part.by_ratio))
+        else:
+            chosen[name] = part[0] if len(part) == 1 else trial.suggest_categorical(name, part)
+    return chosen
+
+
+def give_back(study: Any, number: int) -> None:
+    """Let a trial that was interrupted be begun again by whoever works on the study next."""
+    from optuna.storages import RetryHeartbeatStaleTrialCallback
+
+    RetryHeartbeatStaleTrialCallback(_RETRIES)(study, study.get_trials(deepcopy=True)[number])
+
+
+def trial_environment(storage: str, study: str, number: int) -> dict[str, str]:
+    """Variables by which the training of a trial knows what it is; see `pipeline.experiments.sweeps.trial`."""
+    return {STORAGE: storage, STUDY: study, TRIAL: str(number)}
+
+
+def from_environment() -> tuple[str, str, int] | None:
+    """Storage, study and number of the trial that this process trains for; None for any other training."""
+    if STUDY not in os.environ:
+        return None
+    return os.environ[STORAGE], os.environ[STUDY], int(os.environ[TRIAL])

@@ -1,0 +1,82 @@
+"""What a training tells the search that it belongs to, after each epoch, and how the search ends it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from facial_keypoints.core.errors import PipelineError
+from facial_keypoints.core.terminal import tell
+from pipeline.experiments.sweeps.study import from_environment, open_study, storage_errors
+
+PRUNED = "pruned_after_epoch"
+"""Attribute of a trial that was broken off: number of its last epoch."""
+
+
+class BrokenOffError(PipelineError):
+    """The search wants no more of this training."""
+
+
+class PrunedError(BrokenOffError):
+    """The training is worse than the median of the others so far."""
+
+
+class RunningTrial:
+    """The trial that this process trains for. Where its storage fails, that is told, and it goes on to its end."""
+
+    def __init__(self, storage: str, study: str, number: int) -> None:
+        self.storage, self.study, self.number = storage, study, number
+        self._trial: Any = None
+        self._failed = False
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Tags of the MLflow run."""
+        return {"search": self.study, "trial": str(self.number)}
+
+    def report(self, epoch: int, val_nme_percent: float) -> None:
+        """Tell the study the error after an epoch.
+
+        Raises PrunedError where the study wants no more of it, BrokenOffError where another process has taken the
+        trial over, as the worker that began it is dead.
+        """
+        if self._failed:
+            return
+        try:
+            with storage_errors(self.storage):
+                wanted = self._report(epoch, val_nme_percent)
+        except BrokenOffError:
+            raise
+        except PipelineError as error:
+            tell(f"warning: {error}; training goes on to its end")
+            self._failed = True
+            return
+        if not wanted:
+            raise PrunedError(f"broken off after epoch {epoch}: worse than the median of the search's trainings so far")
+
+    def _report(self, epoch: int, val_nme_percent: float) -> bool:
+        """Whether the study wants to know how it goes on."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        try:
+            trial = self._opened()
+            if epoch not in trial.storage.get_trial(trial._trial_id).intermediate_values:
+                trial.report(val_nme_percent, epoch)
+            if not trial.should_prune():
+                return True
+            trial.set_user_attr(PRUNED, epoch)
+        except UpdateFinishedTrialError:
+            raise BrokenOffError(f"trial {self.number} of {self.study} was given up or taken over meanwhile") from None
+        return False
+
+    def _opened(self) -> Any:
+        import optuna
+
+        if self._trial is None:
+            study = open_study(self.storage, self.study)
+            self._trial = optuna.Trial(study, study.get_trials(deepcopy=False)[self.number]._trial_id)
+        return self._trial
+
+
+def running_trial() -> RunningTrial | None:
+    """The trial that this process trains for; None for a training that belongs to no search."""
+    named = from_environment()
+    return RunningTrial(*named) if named else None

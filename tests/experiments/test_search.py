@@ -1,0 +1,255 @@
+"""What a search may choose from, what its workers do, and what a training hears of it."""
+
+import shutil
+
+import pytest
+
+from facial_keypoints.core.errors import ConfigError, PipelineError
+from pipeline.commands.runs import runs
+from pipeline.experiments.sweeps import search as search_module
+from pipeline.experiments.sweeps import study as study_module
+from pipeline.experiments.sweeps.plan import SEED
+from pipeline.experiments.sweeps.search import FAILURE, Search, has_ended, work
+from pipeline.experiments.sweeps.search_report import plots, trial_table
+from pipeline.experiments.sweeps.settings import parse_settings
+from pipeline.experiments.sweeps.space import Range, parse_space, refuse_ranges
+from pipeline.experiments.sweeps.study import open_study, study_name, trial_environment
+from pipeline.experiments.sweeps.trial import BrokenOffError, PrunedError, running_trial
+from pipeline.experiments.tracking.live_run import training_run
+from pipeline.experiments.tracking.run_search import broken_off_runs
+from tests.architecture import ROOT
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
+    pytest.mark.filterwarnings("ignore:Heartbeat of storage:UserWarning"),  # of what stands in for a dead worker
+]
+
+
+@pytest.fixture
+def params(workspace):
+    (workspace / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    return workspace
+
+
+def space_of(*settings):
+    return parse_space(parse_settings(list(settings)))
+
+
+def test_a_space_has_ranges_whole_numbers_and_choices(params):
+    space = space_of("train.lr=0.001..0.02", "train.ema_decay=0..0.9", "train.batch_size=8..64", "train.loss=l1,mse")
+    assert space == {
+        "train.lr": Range(0.001, 0.02, whole=False),
+        "train.ema_decay": Range(0, 0.9, whole=False),
+        "train.batch_size": Range(8, 64, whole=True),
+        "train.loss": ("l1", "mse"),
+    }
+    by_ratio = {name: part.by_ratio for name, part in space.items() if isinstance(part, Range)}
+    assert by_ratio == {"train.lr": True, "train.ema_decay": False, "train.batch_size": False}
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (["train.lr=0.001..2"], "train.lr is 2 but should be less than or equal to 1"),
+        (["train.batch_size=0..64"], "train.batch_size is 0 but should be greater than or equal to 1"),
+        (["train.batch_size=1.5..64"], "train.batch_size is 1.5 but should be a valid integer"),
+        (["train.lr=0.02..0.001"], "write the lower end first"),
+        (["train.lr=0.01..0.01"], "which is no range"),
+        (["train.lr=0.001..0.02,0.5"], "holds a range beside other values"),
+        (["train.loss=l1..mse"], "is a range, but the parameter is no number"),
+        (["train.lr=.."], "train.lr"),
+        (["train.nothing=1..2"], "is not a known parameter"),
+        (["train.lr=0.01"], "nothing to search in"),
+        (["split.val_people_frac=0.1..0.3"], "changes on which faces"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_one_line(params, settings, told):
+    with pytest.raises(ConfigError, match=told):
+        space_of(*settings)
+
+
+def test_a_sweep_without_a_search_refuses_ranges():
+    with pytest.raises(ConfigError, match=r"train\.lr=0\.001\.\.0\.02 is a range, .*--search"):
+        refuse_ranges(parse_settings(["train.lr=0.001..0.02"]))
+
+
+def test_a_number_is_written_short_and_stays_in_its_range():
+    assert Range(0.001, 0.02, whole=False).text(0.00345678912) == "0.00345679"
+    assert Range(0, 0.99999999, whole=False).text(0.99999999) == "0.99999999"
+    assert Range(8, 64, whole=True).text(16.0) == "16"
+
+
+def test_the_same_search_has_the_same_name_and_another_one_another(params):
+    space = space_of("train.lr=0.001..0.02", "train.loss=l1,mse")
+    name = study_name(space, 0)
+    assert study_name(space_of("train.loss=mse,l1", "train.lr=1e-3..2e-2"), 0) == name
+    assert study_name(space, 1) != name
+    path = params / "params.yaml"
+    path.write_text(path.read_text().replace("batch_size: 64", "batch_size: 32"))
+    assert study_name(space, 0) != name
+
+
+@pytest.fixture
+def search(params):
+    space = space_of("train.lr=0.001..0.02")
+    return Search(f"sqlite:///{params}/search.db", study_name(space, 0), space, 0, 4)
+
+
+def trials(search):
+    return open_study(search.storage, search.study).trials
+
+
+def rate(search, trial):
+    return trial.suggest_float("train.lr", 0.001, 0.02, log=True)
+
+
+@pytest.mark.slow
+def test_the_same_search_goes_on_where_it_was(search):
+    def interrupted(search, trial):
+        if trial.number == 2:
+            rate(search, trial)
+            raise KeyboardInterrupt
+        return rate(search, trial)
+
+    with pytest.raises(KeyboardInterrupt):
+        work(search, interrupted)
+    assert [trial.state.name for trial in trials(search)] == ["COMPLETE", "COMPLETE", "FAIL", "WAITING"]
+    work(search, rate)
+    begun = trials(search)
+    assert [trial.state.name for trial in begun] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert begun[3].params == begun[2].params
+    work(search, None)  # nothing is left to do
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_counts_and_leaves_the_others_alone(search):
+    def failing(search, trial):
+        if trial.number == 1:
+            raise PipelineError("see the log")
+        return rate(search, trial)
+
+    work(search, failing)
+    assert [trial.state.name for trial in trials(search)] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert trials(search)[1].user_attrs[FAILURE] == "see the log"
+    table = trial_table(search)
+    assert table["state"].tolist() == ["COMPLETE"] * 3 + ["FAIL"]
+    assert table["val_nme_percent"].tolist()[:3] == sorted(table["val_nme_percent"].tolist()[:3])
+    assert list(plots(search)) == ["-history.png"]
+
+
+@pytest.mark.slow
+def test_a_dead_workers_training_is_taken_again(search, monkeypatch):
+    monkeypatch.setattr(study_module, "GRACE_S", 1)
+    monkeypatch.setattr(study_module, "HEARTBEAT_S", 1)
+    monkeypatch.setattr(search_module, "_POLL_S", 0.2)
+    study = open_study(search.storage, search.study)
+    dead = study.ask()
+    study._storage.record_heartbeat(dead._trial_id)
+    chosen = rate(search, dead)
+    work(search, rate)
+    begun = trials(search)
+    assert begun[0].state.name == "FAIL"
+    assert [trial.params["train.lr"] for trial in begun[1:]].count(chosen) == 1
+    assert sum(map(has_ended, begun)) == 4
+
+
+def test_a_workspace_that_changed_ends_the_search(search, params):
+    path = params / "params.yaml"
+    path.write_text(path.read_text().replace("batch_size: 64", "batch_size: 32"))
+    with pytest.raises(PipelineError, match=r"params\.yaml changed since search-\w+ began"):
+        work(search, rate)
+    assert not trials(search)
+
+
+@pytest.fixture
+def reporting(search, monkeypatch):
+    """A trial that this process trains for, after five others that had 4 % at every epoch."""
+    study = open_study(search.storage, search.study)
+    for _ in range(5):
+        other = study.ask()
+        for epoch in range(13, 16):
+            other.report(4.0, epoch)
+        study.tell(other, 4.0)
+    number = study.ask().number
+    for name, value in trial_environment(search.storage, search.study, number).items():
+        monkeypatch.setenv(name, value)
+    return number
+
+
+@pytest.mark.slow
+def test_a_training_worse_than_the_median_is_broken_off_after_a_quarter(search, reporting):
+    trial = running_trial()
+    for epoch in range(10, 14):
+        trial.report(epoch, 9.0)
+    with pytest.raises(PrunedError, match="broken off after epoch 14"):
+        trial.report(14, 9.0)
+
+
+@pytest.mark.slow
+def test_a_training_better_than_the_median_goes_on(search, reporting):
+    trial = running_trial()
+    for epoch in range(12, 20):
+        trial.report(epoch, 3.0)
+
+
+@pytest.mark.slow
+def test_a_training_whose_trial_was_taken_over_ends(search, reporting):
+    study = open_study(search.storage, search.study)
+    running_trial().report(1, 3.0)
+    study.tell(reporting, state=study.trials[0].state.FAIL)
+    with pytest.raises(BrokenOffError, match="was given up or taken over") as caught:
+        running_trial().report(2, 3.0)
+    assert not isinstance(caught.value, PrunedError)
+
+
+@pytest.mark.slow
+def test_a_lost_database_ends_no_training(search, reporting, monkeypatch, capsys):
+    monkeypatch.setenv("KEYPOINTS_SEARCH_STORAGE", "sqlite:////nowhere/search.db")
+    trial = running_trial()
+    trial.report(1, 3.0)
+    trial.report(2, 3.0)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: the search's database sqlite:////nowhere/search.db cannot be used: ")
+
+
+def test_an_ordinary_training_belongs_to_no_search():
+    assert running_trial() is None
+
+
+@pytest.mark.parametrize(
+    ("storage", "told"),
+    [
+        ("postgresql+nothing://ada:secret@127.0.0.1/x", "cannot be used"),
+        ("postgresql+pg8000://ada:secret@127.0.0.1:9/x", "needs a driver that is not installed"),
+        ("no address", "cannot be used"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_line_without_the_password(params, storage, told):
+    with pytest.raises(PipelineError, match=told) as caught:
+        open_study(storage, "search-1")
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_seed_is_no_part_of_the_space(params):
+    with pytest.raises(ConfigError, match="--seeds"):
+        space_of(f"{SEED}=1..9")
+
+
+@pytest.mark.slow
+def test_a_training_that_is_broken_off_shows_as_pruned(search, reporting, empty_store, capsys):
+    shutil.copy(empty_store, "mlflow.db")
+    with pytest.raises(PrunedError), training_run({"train.lr": 0.02, "train.seed": 0}, "ab" * 32) as live:
+        live.log({14: {"train_loss": 9.5, "val_nme_percent": 9.0}})
+    ((pruned, params),) = [(run.info, run.data) for run in broken_off_runs()]
+    assert (pruned.status, params.tags["trial_state"]) == ("KILLED", "PRUNED")
+    assert (params.tags["search"], params.tags["trial"]) == (search.study, str(reporting))
+    runs()
+    told = capsys.readouterr().out
+    (row,) = [line for line in told.splitlines() if pruned.run_id[:8] in line]
+    assert "PRUNED" in row
+    assert "lr=0.02" in row
+    assert "PRUNED: its search broke the training off" in " ".join(told.split())
+    with training_run({"train.lr": 0.02, "train.seed": 0}, "ab" * 32):
+        pass  # the same training, begun again by hand, is a run of its own
+    assert len(broken_off_runs()) == 1
