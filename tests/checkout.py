@@ -86,8 +86,8 @@ class Checkout:
             yield
 
     def go_back(self) -> None:
-        """Take back what was tried since the commit."""
-        self.run("git", "checkout", "-q", ".")
+        """Take back what was tried since the commit, dvc.lock too, which `dvc repro` puts into git's index."""
+        self.run("git", "checkout", "-q", "HEAD", "--", ".")
         self.run("dvc", "checkout", "-q")
 
     def run(self, *command: str) -> str:

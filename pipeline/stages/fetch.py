@@ -48,7 +48,7 @@ def _cards(datasets: list[Dataset]) -> dict[str, list[dict[str, str]]]:
 def _bring(dataset: Dataset) -> Manifest:
     """Bring the files of a dataset as they are."""
     manifest = read_manifest(dataset.manifest)
-    if not _is_there(manifest):
+    if not RAW.exists() or manifest_of(RAW) != manifest:
         with _files(dataset) as folder:
             publish(folder, manifest, RAW)
     return manifest
@@ -95,14 +95,7 @@ def _fill(folder: Path, dataset: Dataset, faces: SyntheticFaces) -> None:
 def no_source_needed(dataset: Dataset) -> bool:
     """Whether an earlier run of this stage has left all files of a dataset where the next one takes them from."""
     manifest = read_manifest(dataset.manifest)
-    if dataset.comes_as_it_is and _is_there(manifest):
-        return True
     return all((_gathering_place(manifest) / name).is_file() for name in manifest)
-
-
-def _is_there(manifest: Manifest) -> bool:
-    """Whether data/raw has the files of a manifest and no others."""
-    return RAW.exists() and manifest_of(RAW) == manifest
 
 
 @contextmanager

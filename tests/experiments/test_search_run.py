@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from tests.experiments.test_sweep_run import STAGE, Repository, repository
+from tests.experiments.test_sweep_run import STAGE, Repository, fresh, repository
 
-__all__ = ["repository"]  # the fixture
+__all__ = ["fresh", "repository"]  # fixtures
 
 pytestmark = pytest.mark.slow
 
