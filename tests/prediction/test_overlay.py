@@ -48,6 +48,7 @@ def test_the_eyes_stay_apart_from_the_brows(size):
     assert not changed(picture, 60)[y, x]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [400, 1500])
 def test_a_face_twice_as_large_looks_the_same(size):
     small, _ = drawn(size / 2)
