@@ -122,6 +122,8 @@ class CoarseToFine(KeypointNetwork):
         self.register_buffer("mean_shape", mean_shape)
         self.register_buffer("correction", torch.zeros(self._shape_features_count, 2 * self.points))
         self.mirror_shift = nn.Parameter(torch.zeros(self.points, 2))
+        if spread:
+            self.register_buffer("half_within", torch.tensor(float(self.half_within)))
         self.coarse = CoarseNetwork(coarse_px, coarse_width, coarse_blocks, self.points, spread)
         self.fine = FineNetworks(
             FineNetwork(fine_width, fine_pyramid, self.points, spread) for _ in range(fine_networks)

@@ -88,6 +88,8 @@ def fit(
             raise ModelError(f"the loss became {train_loss} in epoch {epoch}; lower train.lr and run again")
         if epoch == settings.epochs:
             refine(training.average.network, train)
+            if len(val):
+                training.average.network.calibrate(val.batches(_EVALUATED_AT_ONCE))
         val_loss, val_nme = validate(training.average.network, val, settings)
         on_epoch(Epoch(epoch, lr, train_loss, val_loss, val_nme), training.state())
         lines.tell(epoch, train_loss, val_nme)

@@ -262,6 +262,7 @@ def address(here, flood, monkeypatch):
     return serve
 
 
+@pytest.mark.slow
 def test_results_of_an_address_are_called_by_it_and_hold_nothing_in_confidence(here, address):
     url = address((here / "one.png").read_bytes())
     for _ in range(2):

@@ -108,6 +108,7 @@ def test_a_face_far_larger_than_its_picture_is_hidden_in_little_memory(hide):
     assert cv2.cvtColor(hidden, cv2.COLOR_RGB2GRAY).std() < 10 < cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).std()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wear", ["crop", "swap"])
 def test_a_face_in_a_very_wide_picture_is_filtered_as_in_a_small_one(wear):
     """OpenCV's warps take no picture of 32,767 pixels and more."""

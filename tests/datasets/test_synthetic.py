@@ -67,6 +67,7 @@ def test_every_mode_but_the_asymmetric_ones_keeps_the_face_symmetric() -> None:
         assert 0.5 < np.abs(mode).max() < 10, name
 
 
+@pytest.mark.slow
 def test_image_left_holds_the_subjects_right_eye() -> None:
     labels = keypoints(Face(), CAMERA)
     assert labels[36, 0] < labels[39, 0] < labels[42, 0] < labels[45, 0]

@@ -142,6 +142,7 @@ def test_render_works_on_very_few_faces_with_and_without_unseen_people(workspace
     assert set(drawn_files()) == set(paths.FIGURES)
 
 
+@pytest.mark.slow
 def test_errors_on_the_figures_are_those_that_evaluate_wrote(workspace: Path) -> None:
     write_inputs()
     names = [path.name for path in paths.FIGURES]

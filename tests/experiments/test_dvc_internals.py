@@ -109,6 +109,7 @@ def test_a_process_list_that_cannot_be_read_is_removed(here: Path, content: str)
         assert repository.process_list_is_free()
 
 
+@pytest.mark.slow
 def test_a_stage_has_work_until_it_ran_and_when_its_settings_change(here: Path):
     def has_work() -> bool:
         with open_repository() as repository, repository.locked():

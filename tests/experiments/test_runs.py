@@ -170,6 +170,7 @@ def test_the_line_of_no_run_names_the_way_to_one(workspace):
     assert CliRunner().invoke(app, ["runs"]).stdout.endswith("; make one with: dvc repro\n")
 
 
+@pytest.mark.slow
 def test_without_git_the_runs_of_mlflow_are_listed_and_the_reason_is_told(store):
     made = finished(PARAMS, {"val.nme": 0.04})
     done = CliRunner().invoke(app, ["runs"])

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.experiments.test_sweep_run import STAGE, Repository, fresh, repository
+from tests.signals import as_in_a_terminal
 
 __all__ = ["fresh", "repository"]  # fixtures
 
@@ -21,13 +22,13 @@ from pipeline.experiments.sweeps.trial import running_trial
 trial = running_trial()
 for epoch in range(1, train["epochs"] + 1) if trial else ():
     time.sleep(float(os.environ.get("EPOCH_S", "0")))
-    trial.report(epoch, 3 + 100 * train["lr"])
+    trial.report(epoch, 3 + 100 * train["lr"] + (100 if trial.number > 5 else 0))
 """
 
 
 @pytest.fixture
 def searched(repository: Repository) -> Repository:
-    """The repository, its stage telling the search its errors: the higher the rate, the worse."""
+    """The repository, its stage telling the search its errors: the higher the rate, the worse; bad from trial 6 on."""
     (repository.folder / "stage.py").write_text(
         STAGE.replace('Path("reports").mkdir', EPOCHS + 'Path("reports").mkdir')
     )
@@ -54,7 +55,7 @@ def test_a_search_ranks_what_two_workers_trained_and_breaks_bad_trainings_off(se
     assert done.stdout.count(": broken off after epoch 1 ") == len(pruned)
     assert all(float(row["val_nme_percent"]) == pytest.approx(3 + 100 * float(row["train.lr"])) for row in complete)
     best = complete[0]
-    assert float(best["train.lr"]) == min(float(row["train.lr"]) for row in rows)
+    assert float(best["train.lr"]) == min(float(row["train.lr"]) for row in complete)
     assert f"Apply the best: dvc exp apply {best['experiment']}" in done.stdout
     for ending in ("history", "importances"):
         assert (searched.folder / "sweeps" / f"{name}-{ending}.png").read_bytes().startswith(b"\x89PNG")
@@ -78,12 +79,13 @@ def test_an_interrupted_search_leaves_nothing_at_work_and_goes_on(searched: Repo
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=as_in_a_terminal,
     )
     while not all_begun(searched):
         assert process.poll() is None
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=100)[0]
+    told = process.communicate(timeout=50)[0]  # DVC hears it, and need not be killed after a minute
     assert process.returncode == 130, told
     assert "waits to be gone on with, by the same command" in told
     assert "Traceback" not in told

@@ -54,6 +54,7 @@ def save(path, faces: int = 1, **options) -> None:
     Image.fromarray(np.hstack([drawn_face()[0]] * faces)).save(path, **options)
 
 
+@pytest.mark.slow
 def test_each_picture_comes_out_filtered(tmp_path):
     save(tmp_path / "me.png")
     save(tmp_path / "us.jpg", faces=2)

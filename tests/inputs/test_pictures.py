@@ -77,6 +77,7 @@ def test_a_printers_picture_keeps_its_colours():
     assert red > 200 > 60 > max(green, blue)
 
 
+@pytest.mark.slow
 def test_fifty_million_pixels_are_read():
     content = encoded(Image.new("L", (8660, 5774), 7), "PNG", compress_level=1)
     assert read_picture(content).shape == (5774, 8660, 3)

@@ -256,6 +256,7 @@ class Always(KeypointNetwork):
         return self.result.expand(len(images), *self.result.shape)
 
 
+@pytest.mark.slow
 def test_mixed_precision_leaves_the_geometry_exact():
     """Two bfloat16 digits are worth a pixel: with the same points placed, the answer must not change."""
     net = network()

@@ -59,6 +59,7 @@ def test_points_are_drawn_by_how_certain_they_are(show):
         assert np.abs(picture[y, x].astype(int) - colour).max() < 40, point
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [400, 1500])
 def test_a_face_twice_as_large_looks_the_same(size):
     small, _ = drawn(size / 2)

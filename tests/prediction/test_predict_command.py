@@ -224,6 +224,7 @@ def test_whatever_a_name_holds_its_picture_is_done(predict, photos, tmp_path, na
         assert next(csv.DictReader(io.StringIO(text)))["source"] == printable(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [ValueError("odd"), OverflowError("far"), struct.error("short"), RuntimeError("shapes"), AttributeError("x")],

@@ -1,4 +1,4 @@
-"""`git checkout . && dvc checkout` goes back to the commit, whatever was tried since."""
+"""`git checkout HEAD . && dvc checkout` goes back to the commit, whatever was tried since."""
 
 from collections.abc import Iterator
 
@@ -52,7 +52,7 @@ def dvc(*arguments: str) -> None:
 
 
 def go_back(checkout: Checkout) -> None:
-    checkout.run("git", "checkout", "-q", ".")
+    checkout.run("git", "checkout", "-q", "HEAD", ".")
     dvc("checkout")
 
 
@@ -93,5 +93,6 @@ def test_after_runs_that_were_refused(committed: Checkout, capfd: pytest.Capture
     for section, refused in REFUSED.items():
         assert run_dvc("exp", "run", "-S", f"{section}.{refused}") != 0
         assert f"error: params.yaml: {section}." in "".join(capfd.readouterr())
-        go_back(committed)
-        assert changed(committed) == {}
+        committed.run("git", "checkout", "-q", "HEAD", "params.yaml")
+    go_back(committed)
+    assert changed(committed) == {}

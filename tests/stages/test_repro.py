@@ -175,6 +175,7 @@ def test_forced_fetch_looks_for_a_source_first(project: Path) -> None:
     assert frame(project) == "synthetic"
 
 
+@pytest.mark.slow
 def test_bad_parameter_is_one_line(project: Path) -> None:
     (project / "params.yaml").write_text("fetch: 1\n")
     failed = repro(project, "../mirror")

@@ -140,6 +140,7 @@ def test_more_pictures_than_a_batch_answer_as_one_by_one(padded):
     np.testing.assert_allclose(model.predict(pictures), one_by_one, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_mirrored_view_of_a_picture_answers_as_its_copy(padded):
     """As cv2.imread(…)[..., ::-1] is one: strides below 0."""
     model, view = pyfunc.load_model(str(padded)), PICTURES[:, ::-1, :, ::-1]

@@ -124,6 +124,7 @@ def test_a_copy_and_its_original_are_two_stores(first: Path, tmp_path: Path, ent
     assert digests(copy) == before
 
 
+@pytest.mark.slow
 def test_a_temporary_experiment_mends_the_main_workspace(
     first: Path, tmp_path: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

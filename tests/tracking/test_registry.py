@@ -58,6 +58,7 @@ def test_the_alias_goes_to_the_first_then_only_to_a_better_model(workspace: Path
     assert registry.champion() == registry.Version("3", newest())
 
 
+@pytest.mark.slow
 def test_a_model_that_was_broken_off_is_not_the_one_registered(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     store, run = mlflow_store.open_store(), newest()
@@ -73,6 +74,7 @@ def test_without_a_name_the_model_of_the_workspace_is_registered(workspace: Path
     assert "is the first champion" in register()
 
 
+@pytest.mark.slow
 def test_a_run_is_registered_and_its_model_had_from_a_folder_within_the_workspace(
     workspace: Path,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,

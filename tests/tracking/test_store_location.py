@@ -42,6 +42,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("root", NAMES, indirect=True)
 def test_a_workspace_of_any_name_keeps_and_gives_back_files(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

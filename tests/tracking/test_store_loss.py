@@ -199,6 +199,7 @@ def test_a_store_that_cannot_be_used_is_told_at_once_and_stays_as_it_is(
     assert (database.read_bytes() if database.is_file() else None) == before
 
 
+@pytest.mark.slow
 def test_a_store_that_another_process_holds_is_one_line(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_store, "_BUSY_S", 0.2)
     with closing(sqlite3.connect(workspace / "mlflow.db")) as other:

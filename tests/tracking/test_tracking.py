@@ -472,6 +472,7 @@ def test_the_same_weights_trained_again_before_they_are_evaluated_are_one_run(wo
     assert curve(run, "test/nme_percent") == [(0, 3.71)]
 
 
+@pytest.mark.slow
 def test_training_outlives_a_store_that_breaks(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with training_run(TRAIN_PARAMS, KEY) as run:
         run.log({1: EPOCHS[1]})

@@ -697,6 +697,7 @@ def test_a_video_that_does_not_arrive_whole_is_told(tmp_path, monkeypatch):
     assert written(tmp_path / "copy") == []
 
 
+@pytest.mark.slow
 def test_frames_that_no_encoder_takes_are_told_in_a_line(tmp_path, capsys):
     image = np.zeros((16, 20_000, 3), np.uint8)
     write_film(tmp_path / "film.mkv", [image] * 2, form="matroska", codec="ffv1", pixels="bgr0")

@@ -69,7 +69,9 @@ def work_in_processes(search: Search, jobs: int) -> None:
 
 def _worker(search: Search) -> None:
     """Work until the search is done, this process is told to end, or the one that started it is dead."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal, which the first process gets too
+    # Ctrl+C of a terminal reaches the first process too. What is ignored here would be ignored by every process that
+    # starts from here, DVC's too; what is handled is not.
+    signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGTERM, _interrupt)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
