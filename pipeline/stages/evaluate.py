@@ -21,6 +21,7 @@ from pipeline.core.merged import datasets_of
 from pipeline.core.tables import write_table
 from pipeline.evaluation.measured_faces import MeasuredFaces, measure_faces, shape_nme
 from pipeline.evaluation.metrics_file import Baseline, GroupMetrics, Metrics, Network, write_metrics
+from pipeline.evaluation.reliability import write_reliability
 from pipeline.evaluation.reports import dataset_cards, read_dataset
 from pipeline.evaluation.settings import Evaluate
 from pipeline.models import count_parameters
@@ -64,6 +65,7 @@ def run(*, evaluate: Evaluate) -> None:
     _write_ced(test.nme, baseline)
     write_table(paths.PER_FRAME, pd.concat([val.table("val"), test.table("test")]))
     _write_point_errors(test.point_errors)
+    write_reliability({"val": val, "test": test})
     _tell(measured, scheme)
 
 
