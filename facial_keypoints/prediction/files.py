@@ -104,7 +104,7 @@ def _into_one_file(job: Job, form: RunFormat, sources: Sequence[Source]) -> Tall
     network, folder = job.detector.network, job.output.path if job.output else None
     info = {"model_sha256": network.digest, "convention": job.convention}
     with open_journal(folder, f"{job.inputs} {job.options} {network.digest}") as journal:
-        file = RunFile(journal, sources, network.scheme, info)
+        file = RunFile(journal, sources, network.scheme, info, radii=network.tells_radii)
         if file.kept:
             tell(f"{len(file.kept)} pictures and videos were done by an interrupted run; the others follow")
         left = [source for source in sources if source not in file.kept]

@@ -100,8 +100,8 @@ class FaceTracker:
         if track.seen < self._frame - 1:
             track.smoother = OneEuro()  # it must not glide in from where it was lost
         track.points, track.seen, track.seen_s = points, self._frame, self._time_s
-        shown = track.smoother(points, self._time_s) if self._smooth else points
-        track.shown = make_face(shown, score, radii=radii)
+        raw = make_face(points, score, radii=radii)
+        track.shown = _smoothed(raw, points, track.smoother, self._time_s) if self._smooth else raw
 
 
 class KnownFaces:
@@ -119,9 +119,13 @@ class KnownFaces:
             return faces
         for number, face in faces.items():
             smoother = self._smoothers.setdefault(number, OneEuro())
-            points = smoother(face.keypoints.astype(np.float64), time_s)
-            faces[number] = make_face(points, face.score, face.scheme, face.radii)
+            faces[number] = _smoothed(face, face.keypoints.astype(np.float64), smoother, time_s)
         return faces
+
+
+def _smoothed(face: Face, points: np.ndarray, smoother: OneEuro, time_s: float) -> Face:
+    """The face with its points, (K, 2) float64, smoothed; its radii are those of the frame."""
+    return make_face(smoother(points, time_s, face.radii), face.score, face.scheme, face.radii)
 
 
 def _overlap(face: Face, track: _Track) -> float:

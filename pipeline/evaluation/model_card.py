@@ -182,7 +182,8 @@ def _results(measured: Metrics, scheme: Scheme) -> str:
 
 def _certainty(measured: Metrics, scheme: Scheme) -> str:
     """How many points lie inside the radii that the network tells; nothing where it tells none."""
-    groups = {"val": measured.val, "test": measured.test, f"test, {groups_in_words(scheme)} never seen": measured.test_unseen_people}
+    never = f"test, {groups_in_words(scheme)} never seen"
+    groups = {"val": measured.val, "test": measured.test, never: measured.test_unseen_people}
     rows = [
         [name, *(percent_text(share, 1) for share in group.coverage_percent)]
         for name, group in groups.items()

@@ -1,4 +1,4 @@
-"""The reliability diagram: what a network tells of its certainty against what is found. Errors and shares are percent."""
+"""The reliability diagram: what a network tells of its certainty against what is found. All numbers are percent."""
 
 import pandas as pd
 from matplotlib import ticker

@@ -95,7 +95,7 @@ def test_how_certain_points_are_is_told_in_every_format_that_has_room(monkeypatc
     knowing = KeypointDetector(KnowingNetwork(DiscNetwork(), SIDE, "pad", "discs"), DiscFinder())
     monkeypatch.setattr(KeypointDetector, "load", lambda *_, **__: knowing)
     expected = 320 / 64 * (RADII + RADII[IBUG_68.flip_index]) / 2
-    for form in ("json", "csv", "coco"):
+    for form in ("json", "csv", "coco", "cvat"):
         predict("photos/b/me.png", "--whole", form=form)
     (face,) = json.loads(Path("out/me.json").read_text())["faces"]
     (row,) = csv.DictReader(Path("out/me.csv").read_text().splitlines())
@@ -104,6 +104,9 @@ def test_how_certain_points_are_is_told_in_every_format_that_has_room(monkeypatc
     np.testing.assert_allclose([float(row[f"radius_px{point}"]) for point in range(68)], expected, atol=0.001)
     assert float(row["y67"]) == face["keypoints"][67][1]
     assert annotation["radius_px"] == face["radius_px"]
+    told = cvat().findtext("image/points/attribute[@name='radius_px']") or ""
+    assert [float(radius) for radius in told.split(";")] == face["radius_px"]
+    assert [part.findtext("name") for part in cvat().iter("attribute") if len(part)] == ["score", "face", "radius_px"]
 
 
 def test_the_category_of_coco_tells_what_the_points_are():

@@ -83,6 +83,7 @@ def write_outputs(nme: float = 3.71) -> None:
     torch.manual_seed(0)
     section = asdict(PARAMS.model)
     section["coarse_to_fine"] |= {"coarse_px": 32, "fine_px": 64, "fine_width": 8, "mirrored_view": False}
+    section["coarse_to_fine"] |= {"spread": False}
     network = build_network(section, side=64, mean_shape=torch.rand(68, 2) * 40 + 12, flip_index=IBUG_68.flip_index)
     save_model(paths.MODEL, network, {"model": section, "preprocess": {"size_px": 64, "fit": "pad"}})
     dataset = {"dataset": "synthetic", "revision": "synthetic", "files": 12, "sha256": "ab" * 32}
