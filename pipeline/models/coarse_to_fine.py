@@ -24,7 +24,7 @@ from torch.nn import functional
 from pipeline.models.coarse_network import CoarseNetwork
 from pipeline.models.fine_network import FineNetwork, FineNetworks
 from pipeline.models.layers import standardize
-from pipeline.models.network import KeypointNetwork
+from pipeline.models.network import HALF_WITHIN, KeypointNetwork
 from pipeline.models.ridge_regression import ridge_regression
 from pipeline.models.tensor_geometry import (
     apply_affine,
@@ -123,7 +123,7 @@ class CoarseToFine(KeypointNetwork):
         self.register_buffer("correction", torch.zeros(self._shape_features_count, 2 * self.points))
         self.mirror_shift = nn.Parameter(torch.zeros(self.points, 2))
         if spread:
-            self.register_buffer("half_within", torch.tensor(float(self.half_within)))
+            self.register_buffer("half_within", torch.tensor(HALF_WITHIN))
         self.coarse = CoarseNetwork(coarse_px, coarse_width, coarse_blocks, self.points, spread)
         self.fine = FineNetworks(
             FineNetwork(fine_width, fine_pyramid, self.points, spread) for _ in range(fine_networks)
@@ -181,7 +181,7 @@ class CoarseToFine(KeypointNetwork):
         self.correction.copy_(ridge_regression(parts, self.correction_ridge))
 
     def label_tensors(self) -> set[str]:
-        return {"mean_shape", "mirror_shift", "correction"}
+        return {"mean_shape", "mirror_shift", "correction"} | ({"half_within"} if self.has_spread else set())
 
     def head_tensors(self) -> set[str]:
         return {name for name in self.state_dict() if _HEAD.match(name)}

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from facial_keypoints.core.geometry import resize_matrix
 
-_HALF_WITHIN = 1.35
+HALF_WITHIN = 1.35
 """Spreads of a point within which half of the true points lie, where errors along the axes are independent and of
 Laplace's distribution."""
 
@@ -25,8 +25,8 @@ class KeypointNetwork(nn.Module, ABC):
     """Whether it searches the frame for the face by itself, so that a window in front of it would only hide some."""
     has_spread = False
     """Whether it tells how far its estimates may be off, see `with_spread`."""
-    half_within: float | Tensor = _HALF_WITHIN
-    """Spreads of a keypoint within which half of the true points lie; see `calibrate`."""
+    half_within: Tensor
+    """() spreads of a keypoint within which half of the true points lie; a buffer of networks that have spread."""
 
     def __init__(self, points: int) -> None:
         """`points`: K, how many keypoints it places."""
@@ -103,7 +103,7 @@ class KeypointNetwork(nn.Module, ABC):
         with torch.inference_mode():
             shares = torch.cat([torch.zeros(0), *(self._spreads_off(*batch).cpu() for batch in batches)])
         if len(shares):
-            self.half_within = torch.as_tensor(self.half_within).new_full((), shares.median().item())
+            self.half_within.fill_(shares.median())
 
     def _spreads_off(self, images: Tensor, keypoints: Tensor) -> Tensor:
         """(N,) distances between true and predicted keypoints over their spread, of those that are labelled."""

@@ -83,8 +83,8 @@ def _artifacts(measured: Metrics) -> dict[Path, str]:
     """Files and their folders; those on how certain points are only of a network that tells it."""
     reports = [paths.METRICS, paths.HISTORY, paths.CED, paths.PER_FRAME, paths.RELIABILITY, paths.MODEL_CARD]
     kept = dict.fromkeys(paths.FIGURES, "figures") | dict.fromkeys(reports, "reports")
-    untold = (paths.RELIABILITY, paths.RELIABILITY_FIGURE) if measured.test.coverage_percent is None else ()
-    return {path: folder for path, folder in kept.items() if path not in untold}
+    told = measured.test.coverage_percent is not None
+    return {path: folder for path, folder in kept.items() if told or path.stem != paths.RELIABILITY.stem}
 
 
 def read_history(path: Path) -> dict[int, dict[str, float | None]]:

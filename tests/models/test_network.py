@@ -10,7 +10,7 @@ from torch import nn
 from facial_keypoints.core.scheme import IBUG_68
 from pipeline.experiments.params import load_params
 from pipeline.models import NETWORKS, build_network
-from pipeline.models.network import KeypointNetwork, last_estimate, to_unit
+from pipeline.models.network import HALF_WITHIN, KeypointNetwork, last_estimate, to_unit
 from pipeline.models.ridge_regression import ridge_regression
 from pipeline.models.window import Window
 from tests.architecture import ROOT
@@ -135,6 +135,7 @@ class Unsure(Middle):
     """Its points may be off by 2 px."""
 
     has_spread = True
+    half_within = torch.tensor(HALF_WITHIN)
 
     def with_spread(self, images):
         estimates = self(images)

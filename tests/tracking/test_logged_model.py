@@ -390,4 +390,6 @@ def test_a_logged_model_takes_pictures_as_json(request, kind):
     made = invocations(given, "application/json", model, model.metadata.get_input_schema())
     assert made.status == 200
     told = json.loads(made.response)["predictions"]
-    np.testing.assert_allclose(told["keypoints"] if kind == "knowing" else told, by_network(logged, PICTURES), atol=0.07)
+    np.testing.assert_allclose(
+        told["keypoints"] if kind == "knowing" else told, by_network(logged, PICTURES), atol=0.07
+    )
