@@ -30,10 +30,12 @@ $(LIGHT)/.installed: pyproject.toml $(wildcard facial_keypoints/*.py facial_keyp
 	$(LIGHT)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile .
 	@touch $@
 
+# The lock file is whole, hence --no-deps: by itself pip takes `coverage[toml]`, which a dependency asks for, to be
+# another package than the coverage that is pinned, and refuses it as soon as there is a newer one.
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(check_python)
 	$(PYTHON) -m venv --clear $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

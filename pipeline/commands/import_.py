@@ -141,9 +141,19 @@ def _report(name: str, done: "Imported") -> None:
     if done.guessed:
         pairs = [list(pair) for pair in scheme.mirror_pairs]
         say(f"guessed mirror pairs: {pairs}; check them: keypoints scheme --check {_near(done.folder)}/scheme.yaml")
+        _tell_schemes_of(scheme.count)
     say(f"look at {_near(done.sheet)}, then: dvc exp run -S fetch.source={name}")
     if not tally.objects["test"]:
         say("  with -S split.drop_test_copies=false -S split.val_people_frac=0, as the test repeats the training")
+
+
+def _tell_schemes_of(count: int) -> None:
+    """Tell what shipped schemes have as many points: labels may be of one, and then serve with all that knows it."""
+    from pipeline.datasets.shipped_schemes import find_scheme, shipped_names
+
+    if alike := [name for name in shipped_names() if find_scheme(name).count == count]:
+        asked = " or ".join(f"--scheme {name}" for name in alike)
+        tell(f"note: if these are points of a scheme that comes along, remove what was made and import with {asked}")
 
 
 def _near(path: Path) -> Path:

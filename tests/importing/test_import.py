@@ -202,6 +202,16 @@ def test_a_name_that_is_taken_is_refused(images: Path, checkout: Path) -> None:
     assert "datasets/mine is there already; remove it, or choose another --name" in error
 
 
+@pytest.mark.parametrize(("scheme", "told"), [((), True), (("--scheme", "ibug-68"), False)])
+def test_labels_without_a_scheme_that_have_as_many_points_as_one_are_asked_about(
+    faces: Faces, images: Path, scheme: tuple[str, ...], told: bool
+) -> None:
+    table = write_wide(images, {name: points for name, (_, points) in faces.items()})
+    status, _, error = invoke("import", "--format", "csv", "--labels", table, "--name", "mine", *scheme)
+    assert status == 0
+    assert ("or --scheme ibug-68\n" in error) == told
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "../a", ".a", "a b", "a+b"])
 def test_a_name_that_is_no_folder_of_its_own_is_refused(images: Path, name: str) -> None:
     table = table_of(images / "labels.csv", "ann_00.png,40,50,2,60,70,2,,,,")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from benchmarks.few_labels import as_markdown
 from benchmarks.frames import FOLDS
 from benchmarks.report import ablation_rows, leaderboard_rows
 from facial_keypoints.core.percent import percent_text, to_percent
@@ -173,3 +174,8 @@ def test_the_lock_file_is_of_the_committed_parameters(params):
 
 def test_the_readme_is_short():
     assert len(pages()["README.md"].splitlines()) < 150
+
+
+def test_what_a_start_from_the_shipped_model_brings_is_that_of_the_report():
+    heading, _, *rows = as_markdown(table("reports/few_labels.csv")).splitlines()
+    assert table_below(heading, "docs/own-data.md") == rows

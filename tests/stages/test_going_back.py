@@ -14,18 +14,8 @@ from tests.queued import CHANGED
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
-REFUSED = {
-    "fetch": "synthetic.people=1",
-    "split": "seed=-1",
-    "preprocess": "fit=fold",
-    "model": "name=nothing",
-    "augment": "scale_max=0",
-    "pretrain": "epochs=-1",
-    "train": "lr=100",
-    "evaluate": "seed=-1",
-    "render": "seed=-1",
-}
-"""Of each section a key and a value that its stages refuse."""
+REFUSED = {"fetch": "synthetic.people=1", "model": "name=nothing", "render": "seed=-1"}
+"""Of sections of early, middle and late stages a key and a value that these refuse."""
 
 
 def settings(values: dict[str, str]) -> list[str]:
@@ -89,7 +79,6 @@ def test_after_an_experiment_with_a_key_of_every_section(committed: Checkout):
 
 
 def test_after_runs_that_were_refused(committed: Checkout, capfd: pytest.CaptureFixture[str]):
-    assert set(REFUSED) == set(SECTIONS)
     for section, refused in REFUSED.items():
         assert run_dvc("exp", "run", "-S", f"{section}.{refused}") != 0
         assert f"error: params.yaml: {section}." in "".join(capfd.readouterr())

@@ -7,10 +7,13 @@ import it.
 import hashlib
 import json
 import os
+import random
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,7 @@ _FIRST_TRIALS = 5
 _FIRST_EPOCHS = 0.25
 """Share of the epochs after which the first training is broken off: earlier, high learning rates look bad."""
 _RETRIES = 3
+_TRIES = 5
 
 
 def default_storage() -> str:
@@ -93,16 +97,29 @@ def open_study(storage: str, name: str) -> Any:
 
 
 def _storage(address: str) -> Any:
+    """Optuna's storage, its tables made if they are not there.
+
+    Hosts that make them at once trip each other up, in PostgreSQL by errors of integrity: whoever fails tries again.
+    """
+    from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
 
     waiting = {"connect_args": {"timeout": _BUSY_S}} if address.startswith("sqlite") else {"pool_pre_ping": True}
-    return RDBStorage(
+    open_storage = partial(
+        RDBStorage,
         address,
         waiting,
         heartbeat_interval=HEARTBEAT_S,
         grace_period=GRACE_S,
         heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(_RETRIES),
     )
+    for _ in range(_TRIES):
+        try:
+            return open_storage()
+        except (IntegrityError, ProgrammingError, StorageInternalError):
+            time.sleep(random.random())
+    return open_storage()
 
 
 def _first_epochs() -> int:
