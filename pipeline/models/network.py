@@ -110,7 +110,7 @@ class KeypointNetwork(nn.Module, ABC):
         estimates, spread = self.with_spread(images)
         if spread is None:
             raise ValueError("the network tells no spread")
-        distances = torch.linalg.vector_norm(last_estimate(estimates) - keypoints, dim=-1) / spread[:, -1]
+        distances: Tensor = torch.linalg.vector_norm(last_estimate(estimates) - keypoints, dim=-1) / spread[:, -1]
         return distances[~distances.isnan()]
 
     def label_tensors(self) -> set[str]:

@@ -188,15 +188,15 @@ def test_what_a_network_tells_of_its_certainty_is_compared_with_what_is_found(
     measured = run()
     assert measured.test.coverage_percent == (83.3333, 91.6667)  # 10 and 11 of 12
     assert measured.val.coverage_percent == (100, 100)
-    table = read_reliability().set_index(["split", "measure"])
-    shares, radii = table.loc[("test", "share")], table.loc[("test", "radius")]
-    assert shares["told_percent"].tolist() == [10, 20, 30, 40, 50, 60, 70, 80, 90]
+    groups = list(read_reliability().groupby(["split", "measure"]))
+    told, found = ({key: rows[f"{kind}_percent"].to_list() for key, rows in groups} for kind in ("told", "found"))
+    assert told["test", "share"] == [10, 20, 30, 40, 50, 60, 70, 80, 90]
     inside = np.array([7, 8, 9, 10, 10, 10, 10, 10, 11])  # radii 0.38, 0.56, 0.71, 0.86, 1, 1.15, 1.32, 1.53 and 1.84
-    assert shares["found_percent"].to_numpy() == pytest.approx(100 * inside / 12, abs=1e-4)
-    assert radii["told_percent"].tolist() == [2.5] * 2 + [5] * 4 + [10] * 4
+    assert found["test", "share"] == pytest.approx(100 * inside / 12, abs=1e-4)
+    assert told["test", "radius"] == [2.5] * 2 + [5] * 4 + [10] * 4
     # Errors of 30, 0, 4, 0 and 0, 0, 4, 0 and 0, 0, 4, 6 %, in two groups of two and eight of one.
-    assert radii["found_percent"].tolist() == [15, 2, 0, 0, 4, 0, 0, 0, 4, 6]
-    assert table.loc[("val", "radius"), "found_percent"].tolist() == [0, 0, 6]
+    assert found["test", "radius"] == [15, 2, 0, 0, 4, 0, 0, 0, 4, 6]
+    assert found["val", "radius"] == [0, 0, 6]
 
 
 def test_of_a_network_that_tells_no_radii_nothing_is_written(prepared: Path) -> None:
