@@ -31,7 +31,7 @@ NAMES = list(NETWORKS)
 
 def model_section(name: str = "coarse_to_fine") -> dict:
     section = asdict(load_params(ROOT / "params.yaml").model) | {"name": name}
-    section["coarse_to_fine"] |= {"fine_width": 8, "spread": False}
+    section["coarse_to_fine"] |= {"fine_width": 8, "spread": False, "coarse_blocks": 0, "coarse_far_prob": 0.0}
     return section
 
 
