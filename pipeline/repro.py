@@ -66,12 +66,14 @@ def _draw_instead(reasons: list[str]) -> None:
 
 def _unreachable(arguments: list[str]) -> list[str]:
     """Why no source of real frames can be reached, where they are needed; empty where all is well."""
+    source = load_params().fetch.source
+    # Before datasets are looked at, which loads pandas: mostly there is nothing to do.
+    if not {"-f", "--force"} & set(arguments) and not fetch_has_work():
+        return []
     from pipeline.datasets.definition import find_datasets
 
-    archives = [(one, one.archive) for one in find_datasets(load_params().fetch.source) if one.archive]
+    archives = [(one, one.archive) for one in find_datasets(source) if one.archive]
     if not archives:
-        return []
-    if not {"-f", "--force"} & set(arguments) and not fetch_has_work():
         return []
     from pipeline.datasets.gathering import probe
     from pipeline.datasets.manifest import read_manifest

@@ -78,14 +78,14 @@ class KeypointDetector:
             convention: "symmetric" points, so that a mirrored picture has mirrored points, or those of the "dataset",
                 whose labels lie to one side of what they name; `whole` always gives the latter. None: see `__init__`.
             suspicious: for hiding faces: what may less likely be one counts too, whichever search or network sees it.
-            threads: with how many threads the networks compute, e.g. 1 where the caller has threads of its own; unless
+            threads: with how many threads the network computes, e.g. 1 where the caller has threads of its own; unless
                 given OMP_NUM_THREADS, or as many as there are cores. A PyTorch model sets it for all of the process.
 
         Raises:
             ModelError: the model or the detector's file is missing, damaged or of another kind.
         """
         network = open_network(model, threads)
-        find = box_detector(detector, detector_model, suspicious=suspicious, threads=threads)
+        find = box_detector(detector, detector_model, suspicious=suspicious)
         if min_score is None:
             min_score = SUSPECTED_SCORE if suspicious else MIN_SCORE
         return cls(network, find, min_score=min_score, convention=convention, suspicious=suspicious)

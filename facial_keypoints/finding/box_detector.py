@@ -20,9 +20,7 @@ _FARTHEST_PX = 1e15
 """Beyond, whole pixels are lost in rounding, and products of sides overflow."""
 
 
-def box_detector(
-    name: str, file: Path | str | None, *, suspicious: bool = False, threads: int | None = None
-) -> BoxDetector:
+def box_detector(name: str, file: Path | str | None, *, suspicious: bool = False) -> BoxDetector:
     """The detector of a name.
 
     Args:
@@ -30,7 +28,6 @@ def box_detector(
             line then tells.
         file: YuNet's file; None for that of KEYPOINTS_YUNET, else for the one in the cache folder, fetched once.
         suspicious: propose what may less likely be a face, too: "auto" is then YuNet and Haar together.
-        threads: with how many threads YuNet computes; see `detector.KeypointDetector.load`.
 
     Raises:
         ModelError: a file that was asked for is missing or is no YuNet model, or no detector has the name.
@@ -44,7 +41,7 @@ def box_detector(
     if path is None:
         return HaarDetector()
     try:
-        yunet = YuNetDetector(path, SUSPECTED if suspicious else MIN_SCORE, threads)
+        yunet = YuNetDetector(path, SUSPECTED if suspicious else MIN_SCORE)
     except MissingRuntimeError as error:
         if name == "yunet" or given:
             raise

@@ -31,18 +31,17 @@ class YuNetDetector:
     upright_only = False
     """Heads of any tilt are found."""
 
-    def __init__(self, file: Path, min_score: float = MIN_SCORE, threads: int | None = None) -> None:
+    def __init__(self, file: Path, min_score: float = MIN_SCORE) -> None:
         """Open a model file.
 
         Args:
             file: of YuNet.
             min_score: score 0..1 from which a place is a candidate.
-            threads: with how many threads the network computes; see `detector.KeypointDetector.load`.
 
         Raises:
             ModelError: the file is missing or is no YuNet model, or ONNX Runtime is not installed.
         """
-        self._network, self._min_score = YuNetNetwork(file, threads), min_score
+        self._network, self._min_score = YuNetNetwork(file), min_score
 
     def __call__(self, image: np.ndarray, gray: np.ndarray) -> Candidates:
         """Find places that may hold a face.

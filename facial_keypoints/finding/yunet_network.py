@@ -20,6 +20,9 @@ FaceDetectorYN, by the same arithmetic, in a third of its time."""
 _MOST_BOXES = 5000
 _FILE_MOST = 10_000_000
 """Bytes of a model file: forty times those of YuNet."""
+_THREADS = 1
+"""With more, they would keep a core busy waiting while the network that places the points wants it: a photo of one face
+took 24 ms on two threads and not 13 (`python -m benchmarks.photo`)."""
 _FIXED = b"\x0a\x02\x08\x01\x0a\x02\x08\x03" + 2 * b"\x0a\x03\x08\x80\x05"
 _FREE = b"\x0a\x02\x08\x01\x0a\x02\x08\x03" + b"\x0a\x03\x12\x01h" + b"\x0a\x03\x12\x01w"
 """The shape of the input in the file of 2023mar, 1 x 3 x 640 x 640, which ONNX Runtime insists on though the network
@@ -33,11 +36,8 @@ class YuNetNetwork:
     Source: Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research, 2023.
     """
 
-    def __init__(self, file: Path, threads: int | None = None) -> None:
-        """Open a file; `threads`: with how many it computes, None for `core.onnx_runtime.default_threads`.
-
-        Raises ModelError where the file is missing or is no YuNet model, or ONNX Runtime is not installed.
-        """
+    def __init__(self, file: Path) -> None:
+        """Open a file. Raises ModelError where it is missing or is no YuNet model, or ONNX Runtime is not installed."""
         self._file = printable(str(file))
         try:
             content = read_plain(file, _FILE_MOST)
@@ -46,7 +46,7 @@ class YuNetNetwork:
         except (OSError, ValueError) as error:
             raise ModelError(f"{self._file} cannot be read ({getattr(error, 'strerror', error)}); {_REMEDY}") from None
         try:
-            self._session = open_session(content.replace(_FIXED, _FREE), threads)
+            self._session = open_session(content.replace(_FIXED, _FREE), _THREADS)
         except ValueError as error:
             raise self._no_model(error) from None
         self(np.zeros((32, 32), np.uint8), 1.0)

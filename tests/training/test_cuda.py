@@ -10,9 +10,10 @@ from facial_keypoints.core.scheme import IBUG_68
 from pipeline.models.coarse_to_fine import CoarseToFine
 from pipeline.models.forward import keypoints_on_cpu, predict_crops
 from pipeline.training.frames import LabelledFrames
-from pipeline.training.settings import Augment, Cover, Degrade, Train
+from pipeline.training.settings import Augment, Cover, Degrade
 from pipeline.training.trainer import Training, fit
 from tests.discs import FACE, draw_discs
+from tests.training import test_trainer
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,22 +36,7 @@ EVERYTHING = Augment(
     cover=Cover(prob=0.5, max_frac=0.8),
     degrade=Degrade(prob=0.5, shrink_max=4, blur_px=3, motion_px=6, gamma_max=2, noise=0.1, jpeg_quality=10),
 )
-SETTINGS = Train(
-    epochs=2,
-    batch_size=8,
-    precision="float32",
-    loss="l1",
-    loss_unit="face_size",
-    optimizer="muon",
-    schedule="one_cycle",
-    lr=0.003,
-    weight_decay=0.1,
-    warmup_frac=0.1,
-    ema_decay=0.9,
-    start="scratch",
-    trunk_lr_factor=1.0,
-    seed=0,
-)
+SETTINGS = dataclasses.replace(test_trainer.SETTINGS, batch_size=8, precision="float32", lr=0.003, weight_decay=0.1)
 
 
 def network() -> CoarseToFine:
