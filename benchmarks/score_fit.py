@@ -83,7 +83,7 @@ def collect(detector: KeypointDetector, find: BoxDetector, frames: SplitFrames, 
     for name, scene in pictures(frames, np.random.default_rng(seed)):
         gray = to_gray(scene.picture)
         windows, log_odds = _proposed(find, scene.picture, gray)
-        points, disagreements = detector.predictor.in_windows([gray], np.zeros(len(windows), int), windows)
+        points, disagreements, _ = detector.predictor.in_windows([gray], np.zeros(len(windows), int), windows)
         for keypoints, window, difference, odds in zip(points, windows, disagreements, log_odds, strict=True):
             share, near = (
                 overlaps_with([make_face(seen, 0)], scene.truth).max(initial=0)

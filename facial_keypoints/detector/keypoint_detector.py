@@ -140,8 +140,8 @@ class KeypointDetector:
         Its points are those of the dataset's convention, as its labels are.
         `image` is (H, W, 3) RGB or (H, W) gray, uint8. Raises DataError, ModelError.
         """
-        points, disagreement = self.predictor.whole(to_gray(_checked(image)))
-        return make_face(points, float(scores_of(np.array(disagreement))), self.network.scheme)
+        points, disagreement, radii = self.predictor.whole(to_gray(_checked(image)))
+        return make_face(points, float(scores_of(np.array(disagreement))), self.network.scheme, radii)
 
     def faces_in(self, grays: Sequence[np.ndarray], candidates: Sequence[Candidates]) -> list[list[Face]]:
         """A face for each candidate, whatever its score.
@@ -155,15 +155,17 @@ class KeypointDetector:
         """
         owner = np.repeat(np.arange(len(grays)), [len(part.windows) for part in candidates])
         together = joined(candidates)
-        points, disagreements = self.predictor.in_windows(grays, owner, together.windows)
-        self._look_from_other_sides(grays, owner, together, points, disagreements)
+        seen = self.predictor.in_windows(grays, owner, together.windows)
+        self._look_from_other_sides(grays, owner, together, *seen)
+        points, disagreements, radii = seen
         scores = scores_of(disagreements, together.evidence)
-        faces = [make_face(*seen, self.network.scheme) for seen in zip(points, scores, strict=True)]
+        scheme = self.network.scheme
+        faces = [make_face(of, score, scheme, own) for of, score, own in zip(points, scores, radii, strict=True)]
         return [[faces[row] for row in np.flatnonzero(owner == index)] for index in range(len(grays))]
 
     def points_and_scores(
         self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Predict the keypoints seen through windows, without a search.
 
         Args:
@@ -172,11 +174,12 @@ class KeypointDetector:
             windows: (K, 4) windows (see `finding.windows`).
 
         Returns:
-            (K, 68, 2) float64 keypoints in pixels of the pictures and (K,) scores 0..1, of the network alone: what a
-            search said of an earlier frame must not keep a face that has left.
+            (K, 68, 2) float64 keypoints in pixels of the pictures, (K,) scores 0..1, of the network alone: what a
+            search said of an earlier frame must not keep a face that has left, and (K, 68) radii (see
+            `PointPredictor.in_windows`).
         """
-        points, disagreements = self.predictor.in_windows(grays, owner, windows)
-        return points, scores_of(disagreements)
+        points, disagreements, radii = self.predictor.in_windows(grays, owner, windows)
+        return points, scores_of(disagreements), radii
 
     def _look_from_other_sides(
         self,
@@ -185,6 +188,7 @@ class KeypointDetector:
         candidates: Candidates,
         points: np.ndarray,
         disagreements: np.ndarray,
+        radii: np.ndarray,
     ) -> None:
         """Where a head may be tilted and the network sees no face, put in place what it sees in another rotation."""
         rows = np.flatnonzero(candidates.any_tilt & (scores_of(disagreements) < MIN_SCORE))
@@ -192,11 +196,13 @@ class KeypointDetector:
             return
         rotated = np.concatenate([rotated_windows(candidates.windows[row], _OTHER_ROTATIONS_DEG) for row in rows])
         count = len(_OTHER_ROTATIONS_DEG)
-        others, their_disagreements = self.predictor.in_windows(grays, np.repeat(owner[rows], count), rotated)
+        others, their_disagreements, their_radii = self.predictor.in_windows(
+            grays, np.repeat(owner[rows], count), rotated
+        )
         for row, start in zip(rows, range(0, len(rotated), count), strict=True):
             best = start + int(their_disagreements[start : start + count].argmin())
             if scores_of(their_disagreements[best]) >= MIN_SCORE:
-                points[row], disagreements[row] = others[best], their_disagreements[best]
+                points[row], disagreements[row], radii[row] = others[best], their_disagreements[best], their_radii[best]
 
     def _found(self, grays: Sequence[np.ndarray], candidates: Sequence[Candidates]) -> list[list[Face]]:
         """The faces that score enough, each only once, from left to right."""

@@ -38,7 +38,7 @@ class PointPredictor:
 
     def in_windows(
         self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Predict the keypoints of faces seen through windows, all in one batch.
 
         Where the points lie off the middle of a window, its face is framed again by them, upright and at its size; but
@@ -50,30 +50,36 @@ class PointPredictor:
             windows: (K, 4) windows (see `finding.windows`).
 
         Returns:
-            (K, 68, 2) float64 keypoints in pixels of the pictures, of the convention of the predictor, and (K,)
-            disagreements (see `finding.scores`).
+            (K, 68, 2) float64 keypoints in pixels of the pictures, of the convention of the predictor, (K,)
+            disagreements (see `finding.scores`), and (K, 68) radii of `core.certainty`, pixels of the pictures, NaN
+            where the network does not know.
 
         Raises:
             ModelError: the network predicts points that are no numbers, or far outside of its crops.
         """
         crops, picture_from_crop = self._cut(grays, owner, windows)
-        estimates, mirrored = self._both_sides(crops)
+        estimates, mirrored, radii = self._both_sides(crops)
         better = windows
         if self.network.scheme == IBUG_68:
             better = windows_of_points(transform_points(picture_from_crop, (estimates[:, -1] + mirrored) / 2))
         again = _moved(windows, better)
         if again.any():
             crops[again], picture_from_crop[again] = self._cut(grays, owner[again], better[again])
-            estimates[again], mirrored[again] = self._both_sides(crops[again])
+            estimates[again], mirrored[again], radii[again] = self._both_sides(crops[again])
         points = estimates[:, -1] if self.convention == "dataset" else (estimates[:, -1] + mirrored) / 2
-        return transform_points(picture_from_crop, points), disagreement(estimates, mirrored)
+        radii *= _scale(picture_from_crop)[:, None]
+        return transform_points(picture_from_crop, points), disagreement(estimates, mirrored), radii
 
-    def whole(self, gray: np.ndarray) -> tuple[np.ndarray, float]:
-        """(K, 2) keypoints and disagreement of an (H, W) uint8 picture that shows one face as training frames do."""
+    def whole(self, gray: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+        """(K, 2) keypoints, disagreement and (K,) radii of an (H, W) uint8 picture of one face as training frames are.
+
+        As `in_windows`, but of the dataset's convention.
+        """
         square, crop_from_picture = fit_square(gray, self.network.size_px, self.network.fit)
-        estimates, mirrored = self._both_sides(square[None])
-        points = transform_points(np.linalg.inv(crop_from_picture), estimates[0, -1])
-        return points, float(disagreement(estimates, mirrored)[0])
+        estimates, mirrored, radii = self._both_sides(square[None])
+        picture_from_crop = np.linalg.inv(crop_from_picture)
+        points = transform_points(picture_from_crop, estimates[0, -1])
+        return points, float(disagreement(estimates, mirrored)[0]), radii[0] * _scale(picture_from_crop)
 
     def _cut(
         self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
@@ -85,23 +91,36 @@ class PointPredictor:
             crops[row], crop_from_picture[row] = cut(grays[index], window, self.network.size_px)
         return crops, np.linalg.inv(crop_from_picture)
 
-    def _both_sides(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(N, E, K, 2) estimates of (N, S, S) crops and (N, K, 2) last ones of their mirror images, mirrored back."""
-        straight, mirrored = np.split(self._estimates(np.concatenate([crops, crops[:, :, ::-1]])), 2)
-        back = mirrored[:, -1, self.network.scheme.flip_index]
-        back[..., 0] = self.network.size_px - 1 - back[..., 0]
-        return straight, back
+    def _both_sides(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(N, E, K, 2) estimates of (N, S, S) crops, and (N, K, 2) last ones of their mirror images, mirrored back.
 
-    def _estimates(self, crops: np.ndarray) -> np.ndarray:
-        """(N, E, K, 2) float64 successive estimates in crop pixels of (N, S, S) uint8 crops; the last one counts."""
-        estimates = self.network(crops)
+        And (N, K) radii, the mean over both sides.
+        """
+        estimates, radii = self._estimates(np.concatenate([crops, crops[:, :, ::-1]]))
+        (straight, mirrored), (here, there) = np.split(estimates, 2), np.split(radii, 2)
+        flip = self.network.scheme.flip_index
+        back = mirrored[:, -1, flip]
+        back[..., 0] = self.network.size_px - 1 - back[..., 0]
+        return straight, back, (here + there[:, flip]) / 2
+
+    def _estimates(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N, E, K, 2) float64 successive estimates in crop pixels of (N, S, S) uint8 crops, of which the last counts.
+
+        And its (N, K) radii, NaN where the network does not know.
+        """
+        estimates, radii = self.network.with_radii(crops)
         farthest = float(np.abs(estimates).max(initial=0)) / self.network.size_px
         if not farthest <= _FARTHEST_SIDES:  # False for what is no number, too
             raise ModelError(
                 "the model predicts points that are no numbers, or far outside of every picture; give another with "
                 "--model, or train it again"
             )
-        return estimates
+        return estimates, np.full(estimates.shape[::2], np.nan) if radii is None else radii
+
+
+def _scale(picture_from_crop: np.ndarray) -> np.ndarray:
+    """(...) pixels of the picture to one of the crop, of (..., 3, 3) matrices."""
+    return np.asarray(np.sqrt(np.abs(np.linalg.det(picture_from_crop[..., :2, :2]))))
 
 
 def _moved(windows: np.ndarray, better: np.ndarray) -> np.ndarray:

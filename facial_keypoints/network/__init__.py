@@ -40,6 +40,16 @@ class Network(Protocol):
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Successive estimates (N, E, K, 2) float64 in crop pixels of (N, S, S) uint8 crops; the last is the result."""
 
+    @property
+    def tells_radii(self) -> bool:
+        """Whether it knows how certain its points are."""
+
+    def with_radii(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """The estimates, and (N, K) float64 radii round the last of them, crop pixels, as `core.certainty` has them.
+
+        None unless it `tells_radii`.
+        """
+
 
 class Plugin(Protocol):
     """What knows of models that are no ONNX files."""

@@ -50,7 +50,7 @@ class OnnxNetwork:
             self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
             self.size_px = _side(self._session.get_inputs())
             self.fit, self.scheme = _fit(self.metadata), _scheme(self.metadata)
-            self._shape = _estimates_shape(self._session.get_outputs(), self.scheme)
+            self._shapes = _shapes(self._session.get_outputs(), self.scheme)
         self.digest = hashlib.sha256(content).hexdigest()
 
     @property
@@ -58,19 +58,31 @@ class OnnxNetwork:
         """SHA-256 of the model file that training made and this one was exported from, as this one says."""
         return self.metadata.get("model_digest", "")
 
+    @property
+    def tells_radii(self) -> bool:
+        """Whether the file has them."""
+        return "radii" in self._shapes
+
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Successive estimates (N, E, K, 2) float64 in crop pixels of (N, S, S) uint8 crops."""
-        parts = [np.zeros((0, *self._shape))]
+        return self.with_radii(crops)[0]
+
+    def with_radii(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """The estimates, and (N, K) float64 radii of the last where the file tells them; see `Network`."""
+        parts = [[np.zeros((0, *shape)) for shape in self._shapes.values()]]
         with self._in_one_line():
             for start in range(0, len(crops), _BATCH):
-                parts.append(self._estimates(np.ascontiguousarray(crops[start : start + _BATCH])))
-        return np.concatenate(parts)
+                parts.append(self._run(np.ascontiguousarray(crops[start : start + _BATCH])))
+        estimates, *radii = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return estimates, radii[0] if radii else None
 
-    def _estimates(self, crops: np.ndarray) -> np.ndarray:
-        estimates: np.ndarray = run_session(self._session, ["estimates"], {"frames": crops})[0]
-        if estimates.shape != (len(crops), *self._shape):
-            raise ValueError(f"it answers {shown(estimates.shape)} where {(len(crops), *self._shape)} was promised")
-        return estimates.astype(np.float64)
+    def _run(self, crops: np.ndarray) -> list[np.ndarray]:
+        """The outputs of `self._shapes`, float64."""
+        found: list[np.ndarray] = run_session(self._session, list(self._shapes), {"frames": crops})
+        for part, shape in zip(found, self._shapes.values(), strict=True):
+            if part.shape != (len(crops), *shape):
+                raise ValueError(f"it answers {shown(part.shape)} where {(len(crops), *shape)} was promised")
+        return [part.astype(np.float64) for part in found]
 
     @contextmanager
     def _in_one_line(self) -> Iterator[None]:
@@ -97,14 +109,25 @@ def _side(inputs: list[Any]) -> int:
     raise ValueError(f"its inputs are {shown(found)} where {expected} is expected")
 
 
-def _estimates_shape(outputs: list[Any], scheme: Scheme) -> tuple[int, int, int]:
-    """(E, K, 2) of the output `estimates`; what else there is, is for others. Raises ValueError where it has none."""
+def _shapes(outputs: list[Any], scheme: Scheme) -> dict[str, tuple[int, ...]]:
+    """(E, K, 2) of the output `estimates`, and (K,) of `radii` where there is one; what else there is, is for others.
+
+    Raises ValueError where there are no estimates, or radii of another form.
+    """
     found = {value.name: (value.type, value.shape) for value in outputs}
     match found.get("estimates"):
         case ("tensor(float)", [str(), int(estimates), scheme.count, 2]) if 1 <= estimates <= _MOST_ESTIMATES:
-            return estimates, scheme.count, 2
-    expected = f"estimates, tensor(float), [batch, E, {scheme.count}, 2] is expected; it may be of an older version"
-    raise ValueError(f"its outputs are {shown(found)} where {expected}")
+            shapes: dict[str, tuple[int, ...]] = {"estimates": (estimates, scheme.count, 2)}
+        case _:
+            expected = f"estimates, tensor(float), [batch, E, {scheme.count}, 2] is expected"
+            raise ValueError(f"its outputs are {shown(found)} where {expected}; it may be of an older version")
+    match found.get("radii"):
+        case None:
+            return shapes
+        case ("tensor(float)", [str(), scheme.count]):
+            return shapes | {"radii": (scheme.count,)}
+    expected = f"radii, if any, should be tensor(float), [batch, {scheme.count}]"
+    raise ValueError(f"its outputs are {shown(found)}; {expected}")
 
 
 def _fit(metadata: dict[str, str]) -> str:

@@ -104,7 +104,7 @@ def _into_one_file(job: Job, form: RunFormat, sources: Sequence[Source]) -> Tall
     network, folder = job.detector.network, job.output.path if job.output else None
     info = {"model_sha256": network.digest, "convention": job.convention}
     with open_journal(folder, f"{job.inputs} {job.options} {network.digest}") as journal:
-        file = RunFile(journal, sources, network.scheme, info)
+        file = RunFile(journal, sources, network.scheme, info, radii=network.tells_radii)
         if file.kept:
             tell(f"{len(file.kept)} pictures and videos were done by an interrupted run; the others follow")
         left = [source for source in sources if source not in file.kept]
@@ -120,7 +120,13 @@ def _picture(job: Job, points: Points, source: Source, picture: np.ndarray) -> i
     faces = (job.find or job.detector)(picture)
     network = job.detector.network
     about = About(
-        source.shown, picture.shape[1], picture.shape[0], network.digest, job.convention, network.scheme.count
+        source.shown,
+        picture.shape[1],
+        picture.shape[0],
+        network.digest,
+        job.convention,
+        network.scheme.count,
+        radii=network.tells_radii,
     )
     with _target(job, source) as target:
         with points(source, target, about) as write:
@@ -136,7 +142,14 @@ def _video(job: Job, points: Points, source: Source) -> int:
     video = open_video(source.path)
     network = job.detector.network
     about = About(
-        source.shown, video.width, video.height, network.digest, job.convention, network.scheme.count, is_video=True
+        source.shown,
+        video.width,
+        video.height,
+        network.digest,
+        job.convention,
+        network.scheme.count,
+        is_video=True,
+        radii=network.tells_radii,
     )
     look = FaceTracker(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()

@@ -41,6 +41,8 @@ class About:
     points: int = IBUG_68.count
     """K, of each face."""
     is_video: bool = False
+    radii: bool = False
+    """Whether the model knows how certain its points are."""
 
     def record(self) -> dict[str, Any]:
         """The fields that stand before the faces in JSON."""
@@ -67,6 +69,7 @@ def _face_records(faces: Faces) -> list[dict[str, Any]]:
             "rotation_deg": face.rotation_deg._asdict() if face.rotation_deg else None,
             "keypoints": np.round(face.keypoints.astype(np.float64), 3).tolist(),
         }
+        | ({} if face.radii is None else {"radius_px": np.round(face.radii.astype(np.float64), 3).tolist()})
         for number, face in faces.items()
     ]
 
@@ -75,9 +78,11 @@ _CSV_COLUMNS = ["source", "model_sha256", "frame", "time_s", "face", "score"]
 _CSV_COLUMNS += ["box_x", "box_y", "box_width", "box_height", "yaw_deg", "pitch_deg", "roll_deg"]
 
 
-def csv_header(points: int) -> str:
-    """The first line of a table of faces with so many points each, its line end included."""
-    return ",".join([*_CSV_COLUMNS, *(f"{axis}{index}" for index in range(points) for axis in "xy")]) + "\n"
+def csv_header(about: About) -> str:
+    """The first line of a table of faces, its line end included."""
+    places = [f"{axis}{index}" for index in range(about.points) for axis in "xy"]
+    radii = [f"radius_px{index}" for index in range(about.points)] if about.radii else []
+    return ",".join([*_CSV_COLUMNS, *places, *radii]) + "\n"
 
 
 def csv_rows(about: About, frame: int, time_s: float, faces: Faces) -> str:
@@ -85,7 +90,9 @@ def csv_rows(about: About, frame: int, time_s: float, faces: Faces) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     for number, face in faces.items():
-        points = np.round(face.keypoints.ravel().astype(np.float64), 3).tolist()
+        numbers = [face.keypoints.ravel(), *([] if face.radii is None else [face.radii])]
+        points = np.round(np.concatenate(numbers).astype(np.float64), 3).tolist()
+        points += [""] * (about.points if about.radii and face.radii is None else 0)
         box = [round(value, 2) for value in face.box]
         head = [about.source, about.model_sha256, frame, _rounded(time_s), number, round(face.score, 3)]
         rows.writerow([*head, *box, *(face.rotation_deg or ("", "", "")), *points])

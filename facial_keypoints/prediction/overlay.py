@@ -19,6 +19,10 @@ Colour = tuple[int, int, int]
 
 _BOX, _LINE, _POINT, _RIM = (255, 255, 255), (86, 180, 233), (240, 228, 66), (0, 0, 0)
 """RGB: white, sky blue and yellow over a dark rim, apart on light and dark ground and for every colour vision."""
+_UNCERTAIN = (213, 94, 0)
+"""Vermillion, which points become the less certain they are."""
+_CERTAIN_FRAC, _UNCERTAIN_FRAC = 0.02, 0.06
+"""Radius over the size of the face (see `Face.radii`) up to which a point counts as certain, and from which as not."""
 _LINE_FRAC = 1 / 130
 """Thickness of a line over the size of the face, in a picture that is shown as large as it is."""
 _RADIUS, _RIM_WIDTH = 1.2, 0.5
@@ -69,7 +73,8 @@ def picture_overlay(picture: np.ndarray, faces: Sequence[Face], numbers: Sequenc
 def _moved(face: Face, matrix: np.ndarray) -> Face:
     """The face with its points and box taken through a (3, 3) affine matrix."""
     keypoints = transform_points(matrix, face.keypoints.astype(np.float64))
-    return replace(face, keypoints=keypoints, box=tuple(boxes_of_points(keypoints[None])[0].tolist()))
+    radii = None if face.radii is None else face.radii * math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
+    return replace(face, keypoints=keypoints, box=tuple(boxes_of_points(keypoints[None])[0].tolist()), radii=radii)
 
 
 def _enlargement(shape: tuple[int, ...], faces: Sequence[Face]) -> int:
@@ -127,7 +132,7 @@ def _draw_face(picture: np.ndarray, face: Face) -> None:
     if part.size:
         samples = max(1, math.ceil(_SAMPLED_PX / line))
         points = (points - low + 0.5) * samples - 0.5
-        shape = _Shape(points[:-2], points[-2:], face.scheme.contours)
+        shape = _Shape(points[:-2], points[-2:], face.scheme.contours, _point_colours(face))
         part[:] = _drawn(part, shape, line * samples, samples)
 
 
@@ -139,28 +144,40 @@ class _Shape(NamedTuple):
     box: np.ndarray
     """(2, 2) corners."""
     contours: tuple[Contour, ...]
+    colours: list[Colour]
+    """Of the points."""
+
+
+def _point_colours(face: Face) -> list[Colour]:
+    """Yellow where a point is certain or nothing is known, vermillion where it is not, between them by degrees."""
+    if face.radii is None:
+        return [_POINT] * len(face.keypoints)
+    share = (face.radii / max(_size(face), 1e-6) - _CERTAIN_FRAC) / (_UNCERTAIN_FRAC - _CERTAIN_FRAC)
+    mixed = np.array(_POINT) + np.clip(share, 0, 1)[:, None] * (np.array(_UNCERTAIN) - _POINT)
+    return [(red, green, blue) for red, green, blue in np.rint(mixed).astype(int).tolist()]
 
 
 def _drawn(part: np.ndarray, shape: _Shape, line: float, samples: int) -> np.ndarray:
     """The part of a picture with a face on it; shape and thickness of a line in samples, so many to a pixel's side."""
     large = part.repeat(samples, 0).repeat(samples, 1)
     rims = large.copy()
-    _draw_features(rims, shape, (1 + 2 * _RIM_WIDTH) * line, (_RADIUS + _RIM_WIDTH) * line, (_RIM, _RIM, _RIM))
+    dark = shape._replace(colours=[_RIM] * len(shape.points))
+    _draw_features(rims, dark, (1 + 2 * _RIM_WIDTH) * line, (_RADIUS + _RIM_WIDTH) * line, (_RIM, _RIM))
     cv2.addWeighted(rims, _RIM_COVER, large, 1 - _RIM_COVER, 0, dst=large)
-    _draw_features(large, shape, line, _RADIUS * line, (_BOX, _LINE, _POINT))
+    _draw_features(large, shape, line, _RADIUS * line, (_BOX, _LINE))
     return np.asarray(cv2.resize(large, part.shape[1::-1], interpolation=cv2.INTER_AREA))
 
 
 def _draw_features(drawn: np.ndarray, shape: _Shape, line: float, radius: float, colours: tuple[Colour, ...]) -> None:
-    """Box, lines and points in three colours; `line` is their thickness, `radius` that of the points, px."""
-    of_box, of_line, of_point = colours
+    """Box and lines in two colours, and points in their own; `line` is the thickness, `radius` that of points, px."""
+    of_box, of_line = colours
     width, fixed = max(1, round(line)), _fixed(shape.points)
     low, high = _fixed(shape.box).tolist()
     cv2.rectangle(drawn, low, high, of_box, width, cv2.LINE_AA, _SHIFT)
     for contour in shape.contours:
         cv2.polylines(drawn, [fixed[list(contour.points)]], contour.closed, of_line, width, cv2.LINE_AA, _SHIFT)
-    for centre in fixed.tolist():
-        cv2.circle(drawn, centre, round(radius * 2**_SHIFT), of_point, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+    for centre, colour in zip(fixed.tolist(), shape.colours, strict=True):
+        cv2.circle(drawn, centre, round(radius * 2**_SHIFT), colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
 
 
 def _fixed(points: np.ndarray) -> np.ndarray:

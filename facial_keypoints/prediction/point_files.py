@@ -40,7 +40,7 @@ def face_writer(target: Target, form: Format, about: About) -> Iterator[FaceWrit
 
 @contextmanager
 def _csv_writer(file: TextIO, about: About) -> Iterator[FaceWriter]:
-    file.write(csv_header(about.points))
+    file.write(csv_header(about))
     yield lambda frame, time_s, faces: _write(file, csv_rows(about, frame, time_s, faces))
 
 

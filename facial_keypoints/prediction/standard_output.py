@@ -36,7 +36,7 @@ class PrintedPoints:
     def writer(self, about: About) -> Iterator[FaceWriter]:
         """The writer of the faces of one source; OSError and ReaderLeftError where standard output takes no more."""
         if not self._begun:
-            _print(csv_header(about.points))
+            _print(csv_header(about))
             self._begun = True
 
         def write(frame: int, time_s: float, faces: Faces) -> None:

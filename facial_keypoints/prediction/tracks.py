@@ -73,11 +73,11 @@ class FaceTracker:
         if not tracks:
             return
         windows = windows_of_points(np.stack([track.points for track in tracks]))
-        points, scores = self._detector.points_and_scores([gray], np.zeros(len(windows), int), windows)
+        points, scores, radii = self._detector.points_and_scores([gray], np.zeros(len(windows), int), windows)
         kept = distinct(boxes_of_points(points), scores, SAME_FACE)
         for row in kept:
             if scores[row] >= self._detector.min_score:
-                self._update(tracks[row], points[row], float(scores[row]))
+                self._update(tracks[row], points[row], float(scores[row]), radii[row])
 
     def _search(self, image: np.ndarray) -> None:
         """Find faces anywhere in the frame; one near a face that was lost recently continues its track."""
@@ -87,7 +87,7 @@ class FaceTracker:
                 continue
             gone = [track for track in self._tracks if track.seen < self._frame and _near(face, track)]
             track = max(gone, key=lambda track: _overlap(face, track)) if gone else self._new_track(face)
-            self._update(track, face.keypoints.astype(np.float64), face.score)
+            self._update(track, face.keypoints.astype(np.float64), face.score, face.radii)
 
     def _new_track(self, face: Face) -> _Track:
         self._last_number += 1
@@ -96,11 +96,12 @@ class FaceTracker:
         self._tracks.append(track)
         return track
 
-    def _update(self, track: _Track, points: np.ndarray, score: float) -> None:
+    def _update(self, track: _Track, points: np.ndarray, score: float, radii: np.ndarray | None) -> None:
         if track.seen < self._frame - 1:
             track.smoother = OneEuro()  # it must not glide in from where it was lost
         track.points, track.seen, track.seen_s = points, self._frame, self._time_s
-        track.shown = make_face(track.smoother(points, self._time_s) if self._smooth else points, score)
+        raw = make_face(points, score, radii=radii)
+        track.shown = _smoothed(raw, points, track.smoother, self._time_s) if self._smooth else raw
 
 
 class KnownFaces:
@@ -118,8 +119,13 @@ class KnownFaces:
             return faces
         for number, face in faces.items():
             smoother = self._smoothers.setdefault(number, OneEuro())
-            faces[number] = make_face(smoother(face.keypoints.astype(np.float64), time_s), face.score, face.scheme)
+            faces[number] = _smoothed(face, face.keypoints.astype(np.float64), smoother, time_s)
         return faces
+
+
+def _smoothed(face: Face, points: np.ndarray, smoother: OneEuro, time_s: float) -> Face:
+    """The face with its points, (K, 2) float64, smoothed; its radii are those of the frame."""
+    return make_face(smoother(points, time_s, face.radii), face.score, face.scheme, face.radii)
 
 
 def _overlap(face: Face, track: _Track) -> float:

@@ -22,6 +22,11 @@ METRICS = {
     "test NME, unseen people": "test_unseen_people.nme_percent",
 }
 """To choose by, then to look at when all is chosen: label -> name."""
+COVERAGE = {
+    "val points in radii for 50 %": "val.coverage_50_percent",
+    "val points in radii for 90 %": "val.coverage_90_percent",
+}
+"""The same, of runs whose network tells how certain its points are."""
 
 
 def compare(
@@ -52,7 +57,8 @@ def compare(
     rows: list[tuple[str, ...]] = []
     for name, (one, other) in changed(a.params, b.params).items():
         rows.append((name, *("" if value is None else str(value) for value in (one, other))))
-    for label, name in METRICS.items():
+    told = {label: name for label, name in COVERAGE.items() if name in a.metrics or name in b.metrics}
+    for label, name in (METRICS | told).items():
         rows.append((label, *(percent_text(results.metrics.get(name)) for results in (a, b))))
     say_fitted({"": "left", f"A: {a.name}": "left", f"B: {b.name}": "left"}, rows)
     say_wrapped(_sentence(split, difference))

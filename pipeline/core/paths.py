@@ -29,9 +29,10 @@ HISTORY = Path("reports/history.csv")
 METRICS = Path("reports/metrics.json")
 CED = Path("reports/ced.csv")
 PER_FRAME = Path("reports/per_frame.csv")
+RELIABILITY = Path("reports/reliability.csv")
 CHARTS = tuple(
     Path("reports/figures", name)
-    for name in ("ced.png", "learning_curves.png", "error_by_point.png", "error_by_group.png")
+    for name in ("ced.png", "learning_curves.png", "error_by_point.png", "error_by_group.png", "reliability.png")
 )
 """Plots of DVC, which shows those of two revisions side by side."""
 FIGURES = (*CHARTS, Path("reports/figures/faces.png"), Path("reports/figures/first_layer.png"))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from facial_keypoints.core.certainty import radii_holding
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.percent import to_percent
@@ -40,6 +41,11 @@ class MeasuredFaces:
     """(N,) source pixels; the unit of the errors."""
     not_measured: int
     """Labelled faces of the split that are not among these."""
+    radii: np.ndarray | None
+    """(N, K) that the network tells, see `facial_keypoints.core.certainty`, over `normalizing_length_px` as the errors
+    are. None of a network that tells none."""
+    distances_in_radii: np.ndarray | None
+    """(N, K) of each point to its label, over its radius; NaN where it is not labelled. None where `radii` is."""
 
     def __len__(self) -> int:
         return len(self.nme)
@@ -89,7 +95,15 @@ class MeasuredFaces:
             mse=float(np.nanmean(residuals**2)),
             nme_seen_points_percent=seen,
             nme_hidden_points_percent=hidden,
+            coverage_50_percent=self._coverage_percent(chosen, 0.5),
+            coverage_90_percent=self._coverage_percent(chosen, 0.9),
         )
+
+    def _coverage_percent(self, chosen: np.ndarray, share: float) -> float | None:
+        """Of the labelled points of the (N,) chosen faces, those inside the radii that are told to hold a `share`."""
+        if self.distances_in_radii is None:
+            return None
+        return coverage_percent(self.distances_in_radii[chosen], share)
 
     def _seen_and_hidden(self, chosen: np.ndarray) -> tuple[float | None, float | None]:
         """Mean over the (N,) chosen faces of the mean error of their points that are seen, and of hidden ones, percent.
@@ -105,14 +119,23 @@ class MeasuredFaces:
         return seen, unseen
 
 
+def coverage_percent(distances_in_radii: np.ndarray, share: float) -> float:
+    """How many of these distances, NaN where there is none, lie inside the radii that are told to hold a `share`."""
+    known = distances_in_radii[~np.isnan(distances_in_radii)]
+    return to_percent(float((known <= radii_holding(share)).mean()))
+
+
 def _percent_of_mean(errors: np.ndarray) -> float | None:
     """Mean of the (N,) errors that are known, in percent; None where none is."""
     return to_percent(float(np.nanmean(errors))) if np.isfinite(errors).any() else None
 
 
-def measure_faces(arrays: Arrays, predicted: np.ndarray, scheme: Scheme) -> MeasuredFaces:
+def measure_faces(
+    arrays: Arrays, predicted: np.ndarray, scheme: Scheme, radii_crop: np.ndarray | None = None
+) -> MeasuredFaces:
     """Compare (N, K, 2) predictions in source pixels, of all frames of a split, with those that have labels.
 
+    `radii_crop` are the (N, K) radii of a network that tells them, in crop pixels.
     Raises DataError where the label table has no row for a frame that is said to be labelled.
     """
     rows = metrics.measurable(arrays.keypoints_crop, scheme)
@@ -120,6 +143,8 @@ def measure_faces(arrays: Arrays, predicted: np.ndarray, scheme: Scheme) -> Meas
     truth, hidden = _labels(labelled.samples, scheme)
     crop_from_source = labelled.crop_from_source.astype(np.float64)
     residuals_px = transform_points(crop_from_source, predicted) - labelled.keypoints_crop
+    length_px, radii = metrics.normalizing_length(truth, scheme), None if radii_crop is None else radii_crop[rows]
+    pixels = np.sqrt(np.abs(np.linalg.det(crop_from_source[:, :2, :2])))
     return MeasuredFaces(
         samples=labelled.samples,
         truth=truth,
@@ -128,8 +153,10 @@ def measure_faces(arrays: Arrays, predicted: np.ndarray, scheme: Scheme) -> Meas
         course_residuals=residuals_px * (COURSE_SIDE_PX / arrays.images.shape[-1]) / COURSE_UNIT_PX,
         nme=metrics.nme(predicted, truth, scheme),
         point_errors=metrics.point_errors(predicted, truth, scheme),
-        normalizing_length_px=metrics.normalizing_length(truth, scheme),
+        normalizing_length_px=length_px,
         not_measured=int(arrays.samples["labelled"].sum() - rows.sum()),
+        radii=None if radii is None else radii / (pixels * length_px)[:, None],
+        distances_in_radii=None if radii is None else np.linalg.norm(residuals_px, axis=-1) / radii,
     )
 
 

@@ -58,6 +58,10 @@ class GroupMetrics:
     """As `nme_percent`, of points alone that nothing hides; None where labels do not tell."""
     nme_hidden_points_percent: float | None = None
     """As `nme_percent`, of points alone that something hides."""
+    coverage_50_percent: float | None = None
+    """Share of the true points inside the radii that the network says hold half of them; None where it says none."""
+    coverage_90_percent: float | None = None
+    """The same of the radii for 0.9 of them, see `facial_keypoints.core.certainty`."""
 
     @classmethod
     def empty(cls) -> Self:
@@ -69,6 +73,12 @@ class GroupMetrics:
         """Both ends of the interval; None where it is unknown."""
         low, high = self.nme_ci95_low_percent, self.nme_ci95_high_percent
         return None if low is None or high is None else (low, high)
+
+    @property
+    def coverage_percent(self) -> tuple[float, float] | None:
+        """Shares of the true points inside the radii for half and for 0.9 of them; None where none are told."""
+        half, most = self.coverage_50_percent, self.coverage_90_percent
+        return None if half is None or most is None else (half, most)
 
 
 @dataclass(frozen=True)

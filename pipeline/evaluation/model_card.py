@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from facial_keypoints.core.certainty import NINE_TENTHS
 from facial_keypoints.core.percent import percent_text
 from facial_keypoints.core.scheme import IBUG_68, Scheme
 from facial_keypoints.core.text import brief
@@ -62,7 +63,7 @@ def model_card(
         f"{_splits(samples, scheme)}",
         "Results": f"NME: mean distance of the {scheme.count} points over the {length}. AUC up to 8 %, over 8 %. "
         f"Intervals: 95 %, resampled over {groups_in_words(scheme)}.\n\n{_results(measured, scheme)}"
-        f"{_of_some_points(measured, scheme)}",
+        f"{_of_some_points(measured, scheme)}{_certainty(measured, scheme)}",
         "Where it errs": f"{_regions(measured)}\n\n{_sizes(sizes, length)}",
         "Known limits": about["limits"].format(**facts),
         "Licence": about["licence"],
@@ -177,6 +178,24 @@ def _results(measured: Metrics, scheme: Scheme) -> str:
             interval = " to ".join(map(percent_text, group.nme_ci95_percent or ())) or f"one {group_in_words(scheme)}"
             rows.append([label, f"{group.faces:,}", percent_text(group.nme_percent), interval, *shares])
     return _table([scheme.things, "frames", "NME", "95 % interval", "AUC", "above 8 %"], rows)
+
+
+def _certainty(measured: Metrics, scheme: Scheme) -> str:
+    """How many points lie inside the radii that the network tells; nothing where it tells none."""
+    never = f"test, {groups_in_words(scheme)} never seen"
+    groups = {"val": measured.val, "test": measured.test, never: measured.test_unseen_people}
+    rows = [
+        [name, *(percent_text(share, 1) for share in group.coverage_percent)]
+        for name, group in groups.items()
+        if group.coverage_percent
+    ]
+    if not rows:
+        return ""
+    text = (
+        "It tells for each point a radius that shall hold the true point in one of two cases, and "
+        f"{NINE_TENTHS} times that radius in nine of ten. The true points that lie inside:"
+    )
+    return f"\n\n{text}\n\n{_table(['points of', 'radius for 50 %', 'radius for 90 %'], rows)}"
 
 
 def _regions(measured: Metrics) -> str:

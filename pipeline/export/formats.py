@@ -21,6 +21,7 @@ from torch.export import Dim, ExportedProgram
 from torch.fx import GraphModule
 
 from facial_keypoints.core.atomic_files import file_sha256
+from facial_keypoints.core.certainty import NINE_TENTHS
 from facial_keypoints.core.errors import ModelError, PipelineError
 from facial_keypoints.core.onnx_runtime import import_onnxruntime
 from facial_keypoints.core.text import printable
@@ -35,10 +36,13 @@ OPSET = 18
 METADATA_FILE = "metadata.json"
 """Name of the metadata inside a .pt2."""
 
-_ESTIMATES = (
-    "estimates: float32 (batch, E, points, 2), pixels as in keypoints, which are the last of the E; how far they are "
-    "apart tells faces from what is none"
-)
+_FURTHER_OUTPUTS = {
+    "estimates": "float32 (batch, E, points, 2), pixels as in keypoints, which are the last of the E; how far they are "
+    "apart tells faces from what is none",
+    "radii": "float32 (batch, points), pixels; the true point lies within this radius of the keypoint in one of two "
+    f"cases, and within {NINE_TENTHS} times it in nine of ten",
+}
+"""What ONNX has beside the keypoints; radii only of a network that tells them."""
 _FITS = {
     "pad": "keep its aspect ratio, centre it, repeat its border",
     "stretch": "stretch it",
@@ -58,11 +62,14 @@ class BytesToPixels(nn.Module):
 
 
 class BytesToEstimates(BytesToPixels):
-    """(B, S, S) uint8 gray frames -> the keypoints, and (B, E, K, 2) float32, the estimates that end in them."""
+    """(B, S, S) uint8 gray frames -> the keypoints, and (B, E, K, 2) float32, the estimates that end in them.
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        estimates = self.network(to_unit(frames))
-        return last_estimate(estimates), estimates
+    And, where the network says how certain they are, (B, K) float32 radii; see `KeypointNetwork.with_radii`.
+    """
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        estimates, radii = self.network.with_radii(to_unit(frames))
+        return last_estimate(estimates), estimates, *([] if radii is None else [radii])
 
 
 def describe_export(model: Path) -> dict[str, str]:
@@ -124,12 +131,13 @@ def write_onnx(path: Path, program: ExportedProgram, metadata: dict[str, str]) -
     """Write ONNX with the metadata as model properties, the same bytes on every machine. Raises ModelError."""
     from onnx.inliner import inline_local_functions
 
+    further = list(_FURTHER_OUTPUTS)[: len(program.graph_signature.user_outputs) - 1]
     exported = torch.onnx.export(
         program,
         dynamo=True,
         opset_version=OPSET,
         input_names=["frames"],
-        output_names=["keypoints", "estimates"],
+        output_names=["keypoints", *further],
         custom_translation_table=_extrema(),
         verbose=False,
     )
@@ -138,7 +146,7 @@ def write_onnx(path: Path, program: ExportedProgram, metadata: dict[str, str]) -
     model = inline_local_functions(exported.model_proto)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    save_onnx(path, model, metadata | {"estimates": _ESTIMATES})
+    save_onnx(path, model, metadata | {name: f"{name}: {_FURTHER_OUTPUTS[name]}" for name in further})
 
 
 def save_onnx(path: Path, model: Any, metadata: Mapping[str, str]) -> None:

@@ -63,14 +63,15 @@ def _hooked(
 ) -> Iterator[None]:
     """Inside, copy the maps that parts put out to `kept` and the inputs of stages to `shown`; keypoints are no maps.
 
-    They have to be copied, since a later layer may write over them in place.
+    They have to be copied, since a later layer may write over them in place. Of a part that is used twice, the first
+    time counts.
     """
 
     def keep(name: str, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if "." not in name:
-            shown[name] = inputs[0].clone()
+            shown.setdefault(name, inputs[0].clone())
         maps = isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1
-        if maps and output.shape[-2:] != (points, 2):
+        if maps and name not in dict(kept) and output.shape[-2:] != (points, 2):
             kept.append((name, output.clone()))
 
     def hook(name: str, part: nn.Module) -> torch.utils.hooks.RemovableHandle:

@@ -10,7 +10,7 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.progress import progress
 from pipeline.models.device import best_device
-from pipeline.models.network import KeypointNetwork, to_unit
+from pipeline.models.network import KeypointNetwork, last_estimate, to_unit
 
 BATCH = 64
 """Frames that go through a network together."""
@@ -21,14 +21,22 @@ def predict_crops(network: KeypointNetwork, images: np.ndarray) -> np.ndarray:
 
     `network` is in eval mode and is moved to that device.
     """
+    return predict_crops_and_radii(network, images)[0]
+
+
+def predict_crops_and_radii(network: KeypointNetwork, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """What `predict_crops` gives, and (N, K) float32 radii in crop pixels, see `KeypointNetwork.with_radii`."""
     device = best_device()
     network = network.to(device)
     batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-    parts = [np.zeros((0, network.points, 2), np.float32)]
+    points, radii = [np.zeros((0, network.points, 2), np.float32)], [np.zeros((0, network.points), np.float32)]
     with torch.inference_mode():
         for batch in progress(batches, label="predict", total=len(batches), unit="batches"):
-            parts.append(network.keypoints(unit_images(batch, device)).float().cpu().numpy())
-    return np.concatenate(parts)
+            estimates, of_batch = network.with_radii(unit_images(batch, device))
+            points.append(last_estimate(estimates).float().cpu().numpy())
+            if of_batch is not None:
+                radii.append(of_batch.float().cpu().numpy())
+    return np.concatenate(points), np.concatenate(radii) if network.has_spread else None
 
 
 def unit_images(frames: np.ndarray, device: torch.device) -> Tensor:

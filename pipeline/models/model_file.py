@@ -30,7 +30,13 @@ from pipeline.models.tensor_files import open_tensors
 _SCHEME = "scheme"
 _KEY = "facial_keypoints"
 """The only key of the metadata: safetensors writes several in an order that changes between processes."""
-_LATER_OPTIONS = {"coarse_width": 16, "coarse_blocks": 0, "spread": False}
+_LATER_OPTIONS = {
+    "coarse_width": 16,
+    "coarse_blocks": 0,
+    "coarse_far_prob": 0.0,
+    "coarse_far_deg": 0.0,
+    "spread": False,
+}
 """Options of coarse_to_fine that files of before do not name, as their networks have them."""
 _REMEDY = "give another, or train again: dvc repro -fs train"
 _DTYPES = {torch.float32: "F32", torch.int64: "I64"}

@@ -9,6 +9,10 @@ from torch import Tensor, nn
 
 from facial_keypoints.core.geometry import resize_matrix
 
+HALF_WITHIN = 1.35
+"""Spreads of a point within which half of the true points lie, where errors along the axes are independent and of
+Laplace's distribution."""
+
 
 class KeypointNetwork(nn.Module, ABC):
     """A network that places K keypoints in square gray frames of one face each.
@@ -19,6 +23,10 @@ class KeypointNetwork(nn.Module, ABC):
 
     finds_face = False
     """Whether it searches the frame for the face by itself, so that a window in front of it would only hide some."""
+    has_spread = False
+    """Whether it tells how far its estimates may be off, see `with_spread`."""
+    half_within: Tensor
+    """() spreads of a keypoint within which half of the true points lie; a buffer of networks that have spread."""
 
     def __init__(self, points: int) -> None:
         """`points`: K, how many keypoints it places."""
@@ -43,10 +51,19 @@ class KeypointNetwork(nn.Module, ABC):
     def with_spread(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """The estimates of `forward`, and how far each may be off, (B, E, K) in pixels of the frame.
 
-        The spread is the scale of a Laplace distribution along each axis, learned by the loss "laplace"; None for a
-        network that says nothing of it.
+        The spread is the scale of a Laplace distribution along each axis, learned as part of a likelihood (see
+        `training.losses`); None of a network that has none.
         """
         return self(images), None
+
+    def with_radii(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The estimates of `forward`, and the radii round the keypoints that half of the true points lie within.
+
+        (B, K) pixels of the frame, None of a network that has no spread. 0.9 of the true points lie within
+        `facial_keypoints.core.certainty.NINE_TENTHS` of them.
+        """
+        estimates, spread = self.with_spread(images)
+        return estimates, None if spread is None else self.half_within * spread[:, -1]
 
     def load_pretrained(self) -> None:
         """Take over weights that were trained elsewhere. Raises ValueError where there are none or they cannot be had.
@@ -75,6 +92,26 @@ class KeypointNetwork(nn.Module, ABC):
             batches: (B, 1, S, S) training images in 0..1, not augmented, and their (B, K, 2) keypoints in pixels, NaN
                 where a point is not labelled.
         """
+
+    def calibrate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Set `half_within` by batches of images and keypoints that the network was not trained on.
+
+        On those that it was trained on it is more certain than it may be. A network without spread stays as it is.
+        """
+        if not self.has_spread:
+            return
+        with torch.inference_mode():
+            shares = torch.cat([torch.zeros(0), *(self._spreads_off(*batch).cpu() for batch in batches)])
+        if len(shares):
+            self.half_within.fill_(shares.median())
+
+    def _spreads_off(self, images: Tensor, keypoints: Tensor) -> Tensor:
+        """(N,) distances between true and predicted keypoints over their spread, of those that are labelled."""
+        estimates, spread = self.with_spread(images)
+        if spread is None:
+            raise ValueError("the network tells no spread")
+        distances: Tensor = torch.linalg.vector_norm(last_estimate(estimates) - keypoints, dim=-1) / spread[:, -1]
+        return distances[~distances.isnan()]
 
     def label_tensors(self) -> set[str]:
         """Names in `state_dict` of what tells of the faces and labels of one dataset, not of how faces look.

@@ -156,6 +156,8 @@ def _weights(network: KeypointNetwork, held: _Initializers, folded: Mapping[str,
         place, _, part = name.rpartition(".")
         if place in folded:
             weights[name] = folded[place].fresh(part, tensor.shape, held)
+        elif part == "num_batches_tracked":
+            weights[name] = torch.tensor(0)  # no file has it, and nothing that predicts uses it
         elif name in held or name not in of_labels:
             weights[name] = held.tensor(name, tensor.shape)
         else:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from pipeline.core.settings import Fraction
 from pipeline.models import NETWORKS
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ class CoarseToFine:
     coarse_px: Annotated[int, Ge(32), Le(128)]
     coarse_width: Annotated[int, Ge(8), Le(128)]
     coarse_blocks: Annotated[int, Ge(0), Le(4)]
+    coarse_far_prob: Fraction
+    coarse_far_deg: Annotated[float, Ge(0), Le(180)]
     fine_px: Annotated[int, Ge(64), Le(256)]
     fine_margin_frac: Annotated[float, Ge(0), Le(1)]
     fine_width: Annotated[int, Ge(8), Le(128)]

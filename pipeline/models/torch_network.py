@@ -1,9 +1,11 @@
 """A PyTorch network as the library's detector wants it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from facial_keypoints.core.scheme import IBUG_68, Scheme
 from pipeline.models.device import best_device
@@ -24,11 +26,23 @@ class TorchNetwork:
     def __post_init__(self) -> None:
         self.device = best_device()
         self.module = self.module.to(self.device).eval()
+        self.tells_radii = self.module.has_spread
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Successive estimates (N, E, K, 2) float64 in crop pixels of (N, S, S) uint8 crops."""
-        parts = []
+        return self.with_radii(crops)[0]
+
+    def with_radii(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """The estimates, and (N, K) float64 radii of the last; see `facial_keypoints.network.Network`."""
+        if not len(crops):
+            return np.zeros((0, 1, self.module.points, 2)), None
         with torch.inference_mode():
-            for start in range(0, len(crops), BATCH):
-                parts.append(self.module(unit_images(crops[start : start + BATCH], self.device)).double().cpu().numpy())
-        return np.concatenate(parts) if parts else np.zeros((0, 1, self.module.points, 2))
+            batches = (crops[start : start + BATCH] for start in range(0, len(crops), BATCH))
+            parts = [self.module.with_radii(unit_images(batch, self.device)) for batch in batches]
+        estimates, radii = zip(*parts, strict=True)
+        return _joined(estimates), None if radii[0] is None else _joined(radii)
+
+
+def _joined(parts: Sequence[Tensor]) -> np.ndarray:
+    """Float64 on the CPU."""
+    return torch.cat(list(parts)).double().cpu().numpy()

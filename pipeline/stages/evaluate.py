@@ -21,10 +21,11 @@ from pipeline.core.merged import datasets_of
 from pipeline.core.tables import write_table
 from pipeline.evaluation.measured_faces import MeasuredFaces, measure_faces, shape_nme
 from pipeline.evaluation.metrics_file import Baseline, GroupMetrics, Metrics, Network, write_metrics
+from pipeline.evaluation.reliability import write_reliability
 from pipeline.evaluation.reports import dataset_cards, read_dataset
 from pipeline.evaluation.settings import Evaluate
 from pipeline.models import count_parameters
-from pipeline.models.forward import predict_crops
+from pipeline.models.forward import predict_crops_and_radii
 from pipeline.models.model_file import open_model_file
 from pipeline.models.network import KeypointNetwork
 
@@ -64,17 +65,19 @@ def run(*, evaluate: Evaluate) -> None:
     _write_ced(test.nme, baseline)
     write_table(paths.PER_FRAME, pd.concat([val.table("val"), test.table("test")]))
     _write_point_errors(test.point_errors)
+    write_reliability({"val": val, "test": test})
     _tell(measured, scheme)
 
 
 def _predicted_and_measured(network: KeypointNetwork, split: str, arrays: Arrays, scheme: Scheme) -> MeasuredFaces:
     """Predict all frames of a split, write that down, and measure those with labels."""
     source_from_crop = np.linalg.inv(arrays.crop_from_source.astype(np.float64))
-    predicted = transform_points(source_from_crop, predict_crops(network, arrays.images))
+    predicted_crop, radii = predict_crops_and_radii(network, arrays.images)
+    predicted = transform_points(source_from_crop, predicted_crop)
     if not np.isfinite(predicted).all():
         raise ModelError(f"{paths.MODEL} predicts points that are no numbers; train again: dvc repro -fs train")
     write_keypoints_csv(paths.PREDICTIONS[split], arrays.samples["file"].tolist(), predicted)
-    return measure_faces(arrays, predicted, scheme)
+    return measure_faces(arrays, predicted, scheme, radii)
 
 
 def _groups(val: MeasuredFaces, test: MeasuredFaces, evaluate: Evaluate) -> dict[str, GroupMetrics]:

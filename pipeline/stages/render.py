@@ -24,6 +24,8 @@ from pipeline.evaluation import breakdowns, curves, grids
 from pipeline.evaluation.metrics_file import Metrics, read_metrics
 from pipeline.evaluation.model_card import model_card
 from pipeline.evaluation.per_frame import read_test_faces, read_test_point_errors
+from pipeline.evaluation.reliability import read_reliability
+from pipeline.evaluation.reliability_figure import reliability_figure
 from pipeline.evaluation.reports import read_dataset
 from pipeline.evaluation.settings import Render
 from pipeline.evaluation.style import CHART_DPI, DPI, save, style
@@ -102,6 +104,7 @@ def _figures(measured: Measured, render: Render) -> Iterator[Figure]:
     regions = report.test_regions_nme_percent
     yield breakdowns.error_by_point_figure(mean_face, measured.point_errors, regions, scheme, dataset=dataset)
     yield breakdowns.error_by_group_figure(report, nme, measured.size_px, scheme, dataset=dataset)
+    yield reliability_figure(read_reliability(), report, scheme, dataset=dataset)
     faces = grids.Faces(
         test.images, test.keypoints_crop, measured.predicted_crop, nme, measured.faces["known"].to_numpy()
     )

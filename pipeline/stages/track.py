@@ -74,14 +74,17 @@ def read_record(params: Mapping[str, Value]) -> RunRecord:
         params=params,
         metrics=measured.flat(),
         curves=read_history(paths.HISTORY),
-        artifacts=_artifacts(),
+        artifacts=_artifacts(measured),
         lock=paths.LOCK,
     )
 
 
-def _artifacts() -> dict[Path, str]:
-    reports = [paths.METRICS, paths.HISTORY, paths.CED, paths.PER_FRAME, paths.MODEL_CARD]
-    return dict.fromkeys(paths.FIGURES, "figures") | dict.fromkeys(reports, "reports")
+def _artifacts(measured: Metrics) -> dict[Path, str]:
+    """Files and their folders; those on how certain points are only of a network that tells it."""
+    reports = [paths.METRICS, paths.HISTORY, paths.CED, paths.PER_FRAME, paths.RELIABILITY, paths.MODEL_CARD]
+    kept = dict.fromkeys(paths.FIGURES, "figures") | dict.fromkeys(reports, "reports")
+    told = measured.test.coverage_percent is not None
+    return {path: folder for path, folder in kept.items() if told or path.stem != paths.RELIABILITY.stem}
 
 
 def read_history(path: Path) -> dict[int, dict[str, float | None]]:

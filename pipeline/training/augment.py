@@ -1,6 +1,7 @@
 """Random changes of whole batches by tensor operations; whatever moves pixels moves the keypoints with them."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,6 +12,26 @@ from pipeline.models.tensor_geometry import apply_affine, mirror_keypoints, simi
 from pipeline.training.degrade import degrade
 from pipeline.training.patches import cover
 from pipeline.training.settings import Augment
+
+_LEFT_AT_THE_END = 0.2
+"""Share of the covered and worsened frames that is left in the last step of a training in which they become few."""
+
+
+def amounts_after(done_frac: float, amounts: Augment) -> Augment:
+    """The amounts after a share of the steps: within the last `fade_frac`, ever fewer frames are covered or worsened.
+
+    A network of this size cannot fit bad frames without losing on good ones. So it learns both while the rate is high,
+    and settles on good ones.
+    """
+    if not amounts.fade_frac:
+        return amounts
+    left = min(1.0, (1 - done_frac) / amounts.fade_frac)
+    share = _LEFT_AT_THE_END + (1 - _LEFT_AT_THE_END) * left
+    return replace(
+        amounts,
+        cover=replace(amounts.cover, prob=share * amounts.cover.prob),
+        degrade=replace(amounts.degrade, prob=share * amounts.degrade.prob),
+    )
 
 
 def augment(
@@ -68,8 +89,6 @@ def in_the_middle(keypoints: Tensor) -> tuple[Tensor, Tensor]:
 def random_similarity(count: int, side: int, amounts: Augment, generator: torch.Generator) -> Tensor:
     """(count, 3, 3) random rotations and scales about the centre of `side` pixels, followed by shifts."""
     turn_deg = amounts.rotation_deg * _uniform(count, generator)
-    if far := round(amounts.far_rotation_prob * count):
-        turn_deg[torch.randperm(count, generator=generator)[:far]] = amounts.far_rotation_deg * _uniform(far, generator)
     return similarity_about_centre(
         side,
         turn_rad=torch.deg2rad(turn_deg),

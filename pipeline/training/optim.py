@@ -107,7 +107,8 @@ def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
     x = wide.bfloat16() / (wide.norm() + 1e-7)
     for _ in range(iterations):
         gram = x @ x.T
-        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+        polynomial = torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
+        x = torch.addmm(x, polynomial, x, beta=3.4445)
     found: Tensor = x if wide is matrix else x.T
     return found.to(matrix.dtype, memory_format=torch.contiguous_format)
 

@@ -50,8 +50,7 @@ class Augment:
     contrast: Annotated[float, Ge(0), Lt(1)]
     occlusion_prob: Fraction
     occlusion_max_frac: Fraction
-    far_rotation_prob: Fraction
-    far_rotation_deg: Annotated[float, Ge(0), Le(180)]
+    fade_frac: Fraction
     stretch_max: Annotated[float, Ge(1), Le(2)]
     bend_frac: Annotated[float, Ge(0), Le(0.1)]
     cover: Cover

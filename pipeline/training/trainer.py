@@ -13,7 +13,7 @@ from facial_keypoints.core.progress import EpochLines, progress
 from pipeline.core.metrics import measurable, nme
 from pipeline.models.device import mixed_precision
 from pipeline.models.network import KeypointNetwork, last_estimate
-from pipeline.training.augment import augment
+from pipeline.training.augment import amounts_after, augment
 from pipeline.training.frames import LabelledFrames
 from pipeline.training.losses import keypoint_loss
 from pipeline.training.optim import WeightAverage, make_optimizer
@@ -88,6 +88,8 @@ def fit(
             raise ModelError(f"the loss became {train_loss} in epoch {epoch}; lower train.lr and run again")
         if epoch == settings.epochs:
             refine(training.average.network, train)
+            if len(val):
+                training.average.network.calibrate(val.batches(_EVALUATED_AT_ONCE))
         val_loss, val_nme = validate(training.average.network, val, settings)
         on_epoch(Epoch(epoch, lr, train_loss, val_loss, val_nme), training.state())
         lines.tell(epoch, train_loss, val_nme)
@@ -172,7 +174,7 @@ class Training:
         images, keypoints = augment(
             images,
             keypoints,
-            self.amounts,
+            amounts_after(self._done_frac, self.amounts),
             self.generator,
             flip_index=self.frames.scheme.flip_index,
             mirror_shift=self._learned_shift(),
@@ -186,6 +188,10 @@ class Training:
         self.optimizer.step()
         self.average.update(self.network)
         return loss.detach()
+
+    @property
+    def _done_frac(self) -> float:
+        return self.average.updates / (self.settings.epochs * self.epoch_steps)
 
     def _learned_shift(self) -> Tensor | None:
         """None where every frame is mirrored: then nothing holds the network to the labels' side."""

@@ -23,6 +23,7 @@ from pipeline.core.labels import LABELS, read_label_table, write_keypoints_csv
 from pipeline.core.samples import SAMPLE_COLUMNS
 from pipeline.evaluation.metrics_file import GroupMetrics, Metrics, read_metrics
 from pipeline.evaluation.per_frame import read_test_faces, read_test_point_errors
+from pipeline.evaluation.reliability import read_reliability
 from pipeline.evaluation.settings import Evaluate
 from pipeline.stages import evaluate, track
 
@@ -87,8 +88,8 @@ def prepared(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(evaluate, "open_model_file", lambda path: (description, nn.Linear(2, 3)))
     monkeypatch.setattr(
         evaluate,
-        "predict_crops",
-        lambda network, images: to_crop(FACE + np.array([row[3] for row in missed[len(images)]])),
+        "predict_crops_and_radii",
+        lambda network, images: (to_crop(FACE + np.array([row[3] for row in missed[len(images)]])), None),
     )
     return workspace
 
@@ -169,6 +170,41 @@ def test_labels_of_some_points_are_measured_by_hand(prepared: Path, capsys: pyte
     assert read_test_faces(names)["worst_point"].tolist()[::2] == [0, 2]
     errors = np.array([[30, 0, np.nan], [0, 0, 0], [0, 0, 6]])
     assert read_test_point_errors(3, 3) == pytest.approx(errors, abs=1e-4, nan_ok=True)
+
+
+def test_what_a_network_tells_of_its_certainty_is_compared_with_what_is_found(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Radii of 1, 2 and 4 px of the crop, which are 2.5, 5 and 10 % of the eye distance.
+
+    In radii the points of the test are missed by 12 and 1.6, by 0.8, by 0.4 and 0.6, and the seven others by 0.
+    """
+    missing = vars(evaluate)["predict_crops_and_radii"]
+    monkeypatch.setattr(
+        evaluate,
+        "predict_crops_and_radii",
+        lambda network, images: (missing(network, images)[0], np.tile([1.0, 2.0, 4.0], (len(images), 1))),
+    )
+    measured = run()
+    assert measured.test.coverage_percent == (83.3333, 91.6667)  # 10 and 11 of 12
+    assert measured.val.coverage_percent == (100, 100)
+    groups = list(read_reliability().groupby(["split", "measure"]))
+    told, found = ({key: rows[f"{kind}_percent"].to_list() for key, rows in groups} for kind in ("told", "found"))
+    assert told["test", "share"] == [10, 20, 30, 40, 50, 60, 70, 80, 90]
+    inside = np.array([7, 8, 9, 10, 10, 10, 10, 10, 11])  # radii 0.38, 0.56, 0.71, 0.86, 1, 1.15, 1.32, 1.53 and 1.84
+    assert found["test", "share"] == pytest.approx(100 * inside / 12, abs=1e-4)
+    assert told["test", "radius"] == [2.5] * 2 + [5] * 4 + [10] * 4
+    # Errors of 30, 0, 4, 0 and 0, 0, 4, 0 and 0, 0, 4, 6 %, in two groups of two and eight of one.
+    assert found["test", "radius"] == [15, 2, 0, 0, 4, 0, 0, 0, 4, 6]
+    assert found["val", "radius"] == [0, 0, 6]
+
+
+def test_of_a_network_that_tells_no_radii_nothing_is_written(prepared: Path) -> None:
+    assert run().test.coverage_percent is None
+    assert read_reliability().empty
+    paths.RELIABILITY.write_text("split,measure,told_percent,found_percent\nval,share,50,inf\n")
+    with pytest.raises(DataError, match=r"reliability\.csv: a share or radius is no number; make it again with: dvc"):
+        read_reliability()
 
 
 def test_what_only_labels_of_some_points_have_stands_in_no_report_of_whole_ones(prepared: Path) -> None:

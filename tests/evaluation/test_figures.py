@@ -24,6 +24,7 @@ from pipeline.core.tables import write_table
 from pipeline.evaluation import breakdowns, curves, grids, style
 from pipeline.evaluation.metrics_file import write_metrics
 from pipeline.evaluation.model_card import model_card
+from pipeline.evaluation.reliability_figure import reliability_figure
 from pipeline.evaluation.settings import Render
 from pipeline.experiments import comparison_figures
 from pipeline.experiments.params import load_params
@@ -104,6 +105,7 @@ def write_inputs(labelled: int = 6, *, unseen: bool = False) -> None:
     write_json(paths.DATASET, {"dataset": "synthetic", "revision": "synthetic", "files": 9, "sha256": "ab" * 32})
     paths.HISTORY.write_text("epoch,lr,train_loss,val_loss,val_nme_percent\n1,0.001,2.5,,\n")
     paths.CED.write_text("nme_percent,model_percent,mean_shape_percent\n0,0,0\n8,75,10\n16,100,20\n")
+    paths.RELIABILITY.write_text("split,measure,told_percent,found_percent\n")
 
 
 @pytest.fixture
@@ -464,6 +466,45 @@ def test_groups_without_faces_are_left_out() -> None:
     figure = breakdowns.error_by_group_figure(report, nme, size_px, IBUG_68, dataset="youtube-faces")
     assert "unseen" not in texts(figure)
     assert "Mean error: known people 5.00 %" in texts(figure)
+
+
+TOLD = pd.DataFrame(
+    [("test", "share", 50, 45), ("test", "share", 90, 88), ("test", "radius", 1, 2), ("test", "radius", 4, 3)],
+    columns=["split", "measure", "told_percent", "found_percent"],
+)
+"""What one network tells of its certainty, and what is found."""
+KNOWING = measured(test=group(6, coverage_50_percent=45.0, coverage_90_percent=88.0))
+
+
+def test_what_is_found_of_radii_is_drawn_against_what_is_told() -> None:
+    both = pd.concat([TOLD, TOLD.assign(split="val", found_percent=TOLD["told_percent"])])
+    figure = reliability_figure(both, KNOWING, IBUG_68, dataset="youtube-faces")
+    shares, radii = figure.axes
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in shares.lines}
+    assert drawn == {"as told": [[0, 0], [100, 100]], "val": [[50, 50], [90, 90]], "test": [[50, 45], [90, 88]]}
+    assert {line.get_label(): line.get_xydata().tolist() for line in radii.lines}["test"] == [[1, 2], [4, 3]]
+    assert radii.get_xlim() == radii.get_ylim() == pytest.approx((0, 4.2))
+    assert "On the test, radii for 50 % and 90 % of the true points hold 45.0 % and 88.0 %" in texts(figure)
+    alone = reliability_figure(TOLD, replace(KNOWING, val=group(0)), IBUG_68, dataset="youtube-faces")
+    assert "val" not in texts(alone)
+
+
+def test_of_a_network_that_tells_no_radii_the_figure_says_so() -> None:
+    figure = reliability_figure(TOLD[:0], measured(), IBUG_68, dataset="youtube-faces")
+    assert not figure.axes
+    assert "does not tell how certain" in texts(figure)
+
+
+def test_the_card_tells_how_many_points_lie_inside_the_radii_of_a_network_that_tells_them(workspace: Path) -> None:
+    write_inputs()
+    samples, sizes = read_samples(paths.SAMPLES), {"20 to 30": np.array([5.0])}
+    told, untold = (
+        model_card(report, read_json(paths.DATASET), IBUG_68, samples, settings={}, sizes=sizes)
+        for report in (KNOWING, measured())
+    )
+    assert "| test | 45.0 % | 88.0 % |" in told
+    assert "and 1.84 times that radius in nine of ten" in told
+    assert "radius" not in untold
 
 
 def test_rows_are_the_best_the_median_and_the_worst() -> None:

@@ -147,11 +147,22 @@ def test_the_command_tells_parameters_metrics_and_the_verdict(two_revisions):
     assert ["val", "NME", "4.50", "%", "4.00", "%"] in rows
     assert ["test", "NME", "4.50", "%", "4.00", "%"] in rows
     assert not [row for row in rows if row and row[0] == "train.loss"]
+    assert "radii" not in done.output
     assert "-0.50 points, 95 % interval -0.50 to -0.50, over 36 faces of 12 people: B is better" in " ".join(
         done.output.split()
     )
     assert (two_revisions / "comparison" / "ced.png").read_bytes().startswith(b"\x89PNG")
     assert "no picture of faces" in done.stderr
+
+
+def test_the_command_tells_how_many_points_lie_inside_radii_where_a_network_tells_them(two_revisions):
+    report = json.loads(paths.METRICS.read_text())
+    report["val"] |= {"coverage_50_percent": 48.5, "coverage_90_percent": 89.25}
+    paths.METRICS.write_text(json.dumps(report))
+    done = CliRunner().invoke(app, ["compare", "first"])
+    rows = [line.split() for line in done.output.splitlines()]
+    for told, found in ("50", "48.50"), ("90", "89.25"):
+        assert ["val", "points", "in", "radii", "for", told, "%", "unknown", found, "%"] in rows
 
 
 def test_an_unknown_name_is_one_line(two_revisions, monkeypatch):

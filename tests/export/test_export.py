@@ -121,6 +121,18 @@ def test_a_file_says_what_it_takes_and_answers(model, onnx_file, pt2_file):
     assert inside == json.loads(files[formats.METADATA_FILE])
 
 
+def test_a_network_that_knows_how_certain_it_is_tells_it_in_both_backends(tmp_path):
+    path, section = tmp_path / "model.safetensors", description()
+    section["model"]["coarse_to_fine"] |= {"spread": True}
+    save_model(path, network(spread=True), section)
+    formats.export_model(path, load_model(path), tmp_path / "m.onnx", kind="onnx", frames=FRAMES)
+    (estimates, radii), by_torch = OnnxNetwork(tmp_path / "m.onnx").with_radii(FRAMES), open_model(path)
+    np.testing.assert_allclose(estimates, by_torch(FRAMES), atol=0.05)
+    np.testing.assert_allclose(radii, by_torch.with_radii(FRAMES)[1], rtol=0.01)
+    # As it starts: 1.35 spreads of 0.01 of the side of the cut-out, which is the mean face and 0.15 on either side.
+    np.testing.assert_allclose(radii, 1.35 * 0.01 * 1.3 * np.ptp(face_points(224, 224), axis=0).max(), rtol=0.05)
+
+
 def test_a_file_holds_no_path_of_this_machine(onnx_file, pt2_file):
     for path in (onnx_file, pt2_file):
         assert str(ROOT).encode() not in path.read_bytes()
@@ -165,8 +177,8 @@ def test_int8_leaves_what_moves_points_most_and_moves_them_little(onnx_file, tmp
     floats = {tensor.name for tensor in after.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
     kept = [node for node in after.graph.node if node.op_type == "Conv" and node.input[1] in floats]
     convolutions = [node for node in before.graph.node if node.op_type == "Conv"]
-    assert len(kept) == 7  # the coarse network, of the fine one the first two and the heatmaps
-    assert len(convolutions) == len([node for node in after.graph.node if node.op_type == "Conv"]) > 10
+    assert len(kept) == 10  # the coarse network; of the fine one, which looks twice, the first two and the heatmaps
+    assert len(convolutions) == len([node for node in after.graph.node if node.op_type == "Conv"]) > 20
     difference = np.abs(formats.run_onnx(onnx_file, FRAMES) - formats.run_onnx(tmp_path / "int8.onnx", FRAMES))
     assert 0 < difference.max() < 1
 

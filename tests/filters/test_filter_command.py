@@ -31,7 +31,8 @@ class Knowing:
         return [make_face(points, 1.0) for points in places(image) if image.any()]
 
     def points_and_scores(self, grays, owner, windows):
-        return np.stack(places(grays[0])[: len(windows)]), np.full(len(windows), float(grays[0].any()))
+        points = np.stack(places(grays[0])[: len(windows)])
+        return points, np.full(len(windows), float(grays[0].any())), np.full(points.shape[:2], np.nan)
 
 
 def places(image: np.ndarray) -> list[np.ndarray]:

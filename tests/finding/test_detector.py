@@ -28,7 +28,7 @@ from facial_keypoints.finding.windows import (
 from pipeline.datasets.synthetic import Camera, Face, Pose, keypoints
 from pipeline.models.forward import predict_faces
 from pipeline.models.torch_network import TorchNetwork
-from tests.discs import SIDE, DiscFinder, DiscNetwork, disc_detector, disc_face, draw_discs
+from tests.discs import RADII, SIDE, DiscFinder, DiscNetwork, KnowingNetwork, disc_detector, disc_face, draw_discs
 
 WRONG_BOXES = [
     [400, 10, 20, 20],
@@ -67,6 +67,21 @@ def test_symmetric_points_are_free_of_the_side_to_which_labels_lie(convention, a
     assert face.keypoints == pytest.approx(disc_face(x + aside_px * pixel, y, radius), abs=1.0)
     back = mirrored.keypoints[IBUG_68.flip_index] * [-1, 1] + [picture.shape[1] - 1, 0]
     assert back == pytest.approx(disc_face(x - aside_px * pixel, y, radius), abs=1.0)
+
+
+def test_radii_are_in_pixels_of_the_picture_and_the_mean_of_both_sides():
+    detector = KeypointDetector(KnowingNetwork(DiscNetwork(), SIDE, "pad"), DiscFinder())
+    (face,) = detector(draw_discs([DISCS[1]]))
+    pixel = 2 * DISCS[1][2] / FACE_FRAC / SIDE
+    of_crop = (RADII + RADII[IBUG_68.flip_index]) / 2
+    np.testing.assert_allclose(face.radii, pixel * of_crop, rtol=0.05)
+    assert disc_detector()(draw_discs([DISCS[1]]))[0].radii is None
+
+
+def test_radii_of_a_whole_picture_are_in_its_pixels():
+    detector = KeypointDetector(KnowingNetwork(DiscNetwork(), SIDE, "pad"), DiscFinder())
+    face = detector.whole(draw_discs([(100.0, 110.0, 40.0)], (200, 200)))
+    np.testing.assert_allclose(face.radii, 200 / SIDE * (RADII + RADII[IBUG_68.flip_index]) / 2, rtol=1e-6)
 
 
 def test_a_picture_looked_at_whole_keeps_to_the_convention_of_the_dataset():
@@ -259,7 +274,8 @@ def test_a_head_of_which_the_search_knows_no_tilt_is_looked_at_from_other_sides(
     def in_windows(grays, owner, windows):
         looks.extend(windows[:, 3])
         faces = [mean_face_in(window) for window in windows]
-        return np.array(faces).reshape(-1, 68, 2), np.where(windows[:, 3] == tilt, 0.01, 0.1)
+        disagreements = np.where(windows[:, 3] == tilt, 0.01, 0.1)
+        return np.array(faces).reshape(-1, 68, 2), disagreements, np.outer(disagreements, np.ones(68))
 
     detector.predictor.in_windows = in_windows
     window = np.array([[160.0, 120, 90, 0]])
@@ -267,6 +283,7 @@ def test_a_head_of_which_the_search_knows_no_tilt_is_looked_at_from_other_sides(
         candidates = upright_candidates(window)._replace(any_tilt=np.array([any_tilt]))
         ((face,),) = detector.faces_in([np.zeros((240, 320), np.uint8)], [candidates])
         np.testing.assert_allclose(windows_of_points(face.keypoints[None])[0, 3] % 360, rotation % 360, atol=0.01)
+        assert (face.radii == np.float32(0.01 if any_tilt else 0.1)).all()
     assert looks == [0, -60, 60, -120, 120, 180, 0]
 
 

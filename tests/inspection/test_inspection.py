@@ -36,6 +36,8 @@ SMALL = {
     "coarse_px": 32,
     "coarse_width": 16,
     "coarse_blocks": 0,
+    "coarse_far_prob": 0.0,
+    "coarse_far_deg": 0.0,
     "fine_px": 32,
     "fine_margin_frac": 0.15,
     "fine_width": 8,

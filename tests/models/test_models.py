@@ -19,7 +19,7 @@ from pipeline.models.fine_network import FineNetworks, log_width, mean_position,
 from pipeline.models.forward import predict_crops, predict_faces
 from pipeline.models.model_file import load_model, read_description, save_model
 from pipeline.models.network import KeypointNetwork
-from pipeline.models.tensor_geometry import face_size
+from pipeline.models.tensor_geometry import apply_affine, face_size, similarity_about_centre
 from pipeline.models.window import Window
 from pipeline.training.initial_weights import refuse_single_faces
 from tests.architecture import ROOT
@@ -31,7 +31,7 @@ NAMES = list(NETWORKS)
 
 def model_section(name: str = "coarse_to_fine") -> dict:
     section = asdict(load_params(ROOT / "params.yaml").model) | {"name": name}
-    section["coarse_to_fine"] |= {"fine_width": 8}
+    section["coarse_to_fine"] |= {"fine_width": 8, "spread": False, "coarse_blocks": 0, "coarse_far_prob": 0.0}
     return section
 
 
@@ -231,11 +231,16 @@ def cut_from(guess: torch.Tensor) -> torch.Tensor:
     return upright_from_crop[0]
 
 
-def test_the_fine_stage_sees_one_view_of_a_moved_face():
-    """Move the face and the coarse guess alike: the cut-out, and so the answer in its frame, stays the same."""
+def moved_mean_shape() -> torch.Tensor:
+    """(68, 2) the mean shape rotated, made smaller and shifted."""
     angle = 0.3
     turn = torch.tensor([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]).float()
-    moved = (MEAN_SHAPE - 111.5) @ turn.T * 0.9 + 111.5 + torch.tensor([7.0, -4.0])
+    return (MEAN_SHAPE - 111.5) @ turn.T * 0.9 + 111.5 + torch.tensor([7.0, -4.0])
+
+
+def test_the_fine_stage_sees_one_view_of_a_moved_face():
+    """Move the face and the coarse guess alike: the cut-out, and so the answer in its frame, stays the same."""
+    moved = moved_mean_shape()
     points = torch.cat([moved, torch.ones(68, 1)], 1), torch.cat([MEAN_SHAPE, torch.ones(68, 1)], 1)
     assert torch.allclose(points[0] @ cut_from(moved).T, points[1] @ cut_from(MEAN_SHAPE).T, atol=1e-3)
 
@@ -350,7 +355,7 @@ def test_the_spread_is_in_pixels_of_the_frame_and_changes_no_point():
     images = torch.rand(2, 1, 224, 224, generator=torch.Generator().manual_seed(0))
     assert plain.with_spread(images)[1] is None
     missing, unexpected = net.load_state_dict(plain.state_dict(), strict=False)
-    assert {name.split(".")[-2] for name in missing} <= {"spread", "log_spread"}
+    assert {name.split(".")[-2] for name in missing if name != "half_within"} <= {"spread", "log_spread"}
     assert not unexpected
     estimates, spread = net.with_spread(images)
     assert torch.allclose(estimates, plain(images), atol=1e-3)
@@ -360,9 +365,61 @@ def test_the_spread_is_in_pixels_of_the_frame_and_changes_no_point():
     assert torch.allclose(spread, torch.stack(at_start)[None, :, None].expand(2, 2, 68), rtol=1e-4)
 
 
+class Spot(torch.nn.Module):
+    """Guesses every point at the bright spot of a view of 56 pixels of a frame of 224."""
+
+    def forward(self, views: torch.Tensor) -> torch.Tensor:
+        self.at = mean_position((views.clamp_min(1) - 1) / (views.clamp_min(1) - 1).sum((2, 3), keepdim=True), 224)
+        return (self.at - MEAN_SHAPE) / face_size(MEAN_SHAPE)
+
+
+def test_views_moved_far_in_training_lead_back_to_the_frame():
+    net = network().train()
+    net.coarse, net.coarse_far_prob, net.coarse_far_rad = Spot(), 0.5, 1.2
+    pixel = torch.arange(224)
+    at = torch.tensor([130.0, 100.0])
+    spot = torch.exp(-((pixel - at[0]) ** 2 + (pixel[:, None] - at[1]) ** 2) / 128).expand(40, 1, 224, 224)
+    points, _ = net._find(spot)
+    assert torch.allclose(points, at.expand(40, 68, 2), atol=0.5)
+    moved = torch.linalg.vector_norm(net.coarse.at[:, 0] - at, dim=1) > 1
+    assert 10 <= moved.sum() <= 30
+    net.eval()._find(spot)
+    assert torch.allclose(net.coarse.at[:, 0], at.expand(40, 2), atol=0.5)
+
+
+def test_the_mirrored_view_is_cut_out_by_where_the_first_put_the_points():
+    """The coarse guess is off by a rotation and a shift; the first look finds the face, the second sees it upright."""
+    net = network()
+    net.coarse = Always((moved_mean_shape() - MEAN_SHAPE) / face_size(MEAN_SHAPE))
+    upright = upright_shape(MEAN_SHAPE, net.fine_px, net.fine_margin_frac)
+    first_from_crop = net._find(torch.rand(1, 1, 224, 224))[1]
+    net.fine = FineNetworks([Always(apply_affine(first_from_crop[0], MEAN_SHAPE))])
+    _, again_from_crop = net._placed(torch.rand(1, 1, 224, 224), first_from_crop)
+    assert not torch.allclose(apply_affine(first_from_crop[0], MEAN_SHAPE), upright, atol=1)
+    assert torch.allclose(apply_affine(again_from_crop[0], MEAN_SHAPE), upright, atol=1e-3)
+
+
+def test_points_all_in_one_place_are_not_looked_at_more_closely():
+    net = network()
+    nearly = 48 + 0.01 * MEAN_SHAPE
+    assert torch.equal(net._better_cut_out(nearly[None])[0], torch.eye(3))
+
+
+def test_the_correction_takes_a_face_rotated_far_for_one_rotated_a_little():
+    net, face = network(), MEAN_SHAPE[None]
+    usual = face_size(upright_shape(MEAN_SHAPE, net.fine_px, net.fine_margin_frac)) / face_size(MEAN_SHAPE)
+    near, far, farther = (
+        net._shape_features(face, similarity_about_centre(224, turn_rad=turn, scale=size, shift_px=torch.zeros(1, 2)))
+        for turn, size in ((torch.tensor([t]), usual[None] * s) for t, s in ((0.1, 0.9), (0.5, 3.0), (0.9, 4.0)))
+    )
+    assert torch.equal(far, farther)
+    assert not torch.allclose(near, far)
+    assert near[0, -4:].tolist() == pytest.approx([np.cos(0.1), np.sin(0.1), (0.9 * usual).log().item(), 1], abs=1e-5)
+
+
 def test_files_from_before_there_was_a_spread_are_read(tmp_path):
     before = description()
-    for later in ("spread", "coarse_width", "coarse_blocks"):
+    for later in ("spread", "coarse_width", "coarse_blocks", "coarse_far_prob", "coarse_far_deg"):
         del before["model"]["coarse_to_fine"][later]
     save_model(tmp_path / "m.safetensors", network(), before)
     assert not read_description(tmp_path / "m.safetensors").model.coarse_to_fine.spread

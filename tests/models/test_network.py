@@ -10,7 +10,7 @@ from torch import nn
 from facial_keypoints.core.scheme import IBUG_68
 from pipeline.experiments.params import load_params
 from pipeline.models import NETWORKS, build_network
-from pipeline.models.network import KeypointNetwork, last_estimate, to_unit
+from pipeline.models.network import HALF_WITHIN, KeypointNetwork, last_estimate, to_unit
 from pipeline.models.ridge_regression import ridge_regression
 from pipeline.models.window import Window
 from tests.architecture import ROOT
@@ -117,7 +117,9 @@ def test_hooks_do_nothing_where_a_network_has_none():
     before = net.keypoints(images)
     net.skip_refinement(True)
     net.fit_refinement([(images, before)])
+    net.calibrate([(images, before)])
     assert torch.equal(net.keypoints(images), before)
+    assert net.with_radii(images)[1] is None
     assert net.learned_mirror_shift() is None
     assert net.label_tensors() == set()
     assert net.crop_from_part("any", (4, 4), 8, before) == pytest.approx(
@@ -127,6 +129,29 @@ def test_hooks_do_nothing_where_a_network_has_none():
         net.load_pretrained()
     with pytest.raises(TypeError, match=r"abstract method '?forward"):
         KeypointNetwork(2)  # type: ignore[abstract]
+
+
+class Unsure(Middle):
+    """Its points may be off by 2 px."""
+
+    has_spread = True
+    half_within = torch.tensor(HALF_WITHIN)
+
+    def with_spread(self, images):
+        estimates = self(images)
+        return estimates, torch.full(estimates.shape[:-1], 2.0)
+
+
+def test_radii_are_such_that_half_of_the_points_lie_within():
+    """Points that lie 1, 2 and 6 px off, one spread being 2 px: half lie within one spread."""
+    net = Unsure(2).eval()
+    images = torch.rand(2, 1, 8, 8)
+    truth = net.keypoints(images).detach()
+    truth += torch.tensor([[[1.0, 0.0], [0.0, -2.0]], [[6.0, 0.0], [torch.nan, torch.nan]]])
+    assert net.with_radii(images)[1].tolist() == [[pytest.approx(2.7)] * 2] * 2
+    net.calibrate([(images[:1], truth[:1]), (images[1:], truth[1:])])
+    assert net.with_radii(images)[1].tolist() == [[2.0, 2.0], [2.0, 2.0]]
+    net.calibrate([])
 
 
 def test_a_window_passes_every_hook_on():

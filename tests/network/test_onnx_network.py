@@ -50,6 +50,16 @@ def test_batches_of_any_size_are_answered_in_their_order(file, count):
     np.testing.assert_array_equal(estimates, POINTS + np.arange(count)[:, None, None, None])
 
 
+def test_radii_are_answered_where_a_file_tells_them(file, tmp_path):
+    radii = value("radii", TensorProto.FLOAT, "batch", 68)
+    telling = write_small_onnx(tmp_path / "m.onnx", outputs=[KEYPOINTS, ESTIMATED, radii], more=[RADII_OF_Y])
+    answered = OnnxNetwork(telling).with_radii(crops(0, 5))
+    np.testing.assert_array_equal(answered[0], OnnxNetwork(file)(crops(0, 5)))
+    np.testing.assert_array_equal(answered[1], [POINTS[-1, :, 1], POINTS[-1, :, 1] + 5])
+    assert OnnxNetwork(telling).with_radii(crops())[1].shape == (0, 68)
+    assert OnnxNetwork(file).with_radii(crops(0, 5))[1] is None
+
+
 def test_a_mirrored_view_of_crops_is_answered_as_its_copy(file):
     view = np.random.default_rng(0).integers(0, 256, (3, 64, 64), np.uint8)[:, :, ::-1]
     np.testing.assert_array_equal(OnnxNetwork(file)(view), OnnxNetwork(file)(view.copy()))
@@ -96,6 +106,8 @@ def with_estimates(*shape, kind=TensorProto.FLOAT):
 
 
 SOUND = small_onnx()
+RADII_OF_Y = helper.make_node("Gather", ["keypoints", "end"], ["radii"], axis=2)
+"""The y coordinates of the points as their radii."""
 OUTSIDE, KEY, NAMED = small_onnx(weights=outside("f")), b"\x0a\x08location", b"\x12\x01f"
 FIVE = json.dumps(IBUG_68.as_data() | {"points": 5})
 HOSTILE = {
@@ -112,6 +124,10 @@ HOSTILE = {
     "huge frames": (with_frames("batch", 100_000, 100_000), "its inputs are"),
     "small frames": (with_frames("batch", 63, 63), "its inputs are"),
     "no estimates": (small_onnx(outputs=[KEYPOINTS]), "of an older version"),
+    "radii of other points": (
+        small_onnx(outputs=[KEYPOINTS, ESTIMATED, value("radii", TensorProto.FLOAT, "batch", 5)], more=[RADII_OF_Y]),
+        "radii, if any, should be tensor(float), [batch, 68]",
+    ),
     "too many estimates": (with_estimates("batch", 10_000, 68, 2), ""),
     "estimates of other points": (with_scheme(FIVE), "the regions do not hold each of the points 0 to 4"),
     "no scheme": (without("scheme"), "it does not say what its points are"),

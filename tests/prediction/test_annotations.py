@@ -1,5 +1,6 @@
 """COCO and CVAT files of a whole run."""
 
+import csv
 import json
 import os
 import shutil
@@ -22,7 +23,7 @@ from facial_keypoints.prediction.annotations.image_names import ImageNames
 from facial_keypoints.prediction.annotations.images import Image as Found
 from pipeline.datasets.formats import FORMATS
 from pipeline.datasets.formats.record import Record
-from tests.discs import disc_detector, draw_discs
+from tests.discs import RADII, SIDE, DiscFinder, DiscNetwork, KnowingNetwork, disc_detector, draw_discs
 from tests.films import discs_moving, write_film
 from tests.written import written
 
@@ -87,6 +88,25 @@ def test_coco_counts_keypoints_from_the_centre_of_a_pixel_and_boxes_from_its_edg
     np.testing.assert_allclose(one["bbox"], [*(low + 0.5), *(high - low)], atol=0.011)
     assert one["area"] == pytest.approx(one["bbox"][2] * one["bbox"][3], abs=0.01)
     assert [(image["width"], image["height"]) for image in answer["images"]] == [(320, 240)] * 3
+
+
+def test_how_certain_points_are_is_told_in_every_format_that_has_room(monkeypatch):
+    """A face of a whole picture: 240 px are its shorter side, and its longer one, of 320, makes the 64 of the crop."""
+    knowing = KeypointDetector(KnowingNetwork(DiscNetwork(), SIDE, "pad", "discs"), DiscFinder())
+    monkeypatch.setattr(KeypointDetector, "load", lambda *_, **__: knowing)
+    expected = 320 / 64 * (RADII + RADII[IBUG_68.flip_index]) / 2
+    for form in ("json", "csv", "coco", "cvat"):
+        predict("photos/b/me.png", "--whole", form=form)
+    (face,) = json.loads(Path("out/me.json").read_text())["faces"]
+    (row,) = csv.DictReader(Path("out/me.csv").read_text().splitlines())
+    (annotation,) = coco()["annotations"]
+    np.testing.assert_allclose(face["radius_px"], expected, atol=0.001)
+    np.testing.assert_allclose([float(row[f"radius_px{point}"]) for point in range(68)], expected, atol=0.001)
+    assert float(row["y67"]) == face["keypoints"][67][1]
+    assert annotation["radius_px"] == face["radius_px"]
+    told = cvat().findtext("image/points/attribute[@name='radius_px']") or ""
+    assert [float(radius) for radius in told.split(";")] == face["radius_px"]
+    assert [part.findtext("name") for part in cvat().iter("attribute") if len(part)] == ["score", "face", "radius_px"]
 
 
 def test_the_category_of_coco_tells_what_the_points_are():

@@ -48,6 +48,17 @@ def test_the_eyes_stay_apart_from_the_brows(size):
     assert not changed(picture, 60)[y, x]
 
 
+@pytest.mark.parametrize("show", [draw_faces, picture_overlay])
+def test_points_are_drawn_by_how_certain_they_are(show):
+    """Of a face of 200 px: yellow up to a radius of 4 px, vermillion from 12, half way between at 8; also enlarged."""
+    there = make_face(disc_face(150, 150, 100), 1.0, radii=np.repeat([3.0, 8.0, 13.0], [30, 20, 18]))
+    picture = show(np.full((300, 300, 3), GROUND, np.uint8), [there])
+    enlarged = len(picture) / 300
+    for point, colour in {0: (240, 228, 66), 45: (226, 161, 33), 55: (213, 94, 0)}.items():
+        x, y = np.rint((there.keypoints[point] + 0.5) * enlarged - 0.5).astype(int)
+        assert np.abs(picture[y, x].astype(int) - colour).max() < 40, point
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [400, 1500])
 def test_a_face_twice_as_large_looks_the_same(size):

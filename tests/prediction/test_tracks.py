@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from facial_keypoints.detector import KeypointDetector
 from facial_keypoints.prediction.smoothing import OneEuro
 from facial_keypoints.prediction.tracks import FaceTracker, KnownFaces
-from tests.discs import disc_detector, disc_face, draw_discs
+from tests.discs import SIDE, DiscFinder, DiscNetwork, KnowingNetwork, disc_detector, disc_face, draw_discs
 
 FPS = 30.0
 
@@ -110,6 +111,47 @@ def test_a_step_arrives_as_the_filters_equation_says():
     speed = 4 * 30 / size / (1 + 30 / (2 * np.pi * smoothing._SPEED_CUTOFF_HZ))
     cutoff = smoothing._LEAST_CUTOFF_HZ + smoothing._CUTOFF_PER_SPEED * speed
     np.testing.assert_allclose(moved - start, np.tile([4 / (1 + 30 / (2 * np.pi * cutoff)), 0], (68, 1)))
+
+
+def steps_of(moved: np.ndarray, radii: np.ndarray | None) -> np.ndarray:
+    """How far each point of a face is moved by a frame in which its points moved so; before, all radii were 0.5 px."""
+    start, smoother = disc_face(50, 50, 20), OneEuro()
+    smoother(start, 0.0, None if radii is None else np.full(68, 0.5))
+    return smoother(start + moved, 1 / FPS, radii) - start
+
+
+def test_a_point_that_becomes_less_certain_follows_its_own_measurement_less():
+    """By hand: measured before with certainty 1 and now with 1/4, of which shares 1 - s and s are kept, the new value
+    weighs s/4 / (1 - s + s/4), where it would weigh s; what is left, the point moves as the face does, which stands."""
+    alone = np.zeros((68, 2))
+    alone[30, 0] = 4.0
+    share = steps_of(alone, None)[30, 0] / 4
+    own = (1 / 4) / (1 - share + share / 4)
+    of_face = (1 / 4) * share * 4 / (67 + 1 / 4)
+    moved = steps_of(alone, np.where(np.arange(68) == 30, 1.0, 0.5))
+    np.testing.assert_allclose(moved[30], [own * share * 4 + (1 - own) * of_face, 0])
+    assert moved[30, 0] < 0.7 * share * 4
+    np.testing.assert_allclose(np.delete(moved, 30, 0), 0)
+
+
+def test_points_that_become_less_certain_move_with_their_face():
+    together, few = np.tile([4.0, -2.0], (68, 1)), np.arange(68) < 20
+    expected = steps_of(together, None)
+    for radii in (np.full(68, 0.5), np.full(68, 3.0), np.where(few, 3.0, 0.5)):
+        np.testing.assert_allclose(steps_of(together, radii), expected)
+
+
+def test_points_that_are_as_certain_as_before_or_more_are_filtered_as_without_radii():
+    moved = np.random.default_rng(0).normal(0, 1, (68, 2))
+    for radii in (np.full(68, 0.5), np.linspace(0, 0.5, 68)):
+        np.testing.assert_allclose(steps_of(moved, radii), steps_of(moved, None))
+
+
+def test_radii_of_a_network_that_knows_are_shown_in_videos():
+    look = FaceTracker(KeypointDetector(KnowingNetwork(DiscNetwork(), SIDE, "pad"), DiscFinder()))
+    first, second = (look(draw_discs([(160.0 + move, 120.0, 30.0)]), move / FPS)[1] for move in (0, 1))
+    assert first.radii is not None
+    np.testing.assert_allclose(second.radii, first.radii, rtol=0.05)
 
 
 def test_the_filter_goes_by_the_time_between_frames():

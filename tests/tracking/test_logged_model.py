@@ -15,6 +15,7 @@ import torch
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError
+from facial_keypoints.core.geometry import fit_square
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.windows import to_gray
 from pipeline.core import paths
@@ -286,6 +287,30 @@ def test_it_holds_the_exported_network_the_script_the_weights_and_no_other_code(
     assert [re.fullmatch(r"([\w-]+)==[\d.]+", line)[1] for line in requirements] == MODEL_NEEDS
 
 
+@pytest.fixture(scope="module")
+def knowing(tmp_path_factory) -> Path:
+    """A model that tells how certain its points are."""
+    options = model_section()["coarse_to_fine"] | {"spread": True}
+    return log(tmp_path_factory.mktemp("knowing") / "model", coarse_to_fine=options)
+
+
+def test_radii_are_told_in_pixels_of_the_pictures_where_the_network_knows_them(knowing):
+    model, network = pyfunc.load_model(str(knowing)), open_model(knowing / "artifacts" / "model.safetensors")
+    answer = model.predict(PICTURES)
+    np.testing.assert_allclose(answer["keypoints"], by_network(knowing, PICTURES), atol=0.07)
+    squares = np.stack([fit_square(to_gray(picture), 64, "pad")[0] for picture in PICTURES])
+    assert answer["radii"].dtype == np.float32
+    np.testing.assert_allclose(answer["radii"], network.with_radii(squares)[1] * 90 / 64, rtol=0.02)
+    empty = model.predict(PICTURES[:0])
+    assert (empty["keypoints"].shape, empty["radii"].shape) == ((0, 68, 2), (0, 68))
+
+
+def test_the_signature_names_what_is_told(knowing, padded):
+    told, alone = (pyfunc.load_model(str(logged)).metadata.get_output_schema() for logged in (knowing, padded))
+    assert [(part.name, part.shape) for part in told] == [("keypoints", (-1, 68, 2)), ("radii", (-1, 68))]
+    assert [(part.name, part.shape) for part in alone] == [(None, (-1, 68, 2))]
+
+
 EXPORT = """
 import sys
 from pathlib import Path
@@ -356,10 +381,15 @@ def test_a_network_that_cannot_be_exported_is_one_line_and_leaves_the_run_as_it_
     assert [run.to_dictionary() for run in runs()] == before
 
 
-def test_a_logged_model_takes_pictures_as_json(padded):
+@pytest.mark.parametrize("kind", ["padded", "knowing"])
+def test_a_logged_model_takes_pictures_as_json(request, kind):
     """As `mlflow models serve` reads them."""
-    model = pyfunc.load_model(str(padded))
+    logged = request.getfixturevalue(kind)
+    model = pyfunc.load_model(str(logged))
     given = json.dumps({"inputs": PICTURES.tolist()})
     made = invocations(given, "application/json", model, model.metadata.get_input_schema())
     assert made.status == 200
-    np.testing.assert_allclose(json.loads(made.response)["predictions"], by_network(padded, PICTURES), atol=0.05)
+    told = json.loads(made.response)["predictions"]
+    np.testing.assert_allclose(
+        told["keypoints"] if kind == "knowing" else told, by_network(logged, PICTURES), atol=0.07
+    )

@@ -76,14 +76,18 @@ def export_once(model: Path, network: torch.nn.Module, path: Path, **options: An
     return 0.0
 
 
+COVERAGE = {"coverage_50_percent": 48.5, "coverage_90_percent": 89.25}
+
+
 def write_outputs(nme: float = 3.71) -> None:
     torch.manual_seed(0)
     section = asdict(PARAMS.model)
     section["coarse_to_fine"] |= {"coarse_px": 32, "fine_px": 64, "fine_width": 8, "mirrored_view": False}
+    section["coarse_to_fine"] |= {"spread": False}
     network = build_network(section, side=64, mean_shape=torch.rand(68, 2) * 40 + 12, flip_index=IBUG_68.flip_index)
     save_model(paths.MODEL, network, {"model": section, "preprocess": {"size_px": 64, "fit": "pad"}})
     dataset = {"dataset": "synthetic", "revision": "synthetic", "files": 12, "sha256": "ab" * 32}
-    test = group(770, nme_percent=nme, nme_ci95_low_percent=3.62)
+    test = group(770, nme_percent=nme, nme_ci95_low_percent=3.62, **COVERAGE)
     metrics = measured(
         val=replace(test, faces=345), test=test, test_known_people=test, test_unseen_people=replace(test, faces=70)
     )
@@ -97,6 +101,7 @@ def write_outputs(nme: float = 3.71) -> None:
     paths.HISTORY.write_text("\n".join(["epoch,lr,train_loss,val_loss,val_nme_percent", *rows]) + "\n")
     paths.CED.write_text("nme_percent,model_percent,mean_shape_percent\n0.0,0.0,0.0\n")
     paths.PER_FRAME.write_text("sample_id,split,nme_percent,known,worst_point,normalizing_length_px\n")
+    paths.RELIABILITY.write_text("split,measure,told_percent,found_percent\n")
     paths.MODEL_CARD.write_text("# Model card\n")
     paths.LOCK.write_text("schema: '2.0'\n")
 
@@ -139,6 +144,7 @@ def test_live_training_then_track_is_one_complete_run(workspace: Path) -> None:
     assert curve(run, "curves/train_loss") == [(1, 9.5), (2, 4.25)]
     assert curve(run, "test/nme_percent") == [(0, 3.71)]
     assert run.data.metrics["test/nme_ci95_low_percent"] == 3.62
+    assert run.data.metrics["val/coverage_90_percent"] == 89.25
     assert run.data.metrics["test_regions_nme_percent/jaw"] == 5.0
     assert run.data.metrics["model/parameters"] == 12345
     assert run.data.tags["dataset"] == "synthetic"
@@ -146,7 +152,12 @@ def test_live_training_then_track_is_one_complete_run(workspace: Path) -> None:
     assert run.inputs.dataset_inputs[0].dataset.name == "synthetic"
     assert set(artifacts(run, "figures")) == {f"figures/{path.name}" for path in paths.FIGURES}
     assert {"dvc.lock", "reports"} <= set(artifacts(run))
-    assert len(artifacts(run, "reports")) == 5
+    assert len(artifacts(run, "reports")) == 6
+
+
+def test_a_run_keeps_what_is_told_of_certainty_where_the_network_tells_it() -> None:
+    without, told = (set(track._artifacts(measured(test=group(1, **shares)))) for shares in ({}, COVERAGE))
+    assert told - without == {paths.RELIABILITY, Path("reports/figures/reliability.png")}
 
 
 def test_everything_lies_in_the_main_workspace(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,7 +415,7 @@ def test_the_columns_that_the_pages_show_are_there(workspace: Path) -> None:
     view = store.client.get_experiment(store.experiment_id).tags[f"mlflow.sharedViewState.{START_VIEW}"]
     columns = [column.rstrip("`").split(".`") for column in json.loads(view)["selectedColumns"]]
     params = flatten(load_params(ROOT / "params.yaml"))
-    logged = {mlflow_store.metric_name(name) for name in measured().flat()}
+    logged = {mlflow_store.metric_name(name) for name in measured(val=group(4, **COVERAGE)).flat()}
     assert {name for kind, name in columns if kind == "params"} <= set(params)
     assert {name for kind, name in columns if kind == "metrics"} <= logged | set(OLDER_COLUMNS)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from facial_keypoints.core.scheme import IBUG_68
 from pipeline.models.tensor_geometry import apply_affine
-from pipeline.training.augment import Bend, augment, random_stretch
+from pipeline.training.augment import Bend, amounts_after, augment, random_stretch
 from pipeline.training.settings import Augment, Cover, Degrade
 
 NOTHING = Augment(
@@ -19,8 +19,7 @@ NOTHING = Augment(
     contrast=0,
     occlusion_prob=0,
     occlusion_max_frac=0,
-    far_rotation_prob=0,
-    far_rotation_deg=0,
+    fade_frac=0,
     stretch_max=1,
     bend_frac=0,
     cover=Cover(prob=0, max_frac=0),
@@ -69,14 +68,17 @@ def test_keypoints_move_with_the_image(seed):
     assert not torch.allclose(moved, points, atol=1)
 
 
-def test_a_share_of_the_frames_is_rotated_far():
-    images, points = batch(100)
-    amounts = dataclasses.replace(NOTHING, rotation_deg=10, far_rotation_prob=0.3, far_rotation_deg=90)
-    _, moved = augment(images, points, amounts, seeded(), flip_index=IBUG_68.flip_index)
-    before, after = (torch.view_as_complex(p - p.mean(1, keepdim=True)) for p in (points, moved))
-    turned = torch.rad2deg((after * before.conj()).sum(1).angle().abs())
-    assert 20 <= (turned > 10.1).sum() <= 30
-    assert 60 < turned.max() <= 90.1
+@pytest.mark.parametrize(("done", "left"), [(0, 1), (0.5, 1), (0.75, 0.6), (1, 0.2)])
+def test_covered_and_worsened_frames_become_few_towards_the_end(done, left):
+    amounts = dataclasses.replace(
+        NOTHING,
+        fade_frac=0.5,
+        cover=dataclasses.replace(NOTHING.cover, prob=0.1),
+        degrade=dataclasses.replace(NOTHING.degrade, prob=0.4),
+    )
+    then = amounts_after(done, amounts)
+    assert (then.cover.prob, then.degrade.prob) == pytest.approx((0.1 * left, 0.4 * left))
+    assert amounts_after(done, dataclasses.replace(amounts, fade_frac=0)).degrade.prob == 0.4
 
 
 def test_waves_move_points_to_where_the_picture_shows_them():
@@ -219,6 +221,6 @@ def test_a_patch_covers_a_bounded_rectangle_of_one_gray_level():
 def test_one_seed_gives_one_result():
     images, points = batch()
     cover, degrade = Cover(prob=0.5, max_frac=0.5), Degrade(0.5, 3.0, 2.0, 8.0, 2.0, 0.1, 10.0)
-    amounts = Augment(30, 1.25, 0.1, 0.5, 0.2, 0.3, 0.5, 0.3, 0.5, 60, 1.1, 0.02, cover, degrade)
+    amounts = Augment(30, 1.25, 0.1, 0.5, 0.2, 0.3, 0.5, 0.3, 0.5, 1.1, 0.02, cover, degrade)
     first, second = (augment(images, points, amounts, seeded(7), flip_index=IBUG_68.flip_index) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

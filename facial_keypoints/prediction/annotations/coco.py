@@ -78,4 +78,4 @@ def _annotation(count: int, image: int, face: dict[str, Any]) -> dict[str, Any]:
         "keypoints": [value for x, y in face["keypoints"] for value in (x, y, _VISIBLE)],
         "score": face["score"],
         "face": face["face"],
-    }
+    } | ({"radius_px": face["radius_px"]} if "radius_px" in face else {})

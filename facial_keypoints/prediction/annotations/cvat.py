@@ -8,17 +8,19 @@ from facial_keypoints.prediction.annotations.images import EDGE_PX, Image
 
 _LABEL = "face"
 _ATTRIBUTES = ("score", "face")
+_RADII = "radius_px"
+"""The attribute that has the radii of all points, in their order: CVAT has no attributes of the points of a shape."""
 
 
-def cvat_text(images: Iterable[Image], info: dict[str, str]) -> Iterator[str]:
+def cvat_text(images: Iterable[Image], info: dict[str, str], radii: bool = False) -> Iterator[str]:
     """The parts of one XML document: an image for each picture or frame, with the points of each face as one shape.
 
     Points count from the edge of the first pixel, as on CVAT's canvas: its last corner is (width, height).
     CVAT finds an image by its name, else by its number, which counts from 0: the number of the frame where all images
-    are those of one video.
+    are those of one video. With `radii` the label has an attribute for those of faces.
     """
     yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
-    yield _text(_meta(info))
+    yield _text(_meta(info, (*_ATTRIBUTES, _RADII) if radii else _ATTRIBUTES))
     for number, image in enumerate(images):
         yield _text(_image(number, image))
     yield "</annotations>\n"
@@ -29,8 +31,8 @@ def _text(element: ET.Element) -> str:
     return f"  {ET.tostring(element, encoding='unicode')}\n"
 
 
-def _meta(info: dict[str, str]) -> ET.Element:
-    """What a task needs to take the annotations: its label, with the attributes that faces have."""
+def _meta(info: dict[str, str], names: tuple[str, ...]) -> ET.Element:
+    """What a task needs to take the annotations: its label, with the attributes of these names that faces have."""
     meta = ET.Element("meta")
     for name, value in info.items():
         ET.SubElement(meta, name).text = value
@@ -38,7 +40,7 @@ def _meta(info: dict[str, str]) -> ET.Element:
     ET.SubElement(label, "name").text = _LABEL
     ET.SubElement(label, "type").text = "points"
     attributes = ET.SubElement(label, "attributes")
-    for name in _ATTRIBUTES:
+    for name in names:
         attribute = ET.SubElement(attributes, "attribute")
         for field, value in (("name", name), ("mutable", "True"), ("input_type", "text"), ("default_value", "")):
             ET.SubElement(attribute, field).text = value
@@ -58,5 +60,8 @@ def _add_face(image: ET.Element, face: dict[str, Any]) -> None:
     points = ET.SubElement(
         image, "points", {"label": _LABEL, "source": "auto", "occluded": "0", "points": places, "z_order": "0"}
     )
-    for name in _ATTRIBUTES:
-        ET.SubElement(points, "attribute", {"name": name}).text = str(face[name])
+    told = {name: str(face[name]) for name in _ATTRIBUTES}
+    if _RADII in face:
+        told[_RADII] = ";".join(f"{radius:.3f}" for radius in face[_RADII])
+    for name, text in told.items():
+        ET.SubElement(points, "attribute", {"name": name}).text = text

@@ -22,9 +22,11 @@ _SUFFIXES: dict[RunFormat, str] = {"coco": ".json", "cvat": ".xml"}
 class RunFile:
     """Collects what is found in the sources of one run, in a journal, and makes the file of it."""
 
-    def __init__(self, journal: Journal, sources: Sequence[Source], scheme: Scheme, info: dict[str, str]) -> None:
-        """`scheme`: what the points are; `info`: how they were predicted, which the file tells at its head."""
-        self._journal, self._scheme, self._info = journal, scheme, info
+    def __init__(
+        self, journal: Journal, sources: Sequence[Source], scheme: Scheme, info: dict[str, str], *, radii: bool
+    ) -> None:
+        """`scheme`: what the points are, perhaps with `radii`; `info`: how they were predicted, for the file's head."""
+        self._journal, self._scheme, self._radii, self._info = journal, scheme, radii, info
         self._stamps = {source: _stamp(source) for source in sources}
         found = {source: journal.found.get(_key(source)) for source in sources}
         self.kept = {
@@ -71,7 +73,7 @@ class RunFile:
                 for record in self._journal.records(_key(source)):
                     yield image_of(names(source, record.get("frame")), record)
 
-        return coco_text(images, self._scheme, info) if form == "coco" else cvat_text(images(), info)
+        return coco_text(images, self._scheme, info) if form == "coco" else cvat_text(images(), info, self._radii)
 
 
 def _key(source: Source) -> str:

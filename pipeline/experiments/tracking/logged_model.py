@@ -79,15 +79,7 @@ def save_pyfunc(path: Path, files: Mapping[str, Path], model: Any) -> None:
     `model`: an `mlflow.models.Model`, which becomes the description of the folder.
     """
     from mlflow import pyfunc
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
 
-    from pipeline.models.model_file import read_description
-
-    # Without names, the model is given an array and not a dictionary of one.
-    pictures = TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))
-    points = read_description(files["weights"]).scheme.count
-    keypoints_source = TensorSpec(np.dtype(np.float32), (-1, points, 2))
     pyfunc.save_model(
         path,
         mlflow_model=model,
@@ -95,5 +87,22 @@ def save_pyfunc(path: Path, files: Mapping[str, Path], model: Any) -> None:
         # As URIs: in a plain path MLflow reads % as an escape.
         artifacts={name: file.as_uri() for name, file in files.items()},
         pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in MODEL_NEEDS],
-        signature=ModelSignature(Schema([pictures]), Schema([keypoints_source])),
+        signature=_signature(files["weights"]),
     )
+
+
+def _signature(weights: Path) -> Any:
+    """What `_SCRIPT` takes, and what it returns of the network of a model file."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    from pipeline.models.model_file import open_model_file
+
+    # Without names, the model is given an array and not a dictionary of one.
+    pictures = TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))
+    description, network = open_model_file(weights)
+    points, kind = description.scheme.count, np.dtype(np.float32)
+    if not network.has_spread:
+        return ModelSignature(Schema([pictures]), Schema([TensorSpec(kind, (-1, points, 2))]))
+    keypoints, radii = TensorSpec(kind, (-1, points, 2), "keypoints"), TensorSpec(kind, (-1, points), "radii")
+    return ModelSignature(Schema([pictures]), Schema([keypoints, radii]))

@@ -5,6 +5,9 @@ the place of its code.
 
 Input: (N, H, W, 3) uint8 RGB pictures of one face each, of any size. Output: (N, K, 2) float32 keypoints, x then y, in
 the pixels of the pictures given, the centre of the top left pixel being (0, 0).
+
+Of a network that tells how certain its points are, the output is a dictionary of these "keypoints" and of "radii", (N,
+K) float32 pixels: in one of two cases the true point lies within this radius of the keypoint.
 """
 
 import os
@@ -21,6 +24,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read on import; without i
 from onnxruntime import InferenceSession
 
 BATCH = 64
+_TOLD = ("keypoints", "radii")
 # libpng's whole-number weights; the shift makes OpenCV round down as libpng does, which reads the training frames.
 _LUMA = np.array([[9797 / 2**15, 19234 / 2**15, 3737 / 2**15, 2**-16 - 0.5]], np.float32)
 
@@ -35,8 +39,10 @@ class KeypointModel(PythonModel):
             raise MlflowException("MLflow took the code of a model loaded at the same moment; load this one again")
         context.network = InferenceSession(exported.read_bytes(), providers=["CPUExecutionProvider"])
 
-    def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> np.ndarray:
-        """(N, 68, 2) float32 keypoints in pixels of (N, H, W, 3) uint8 RGB pictures.
+    def predict(
+        self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None
+    ) -> np.ndarray | dict[str, np.ndarray]:
+        """The keypoints, perhaps with their radii, of (N, H, W, 3) uint8 RGB pictures; see above.
 
         `context.network` is used; `params` are not. Raises MlflowException for anything that is not such pictures.
         """
@@ -45,14 +51,16 @@ class KeypointModel(PythonModel):
             raise MlflowException.invalid_parameter_value(
                 f"the pictures are {dtype} {shape} but should be a uint8 array (N, H, W, 3), RGB and not empty"
             )
-        starts = range(0, len(model_input), BATCH)
-        parts = [_predict(context.network, model_input[start : start + BATCH]) for start in starts]
-        points = context.network.get_outputs()[0].shape[1]
-        return np.concatenate([np.zeros((0, points, 2), np.float32), *parts])
+        told = {value.name: value.shape for value in context.network.get_outputs() if value.name in _TOLD}
+        parts = [{name: np.zeros((0, *shape[1:]), np.float32) for name, shape in told.items()}]
+        for start in range(0, len(model_input), BATCH):
+            parts.append(_predict(context.network, model_input[start : start + BATCH], list(told)))
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in told}
+        return joined if "radii" in joined else joined["keypoints"]
 
 
-def _predict(network: InferenceSession, pictures: np.ndarray) -> np.ndarray:
-    """(N, 68, 2) float32 keypoints in pixels of (N, H, W, 3) uint8 RGB pictures."""
+def _predict(network: InferenceSession, pictures: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
+    """These outputs, float32 in pixels of (N, H, W, 3) uint8 RGB pictures."""
     side, fit = network.get_inputs()[0].shape[1], network.get_modelmeta().custom_metadata_map["fit"]
     full_h, full_w = pictures.shape[1:3]
     height, width = _fitted_size((full_h, full_w), side, fit)
@@ -60,9 +68,12 @@ def _predict(network: InferenceSession, pictures: np.ndarray) -> np.ndarray:
     border = (top, side - height - top, left, side - width - left)
     fitted = [_resized(_to_gray(picture), height, width) for picture in pictures]
     frames = np.stack([cv2.copyMakeBorder(gray, *border, cv2.BORDER_REPLICATE) for gray in fitted])
-    (keypoints,) = network.run(["keypoints"], {"frames": frames})
+    found = dict(zip(names, network.run(names, {"frames": frames}), strict=True))
     scale = np.array([full_w / width, full_h / height])
-    return np.asarray((keypoints - np.array([left, top]) + 0.5) * scale - 0.5, np.float32)
+    found["keypoints"] = (found["keypoints"] - np.array([left, top]) + 0.5) * scale - 0.5
+    if "radii" in found:
+        found["radii"] = found["radii"] * np.sqrt(scale.prod())
+    return {name: np.asarray(values, np.float32) for name, values in found.items()}
 
 
 def _fitted_size(shape: tuple[int, int], side: int, fit: str) -> tuple[int, int]:

@@ -16,6 +16,8 @@ _COLUMNS = [
             "val/nme_percent",
             "val/auc_08_percent",
             "val/failure_rate_08_percent",
+            "val/coverage_50_percent",
+            "val/coverage_90_percent",
             "test/nme_percent",
             "test_unseen_people/nme_percent",
             *OLDER_COLUMNS,
