@@ -11,9 +11,10 @@ look placed the points, and takes the mean; and a linear map, fitted on the trai
 the shape as a whole tells about it.
 """
 
+import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from torch.nn import functional
 from pipeline.models.coarse_network import CoarseNetwork
 from pipeline.models.fine_network import FineNetwork, FineNetworks
 from pipeline.models.layers import standardize
-from pipeline.models.network import HALF_WITHIN, KeypointNetwork
+from pipeline.models.network import HALF_WITHIN, Batches, Each, KeypointNetwork
 from pipeline.models.ridge_regression import ridge_regression
 from pipeline.models.tensor_geometry import (
     apply_affine,
@@ -165,20 +166,25 @@ class CoarseToFine(KeypointNetwork):
         self.refined = not skip
 
     @torch.inference_mode()
-    def fit_refinement(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+    def fit_refinement(self, batches: Batches, each: Each = itertools.starmap) -> None:
         """Fit the correction: ridge regression of the error that is left on the shape that was placed.
 
         Both are in pixels of the cut-out. Each point is fitted on the frames that label it; one that none does stays
         as it is.
         """
-        parts = []
-        for images, keypoints in batches:
-            _, upright_from_crop = self._find(images)
-            placed, upright_from_crop = self._placed(images, upright_from_crop)
-            placed = placed[..., :2]
-            error = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1).double().cpu()
-            parts.append((self._shape_features(placed, upright_from_crop).double().cpu(), error))
+        parts = list(each(self._shape_and_error, batches))
         self.correction.copy_(ridge_regression(parts, self.correction_ridge))
+
+    def _shape_and_error(self, images: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, F) features of the shapes that are placed in (B, 1, S, S) images, and (B, 2 K) errors of their points.
+
+        Both float64, on the CPU.
+        """
+        _, upright_from_crop = self._find(images)
+        placed, upright_from_crop = self._placed(images, upright_from_crop)
+        placed = placed[..., :2]
+        error = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1)
+        return self._shape_features(placed, upright_from_crop).double().cpu(), error.double().cpu()
 
     def label_tensors(self) -> set[str]:
         return {"mean_shape", "mirror_shift", "correction"} | ({"half_within"} if self.has_spread else set())

@@ -1,7 +1,9 @@
 """The contract between the networks and whatever trains, runs, exports or inspects them."""
 
+import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +14,16 @@ from facial_keypoints.core.geometry import resize_matrix
 HALF_WITHIN = 1.35
 """Spreads of a point within which half of the true points lie, where errors along the axes are independent and of
 Laplace's distribution."""
+
+T = TypeVar("T")
+Batches = Iterable[tuple[Tensor, Tensor]]
+"""(B, 1, S, S) images in 0..1 and their (B, K, 2) keypoints in pixels, NaN where a point is not labelled."""
+
+
+class Each(Protocol):
+    """Applies a function to each batch, and gives the results in the order of the batches."""
+
+    def __call__(self, function: Callable[[Tensor, Tensor], T], batches: Batches, /) -> Iterable[T]: ...
 
 
 class KeypointNetwork(nn.Module, ABC):
@@ -85,15 +97,15 @@ class KeypointNetwork(nn.Module, ABC):
         Training skips it until the last epoch: the validation after each of the others is a quick look.
         """
 
-    def fit_refinement(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+    def fit_refinement(self, batches: Batches, each: Each = itertools.starmap) -> None:
         """Fit what refines the keypoints of a network whose weights are final, in eval mode.
 
         Args:
-            batches: (B, 1, S, S) training images in 0..1, not augmented, and their (B, K, 2) keypoints in pixels, NaN
-                where a point is not labelled.
+            batches: training images, not augmented.
+            each: how the network is run on all of them; workers that train together share them.
         """
 
-    def calibrate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+    def calibrate(self, batches: Batches, each: Each = itertools.starmap) -> None:
         """Set `half_within` by batches of images and keypoints that the network was not trained on.
 
         On those that it was trained on it is more certain than it may be. A network without spread stays as it is.
@@ -101,17 +113,17 @@ class KeypointNetwork(nn.Module, ABC):
         if not self.has_spread:
             return
         with torch.inference_mode():
-            shares = torch.cat([torch.zeros(0), *(self._spreads_off(*batch).cpu() for batch in batches)])
+            shares = torch.cat([torch.zeros(0), *each(self._spreads_off, batches)])
         if len(shares):
             self.half_within.fill_(shares.median())
 
     def _spreads_off(self, images: Tensor, keypoints: Tensor) -> Tensor:
-        """(N,) distances between true and predicted keypoints over their spread, of those that are labelled."""
+        """(N,) distances between true and predicted keypoints over their spread, of those labelled, on the CPU."""
         estimates, spread = self.with_spread(images)
         if spread is None:
             raise ValueError("the network tells no spread")
         distances: Tensor = torch.linalg.vector_norm(last_estimate(estimates) - keypoints, dim=-1) / spread[:, -1]
-        return distances[~distances.isnan()]
+        return distances[~distances.isnan()].cpu()
 
     def label_tensors(self) -> set[str]:
         """Names in `state_dict` of what tells of the faces and labels of one dataset, not of how faces look.

@@ -1,13 +1,13 @@
 """Show a network a window of the frame: rescale and random crop, as most course projects do it."""
 
-from collections.abc import Iterable
+import itertools
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from facial_keypoints.core.geometry import resize_matrix
-from pipeline.models.network import KeypointNetwork
+from pipeline.models.network import Batches, Each, KeypointNetwork
 from pipeline.models.tensor_geometry import apply_affine, invert_affine, similarity_about_centre, warp
 
 
@@ -42,8 +42,8 @@ class Window(KeypointNetwork):
     def skip_refinement(self, skip: bool) -> None:
         self.network.skip_refinement(skip)
 
-    def fit_refinement(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
-        self.network.fit_refinement(self._batch_in_window(*batch) for batch in batches)
+    def fit_refinement(self, batches: Batches, each: Each = itertools.starmap) -> None:
+        self.network.fit_refinement(itertools.starmap(self._batch_in_window, batches), each)
 
     def label_tensors(self) -> set[str]:
         return {f"network.{name}" for name in self.network.label_tensors()}

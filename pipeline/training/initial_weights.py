@@ -38,12 +38,14 @@ def new_network(model: Model, preprocess: Preprocess, frames: LabelledFrames) ->
         raise ConfigError(f"model.name {model.name} cannot be built as params.yaml says: {error}") from None
 
 
-def refuse_single_faces(network: nn.Module, step_faces: int, name: str) -> None:
-    """Raise ConfigError for a network that normalizes over the faces of a step where a step has just one."""
-    if step_faces == 1 and any(isinstance(module, nn.BatchNorm1d) for module in network.modules()):
+def refuse_small_parts(network: nn.Module, step_faces: int, shards: int, name: str) -> None:
+    """Raise ConfigError where a part of a step has no face, or just one and the network normalizes over them."""
+    least = 2 if any(isinstance(module, nn.BatchNorm1d) for module in network.modules()) else 1
+    if step_faces // shards < least:
+        parts = f"each of {shards} parts of a step (train.shards)" if shards > 1 else "a step"
         raise ConfigError(
-            f"{name} normalizes over the faces of a step, of which there is 1 and should be 2 or more; raise "
-            "train.batch_size, or label more frames"
+            f"{name} learns from {least} or more faces in {parts}, and there are {step_faces // shards}; raise "
+            "train.batch_size, label more frames" + (", or lower train.shards" if shards > 1 else "")
         )
 
 

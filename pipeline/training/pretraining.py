@@ -17,7 +17,7 @@ from pipeline.datasets.synthetic import Identity, draw_face, random_identity
 from pipeline.models.network import KeypointNetwork
 from pipeline.models.settings import Model
 from pipeline.training.frames import LabelledFrames
-from pipeline.training.initial_weights import new_network, refuse_single_faces
+from pipeline.training.initial_weights import new_network, refuse_small_parts
 from pipeline.training.settings import Augment, Pretrain, Train
 from pipeline.training.trainer import fit
 
@@ -38,7 +38,7 @@ def pretraining(
     faces = synthetic_faces(pretrain, preprocess, device)
     torch.manual_seed(train.seed)
     network = new_network(model, preprocess, faces)
-    refuse_single_faces(network, min(train.batch_size, len(faces)), model.name)
+    refuse_small_parts(network, min(train.batch_size, len(faces)), train.shards, model.name)
     settings = replace(train, epochs=pretrain.epochs)
     return partial(fit, network, faces, faces.none(), settings=settings, amounts=augment)
 

@@ -73,6 +73,7 @@ class Train:
 
     epochs: Annotated[int, Ge(1), Le(10_000)]
     batch_size: Annotated[int, Ge(1), Le(4096)]
+    shards: Annotated[int, Ge(1), Le(1024)]
     precision: Literal["mixed", "float32"]
     loss: LossName
     loss_unit: LossUnit

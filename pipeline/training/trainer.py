@@ -17,6 +17,7 @@ from pipeline.training.augment import amounts_after, augment
 from pipeline.training.frames import LabelledFrames
 from pipeline.training.losses import keypoint_loss
 from pipeline.training.optim import WeightAverage, make_optimizer
+from pipeline.training.parts import part_seed, sum_over_parts
 from pipeline.training.schedules import SCHEDULES
 from pipeline.training.settings import Augment, Train
 from pipeline.training.training_state import (
@@ -28,6 +29,7 @@ from pipeline.training.training_state import (
     under_prefix,
     with_prefix,
 )
+from pipeline.training.workers import ALONE, Workers
 
 _EVALUATED_AT_ONCE = 64
 """Frames in a batch outside of the training steps."""
@@ -58,6 +60,7 @@ def fit(
     amounts: Augment,
     on_epoch: Callable[[Epoch, State], None],
     resume: State | None = None,
+    workers: Workers = ALONE,
 ) -> KeypointNetwork:
     """Train a network in place.
 
@@ -69,7 +72,8 @@ def fit(
         amounts: how far training frames are changed.
         on_epoch: called after each epoch with its row and the state of the training, which is good until it returns.
         resume: a state that an earlier training gave; this one goes on from there, bit for bit as if that had never
-            stopped.
+            stopped. Of several workers, the first one's counts.
+        workers: those that train together, each of which calls this with the same network, frames and settings.
 
     Returns:
         A copy of the network with averaged weights, its refinement fitted, in eval mode.
@@ -77,8 +81,8 @@ def fit(
     Raises:
         ModelError: where the loss is no longer finite.
     """
-    training = Training(network, settings, amounts, train)
-    if resume is not None:
+    training = Training(network, settings, amounts, train, workers)
+    if (resume := workers.from_first(resume)) is not None:
         training.load_state(resume)
     lines = EpochLines(settings.epochs)
     for epoch, batches in training.epochs():
@@ -87,10 +91,10 @@ def fit(
         if not np.isfinite(train_loss):
             raise ModelError(f"the loss became {train_loss} in epoch {epoch}; lower train.lr and run again")
         if epoch == settings.epochs:
-            refine(training.average.network, train)
+            refine(training.average.network, train, workers)
             if len(val):
-                training.average.network.calibrate(val.batches(_EVALUATED_AT_ONCE))
-        val_loss, val_nme = validate(training.average.network, val, settings)
+                training.average.network.calibrate(val.batches(_EVALUATED_AT_ONCE), workers.each)
+        val_loss, val_nme = validate(training.average.network, val, settings, workers)
         on_epoch(Epoch(epoch, lr, train_loss, val_loss, val_nme), training.state())
         lines.tell(epoch, train_loss, val_nme)
     return training.average.network
@@ -99,9 +103,16 @@ def fit(
 class Training:
     """A network in training: its optimizer, the running average of its weights, and the random draws."""
 
-    def __init__(self, network: KeypointNetwork, settings: Train, amounts: Augment, frames: LabelledFrames) -> None:
+    def __init__(
+        self,
+        network: KeypointNetwork,
+        settings: Train,
+        amounts: Augment,
+        frames: LabelledFrames,
+        workers: Workers = ALONE,
+    ) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # convolutions take half the time on the CPU
-        self.settings, self.amounts, self.frames = settings, amounts, frames
+        self.settings, self.amounts, self.frames, self.workers = settings, amounts, frames, workers
         self.device = frames.images.device
         self.generator = torch.Generator().manual_seed(settings.seed)
         own_shift = network.learned_mirror_shift()
@@ -180,13 +191,30 @@ class Training:
             mirror_shift=self._learned_shift(),
         )
         self.network.train()
-        with mixed_precision(images.device, self.settings.precision):
-            estimates, spread = self.network.with_spread(images)
-        loss = keypoint_loss(self.settings.loss, self.settings.loss_unit, estimates.float(), keypoints, spread)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+        loss = self._backward(images, keypoints) if self.settings.shards == 1 else self._in_parts(images, keypoints)
         self.optimizer.step()
         self.average.update(self.network)
+        return loss
+
+    def _in_parts(self, images: Tensor, keypoints: Tensor) -> Tensor:
+        """What `_backward` does, in parts of the batch that the workers share."""
+        shards, step = self.settings.shards, self.average.updates
+        parts = list(zip(images.tensor_split(shards), keypoints.tensor_split(shards), strict=True))
+
+        def backward(part: int) -> Tensor:
+            torch.manual_seed(part_seed(self.settings.seed, step, part))
+            return self._backward(*parts[part], share=len(parts[part][0]) / len(images))
+
+        learned = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        return sum_over_parts(backward, self.network, learned, shards=shards, workers=self.workers)
+
+    def _backward(self, images: Tensor, keypoints: Tensor, *, share: float = 1.0) -> Tensor:
+        """Compute the gradients of augmented frames that are a `share` of the batch; returns their part of its loss."""
+        with mixed_precision(images.device, self.settings.precision):
+            estimates, spread = self.network.with_spread(images)
+        loss = keypoint_loss(self.settings.loss, self.settings.loss_unit, estimates.float(), keypoints, spread) * share
+        torch.autograd.backward(loss, retain_graph=share < 1)  # all parts learn of the one shift of mirrored labels
         return loss.detach()
 
     @property
@@ -198,23 +226,27 @@ class Training:
         return self.mirror_shift if self.amounts.mirror_prob < 1 else None
 
 
-def refine(network: KeypointNetwork, frames: LabelledFrames) -> None:
+def refine(network: KeypointNetwork, frames: LabelledFrames, workers: Workers = ALONE) -> None:
     """Fit the refinement of a network whose weights are final, on the frames it was trained on, and switch it on."""
     network.skip_refinement(False)
-    network.fit_refinement(frames.batches(_EVALUATED_AT_ONCE))
+    network.fit_refinement(frames.batches(_EVALUATED_AT_ONCE), workers.each)
 
 
-def validate(network: KeypointNetwork, frames: LabelledFrames, settings: Train) -> tuple[float | None, float | None]:
+def validate(
+    network: KeypointNetwork, frames: LabelledFrames, settings: Train, workers: Workers = ALONE
+) -> tuple[float | None, float | None]:
     """Mean loss and mean NME, a fraction, of a network in eval mode; None without frames that have one."""
     if not len(frames):
         return None, None
-    losses, errors = [], []
+
+    def measure(images: Tensor, keypoints: Tensor) -> tuple[float, np.ndarray]:
+        estimates = network(images)
+        loss = keypoint_loss(settings.loss, settings.loss_unit, estimates, keypoints).item() * len(images)
+        truth = keypoints.cpu().numpy()
+        measured = measurable(truth, frames.scheme)
+        return loss, nme(last_estimate(estimates).cpu().numpy()[measured], truth[measured], frames.scheme)
+
     with torch.inference_mode():
-        for images, keypoints in frames.batches(_EVALUATED_AT_ONCE):
-            estimates = network(images)
-            losses.append(keypoint_loss(settings.loss, settings.loss_unit, estimates, keypoints).item() * len(images))
-            truth = keypoints.cpu().numpy()
-            measured = measurable(truth, frames.scheme)
-            errors.append(nme(last_estimate(estimates).cpu().numpy()[measured], truth[measured], frames.scheme))
+        losses, errors = zip(*workers.each(measure, frames.batches(_EVALUATED_AT_ONCE)), strict=True)
     found = np.concatenate(errors)
     return sum(losses) / len(frames), float(found.mean()) if len(found) else None

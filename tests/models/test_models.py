@@ -21,7 +21,7 @@ from pipeline.models.model_file import load_model, read_description, save_model
 from pipeline.models.network import KeypointNetwork
 from pipeline.models.tensor_geometry import apply_affine, face_size, similarity_about_centre
 from pipeline.models.window import Window
-from pipeline.training.initial_weights import refuse_single_faces
+from pipeline.training.initial_weights import refuse_small_parts
 from tests.architecture import ROOT
 from tests.dataset import face_points
 
@@ -121,10 +121,14 @@ def test_pooling_before_the_nonlinearity_is_pooling_after_it(name):
 
 @pytest.mark.slow
 def test_a_step_of_one_face_is_refused_where_it_cannot_be_normalized():
-    refuse_single_faces(network("naimishnet_bn"), 2, "naimishnet_bn")
-    refuse_single_faces(network(), 1, "coarse_to_fine")
-    with pytest.raises(ConfigError, match=r"normalizes over the faces of a step.*raise train\.batch_size"):
-        refuse_single_faces(network("naimishnet_bn"), 1, "naimishnet_bn")
+    refuse_small_parts(network("naimishnet_bn"), 2, 1, "naimishnet_bn")
+    refuse_small_parts(network(), 4, 4, "coarse_to_fine")
+    with pytest.raises(
+        ConfigError, match=r"learns from 2 or more faces in a step, and there are 1; raise train\.batch"
+    ):
+        refuse_small_parts(network("naimishnet_bn"), 1, 1, "naimishnet_bn")
+    with pytest.raises(ConfigError, match=r"1 or more faces in each of 8 parts.*there are 0;.*or lower train\.shards"):
+        refuse_small_parts(network(), 7, 8, "coarse_to_fine")
 
 
 def test_the_published_naimishnet_drops_ever_more():

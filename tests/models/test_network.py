@@ -52,7 +52,7 @@ class Hooked(Middle):
     def skip_refinement(self, skip: bool) -> None:
         self.told["skip"] = skip
 
-    def fit_refinement(self, batches) -> None:
+    def fit_refinement(self, batches, each=None) -> None:
         self.told["batches"] = list(batches)
 
     def label_tensors(self) -> set[str]:

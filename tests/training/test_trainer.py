@@ -20,6 +20,7 @@ from tests.training.test_augment import NOTHING
 SETTINGS = Train(
     epochs=2,
     batch_size=4,
+    shards=1,
     precision="mixed",
     loss="l1",
     loss_unit="face_size",

@@ -1,0 +1,58 @@
+"""Start the workers of a training from within its stage, so that `dvc repro` needs no other command."""
+
+import logging
+import os
+
+import torch.distributed as dist
+
+from facial_keypoints.core.errors import ConfigError, PipelineError
+from facial_keypoints.core.text import shown
+from pipeline.training.workers import refuse_uneven, threads_each
+
+_WANTED = "KEYPOINTS_WORKERS"
+
+
+def launched(stage: str, shards: int) -> bool:
+    """Start as many workers as KEYPOINTS_WORKERS says, by torchrun, and wait for their end.
+
+    Returns:
+        False where this process is to do the work: it is a worker, or no more than one is wanted.
+
+    Raises:
+        PipelineError: where a worker was killed. What one that failed had to say, it has said.
+    """
+    count = _wanted()
+    if count == 1 or dist.is_torchelastic_launched():
+        return False
+    refuse_uneven(shards, count)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads_each(shards)))
+    _torchrun("--nproc-per-node", str(count), "--module", "pipeline", stage)
+    return True
+
+
+def _wanted() -> int:
+    text = os.environ.get(_WANTED, "1")
+    if not text.isdecimal() or not int(text):
+        raise ConfigError(f"{_WANTED} is {shown(text)} but should be a number of processes, 1 or more; set it anew")
+    return int(text)
+
+
+def _torchrun(*arguments: str) -> None:
+    """Run torchrun's command in this process; it takes its other options from variables PET_<OPTION>."""
+    from torch.distributed import run as torchrun
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    logging.disable(logging.ERROR)  # it would tell the state of each worker several times
+    try:
+        torchrun.run(torchrun.parse_args([*arguments]))  # type: ignore[no-untyped-call]
+    except SignalException as error:
+        raise KeyboardInterrupt from error
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        if failure.exitcode > 0:
+            raise SystemExit(failure.exitcode) from None
+        raise PipelineError(
+            f"worker {rank} was killed ({failure.signal_name()}), perhaps as the memory ran out; run again, and the "
+            "training goes on after its last epoch"
+        ) from None
