@@ -14,6 +14,7 @@ import typer
 
 from facial_keypoints.cli import add_command, errors_as_one_line, new_app, run
 from facial_keypoints.core.atomic_files import remove_abandoned
+from facial_keypoints.core.errors import ConfigError
 from pipeline.commands.compare import compare
 from pipeline.commands.export import export
 from pipeline.commands.import_ import import_labels
@@ -69,6 +70,8 @@ def _add_stage_command(app: typer.Typer, name: str, summary: str) -> None:
 
 def _run_stage(name: str) -> None:
     with errors_as_one_line(name):
+        if name != "train" and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+            raise ConfigError(f"{name} is work for one process, and torchrun started several; run {name} without it")
         for folder in paths.WRITTEN_TO:
             remove_abandoned(folder)
         stage = importlib.import_module(f"pipeline.stages.{name}").run

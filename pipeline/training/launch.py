@@ -49,9 +49,10 @@ def _torchrun(*arguments: str) -> None:
     except SignalException as error:
         raise KeyboardInterrupt from error
     except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        if failure.exitcode > 0:
-            raise SystemExit(failure.exitcode) from None
+        killed = [(rank, failure) for rank, failure in error.failures.items() if failure.exitcode < 0]
+        if not killed:
+            raise SystemExit(1) from None
+        rank, failure = killed[0]
         raise PipelineError(
             f"worker {rank} was killed ({failure.signal_name()}), perhaps as the memory ran out; run again, and the "
             "training goes on after its last epoch"

@@ -69,7 +69,7 @@ class Workers:
         total = padded.new_empty(padded.shape[1])
         with _noticing_losses():
             dist.all_to_all_single(slices, to_each)
-            dist.all_gather_into_tensor(total, _in_order(slices.flatten(0, 1)))
+            dist.all_gather_single(total, _in_order(slices.flatten(0, 1)))
         return total[:length].to(own.device)
 
     def each(self, function: Callable[[Tensor, Tensor], T], batches: Iterable[tuple[Tensor, Tensor]]) -> Iterable[T]:

@@ -23,6 +23,8 @@ from pipeline.experiments.tracking.mlflow_store import (
 
 TRAINING_KEY = "training_key"
 """Tag of a run: digest of all that decides what a training computes, by which a training finds the run it began."""
+LAUNCH = "launch"
+"""Tag of a run: torchrun's id of the launch that its workers belong to, over all restarts and hosts."""
 
 _PAUSE_S = 30.0
 """After a failure, so long no curve is logged: each try may cost the training as much, where a server hangs."""
@@ -54,6 +56,7 @@ class LiveRun:
         name = os.environ.get("DVC_EXP_NAME") or f"{params.get('model.name', 'model')} in training"
         tags = mlflow_store.process_tags() | {TRAINING_KEY: key, **(self._trial.tags if self._trial else {})}
         tags |= {DVC_EXPERIMENT: os.environ["DVC_EXP_NAME"]} if "DVC_EXP_NAME" in os.environ else {}
+        tags |= {LAUNCH: launch} if (launch := _launch()) else {}
         with self._outliving_failures():
             store = mlflow_store.open_store()
             mlflow_store.close_dead_runs(store)
@@ -128,17 +131,25 @@ class LiveRun:
 
 
 def _interrupted(store: Store, key: str) -> str | None:
-    """Id of the run in which a training of this process's host with this key ended before its time.
+    """Id of the run in which a training with this key, of this host or of this launch, ended before its time.
 
-    One that is RUNNING belongs to a living process, one that FINISHED waits for `track`, and one that a search broke
-    off stays so.
+    One that is RUNNING belongs to a living process, unless torchrun has started its workers anew, perhaps on another
+    host. One that FINISHED waits for `track`, and one that a search broke off stays so.
     """
-    host = mlflow_store.process_tags()["host"]
+    host, launch = mlflow_store.process_tags()["host"], _launch()
     for run in mlflow_store.find_runs(store, TRAINING_KEY, key):
-        ended_early = run.info.status in {"KILLED", "FAILED"} and not {TRACK_DIGEST, TRIAL_STATE} & set(run.data.tags)
-        if ended_early and run.data.tags.get("host") == host:
+        status, tags = run.info.status, run.data.tags
+        ended_early = status in {"KILLED", "FAILED"} and tags.get("host") == host
+        started_anew = launch is not None and status != "FINISHED" and tags.get(LAUNCH) == launch
+        if (ended_early or started_anew) and not {TRACK_DIGEST, TRIAL_STATE} & set(tags):
             return str(run.info.run_id)
     return None
+
+
+def _launch() -> str | None:
+    """Torchrun's id of the launch that this process belongs to; None where it has none of its own."""
+    launch = os.environ.get("TORCHELASTIC_RUN_ID")
+    return None if launch == "none" else launch  # torchrun's own default, the same for all launches
 
 
 @contextmanager
