@@ -1,7 +1,9 @@
 """Kill the pipeline at random moments and compare what comes of it with an undisturbed build: python -m tests.chaos
 
 The faces are synthetic and few. Every kill is a SIGKILL, of the stage alone or of DVC and the stage together, and the
-next `make repro` follows it. Ends with status 1 if a file, or the MLflow run, differs from the undisturbed ones.
+next `make repro` follows it. With `--workers 2` so many processes train, and half of the kills in the training are of
+one of them, after which torchrun starts all anew; one process trains undisturbed. Ends with status 1 if a file, or the
+MLflow run, differs from the undisturbed ones.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from pipeline.cli import STAGES
 from tests.checkout import Checkout, differing, end
 
 EPOCHS = 8
+SHARDS = 4
 PATIENCE_S = 60  # in which the processes that a killed stage had started must end
 STAGE_LINE = "Running stage '"
 
@@ -88,6 +91,17 @@ class Build:
             sys.exit(f"processes of the killed {self.stage()} live on")
         return "the stage" if killed == stage else "DVC and the stage" if stage else "DVC"
 
+    def kill_worker(self, chance: random.Random) -> str:
+        """Kill one of the processes that train together; the build goes on. Raises NoSuchProcess if none trains."""
+        workers = [p for p in psutil.Process(self.process.pid).children(recursive=True) if "RANK" in p.environ()]
+        if not workers:
+            raise psutil.NoSuchProcess(self.process.pid)
+        worker = chance.choice(workers)
+        number = worker.environ()["RANK"]
+        worker.kill()
+        self.born, self.started["train"] = time.time(), time.monotonic()
+        return f"worker {number}"
+
 
 def undisturbed(checkout: Checkout) -> dict[str, float]:
     """Build everything; returns the seconds of each stage, what DVC does after it included."""
@@ -100,15 +114,19 @@ def undisturbed(checkout: Checkout) -> dict[str, float]:
 def torment(checkout: Checkout, seconds: dict[str, float], kills: int, chance: random.Random) -> Counter[str]:
     """Build with `kills` kills spread over the stages, each at a random moment of its stage; counts them by stage."""
     done: Counter[str] = Counter()
+    build = Build(checkout)
+    several = "KEYPOINTS_WORKERS" in checkout.environment
     for stage in sorted((list(STAGES)[number % len(STAGES)] for number in range(kills)), key=list(STAGES).index):
         killed = ""
         while not killed:
-            build = Build(checkout)
+            if build.process.poll() is not None:
+                build = Build(checkout)
             epoch = stage == "train" and chance.random() < 0.75
             moment = chance.uniform(0, seconds[stage] / (EPOCHS if epoch else 1))
             build.wait_until(stage, moment, epoch=epoch)
+            one = several and stage == "train" and chance.random() < 0.5
             try:
-                killed = build.kill(stage_alone=chance.random() < 0.5)
+                killed = build.kill_worker(chance) if one else build.kill(stage_alone=chance.random() < 0.5)
             except psutil.NoSuchProcess:  # it was faster this time: let it do the work again
                 build.finish()
                 forget(checkout, stage)
@@ -117,6 +135,8 @@ def torment(checkout: Checkout, seconds: dict[str, float], kills: int, chance: r
             f"kill {done.total():2}/{kills}: {killed} in {build.stage()}, {moment:.1f} s after {stage} began",
             flush=True,
         )
+    if build.process.poll() is None:
+        build.finish()
     Build(checkout).finish()
     return done
 
@@ -157,11 +177,15 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--kills", type=int, default=25)
     arguments.add_argument("--seed", type=int, default=0, help="of the moments")
+    arguments.add_argument("--workers", type=int, default=1, help="processes that train where it is killed: 1, 2 or 4")
     options = arguments.parse_args()
     folder = Path(tempfile.mkdtemp())
     calm, shaken = (Checkout(folder / name / "checkout") for name in ("calm", "shaken"))
     for checkout in (calm, shaken):
-        checkout.make_small(epochs=EPOCHS)
+        checkout.make_small(epochs=EPOCHS, shards=1 if options.workers == 1 else SHARDS)
+    if options.workers > 1:
+        calm.environment["OMP_NUM_THREADS"] = shaken.environment["OMP_NUM_THREADS"] = "1"
+        shaken.environment |= {"KEYPOINTS_WORKERS": str(options.workers), "PET_MAX_RESTARTS": str(options.kills)}
     start = time.monotonic()
     seconds = undisturbed(calm)
     print(f"undisturbed build: {time.monotonic() - start:.0f} s", flush=True)

@@ -59,9 +59,9 @@ class Checkout:
         self.run("git", "init", "-q")
         self.commit()
 
-    def make_small(self, *, epochs: int) -> None:
+    def make_small(self, *, epochs: int, shards: int = 1) -> None:
         """Set and commit parameters with which the whole pipeline takes a minute."""
-        write_values({**SMALL, "train.epochs": epochs}, self.folder / "params.yaml")
+        write_values({**SMALL, "train.epochs": epochs, "train.shards": shards}, self.folder / "params.yaml")
         self.commit()
 
     def at(self, folder: Path, *, site: Path) -> "Checkout":

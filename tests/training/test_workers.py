@@ -24,7 +24,6 @@ from tests.architecture import ROOT
 from tests.dataset import write_raw
 
 SMALL = {
-    "split.val_people_frac": 0.25,
     "preprocess.size_px": 96,
     "model.coarse_to_fine.coarse_px": 32,
     "model.coarse_to_fine.coarse_width": 8,
@@ -104,7 +103,7 @@ def test_threads_follow_the_parts_and_not_the_workers(monkeypatch):
 def test_a_number_of_workers_that_is_none_is_named(monkeypatch):
     for wrong in ("two", "0", "-1"):
         monkeypatch.setenv("KEYPOINTS_WORKERS", wrong)
-        with pytest.raises(ConfigError, match="KEYPOINTS_WORKERS is .* but should be a number of processes"):
+        with pytest.raises(ConfigError, match=r"KEYPOINTS_WORKERS is .* but should be a number of processes"):
             launched("train", 4)
     monkeypatch.setenv("KEYPOINTS_WORKERS", "1")
     assert not launched("train", 4)
