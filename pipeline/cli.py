@@ -70,8 +70,8 @@ def _add_stage_command(app: typer.Typer, name: str, summary: str) -> None:
 
 def _run_stage(name: str) -> None:
     with errors_as_one_line(name):
-        if name != "train" and int(os.environ.get("WORLD_SIZE", 1)) > 1:
-            raise ConfigError(f"{name} is work for one process, and torchrun started several; run {name} without it")
+        if name != "train" and "TORCHELASTIC_RUN_ID" in os.environ:
+            raise ConfigError(f"{name} is work for one process; start it without torchrun")
         for folder in paths.WRITTEN_TO:
             remove_abandoned(folder)
         stage = importlib.import_module(f"pipeline.stages.{name}").run

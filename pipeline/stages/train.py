@@ -25,41 +25,41 @@ from pipeline.training.initial_weights import load_transferred, new_network, rea
 from pipeline.training.launch import launched
 from pipeline.training.settings import Augment, Train
 from pipeline.training.trainer import Epoch, fit
-from pipeline.training.workers import joined
+from pipeline.training.workers import Workers, joined
 
 
 def run(*, preprocess: Preprocess, model: Model, augment: Augment, train: Train) -> None:
-    if launched("train", train.shards):
+    if not launched("train", train.shards):
+        with joined(train.shards) as workers:
+            _train(workers, preprocess, model, augment, train)
+
+
+def _train(workers: Workers, preprocess: Preprocess, model: Model, augment: Augment, train: Train) -> None:
+    """Do the work of one worker; the first writes what comes of it."""
+    device = best_device()
+    torch.manual_seed(train.seed)  # initial weights, dropout and jitter inside networks
+    folders = [paths.PROCESSED / split for split in ("train", "val")]
+    scheme = read_scheme()
+    frames, val_frames = (load_labelled_frames(folder, preprocess.size_px, scheme, device) for folder in folders)
+    if not len(frames):
+        raise DataError(f"{folders[0]} holds no labelled frame; mend the labels, then: dvc repro -fs split")
+    network = new_network(model, preprocess, frames)
+    if weights := read_weights(paths.PRETRAINED):
+        load_transferred(network, weights)
+    refuse_small_parts(network, min(train.batch_size, len(frames)), train.shards, model.name)
+    print(f"{model.name}, {count_parameters(network)} parameters, {len(frames)} frames, on {device.type}", flush=True)
+    params = flatten({"preprocess": preprocess, "model": model, "augment": augment, "train": train})
+    key = training_key("train", params, [paths.SCHEME, *folders, paths.PRETRAINED], device)
+    workers.refuse_differing(key)
+    training = partial(fit, network, frames, val_frames, settings=train, amounts=augment, workers=workers)
+    if not workers.first:
+        training(on_epoch=lambda epoch, state: None)
         return
-    with joined(train.shards) as workers:
-        device = best_device()
-        torch.manual_seed(train.seed)  # initial weights, dropout and jitter inside networks
-        folders = [paths.PROCESSED / split for split in ("train", "val")]
-        scheme = read_scheme()
-        frames, val_frames = (load_labelled_frames(folder, preprocess.size_px, scheme, device) for folder in folders)
-        if not len(frames):
-            raise DataError(f"{folders[0]} holds no labelled frame; mend the labels, then: dvc repro -fs split")
-        network = new_network(model, preprocess, frames)
-        if weights := read_weights(paths.PRETRAINED):
-            load_transferred(network, weights)
-        refuse_small_parts(network, min(train.batch_size, len(frames)), train.shards, model.name)
-        print(
-            f"{model.name}, {count_parameters(network)} parameters, {len(frames)} frames, on {device.type}", flush=True
-        )
-        params = flatten({"preprocess": preprocess, "model": model, "augment": augment, "train": train})
-        key = training_key("train", params, [paths.SCHEME, *folders, paths.PRETRAINED], device)
-        workers.refuse_differing(key)
-        training = partial(fit, network, frames, val_frames, settings=train, amounts=augment, workers=workers)
-        if not workers.first:
-            training(on_epoch=lambda epoch, state: None)
-            return
-        with resumable(key) as checkpoint, training_run(params, key) as live:
-            averaged, history = resume_training(
-                training, checkpoint, lambda epochs: live.log(dict(map(curves, epochs)))
-            )
-            write_history(paths.HISTORY, history)
-            save_model(paths.MODEL, averaged, {"model": asdict(model), "preprocess": asdict(preprocess)}, scheme)
-            live.finish(file_sha256(paths.MODEL))
+    with resumable(key) as checkpoint, training_run(params, key) as live:
+        averaged, history = resume_training(training, checkpoint, lambda epochs: live.log(dict(map(curves, epochs))))
+        write_history(paths.HISTORY, history)
+        save_model(paths.MODEL, averaged, {"model": asdict(model), "preprocess": asdict(preprocess)}, scheme)
+        live.finish(file_sha256(paths.MODEL))
 
 
 def curves(epoch: Epoch) -> tuple[int, dict[str, float | None]]:

@@ -13,25 +13,25 @@ _WANTED = "KEYPOINTS_WORKERS"
 
 
 def launched(stage: str, shards: int) -> bool:
-    """Start as many workers as KEYPOINTS_WORKERS says, by torchrun, and wait for their end.
+    """Start as many workers on this host as KEYPOINTS_WORKERS says, by torchrun, and wait for their end.
 
     Returns:
-        False where this process is to do the work: it is a worker, or no more than one is wanted.
+        False where this process is to do the work: it is a worker, or nothing is said.
 
     Raises:
         PipelineError: where a worker was killed. What one that failed had to say, it has said.
     """
-    count = _wanted()
-    if count == 1 or dist.is_torchelastic_launched():
+    if _WANTED not in os.environ or dist.is_torchelastic_launched():
         return False
+    count = _wanted(os.environ[_WANTED])
     refuse_uneven(shards, count)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads_each(shards)))
+    if shards > 1:
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads_each(shards)))
     _torchrun("--nproc-per-node", str(count), "--module", "pipeline", stage)
     return True
 
 
-def _wanted() -> int:
-    text = os.environ.get(_WANTED, "1")
+def _wanted(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise ConfigError(f"{_WANTED} is {shown(text)} but should be a number of processes, 1 or more; set it anew")
     return int(text)

@@ -29,7 +29,7 @@ from pipeline.core.params import flatten
 from pipeline.evaluation.metrics_file import read_metrics, write_metrics
 from pipeline.experiments.params import load_params
 from pipeline.experiments.tracking import mlflow_store, ui
-from pipeline.experiments.tracking.live_run import training_run
+from pipeline.experiments.tracking.live_run import LAUNCH, TRAINING_KEY, training_run
 from pipeline.experiments.tracking.runs_page import OLDER_COLUMNS, START_VIEW, describe_experiment
 from pipeline.experiments.tracking.store_location import EXPERIMENT
 from pipeline.export import formats
@@ -466,6 +466,18 @@ def test_a_training_that_was_broken_off_goes_on_in_its_run(workspace: Path) -> N
     (whole,) = runs()
     assert whole.info.status == "FINISHED"
     assert sorted(curve(whole, "curves/train_loss")) == [(1, 9.5), (2, 4.25)]
+
+
+@pytest.mark.parametrize(("launch", "count"), [("this", 1), ("another", 2)])
+def test_workers_that_torchrun_starts_anew_on_another_host_go_on_in_the_run(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, launch: str, count: int
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "this")
+    store = mlflow_store.open_store()
+    tags = mlflow_store.process_tags() | {"host": "cut off", TRAINING_KEY: KEY, LAUNCH: launch}
+    store.client.create_run(store.experiment_id, tags=tags)
+    train_live()
+    assert len(runs()) == count
 
 
 def test_another_training_does_not_go_on_in_the_run_of_one_that_was_broken_off(workspace: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from typer.testing import CliRunner
 
 from facial_keypoints.core.errors import ConfigError
+from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.core.settings import Preprocess, Split
 from pipeline.experiments.recipe import write_values
@@ -63,6 +65,26 @@ def test_parts_are_added_in_their_order():
     assert ALONE.sum_in_order(parts[[0, 2, 1]]).tolist() == [1.0]
 
 
+def test_what_workers_share_comes_in_the_order_of_the_batches(monkeypatch):
+    batches = [(torch.tensor(number), torch.tensor(0)) for number in range(5)]
+    monkeypatch.setattr(Workers, "_of_all", lambda _, own: [[0, 2, 4], own])
+    assert list(Workers(1, 2).each(lambda number, _: int(number), batches)) == [0, 1, 2, 3, 4]
+    assert list(ALONE.each(lambda number, _: int(number), batches)) == [0, 1, 2, 3, 4]
+
+
+def test_workers_that_would_train_something_else_are_named(monkeypatch):
+    monkeypatch.setattr(Workers, "_of_all", lambda *_: ["key", "key", "other"])
+    with pytest.raises(ConfigError, match="workers 2 of 3 would train something else than worker 0"):
+        Workers(0, 3).refuse_differing("key")
+    ALONE.refuse_differing("key")
+
+
+def test_other_stages_than_train_refuse_torchrun():
+    told = CliRunner().invoke(app, ["split"], env={"TORCHELASTIC_RUN_ID": "some"})
+    assert told.exit_code == 1
+    assert "error: split is work for one process; start it without torchrun" in told.output
+
+
 def test_every_part_of_every_step_draws_for_itself():
     seeds = [part_seed(seed, step, part) for seed in (0, 1) for step in range(10) for part in range(4)]
     assert len(set(seeds)) == len(seeds)
@@ -105,7 +127,7 @@ def test_a_number_of_workers_that_is_none_is_named(monkeypatch):
         monkeypatch.setenv("KEYPOINTS_WORKERS", wrong)
         with pytest.raises(ConfigError, match=r"KEYPOINTS_WORKERS is .* but should be a number of processes"):
             launched("train", 4)
-    monkeypatch.setenv("KEYPOINTS_WORKERS", "1")
+    monkeypatch.delenv("KEYPOINTS_WORKERS")
     assert not launched("train", 4)
 
 
@@ -150,6 +172,7 @@ def runs(folder: Path, monkeypatch) -> list[tuple[str, list[int]]]:
     """Status and logged epochs of each MLflow run."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DVC_ROOT", str(folder))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     store = mlflow_store.open_store()
     found = store.client.search_runs([store.experiment_id])
     curve = f"{mlflow_store.CURVES}/train_loss"
