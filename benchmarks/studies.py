@@ -45,6 +45,12 @@ CHANGES: dict[str, dict[str, Any]] = {
     "no mirrored frames": {"augment.mirror_prob": 0.0},
     "no brightness, contrast": {"augment.brightness": 0.0, "augment.contrast": 0.0},
     "no occlusion": {"augment.occlusion_prob": 0.0},
+    "no worsened frames": {"augment.degrade.prob": 0.0},
+    "nothing in front of faces": {"augment.cover.prob": 0.0},
+    "as many of both to the end": {"augment.fade_frac": 0.0},
+    "no far views": {"model.coarse_to_fine.coarse_far_prob": 0.0},
+    "a plain coarse network": {"model.coarse_to_fine.coarse_blocks": 0},
+    "no learned spread": {"model.coarse_to_fine.spread": False},
     "no flip test": {"model.coarse_to_fine.mirrored_view": False},
     "no correction": {"model.coarse_to_fine.correction_ridge": 1e6},
 }
