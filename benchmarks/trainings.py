@@ -25,6 +25,7 @@ from benchmarks.frames import Frames, divide, load_frames
 from benchmarks.jobs import TABLE, Job, is_done
 from benchmarks.kept_models import FOLDER, keep
 from benchmarks.studies import STUDIES
+from facial_keypoints.core.atomic_files import whole
 from pipeline.core import metrics, paths
 from pipeline.experiments.params import Params
 from pipeline.models import count_parameters
@@ -161,8 +162,12 @@ def _on_bad_pictures(job: Job, network: KeypointNetwork, frames: Frames, val_row
 
 
 def _append(path: Path, rows: pd.DataFrame) -> None:
+    """Add rows to a table; those that are there stay as they are written, and have nothing in new columns."""
     with FileLock(FOLDER / f"{path.name}.lock"):
-        rows.round(6).to_csv(path, mode="a", header=not path.exists(), index=False, lineterminator="\n")
+        there = [pd.read_csv(path, dtype=str, keep_default_na=False)] if path.exists() else []
+        table = pd.concat([*there, rows.round(6).astype(object)], ignore_index=True)
+        with whole(path) as partial:
+            table.to_csv(partial, index=False, lineterminator="\n")
 
 
 def main() -> None:
