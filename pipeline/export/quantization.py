@@ -10,9 +10,7 @@ import numpy as np
 from facial_keypoints.core.onnx_runtime import import_onnxruntime
 from pipeline.export.formats import properties, save_onnx
 
-_PARTS_IN_FLOAT = re.compile(r"\.coarse\.|\.stages\.0\.0\.0\.")
-_LARGE = 2**14
-"""Numbers of a tensor of weights from which on it is stored in 16 bits."""
+_PARTS_IN_FLOAT = re.compile(r"\.coarse\.(?!trunk\.6\.(first|second))|\.stages\.0\.0\.0\.")
 _BATCH = 16
 """Frames that onnxruntime reads the ranges of at once."""
 
@@ -23,9 +21,8 @@ def quantize(source: Path, target: Path, frames: np.ndarray) -> None:
     On one machine, the same file and frames give the same bytes.
 
     What moves points most stays float32: all arithmetic on coordinates, the convolutions that see the picture itself
-    and those that make the heatmaps, and of `coarse_to_fine` the coarse network, whose error moves the cut-out, and the
-    first convolution after the stem. Points of synthetic faces move by 0.05 px for that and by 0.25 at most, instead of
-    0.12 and 1.0.
+    and those that make the heatmaps, and of `coarse_to_fine` the coarse network, whose error moves the cut-out, but for
+    its last and largest residual block, and the first convolution after the stem.
 
     Args:
         source: an ONNX file of `formats.write_onnx`.
@@ -52,9 +49,7 @@ def quantize(source: Path, target: Path, frames: np.ndarray) -> None:
         per_channel=True,
         reduce_range=True,  # 8 bits times 8 overflow 16 on x86 processors without VNNI
     )
-    quantized = onnx.load(target)
-    _store_in_16_bits(quantized.graph)
-    save_onnx(target, quantized, properties(exact) | {"precision": "convolutions in int8, all else float32"})
+    save_onnx(target, onnx.load(target), properties(exact) | {"precision": "convolutions in int8, all else float32"})
 
 
 def _float_convolutions(graph: Any) -> list[str]:
@@ -67,18 +62,6 @@ def _float_convolutions(graph: Any) -> list[str]:
         for name, weights in convolutions
         if shapes[weights][0] == points or shapes[weights][1] == 1 or _PARTS_IN_FLOAT.search(weights)
     ]
-
-
-def _store_in_16_bits(graph: Any) -> None:
-    """Store large float32 weights as float16, each behind a Cast, which runtimes compute once, at loading."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    for weights in graph.initializer:
-        if weights.data_type != TensorProto.FLOAT or np.prod(weights.dims) < _LARGE:
-            continue
-        name, stored = weights.name, f"{weights.name}_float16"
-        weights.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weights).astype(np.float16), stored))
-        graph.node.insert(0, helper.make_node("Cast", [stored], [name], f"{name}_cast", to=TensorProto.FLOAT))
 
 
 class _Calibration:
