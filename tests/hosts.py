@@ -95,7 +95,7 @@ def main() -> int:
     checkout = Checkout(folder / "checkout")
     checkout.environment["OMP_NUM_THREADS"] = "1"
     checkout.make_small(epochs=EPOCHS, shards=2)
-    checkout.run("dvc", "repro", "pretrain")
+    checkout.run("dvc", "repro", "preprocess", "pretrain")
     checkout.run("python", "-m", "pipeline", "train")
     alone, good = checkout.digests(*RESULTS), True
     for first, addresses in {
