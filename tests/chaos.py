@@ -1,9 +1,9 @@
 """Kill the pipeline at random moments and compare what comes of it with an undisturbed build: python -m tests.chaos
 
 The faces are synthetic and few. Every kill is a SIGKILL, of the stage alone or of DVC and the stage together, and the
-next `make repro` follows it. With `--workers 2` so many processes train, and half of the kills in the training are of
-one of them, after which torchrun starts all anew; one process trains undisturbed. Ends with status 1 if a file, or the
-MLflow run, differs from the undisturbed ones.
+next `make repro` follows it. With `--workers 2` so many processes train, and it is in the training that all kills are,
+half of them of one worker, after which torchrun starts all anew; undisturbed, one process trains. Ends with status 1 if
+a file, or the MLflow run, differs from the undisturbed ones.
 """
 
 import argparse
@@ -116,7 +116,8 @@ def torment(checkout: Checkout, seconds: dict[str, float], kills: int, chance: r
     done: Counter[str] = Counter()
     build = Build(checkout)
     several = "KEYPOINTS_WORKERS" in checkout.environment
-    for stage in sorted((list(STAGES)[number % len(STAGES)] for number in range(kills)), key=list(STAGES).index):
+    stages = ["train"] if several else list(STAGES)
+    for stage in sorted((stages[number % len(stages)] for number in range(kills)), key=stages.index):
         killed = ""
         while not killed:
             if build.process.poll() is not None:
@@ -124,7 +125,7 @@ def torment(checkout: Checkout, seconds: dict[str, float], kills: int, chance: r
             epoch = stage == "train" and chance.random() < 0.75
             moment = chance.uniform(0, seconds[stage] / (EPOCHS if epoch else 1))
             build.wait_until(stage, moment, epoch=epoch)
-            one = several and stage == "train" and chance.random() < 0.5
+            one = several and chance.random() < 0.5
             try:
                 killed = build.kill_worker(chance) if one else build.kill(stage_alone=chance.random() < 0.5)
             except psutil.NoSuchProcess:  # it was faster this time: let it do the work again

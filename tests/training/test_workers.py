@@ -76,7 +76,6 @@ def test_workers_that_would_train_something_else_are_named(monkeypatch):
     monkeypatch.setattr(Workers, "_of_all", lambda *_: ["key", "key", "other"])
     with pytest.raises(ConfigError, match="workers 2 of 3 would train something else than worker 0"):
         Workers(0, 3).refuse_differing("key")
-    ALONE.refuse_differing("key")
 
 
 def test_other_stages_than_train_refuse_torchrun():
