@@ -1,4 +1,4 @@
-"""Paint a person who does not exist, predict on the picture and on its mirror image, and write docs/symmetry.png.
+"""Predict on a picture of a person who does not exist and on its mirror image, and write docs/symmetry.png.
 
 python -m examples.symmetry
 """
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from PIL import Image
 
-from examples.numbering import synthetic_face
 from facial_keypoints import KeypointDetector
 from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.scheme import IBUG_68
@@ -18,6 +18,8 @@ from pipeline.core.metrics import nme
 from pipeline.evaluation.style import PALETTE, new_figure, save, style
 
 OUTPUT = Path("docs/symmetry.png")
+PEOPLE, ONE = Path("examples/people.jpg"), slice(580, 900)
+"""The picture, and the columns of one of them."""
 CONVENTIONS: tuple[tuple[Convention, str], ...] = (("dataset", "as the labels lie"), ("symmetric", "symmetric"))
 
 
@@ -36,14 +38,13 @@ def draw(axes: Axes, picture: np.ndarray, points: np.ndarray, back: np.ndarray, 
     axes.plot(*points.T, "o", ms=4, color=PALETTE["model"], label="points of the picture")
     axes.plot(*back.T, "o", ms=4, color=PALETTE["baseline"], label="of its mirror image, mirrored back")
     axes.set_title(f"{name}: {percent_text(to_percent(apart))} of the eye distance apart", pad=8)
-    low, high = points.min(0) - 40, points.max(0) + 40
+    low, high = points.min(0) - 20, points.max(0) + 20
     axes.set(xticks=[], yticks=[], xlim=(low[0], high[0]), ylim=(high[1], low[1]))
     axes.spines[:].set_visible(False)
 
 
 def main() -> None:
-    floats, _ = synthetic_face()
-    picture = np.rint(255 * floats).astype(np.uint8)
+    picture = np.ascontiguousarray(np.asarray(Image.open(PEOPLE))[:, ONE])
     with style():
         figure = new_figure(
             5.4,
