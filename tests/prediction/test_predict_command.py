@@ -85,7 +85,7 @@ def test_json_says_all_there_is(predict, photos, tmp_path, model):
     assert (answer["width"], answer["height"]) == (90, 110)
     assert answer["model_sha256"] == file_sha256(model)
     (face,) = answer["faces"]
-    assert set(face) == {"face", "box", "score", "rotation_deg", "keypoints"}
+    assert set(face) == {"face", "box", "score", "rotation_deg", "keypoints", "radius_px"}
     points = np.array(face["keypoints"])
     assert points.shape == (68, 2)
     np.testing.assert_allclose(face["box"][:2], points.min(0), atol=0.01)

@@ -30,7 +30,7 @@ PARAMS = load_params(ROOT / "params.yaml")
 SQUARES = Preprocess(size_px=96, fit="pad")
 SMALL: dict[str, Any] = {"coarse_px": 32, "fine_px": 64, "fine_width": 8, "fine_pyramid": 8}
 MODEL = replace(PARAMS.model, coarse_to_fine=replace(PARAMS.model.coarse_to_fine, **SMALL))
-OF_THE_LABELS = {"mean_shape", "mirror_shift", "correction"}
+OF_THE_LABELS = {"mean_shape", "mirror_shift", "correction", "half_within"}
 
 
 def crowd(**values: int) -> Pretrain:
