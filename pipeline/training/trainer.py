@@ -1,4 +1,4 @@
-"""The training loop: whole batches from arrays held in memory, one-cycle schedule, averaged weights."""
+"""The training loop: whole batches of frames, one-cycle schedule, averaged weights."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from pipeline.core.metrics import measurable, nme
 from pipeline.models.device import mixed_precision
 from pipeline.models.network import KeypointNetwork, last_estimate
 from pipeline.training.augment import amounts_after, augment
-from pipeline.training.frames import LabelledFrames
+from pipeline.training.frames import TrainingFrames
 from pipeline.training.losses import keypoint_loss
 from pipeline.training.optim import WeightAverage, make_optimizer
 from pipeline.training.schedules import SCHEDULES
@@ -51,8 +51,8 @@ class Epoch:
 
 def fit(
     network: KeypointNetwork,
-    train: LabelledFrames,
-    val: LabelledFrames,
+    train: TrainingFrames,
+    val: TrainingFrames,
     *,
     settings: Train,
     amounts: Augment,
@@ -99,10 +99,10 @@ def fit(
 class Training:
     """A network in training: its optimizer, the running average of its weights, and the random draws."""
 
-    def __init__(self, network: KeypointNetwork, settings: Train, amounts: Augment, frames: LabelledFrames) -> None:
+    def __init__(self, network: KeypointNetwork, settings: Train, amounts: Augment, frames: TrainingFrames) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # convolutions take half the time on the CPU
         self.settings, self.amounts, self.frames = settings, amounts, frames
-        self.device = frames.images.device
+        self.device = frames.device
         self.generator = torch.Generator().manual_seed(settings.seed)
         own_shift = network.learned_mirror_shift()
         self.mirror_shift = (
@@ -136,8 +136,8 @@ class Training:
         size = self.settings.batch_size
         for _ in range(self.average.updates // self.epoch_steps, self.settings.epochs):
             order = torch.randperm(len(self.frames), generator=self.generator)
-            for index in range(self.epoch_steps):
-                yield self.frames.batch(order[index * size : (index + 1) * size])
+            steps = range(0, self.epoch_steps * size, size)
+            yield from self.frames.chosen_batches(order[start : start + size] for start in steps)
 
     def set_rate(self) -> float:
         """Set the learning rate of the next step; returns that of the weights (the mirror shift has its own)."""
@@ -198,13 +198,13 @@ class Training:
         return self.mirror_shift if self.amounts.mirror_prob < 1 else None
 
 
-def refine(network: KeypointNetwork, frames: LabelledFrames) -> None:
+def refine(network: KeypointNetwork, frames: TrainingFrames) -> None:
     """Fit the refinement of a network whose weights are final, on the frames it was trained on, and switch it on."""
     network.skip_refinement(False)
     network.fit_refinement(frames.batches(_EVALUATED_AT_ONCE))
 
 
-def validate(network: KeypointNetwork, frames: LabelledFrames, settings: Train) -> tuple[float | None, float | None]:
+def validate(network: KeypointNetwork, frames: TrainingFrames, settings: Train) -> tuple[float | None, float | None]:
     """Mean loss and mean NME, a fraction, of a network in eval mode; None without frames that have one."""
     if not len(frames):
         return None, None
