@@ -35,7 +35,7 @@ FIGURE = Path("reports/figures/robustness.png")
 CLEAN = "none"
 
 
-def rows_of(networks: Mapping[str, KeypointNetwork], frames: Arrays) -> Iterator[dict[str, str | float]]:
+def rows_of(networks: Mapping[str, KeypointNetwork], frames: Arrays[np.ndarray]) -> Iterator[dict[str, str | float]]:
     """A row for each network on the frames as they are, and on those of each grade of each corruption."""
     for name, network in networks.items():
         yield _row(name, network, CLEAN, 0, "", frames.images, frames.keypoints_crop)
@@ -82,7 +82,7 @@ def means(table: pd.DataFrame) -> pd.DataFrame:
     return by_kind.assign(mean=by_kind.drop(columns=CLEAN).mean(axis=1))
 
 
-def some_frames(frames: Arrays, count: int) -> Arrays:
+def some_frames(frames: Arrays[np.ndarray], count: int) -> Arrays[np.ndarray]:
     """`count` of the frames, evenly chosen, or all where there are no more."""
     rows = np.unique(np.linspace(0, len(frames.images) - 1, count).round().astype(int))
     chosen = (frames.images[rows], frames.keypoints_crop[rows], frames.crop_from_source[rows])

@@ -140,30 +140,29 @@ def run(command: list[str]) -> dict[str, Any]:
     place = {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(Path.cwd()), "DVC_SITE_CACHE_DIR": str(Path.cwd() / "site")}
     path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     said = subprocess.run(command, env={**os.environ, **place, **path}, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(said.stdout.splitlines()[-1]) if said.stdout.strip().endswith("}") else {}
+    last = said.stdout.strip().rpartition("\n")[2]
+    return dict(json.loads(last)) if last.startswith("{") else {}
 
 
-def page_table(rows: pd.DataFrame) -> str:
+def page_table(rows: list[Measured]) -> str:
     """The rows as a table of the page."""
     lines = ["| frames | stage | ms a frame | peak memory | with mapped files | waiting | disk |"]
     lines.append("|---|---|---|---|---|---|---|")
-    for row in rows.itertuples():
+    for row in rows:
         each = 1000 * row.seconds / row.stage_frames
-        waiting = "" if np.isnan(row.waiting_percent) else f"{row.waiting_percent:.1f} %"
-        memory = [f"{size:,.0f} MB" if size else "" for size in (row.peak_anonymous_mb, row.peak_resident_mb)]
-        disk = f"{row.disk_mb:,.0f} MB" if row.disk_mb else ""
+        waiting = "" if row.waiting_percent is None else f"{row.waiting_percent:.1f} %"
+        memory = [f"{size:,} MB" if size else "" for size in (row.peak_anonymous_mb, row.peak_resident_mb)]
+        disk = f"{row.disk_mb:,} MB" if row.disk_mb else ""
         lines.append(f"| {row.frames:,} | {row.stage} | {each:.3f} | {' | '.join(memory)} | {waiting} | {disk} |")
     return "\n".join(lines) + "\n"
 
 
 def write_results(rows: list[Measured]) -> None:
-    table = pd.DataFrame(map(asdict, rows)).round(3)
-    write_table(TABLE, table)
+    write_table(TABLE, pd.DataFrame(map(asdict, rows)).round(3))
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
     after = rest.partition(END)[2]
-    size = table["size_px"].iloc[0]
-    told = f"Frames of {size} pixels, on {os.cpu_count()} cores.\n\n"
-    PAGE.write_text(before + START + told + page_table(table) + END + after, encoding="utf-8")
+    told = f"Frames of {rows[0].size_px} pixels, on {os.cpu_count()} cores.\n\n"
+    PAGE.write_text(before + START + told + page_table(rows) + END + after, encoding="utf-8")
 
 
 def main() -> None:
@@ -183,7 +182,7 @@ def main() -> None:
         write_raw(count, files, keypoints)
         rows += measure(count, asked.size_px, asked.steps)
         os.chdir(ROOT)
-        print(page_table(pd.DataFrame(map(asdict, rows))), flush=True)
+        print(page_table(rows), flush=True)
     shutil.rmtree(folder)
     if tuple(asked.frames) == COUNTS:
         write_results(rows)

@@ -7,6 +7,7 @@ hundredth of them and lies in one file each.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,11 +22,14 @@ PART_ROWS = 512
 """Frames that are in memory at once where a split is gone through: 26 MB of 224 x 224 pixels."""
 
 
+Images = TypeVar("Images", np.ndarray, StoredArray)
+
+
 @dataclass(frozen=True)
-class Arrays:
+class Arrays(Generic[Images]):
     """Prepared frames of one split, or of a part of it, row by row."""
 
-    images: np.ndarray | StoredArray
+    images: Images
     """(N, S, S) uint8 gray; on disk until rows of it are used, or in memory."""
     keypoints_crop: np.ndarray
     """(N, K, 2) float32, x then y, crop pixels; NaN where a point, or the whole frame, is not labelled."""
@@ -34,11 +38,11 @@ class Arrays:
     samples: pd.DataFrame
     """Rows of samples.csv."""
 
-    def labelled(self) -> "Arrays":
+    def labelled(self) -> "Arrays[np.ndarray]":
         """The rows that have a labelled point at least, copied into memory."""
         return self.chosen(self.samples["labelled"].to_numpy())
 
-    def chosen(self, rows: np.ndarray) -> "Arrays":
+    def chosen(self, rows: np.ndarray) -> "Arrays[np.ndarray]":
         """The rows that (N,) bool `rows` names, copied into memory."""
         return Arrays(
             self.images[rows], self.keypoints_crop[rows], self.crop_from_source[rows], self.samples.iloc[rows]
@@ -67,7 +71,7 @@ class StoredArrays:
     def __len__(self) -> int:
         return len(self.images)
 
-    def parts(self, size: int = PART_ROWS, *, images: bool = True) -> Iterator[Arrays]:
+    def parts(self, size: int = PART_ROWS, *, images: bool = True) -> Iterator[Arrays[np.ndarray]]:
         """All rows in their order, `size` at once; where `images` is false, without their pixels. Raises DataError."""
         start = 0
         for samples in read_samples_in_parts(self.folder / "samples.csv", size):
@@ -75,7 +79,7 @@ class StoredArrays:
             yield self._checked(self.images[rows if images else slice(0)], rows, samples)
             start += len(samples)
 
-    def whole(self) -> Arrays:
+    def whole(self) -> Arrays[StoredArray]:
         """All rows at once; images stay on disk until used. Raises DataError."""
         return self._checked(self.images, slice(None), read_samples(self.folder / "samples.csv"))
 
@@ -84,7 +88,7 @@ class StoredArrays:
         flags = [part.samples["labelled"].to_numpy() for part in self.parts(images=False)]
         return np.flatnonzero(np.concatenate([np.zeros(0, bool), *flags]))
 
-    def _checked(self, images: np.ndarray | StoredArray, rows: slice, samples: pd.DataFrame) -> Arrays:
+    def _checked(self, images: Images, rows: slice, samples: pd.DataFrame) -> Arrays[Images]:
         try:
             arrays = Arrays(images, self.keypoints_crop[rows], self.crop_from_source[rows], samples)
             _check_arrays(arrays)
@@ -96,7 +100,7 @@ class StoredArrays:
         return DataError(f"{self.folder}: {error}; make it again with: dvc repro preprocess")
 
 
-def load_arrays(folder: Path, points: int = -1) -> Arrays:
+def load_arrays(folder: Path, points: int = -1) -> Arrays[StoredArray]:
     """All of what preprocess wrote to `folder`, as `StoredArrays` opens it; images stay on disk until used.
 
     Raises DataError.
@@ -114,7 +118,7 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("images-*.npy")) or [folder / "images.npy"]
 
 
-def _check_arrays(arrays: Arrays) -> None:
+def _check_arrays(arrays: Arrays[Images]) -> None:
     """Raise ValueError for what no preprocess writes, and what would spoil every number made of it."""
     known = np.isfinite(arrays.keypoints_crop)
     halves = (known.any(-1) != known.all(-1)).any() or np.isinf(arrays.keypoints_crop).any()

@@ -46,7 +46,7 @@ class StoredArray:
         if odd := [path for path, array in zip(files, arrays, strict=True) if not array.flags.c_contiguous]:
             raise ValueError(f"{odd[0].name} holds columns one after the other where rows are expected")
         self.files, self.dtype = list(files), np.dtype(dtype)
-        self.shape = (sum(map(len, arrays)), *arrays[0].shape[1:])
+        self.shape: tuple[int, ...] = (sum(map(len, arrays)), *arrays[0].shape[1:])
         self._first_bytes = [array.offset for array in arrays]
         self._ends = np.cumsum([len(array) for array in arrays])
 

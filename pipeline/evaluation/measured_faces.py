@@ -64,8 +64,8 @@ class MeasuredPart:
             "nme": metrics.nme(self.predicted, self.truth, scheme),
             "nme_box": metrics.nme_box(self.predicted, self.truth),
             "normalizing_length_px": metrics.normalizing_length(self.truth, scheme),
-            "worst_point": np.nan_to_num(self.point_errors, nan=-1).argmax(1),
-            "coordinates": np.isfinite(residuals).sum((1, 2)),
+            "worst_point": np.nan_to_num(self.point_errors, nan=-1).argmax(1).astype(np.int16),
+            "coordinates": np.isfinite(residuals).sum((1, 2)).astype(np.int16),
             "smooth_l1": np.nansum(np.where(residuals < 1, residuals**2 / 2, residuals - 0.5), (1, 2)),
             "squares": np.nansum(residuals**2, (1, 2)),
             "nme_seen": _mean_of_known(np.where(self.hidden, np.nan, self.point_errors)),
@@ -73,7 +73,8 @@ class MeasuredPart:
         }
         if self.distances_in_radii is not None:
             for share in _SHARES:
-                table[f"inside_{share}"] = (self.distances_in_radii <= radii_holding(share)).sum(1)
+                inside = self.distances_in_radii <= radii_holding(share)
+                table[f"inside_{share}"] = inside.sum(1).astype(np.int16)
         return pd.DataFrame(table)
 
 
@@ -179,7 +180,11 @@ def _percent_of_mean(errors: pd.Series) -> float | None:
 
 
 def measure_part(
-    arrays: Arrays, predicted: np.ndarray, scheme: Scheme, labels: RawLabels, radii_crop: np.ndarray | None = None
+    arrays: Arrays[np.ndarray],
+    predicted: np.ndarray,
+    scheme: Scheme,
+    labels: RawLabels,
+    radii_crop: np.ndarray | None = None,
 ) -> MeasuredPart:
     """Compare (N, K, 2) predictions in source pixels, of all frames of a part, with those that have labels.
 

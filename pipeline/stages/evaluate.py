@@ -110,7 +110,7 @@ def _predicted_parts(
     with keypoints_csv(paths.PREDICTIONS[split], scheme.count) as write:
         for part in progress(arrays.parts(), label=f"predict {split}", total=count, unit="parts"):
             source_from_crop = np.linalg.inv(part.crop_from_source.astype(np.float64))
-            predicted_crop, radii = predict_crops_and_radii(network, np.asarray(part.images))
+            predicted_crop, radii = predict_crops_and_radii(network, part.images)
             predicted = transform_points(source_from_crop, predicted_crop)
             if not np.isfinite(predicted).all():
                 raise ModelError(f"{paths.MODEL} predicts points that are no numbers; train again: dvc repro -fs train")

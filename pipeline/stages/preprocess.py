@@ -41,6 +41,8 @@ from pipeline.core.tables import write_tables
 SPLITS = ("train", "val", "test")
 _BLOCK = 32
 """Frames that a thread prepares at a time."""
+_ROWS = 4096
+"""Rows of samples.csv that are read at a time."""
 
 
 def run(*, preprocess: Preprocess) -> None:
@@ -73,7 +75,7 @@ def _key(preprocess: Preprocess) -> str:
 def _count_frames() -> dict[str, int]:
     """Split -> number of its frames."""
     counts = dict.fromkeys(SPLITS, 0)
-    for part in read_samples_in_parts(paths.SAMPLES, PART_ROWS):
+    for part in read_samples_in_parts(paths.SAMPLES, _ROWS):
         for split in SPLITS:
             counts[split] += int((part["split"] == split).sum())
     return counts
@@ -142,7 +144,7 @@ def _write_labels(folder: Path, counts: dict[str, int], scheme: Scheme) -> None:
     """Write the labels of each split, in source pixels, beside the shards. Raises DataError."""
     tables = RawLabels(paths.RAW, scheme.count)
     for split, count in counts.items():
-        parts = (_labels(shard.samples, tables, scheme) for shard in shards_of(paths.SAMPLES, split, PART_ROWS))
+        parts = (_labels(shard.samples, tables, scheme) for shard in shards_of(paths.SAMPLES, split, _ROWS))
         write_array(folder / f"{split}.npy", np.float32, (count, scheme.count, 2), parts)
 
 

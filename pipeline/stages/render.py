@@ -19,6 +19,7 @@ from pipeline.core.label_file import LabelFile
 from pipeline.core.metrics import measurable
 from pipeline.core.params import flatten
 from pipeline.core.samples import read_samples
+from pipeline.core.stored_arrays import StoredArray
 from pipeline.core.tables import read_numbers
 from pipeline.evaluation import breakdowns, curves, grids
 from pipeline.evaluation.metrics_file import Metrics, read_metrics
@@ -39,7 +40,7 @@ class Measured:
 
     report: Metrics
     scheme: Scheme
-    test: Arrays
+    test: Arrays[StoredArray]
     """All frames of the test."""
     rows: np.ndarray
     """(N,) which of them the faces are."""

@@ -63,7 +63,7 @@ class LabelledFrames:
 
     @property
     def mean_shape(self) -> Tensor:
-        return mean_shape(self.keypoints_crop.cpu().split(MEAN_OF), len(self))
+        return mean_shape(torch.split(self.keypoints_crop.cpu(), MEAN_OF), len(self))
 
     def batch(self, rows: Tensor) -> Batch:
         """The batch of (B,) rows."""

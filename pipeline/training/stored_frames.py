@@ -58,7 +58,7 @@ class StoredFrames:
         images, keypoints = (
             torch.from_numpy(array[rows]) for array in (self._arrays.images, self._arrays.keypoints_crop)
         )
-        return list(zip(images.split(sizes), keypoints.split(sizes), strict=True))
+        return list(zip(torch.split(images, sizes), torch.split(keypoints, sizes), strict=True))
 
     def _on_device(self, batches: Iterable[tuple[Tensor, Tensor]]) -> Iterator[Batch]:
         for images, keypoints in batches:  # copied: products of matrices may depend on where in memory these begin
@@ -86,7 +86,7 @@ def load_labelled_frames(folder: Path, size_px: int, scheme: Scheme, device: tor
         return StoredFrames(arrays, scheme, device)
     labelled = arrays.whole().labelled()
     return LabelledFrames(
-        torch.from_numpy(np.asarray(labelled.images)).to(device),
+        torch.from_numpy(labelled.images).to(device),
         torch.from_numpy(labelled.keypoints_crop).to(device),
         scheme,
     )

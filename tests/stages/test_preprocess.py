@@ -140,7 +140,7 @@ def test_many_frames_come_in_shards_and_are_the_same(samples, monkeypatch):
 
 def test_a_killed_process_loses_one_shard(shards_of_two, samples, monkeypatch):
     all_frames = int(samples["split"].isin(preprocess.SPLITS).sum())
-    gray = preprocess.read_gray
+    gray = vars(preprocess)["read_gray"]
     monkeypatch.setattr(preprocess, "read_gray", lambda path: gray(path) if len(shards_of_two) < 7 else 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run()

@@ -93,4 +93,3 @@ def test_no_more_is_read_ahead_than_two_windows(both: tuple[LabelledFrames, Stor
     batches = both[1].chosen_batches(itertools.islice(rows, 18))
     next(batches)
     assert len(asked) == 16
-    batches.close()
