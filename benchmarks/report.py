@@ -79,16 +79,21 @@ def _mean_and_spread(mean: float, spread: float, sign: Literal["-", "+"] = "-") 
     return f"{100 * mean:{sign}z.2f}" + ("" if pd.isna(spread) else f" ± {100 * spread:.2f}")
 
 
-def ablation(trainings: pd.DataFrame) -> pd.DataFrame:
-    """One row for ours and each change, best first: mean and spread over seeds of the NME on `val`.
+_ABLATED = {"val_nme": "change", "corrupted_val_nme": "corrupted_change"}
+"""Errors of the ablation -> their differences to those of ours with the same seed, whose weights start the same."""
 
-    And of its difference to ours of the same seed, which starts from the same weights.
+
+def ablation(trainings: pd.DataFrame) -> pd.DataFrame:
+    """One row for ours and each change, best first: errors on `val` and on bad pictures, means and spread over seeds.
+
+    And of their differences to ours of the same seed.
     """
-    ours = trainings[trainings["entry"] == OURS].set_index("seed")["val_nme"]
-    changes = trainings["val_nme"] - trainings["seed"].map(ours)
-    groups = trainings.assign(change=changes).groupby("entry")[["val_nme", "change"]]
+    ours = trainings[trainings["entry"] == OURS].set_index("seed")
+    changes = {change: trainings[error] - trainings["seed"].map(ours[error]) for error, change in _ABLATED.items()}
+    columns = [column for names in _ABLATED.items() for column in names]
+    groups = trainings.assign(**changes).groupby("entry")[columns]
     spread = groups.std().add_suffix("_spread")
-    table = groups.mean().join(spread)[["val_nme", "val_nme_spread", "change", "change_spread"]]
+    table = groups.mean().join(spread)[[name for column in columns for name in (column, f"{column}_spread")]]
     table.insert(0, "seeds", groups.size())
     return table.sort_values("val_nme").reset_index()
 
@@ -97,9 +102,11 @@ def ablation_rows(table: pd.DataFrame) -> list[str]:
     """Rows of the ablation table in benchmarks/README.md: errors in percent."""
 
     def cells(row: pd.Series) -> list[str]:
-        ours = row["entry"] == OURS
-        change = "" if ours else _mean_and_spread(row["change"], row["change_spread"], sign="+")
-        return [row["entry"], str(row["seeds"]), _mean_and_spread(row["val_nme"], row["val_nme_spread"]), change]
+        found = []
+        for error, change in _ABLATED.items():
+            found += [_mean_and_spread(row[error], row[f"{error}_spread"])]
+            found += ["" if row["entry"] == OURS else _mean_and_spread(row[change], row[f"{change}_spread"], sign="+")]
+        return [row["entry"], str(row["seeds"]), *found]
 
     return [f"| {' | '.join(cells(row))} |" for _, row in table.iterrows()]
 

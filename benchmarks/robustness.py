@@ -23,7 +23,7 @@ from facial_keypoints.core.percent import to_percent
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import metrics, paths
-from pipeline.core.arrays import Arrays, load_arrays
+from pipeline.core.arrays import load_arrays
 from pipeline.evaluation.metrics_file import read_metrics
 from pipeline.evaluation.style import save, style
 from pipeline.models.forward import BATCH, keypoints_on_cpu
@@ -35,13 +35,15 @@ FIGURE = Path("reports/figures/robustness.png")
 CLEAN = "none"
 
 
-def rows_of(networks: Mapping[str, KeypointNetwork], frames: Arrays[np.ndarray]) -> Iterator[dict[str, str | float]]:
-    """A row for each network on the frames as they are, and on those of each grade of each corruption."""
+def rows_of(
+    networks: Mapping[str, KeypointNetwork], frames: np.ndarray, keypoints: np.ndarray
+) -> Iterator[dict[str, str | float]]:
+    """A row for each network on (N, S, S) frames as they are, and on those of each grade of each corruption."""
     for name, network in networks.items():
-        yield _row(name, network, CLEAN, 0, "", frames.images, frames.keypoints_crop)
+        yield _row(name, network, CLEAN, 0, "", frames, keypoints)
     for corruption in CORRUPTIONS:
         for grade in corruption.grades:
-            changed = corrupt(frames.images, frames.keypoints_crop, corruption, grade)
+            changed = corrupt(frames, keypoints, corruption, grade)
             for name, network in networks.items():
                 images, truth = changed
                 if corruption.name == MIRROR:
@@ -82,11 +84,14 @@ def means(table: pd.DataFrame) -> pd.DataFrame:
     return by_kind.assign(mean=by_kind.drop(columns=CLEAN).mean(axis=1))
 
 
-def some_frames(frames: Arrays[np.ndarray], count: int) -> Arrays[np.ndarray]:
-    """`count` of the frames, evenly chosen, or all where there are no more."""
-    rows = np.unique(np.linspace(0, len(frames.images) - 1, count).round().astype(int))
-    chosen = (frames.images[rows], frames.keypoints_crop[rows], frames.crop_from_source[rows])
-    return Arrays(*chosen, frames.samples.iloc[rows])
+def corrupted_nme(network: KeypointNetwork, frames: np.ndarray, keypoints: np.ndarray) -> float:
+    """Mean NME of a network over the kinds of corruption of (N, S, S) frames with (N, 68, 2) keypoints; a fraction."""
+    return float(means(pd.DataFrame(rows_of({"": network}, frames, keypoints)))["mean"].iloc[0]) / 100
+
+
+def some_rows(rows: np.ndarray, count: int) -> np.ndarray:
+    """`count` of the (N,) rows, evenly chosen, or all where there are no more."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))]
 
 
 def open_named(path: Path) -> tuple[str, KeypointNetwork]:
@@ -102,11 +107,11 @@ def main() -> None:
     arguments.add_argument("--val", type=Path, default=paths.PROCESSED / "val", help="folder of the prepared frames")
     options = arguments.parse_args()
     frames = load_arrays(options.val, IBUG_68.count).labelled()
-    if options.frames:
-        frames = some_frames(frames, options.frames)
+    rows = some_rows(np.arange(len(frames.images)), options.frames or len(frames.images))
     networks = dict(open_named(path) for path in options.models)
     total = len(networks) * (1 + sum(len(corruption.grades) for corruption in CORRUPTIONS))
-    table = pd.DataFrame(progress(rows_of(networks, frames), label="predict", total=total, unit="grades"))
+    measured = rows_of(networks, frames.images[rows], frames.keypoints_crop[rows])
+    table = pd.DataFrame(progress(measured, label="predict", total=total, unit="grades"))
     print(means(table).round(2).T.to_string())
     if not options.frames:
         table.round(4).to_csv(TABLE, index=False, lineterminator="\n")

@@ -20,9 +20,12 @@ import torch
 from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
+from benchmarks import robustness
 from benchmarks.frames import Frames, divide, load_frames
 from benchmarks.jobs import TABLE, Job, is_done
+from benchmarks.kept_models import FOLDER, keep
 from benchmarks.studies import STUDIES
+from facial_keypoints.core.atomic_files import whole
 from pipeline.core import metrics, paths
 from pipeline.experiments.params import Params
 from pipeline.models import count_parameters
@@ -37,18 +40,20 @@ from pipeline.training.pretraining import pretraining
 from pipeline.training.trainer import fit, refine, validate
 
 FOLD_ERRORS = Path("reports/unseen_people.csv")
-_LOCKS = Path(".checkpoints/trainings")
+_BAD_PICTURES = 118
+"""Validation frames, a third of them, on which the error on bad pictures is measured."""
+_STUDIES_OF_BAD_PICTURES = {"leaderboard", "ablation"}
 _STAGES = {"split", "pretrain", "train"}  # their parameters decide what is trained
 _LAST_OPTIONS = {"mirrored_view": True, "correction_ridge": 1.0}
 """Options of coarse_to_fine that count only once the weights are trained, so that any value will do for training."""
 
 
 def run_all(jobs: Iterable[Job], frames: Frames) -> None:
-    _LOCKS.mkdir(parents=True, exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     for job in jobs:
         name = " ".join(f"{part} {value}" for part, value in job.key().items())
         try:
-            with FileLock(_LOCKS / f"{name.replace(' ', '-')}.lock", timeout=0):
+            with FileLock(FOLDER / f"{name.replace(' ', '-')}.lock", timeout=0):
                 if is_done(job):
                     print(f"{name}: done already", flush=True)
                     continue
@@ -64,6 +69,7 @@ def train_and_measure(job: Job, frames: Frames) -> None:
     train = frames.faces(train_rows, device)
     network = committed_model(job) or _last_trained(_without_last_options(job.params), job.fold, frames)
     refine_as_asked(network, job.params, train)
+    keep(job, network)
     errors = frames.errors(predict_crops(network, frames.images[test_rows]), test_rows)
     val_nme = validate(network, frames.faces(val_rows, device), job.params.train)[1]
     tested = frames.samples[test_rows]
@@ -76,6 +82,7 @@ def train_and_measure(job: Job, frames: Frames) -> None:
         "auc_08": metrics.auc(errors),
         "failure_rate_08": metrics.failure_rate(errors),
         **_by_people(tested["person"].isin(frames.samples["person"][train_rows]).to_numpy(), errors),
+        "corrupted_val_nme": _on_bad_pictures(job, network, frames, val_rows),
     }
     if job.fold:
         faces = tested[["sample_id", "person"]].assign(nme=errors, fold=job.fold, digest=job.key()["digest"])
@@ -146,9 +153,21 @@ def _by_people(known: np.ndarray, errors: np.ndarray) -> dict[str, float | None]
     }
 
 
+def _on_bad_pictures(job: Job, network: KeypointNetwork, frames: Frames, val_rows: np.ndarray) -> float | None:
+    """Mean error over the corruptions of `benchmarks.robustness`, where the study asks for it."""
+    if job.study not in _STUDIES_OF_BAD_PICTURES or not val_rows.any():
+        return None
+    chosen = robustness.some_rows(np.flatnonzero(val_rows), _BAD_PICTURES)
+    return robustness.corrupted_nme(network, frames.images[chosen], frames.keypoints_crop[chosen])
+
+
 def _append(path: Path, rows: pd.DataFrame) -> None:
-    with FileLock(_LOCKS / f"{path.name}.lock"):
-        rows.round(6).to_csv(path, mode="a", header=not path.exists(), index=False, lineterminator="\n")
+    """Add rows to a table; those that are there stay as they are written, and have nothing in new columns."""
+    with FileLock(FOLDER / f"{path.name}.lock"):
+        there = [pd.read_csv(path, dtype=str, keep_default_na=False)] if path.exists() else []
+        table = pd.concat([*there, rows.round(6).astype(object)], ignore_index=True)
+        with whole(path) as partial:
+            table.to_csv(partial, index=False, lineterminator="\n")
 
 
 def main() -> None:

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import report, trainings
+from benchmarks import report, robustness, trainings
 from benchmarks.frames import FOLDS, Frames, divide
 from benchmarks.jobs import TABLE, Job, is_done, read_table
+from benchmarks.kept_models import FOLDER
 from benchmarks.leaderboard_figure import apart, leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import committed_model, refine_as_asked
@@ -111,19 +112,20 @@ def test_the_minutes_of_shorter_trainings_are_their_share(monkeypatch):
 
 
 def test_the_ablation_is_the_change_against_ours_of_the_same_seed():
-    ours = [(OURS, 0, 0.04), (OURS, 1, 0.042), (OURS, 2, 0.041)]
+    ours = [(OURS, 0, 0.04, 0.05), (OURS, 1, 0.042, 0.05), (OURS, 2, 0.041, 0.05)]
     others = [
-        ("no occlusion", 0, 0.045),
-        ("no occlusion", 1, 0.045),
-        ("no correction", 0, 0.0405),
-        ("warm", 1, 0.04199),
+        ("no occlusion", 0, 0.045, 0.07),
+        ("no occlusion", 1, 0.045, 0.09),
+        ("no correction", 0, 0.0405, 0.049),
+        ("warm", 1, 0.04199, 0.05),
     ]
-    table = report.ablation(pd.DataFrame(ours + others, columns=["entry", "seed", "val_nme"]))
+    columns = ["entry", "seed", "val_nme", "corrupted_val_nme"]
+    table = report.ablation(pd.DataFrame(ours + others, columns=columns))
     assert report.ablation_rows(table) == [
-        "| no correction | 1 | 4.05 | +0.05 |",
-        f"| {OURS} | 3 | 4.10 ± 0.10 |  |",
-        "| warm | 1 | 4.20 | +0.00 |",
-        "| no occlusion | 2 | 4.50 ± 0.00 | +0.40 ± 0.14 |",
+        "| no correction | 1 | 4.05 | +0.05 | 4.90 | -0.10 |",
+        f"| {OURS} | 3 | 4.10 ± 0.10 |  | 5.00 ± 0.00 |  |",
+        "| warm | 1 | 4.20 | +0.00 | 5.00 | +0.00 |",
+        "| no occlusion | 2 | 4.50 ± 0.00 | +0.40 ± 0.14 | 8.00 ± 1.41 | +3.00 ± 1.41 |",
     ]
 
 
@@ -233,6 +235,29 @@ def test_a_trained_network_is_refined_anew_for_other_options_of_that(committed):
     before = dict(vars(plain))
     refine_as_asked(plain, with_values({"model.coarse_to_fine.mirrored_view": False}), faces)
     assert vars(plain) == before
+
+
+def test_a_row_with_a_new_column_leaves_the_others_as_they_are_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    TABLE.parent.mkdir()
+    FOLDER.mkdir(parents=True)
+    TABLE.write_text("entry,seed,nme\na,0,0.10\n")
+    trainings._append(TABLE, pd.DataFrame([{"entry": "b", "seed": 1, "nme": 0.1234567, "val": None, "more": 2.0}]))
+    assert TABLE.read_text() == "entry,seed,nme,val,more\na,0,0.10,,\nb,1,0.123457,,2.0\n"
+
+
+def test_the_error_on_bad_pictures_is_measured_on_val_where_the_study_asks_for_it(tmp_path, monkeypatch):
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    TABLE.parent.mkdir()
+    monkeypatch.setattr(trainings, "_BAD_PICTURES", 5)
+    monkeypatch.setattr(trainings, "train_network", lambda *_: AlwaysTheMean(torch.zeros(68, 2)))
+    monkeypatch.setattr(robustness, "corrupted_nme", lambda _, images, keypoints: len(images) / 100)
+    for study, split in (("ablation", 0.1), ("shorter", 0.1), ("leaderboard", 0.0)):
+        trainings.run_all([Job(study, "b", with_values({"split.val_people_frac": split}))], frames())
+    assert read_table()["corrupted_val_nme"].fillna(-1).tolist() == [0.05, -1, -1]
+    kept = FOLDER.glob("*-seed0-fold0/b.safetensors")
+    assert len(list(kept)) == 2  # by parameters, whatever the study
 
 
 def test_jobs_that_differ_in_their_last_options_share_a_training(tmp_path, monkeypatch):

@@ -126,12 +126,6 @@ def test_the_ablation_in_the_docs_is_that_of_the_study():
     assert rows == ablation_rows(table("reports/ablation.csv"))
 
 
-def test_the_gain_of_pretraining_is_that_of_the_study(metrics):
-    pretrained = table("reports/ablation.csv").set_index("entry")["val_nme"]["pretraining on synthetic faces"]
-    told = f"It brings {percent(pretrained)} % on val for {metrics['val']['nme_percent']:.2f}"
-    assert told in on_one_line("docs/how-it-works.md")
-
-
 def test_what_training_costs_is_that_of_the_study():
     costs, board = (table(f"reports/{name}.csv").set_index("entry") for name in ("costs", "leaderboard"))
     course = [name for name in costs.index if name.startswith(("udacity", "naimishnet"))]
