@@ -91,7 +91,7 @@ def corrupted_nme(network: KeypointNetwork, frames: np.ndarray, keypoints: np.nd
 
 def some_rows(rows: np.ndarray, count: int) -> np.ndarray:
     """`count` of the (N,) rows, evenly chosen, or all where there are no more."""
-    return rows[np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))]
+    return np.asarray(rows[np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))])
 
 
 def open_named(path: Path) -> tuple[str, KeypointNetwork]:
