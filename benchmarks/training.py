@@ -13,9 +13,9 @@ from pipeline.core import paths
 from pipeline.experiments.params import load_params
 from pipeline.models.device import best_device, mixed_precision
 from pipeline.training.augment import augment
-from pipeline.training.frames import load_labelled_frames
 from pipeline.training.initial_weights import new_network
 from pipeline.training.losses import keypoint_loss
+from pipeline.training.stored_frames import load_labelled_frames
 from pipeline.training.trainer import Training
 
 STEPS, ROUNDS = 20, 5
@@ -30,7 +30,7 @@ def main() -> None:
     settings, amounts = params.train, params.augment
     training = Training(network, settings, amounts, faces)
     batches = itertools.chain.from_iterable(batches for _, batches in training.epochs())
-    resident = faces.batch(torch.arange(settings.batch_size))
+    resident = next(faces.batches(settings.batch_size))
 
     def steps() -> None:
         for batch in itertools.islice(batches, STEPS):
@@ -39,8 +39,8 @@ def main() -> None:
     def frames() -> None:
         generator = torch.Generator().manual_seed(0)
         for _ in range(STEPS):
-            batch = faces.batch(torch.randperm(len(faces))[: settings.batch_size])
-            augment(*batch, amounts, generator, flip_index=faces.scheme.flip_index)
+            rows = torch.randperm(len(faces))[: settings.batch_size]
+            augment(*next(faces.chosen_batches([rows])), amounts, generator, flip_index=faces.scheme.flip_index)
 
     def bare() -> None:
         network.train()

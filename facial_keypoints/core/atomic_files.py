@@ -41,6 +41,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a folder that others may look at meanwhile: to them it is whole or not there."""
+    going = path.with_name(f".{secrets.token_hex(8)}.partial")
+    os.replace(path, going)
+    _remove(going)
+
+
 def remove_abandoned(folder: Path) -> None:
     """Remove what programs that were killed left half written in `folder`; what another one writes now stays."""
     for path in filter(is_partial, folder.glob(".*.partial")):

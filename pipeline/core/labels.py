@@ -5,16 +5,18 @@ for one that is seen, 1 for one that something hides, 0 for one that is not labe
 """
 
 import csv
-import io
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.plain_files import read_plain
+from facial_keypoints.core.plain_files import check_plain
 from facial_keypoints.core.scheme import MOST_POINTS
 from facial_keypoints.core.text import brief, shown
 from pipeline.core.tables import TABLE_BYTES
@@ -22,6 +24,8 @@ from pipeline.core.tables import TABLE_BYTES
 LABELS = {"training": "training_frames_keypoints.csv", "test": "test_frames_keypoints.csv"}
 """Frame folder -> its label table, both in the root of the raw data."""
 
+_LINE_BYTES = 1_000_000
+"""Of a row of many more points than a scheme may have."""
 _LARGEST_PX = 1_000_000
 """Larger coordinates than any picture has; beyond 10**38 float32 holds none."""
 
@@ -61,23 +65,92 @@ def read_label_table(path: Path, points: int | None = None) -> LabelTable:
     `points` is the K that is expected; without it the header tells. Raises DataError naming the line of a missing
     column, a bad coordinate, a row without any labelled point or a name that comes twice.
     """
+    with open_label_rows(path, points) as table:
+        rows = list(table)
+    names = [row.name for row in rows]
+    refuse_duplicates(path, names)
+    keypoints = np.array([row.keypoints for row in rows], np.float32).reshape(-1, table.points, 2)
+    return LabelTable(names, keypoints, np.array([row.hidden for row in rows], bool).reshape(-1, table.points))
+
+
+def read_label_names(path: Path) -> list[str]:
+    """File names of a table of which every row is checked as `read_label_table` does it. Raises DataError."""
+    with open_label_rows(path) as table:
+        names = [row.name for row in table]
+    refuse_duplicates(path, names)
+    return names
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """A row of a table."""
+
+    place: int
+    """Byte of the file at which it begins."""
+    name: str
+    keypoints: np.ndarray
+    """(K, 2) float32, as LabelTable has them."""
+    hidden: np.ndarray
+    """(K,) bool."""
+
+
+@contextmanager
+def open_label_rows(path: Path, points: int | None = None) -> Iterator["LabelRows"]:
+    """The rows of a table of any size, read as they are asked for. Raises DataError as `read_label_table` does."""
     try:
-        rows = list(csv.reader(io.StringIO(read_plain(path, TABLE_BYTES).decode(), newline="")))
+        check_plain(path, TABLE_BYTES)
+        with path.open("rb") as file:
+            yield LabelRows(path, file, points)
     except FileNotFoundError:
         raise DataError(f"{path} is missing; fetch the frames again with: dvc repro -fs fetch") from None
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path} is not CSV text ({error}); fetch it again with: dvc repro -fs fetch") from None
-    header = _header(path, rows[0] if rows else [], points)
-    end = sum(not column.startswith("v") for column in header)
-    numbered = list(enumerate(rows[1:], start=2))
-    names = [_file_name(path, line, row, len(header)) for line, row in numbered]
-    _refuse_duplicates(path, names)
-    coordinates = [_coordinates(path, line, row[:end]) for line, row in numbered]
-    keypoints = np.array(coordinates, np.float32).reshape(-1, end // 2, 2)
-    hidden = np.zeros(keypoints.shape[:2], bool)
-    if end < len(header):
-        hidden[:] = [_hidden(path, line, row, end) for line, row in numbered]
-    return LabelTable(names, keypoints, hidden)
+
+
+class LabelRows:
+    """Rows of a table in an open file, each checked; a name may come twice."""
+
+    def __init__(self, path: Path, file: BinaryIO, points: int | None) -> None:
+        self._path, self._file = path, file
+        lines = _Lines(file, 0)
+        self._fields = _header(path, next(csv.reader(lines), []), points)
+        self._end = sum(not column.startswith("v") for column in self._fields)
+        self.points = self._end // 2
+        self._first = lines.place
+
+    def __iter__(self) -> Iterator[LabelRow]:
+        """All rows, from the first."""
+        lines = _Lines(self._file, self._first)
+        rows, line, place = csv.reader(lines), 2, lines.place
+        for row in rows:
+            yield self._row(row, line, place)
+            line, place = line + 1, lines.place
+
+    def at(self, place: int, line: int) -> LabelRow:
+        """The row that begins at a byte of the file; `line` is for errors."""
+        return self._row(next(csv.reader(_Lines(self._file, place)), []), line, place)
+
+    def _row(self, row: list[str], line: int, place: int) -> LabelRow:
+        name = _file_name(self._path, line, row, len(self._fields))
+        keypoints = np.array(_coordinates(self._path, line, row[: self._end]), np.float32).reshape(-1, 2)
+        if self._end == len(self._fields):
+            return LabelRow(place, name, keypoints, np.zeros(self.points, bool))
+        return LabelRow(place, name, keypoints, np.array(_hidden(self._path, line, row, self._end)))
+
+
+class _Lines:
+    """Lines of a file from a place on; `place` is where the next one begins."""
+
+    def __init__(self, file: BinaryIO, place: int) -> None:
+        self._file, self.place = file, file.seek(place)
+
+    def __iter__(self) -> Iterator[str]:
+        while content := self._file.readline(_LINE_BYTES + 1):
+            if len(content) > _LINE_BYTES:
+                raise ValueError(f"a line has more than {_LINE_BYTES:,} bytes")
+            for line in content.splitlines(keepends=True):  # of bytes: at ends of lines alone
+                self.place += len(line)
+                yield line.decode()
 
 
 def _header(path: Path, found: list[str], points: int | None) -> list[str]:
@@ -149,7 +222,8 @@ def _hidden(path: Path, line: int, row: list[str], end: int) -> list[bool]:
     return [flag == "1" for flag in row[end:]]
 
 
-def _refuse_duplicates(path: Path, names: list[str]) -> None:
+def refuse_duplicates(path: Path, names: list[str]) -> None:
+    """Raise DataError for a name of the rows of a table that comes twice."""
     first_line: dict[str, int] = {}
     for line, name in enumerate(names, start=2):
         if name in first_line:
@@ -166,11 +240,21 @@ def write_keypoints_csv(
 
     flags: (N, K) of SEEN, HIDDEN and UNLABELLED, for a table that tells them.
     """
-    points = keypoints_source.shape[1]
-    flat = np.round(keypoints_source.reshape(len(names), 2 * points).astype(np.float64), 3)
+    with keypoints_csv(path, keypoints_source.shape[1], flagged=flags is not None) as write:
+        write(names, keypoints_source, flags)
+
+
+@contextmanager
+def keypoints_csv(path: Path, points: int, *, flagged: bool = False) -> Iterator[Callable[..., None]]:
+    """Give a function that adds rows to a new table, taken as `write_keypoints_csv` takes them."""
     with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header_of(points) + ([] if flags is None else [f"v{point}" for point in range(points)]))
-        told: list[list[int]] = [[]] * len(names) if flags is None else flags.tolist()
-        for name, row, flag in zip(names, flat.tolist(), told, strict=True):
-            writer.writerow([name, *("" if math.isnan(value) else value for value in row), *flag])
+        writer.writerow(header_of(points) + ([f"v{point}" for point in range(points)] if flagged else []))
+
+        def write(names: list[str], keypoints_source: np.ndarray, flags: np.ndarray | None = None) -> None:
+            flat = np.round(keypoints_source.reshape(len(names), 2 * points).astype(np.float64), 3)
+            told: list[list[int]] = [[]] * len(names) if flags is None else flags.tolist()
+            for name, row, flag in zip(names, flat.tolist(), told, strict=True):
+                writer.writerow([name, *("" if math.isnan(value) else value for value in row), *flag])
+
+        yield write

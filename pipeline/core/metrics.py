@@ -11,6 +11,8 @@ from facial_keypoints.core.scheme import IBUG_68, Scheme
 FAILURE_THRESHOLD = 0.08
 """NME above which a face counts as failed, and up to which AUC looks (as Kowalski et al., "Deep Alignment Network",
 CVPRW 2017, have it on 300-W)."""
+_DRAWN = 1_000_000
+"""Groups that a bootstrap draws at once, to bound the memory."""
 
 
 def point_distances(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -106,10 +108,13 @@ def nme_box(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.asarray(_mean_distance(predicted, truth) / np.where(size > 0, size, np.nan))
 
 
-def region_nme(point_errors: np.ndarray, scheme: Scheme) -> dict[str, float]:
-    """Region -> mean error of its labelled points alone, of (N, K) `point_errors`; without regions that have none."""
-    of_region = {region: point_errors[:, list(points)] for region, points in scheme.regions.items()}
-    return {region: float(np.nanmean(errors)) for region, errors in of_region.items() if np.isfinite(errors).any()}
+def region_nme(sums: np.ndarray, counts: np.ndarray, scheme: Scheme) -> dict[str, float]:
+    """Region -> mean error of its labelled points alone; without regions that have none.
+
+    sums, counts: (K,) of the `point_errors` of each point over all faces, those that are no NaN.
+    """
+    points = {region: list(of_region) for region, of_region in scheme.regions.items()}
+    return {name: float(sums[of].sum() / counts[of].sum()) for name, of in points.items() if counts[of].any()}
 
 
 def ced(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
@@ -148,7 +153,9 @@ def bootstrap_interval(
     sums, counts = np.bincount(group_of, weights=errors), np.bincount(group_of)
     if len(sums) < 2:
         return None
-    drawn = generator.integers(len(sums), size=(samples, len(sums)))
-    means = sums[drawn].sum(1) / counts[drawn].sum(1)
+    means = []
+    for start in range(0, samples, at_once := max(1, _DRAWN // len(sums))):
+        drawn = generator.integers(len(sums), size=(min(at_once, samples - start), len(sums)))
+        means += (sums[drawn].sum(1) / counts[drawn].sum(1)).tolist()
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)

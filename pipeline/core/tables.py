@@ -1,7 +1,7 @@
 """Tables of numbers as CSV."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.plain_files import read_plain
 from facial_keypoints.core.text import brief
 
-TABLE_BYTES = 100_000_000
-"""Of a hundred thousand labelled frames."""
+TABLE_BYTES = 2_000_000_000
+"""Of a million labelled frames, and more."""
 
 
 def read_numbers(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -29,5 +29,11 @@ def read_numbers(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """CSV without an index."""
-    with whole(path) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n")
+    write_tables(path, [table])
+
+
+def write_tables(path: Path, parts: Iterable[pd.DataFrame]) -> None:
+    """What `write_table` writes, of a table in parts that follow each other."""
+    with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        for number, part in enumerate(parts):
+            part.to_csv(file, index=False, header=number == 0, lineterminator="\n")

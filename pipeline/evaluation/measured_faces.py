@@ -1,5 +1,9 @@
-"""Predictions of one split beside the labels, and the errors between them, face by face."""
+"""Predictions of one split beside the labels, and the errors between them, face by face.
 
+A split is measured part by part: of the points of a part only what is summed up of each face is kept.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,16 +16,18 @@ from facial_keypoints.core.percent import to_percent
 from facial_keypoints.core.scheme import Scheme
 from pipeline.core import metrics, paths
 from pipeline.core.arrays import Arrays
-from pipeline.core.labels import LABELS, read_label_table
+from pipeline.core.label_file import RawLabels
 from pipeline.evaluation.metrics_file import GroupMetrics
 
 COURSE_SIDE_PX, COURSE_UNIT_PX = 224, 50
 """The course projects have labels (p - 100) / 50, of pixels p in a frame of this side."""
+_SHARES = (0.5, 0.9)
+"""Of the true points, that radii are told to hold and metrics.json counts."""
 
 
 @dataclass(frozen=True)
-class MeasuredFaces:
-    """N labelled faces of a split that can be measured; errors are fractions, as `pipeline.core.metrics` has them."""
+class MeasuredPart:
+    """N labelled faces of a part of a split that can be measured; errors are fractions, as in `core.metrics`."""
 
     samples: pd.DataFrame
     """Their rows of samples.csv."""
@@ -31,40 +37,97 @@ class MeasuredFaces:
     """(N, K) bool: points that are labelled though something hides them."""
     predicted: np.ndarray
     """(N, K, 2) source pixels."""
+    crop_from_source: np.ndarray
+    """(N, 3, 3) float64."""
     course_residuals: np.ndarray
     """(N, K, 2) differences from the labels in the unit of the course losses; NaN where there is none."""
-    nme: np.ndarray
-    """(N,)"""
     point_errors: np.ndarray
-    """(N, K) of each point, NaN where it is not labelled; `nme` is the mean of the others."""
-    normalizing_length_px: np.ndarray
-    """(N,) source pixels; the unit of the errors."""
-    not_measured: int
-    """Labelled faces of the split that are not among these."""
+    """(N, K) of each point, NaN where it is not labelled; the NME of a face is the mean of the others."""
     radii: np.ndarray | None
-    """(N, K) that the network tells, see `facial_keypoints.core.certainty`, over `normalizing_length_px` as the errors
+    """(N, K) that the network tells, see `facial_keypoints.core.certainty`, over the normalizing length as the errors
     are. None of a network that tells none."""
     distances_in_radii: np.ndarray | None
     """(N, K) of each point to its label, over its radius; NaN where it is not labelled. None where `radii` is."""
 
+    def shape_nme(self, shape_crop: np.ndarray, scheme: Scheme) -> np.ndarray:
+        """(N,) NME where every face is given the same (K, 2) points in crop pixels."""
+        source_from_crop = np.linalg.inv(self.crop_from_source)
+        predicted = transform_points(source_from_crop, np.broadcast_to(shape_crop, self.truth.shape))
+        return metrics.nme(predicted, self.truth, scheme)
+
+    def summed_up(self, scheme: Scheme) -> pd.DataFrame:
+        """A row a face: the columns of `MeasuredFaces.table`."""
+        residuals = np.abs(self.course_residuals)
+        table = {
+            **{name: self.samples[name].array for name in ("sample_id", "person")},
+            "known": self.samples["known"].fillna(False).to_numpy(bool),
+            "nme": metrics.nme(self.predicted, self.truth, scheme),
+            "nme_box": metrics.nme_box(self.predicted, self.truth),
+            "normalizing_length_px": metrics.normalizing_length(self.truth, scheme),
+            "worst_point": np.nan_to_num(self.point_errors, nan=-1).argmax(1).astype(np.int16),
+            "coordinates": np.isfinite(residuals).sum((1, 2)).astype(np.int16),
+            "smooth_l1": np.nansum(np.where(residuals < 1, residuals**2 / 2, residuals - 0.5), (1, 2)),
+            "squares": np.nansum(residuals**2, (1, 2)),
+            "nme_seen": _mean_of_known(np.where(self.hidden, np.nan, self.point_errors)),
+            "nme_hidden": _mean_of_known(np.where(self.hidden, self.point_errors, np.nan)),
+        }
+        if self.distances_in_radii is not None:
+            for share in _SHARES:
+                inside = self.distances_in_radii <= radii_holding(share)
+                table[f"inside_{share}"] = inside.sum(1).astype(np.int16)
+        return pd.DataFrame(table)
+
+
+def _mean_of_known(errors: np.ndarray) -> np.ndarray:
+    """(N,) mean of the errors of (N, K) points that are no NaN; NaN where all are."""
+    known = np.isfinite(errors)
+    means = np.full(len(errors), np.nan)
+    some = known.any(1)
+    means[some] = np.nanmean(errors[some], 1)
+    return means
+
+
+@dataclass(frozen=True)
+class MeasuredFaces:
+    """N labelled faces of a split that can be measured."""
+
+    table: pd.DataFrame
+    """A row a face: `sample_id`, `person`, `known` (whether the person is in the training split), `nme`, `nme_box`,
+    `normalizing_length_px`, `worst_point`; of the labelled `coordinates` the number, and in the unit of the course
+    losses the sums of `smooth_l1` and `squares`; means of the error of the points that are seen, `nme_seen`, and
+    hidden, `nme_hidden`; of a network that tells radii the number of points `inside_0.5` and `inside_0.9`."""
+    not_measured: int
+    """Labelled faces of the split that are not among these."""
+
+    @classmethod
+    def of(cls, parts: Sequence[pd.DataFrame], labelled: int) -> "MeasuredFaces":
+        """Of what parts were summed up to, one or more, of a split with so many labelled faces."""
+        table = pd.concat(parts, ignore_index=True)
+        return cls(table, labelled - len(table))
+
     def __len__(self) -> int:
-        return len(self.nme)
+        return len(self.table)
+
+    @property
+    def nme(self) -> np.ndarray:
+        """(N,)"""
+        return self.table["nme"].to_numpy()
 
     @property
     def known(self) -> np.ndarray:
         """(N,) whether the person is in the training split."""
-        return self.samples["known"].fillna(False).to_numpy(bool)
+        return self.table["known"].to_numpy()
 
-    def table(self, split: str) -> pd.DataFrame:
+    def per_frame(self, split: str) -> pd.DataFrame:
         """Rows of per_frame.csv, one a face."""
         return pd.DataFrame(
             {
-                "sample_id": self.samples["sample_id"].array,
+                "sample_id": self.table["sample_id"],
                 "split": split,
                 "nme_percent": to_percent(self.nme).round(4),
                 "known": self.known,
-                "worst_point": np.nan_to_num(self.point_errors, nan=-1).argmax(1),
-                "normalizing_length_px": self.normalizing_length_px.round(3),
+                "worst_point": self.table["worst_point"],
+                "normalizing_length_px": self.table["normalizing_length_px"].round(3),
             }
         )
 
@@ -72,113 +135,86 @@ class MeasuredFaces:
         """Metrics of the (N,) chosen faces; `bootstrap_samples` and `seed` are those of the 95 % interval."""
         if not chosen.any():
             return GroupMetrics.empty()
-        errors, residuals = self.nme[chosen], np.abs(self.course_residuals[chosen])
+        faces = self.table[chosen]
+        errors, coordinates = faces["nme"].to_numpy(), faces["coordinates"].sum()
         interval = metrics.bootstrap_interval(
             errors,
-            self.samples["person"].to_numpy()[chosen],
+            pd.factorize(faces["person"], sort=True)[0],
             samples=bootstrap_samples,
             generator=np.random.default_rng(seed),
         )
         low, high = interval or (None, None)
-        boxed = metrics.nme_box(self.predicted[chosen], self.truth[chosen])
-        seen, hidden = self._seen_and_hidden(chosen)
+        told = np.isfinite(faces["nme_hidden"]).any()
         return GroupMetrics(
-            faces=int(chosen.sum()),
+            faces=len(faces),
             nme_percent=to_percent(float(errors.mean())),
             nme_median_percent=to_percent(float(np.median(errors))),
             nme_ci95_low_percent=None if low is None else to_percent(low),
             nme_ci95_high_percent=None if high is None else to_percent(high),
             auc_08_percent=to_percent(metrics.auc(errors)),
             failure_rate_08_percent=to_percent(metrics.failure_rate(errors)),
-            nme_box_percent=_percent_of_mean(boxed),
-            smooth_l1=float(np.nanmean(np.where(residuals < 1, residuals**2 / 2, residuals - 0.5))),
-            mse=float(np.nanmean(residuals**2)),
-            nme_seen_points_percent=seen,
-            nme_hidden_points_percent=hidden,
-            coverage_50_percent=self._coverage_percent(chosen, 0.5),
-            coverage_90_percent=self._coverage_percent(chosen, 0.9),
+            nme_box_percent=_percent_of_mean(faces["nme_box"]),
+            smooth_l1=float(faces["smooth_l1"].sum() / coordinates),
+            mse=float(faces["squares"].sum() / coordinates),
+            nme_seen_points_percent=_percent_of_mean(faces["nme_seen"]) if told else None,
+            nme_hidden_points_percent=_percent_of_mean(faces["nme_hidden"]) if told else None,
+            coverage_50_percent=_coverage_percent(faces, 0.5),
+            coverage_90_percent=_coverage_percent(faces, 0.9),
         )
 
-    def _coverage_percent(self, chosen: np.ndarray, share: float) -> float | None:
-        """Of the labelled points of the (N,) chosen faces, those inside the radii that are told to hold a `share`."""
-        if self.distances_in_radii is None:
-            return None
-        return coverage_percent(self.distances_in_radii[chosen], share)
 
-    def _seen_and_hidden(self, chosen: np.ndarray) -> tuple[float | None, float | None]:
-        """Mean over the (N,) chosen faces of the mean error of their points that are seen, and of hidden ones, percent.
+def _coverage_percent(faces: pd.DataFrame, share: float) -> float | None:
+    """Of the labelled points of faces, those inside the radii that are told to hold a share; None where none is told.
 
-        None for both where none is called hidden.
-        """
-        errors, hidden = self.point_errors[chosen], self.hidden[chosen]
-        if not hidden.any():
-            return None, None
-        parts = (np.where(which, errors, np.nan) for which in (~hidden, hidden))
-        faces = (part[np.isfinite(part).any(1)] for part in parts)
-        seen, unseen = (_percent_of_mean(np.nanmean(part, 1)) for part in faces)
-        return seen, unseen
+    x and y of a point are labelled together.
+    """
+    if f"inside_{share}" not in faces:
+        return None
+    return to_percent(float(faces[f"inside_{share}"].sum() / (faces["coordinates"].sum() / 2)))
 
 
-def coverage_percent(distances_in_radii: np.ndarray, share: float) -> float:
-    """How many of these distances, NaN where there is none, lie inside the radii that are told to hold a `share`."""
-    known = distances_in_radii[~np.isnan(distances_in_radii)]
-    return to_percent(float((known <= radii_holding(share)).mean()))
-
-
-def _percent_of_mean(errors: np.ndarray) -> float | None:
+def _percent_of_mean(errors: pd.Series) -> float | None:
     """Mean of the (N,) errors that are known, in percent; None where none is."""
-    return to_percent(float(np.nanmean(errors))) if np.isfinite(errors).any() else None
+    known = errors.to_numpy()
+    return to_percent(float(np.nanmean(known))) if np.isfinite(known).any() else None
 
 
-def measure_faces(
-    arrays: Arrays, predicted: np.ndarray, scheme: Scheme, radii_crop: np.ndarray | None = None
-) -> MeasuredFaces:
-    """Compare (N, K, 2) predictions in source pixels, of all frames of a split, with those that have labels.
+def measure_part(
+    arrays: Arrays[np.ndarray],
+    predicted: np.ndarray,
+    scheme: Scheme,
+    labels: RawLabels,
+    radii_crop: np.ndarray | None = None,
+) -> MeasuredPart:
+    """Compare (N, K, 2) predictions in source pixels, of all frames of a part, with those that have labels.
 
     `radii_crop` are the (N, K) radii of a network that tells them, in crop pixels.
     Raises DataError where the label table has no row for a frame that is said to be labelled.
     """
     rows = metrics.measurable(arrays.keypoints_crop, scheme)
-    labelled, predicted = arrays.chosen(rows), predicted[rows]
-    truth, hidden = _labels(labelled.samples, scheme)
-    crop_from_source = labelled.crop_from_source.astype(np.float64)
-    residuals_px = transform_points(crop_from_source, predicted) - labelled.keypoints_crop
+    samples, predicted = arrays.samples.iloc[rows], predicted[rows]
+    truth, hidden = _labels(samples, labels)
+    crop_from_source = arrays.crop_from_source[rows].astype(np.float64)
+    residuals_px = transform_points(crop_from_source, predicted) - arrays.keypoints_crop[rows]
     length_px, radii = metrics.normalizing_length(truth, scheme), None if radii_crop is None else radii_crop[rows]
     pixels = np.sqrt(np.abs(np.linalg.det(crop_from_source[:, :2, :2])))
-    return MeasuredFaces(
-        samples=labelled.samples,
+    return MeasuredPart(
+        samples=samples,
         truth=truth,
         hidden=hidden,
         predicted=predicted,
+        crop_from_source=crop_from_source,
         course_residuals=residuals_px * (COURSE_SIDE_PX / arrays.images.shape[-1]) / COURSE_UNIT_PX,
-        nme=metrics.nme(predicted, truth, scheme),
         point_errors=metrics.point_errors(predicted, truth, scheme),
-        normalizing_length_px=length_px,
-        not_measured=int(arrays.samples["labelled"].sum() - rows.sum()),
         radii=None if radii is None else radii / (pixels * length_px)[:, None],
         distances_in_radii=None if radii is None else np.linalg.norm(residuals_px, axis=-1) / radii,
     )
 
 
-def shape_nme(shape_crop: np.ndarray, faces: MeasuredFaces, arrays: Arrays, scheme: Scheme) -> np.ndarray:
-    """(N,) NME where every measured frame of a split is given the same (K, 2) points in crop pixels."""
-    rows = metrics.measurable(arrays.keypoints_crop, scheme)
-    source_from_crop = np.linalg.inv(arrays.crop_from_source[rows].astype(np.float64))
-    predicted = transform_points(source_from_crop, np.broadcast_to(shape_crop, faces.truth.shape))
-    return metrics.nme(predicted, faces.truth, scheme)
-
-
-def _labels(samples: pd.DataFrame, scheme: Scheme) -> tuple[np.ndarray, np.ndarray]:
+def _labels(samples: pd.DataFrame, labels: RawLabels) -> tuple[np.ndarray, np.ndarray]:
     """(N, K, 2) labels of frames in source pixels, and (N, K) bool which of them are hidden."""
-    tables = {folder: read_label_table(paths.RAW / LABELS[folder], scheme.count) for folder in LABELS}
-    row_of = {folder: {name: row for row, name in enumerate(table.names)} for folder, table in tables.items()}
-    places = list(zip(samples["folder"], samples["file"], strict=True))
-    truth = np.zeros((len(places), scheme.count, 2), np.float32)
-    hidden = np.zeros((len(places), scheme.count), bool)
-    try:
-        for place, (folder, file) in enumerate(places):
-            row = row_of[folder][file]
-            truth[place], hidden[place] = tables[folder].keypoints_source[row], tables[folder].hidden[row]
-    except KeyError as error:
-        raise DataError(f"no label table of {paths.RAW} has {error}; make the lists again with: dvc repro") from None
+    found, truth, hidden = labels.of(samples)
+    if not found.all():
+        missing = samples["file"].to_numpy()[~found][0]
+        raise DataError(f"no label table of {paths.RAW} has {missing!r}; make the lists again with: dvc repro")
     return truth, hidden

@@ -10,7 +10,7 @@ from facial_keypoints.core.percent import to_percent
 from facial_keypoints.core.plain_files import read_plain
 from facial_keypoints.core.text import brief
 from pipeline.core import paths
-from pipeline.core.arrays import load_array
+from pipeline.core.stored_arrays import load_array
 from pipeline.core.tables import TABLE_BYTES
 
 _AGAIN = "make it again with: dvc repro -fs evaluate"

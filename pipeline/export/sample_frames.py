@@ -10,6 +10,7 @@ from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.scheme import Scheme
 from pipeline.core import metrics, paths
 from pipeline.core.arrays import load_arrays
+from pipeline.core.stored_arrays import StoredArray
 from pipeline.datasets.synthetic import draw_face, random_identity
 
 COMPARED = 128
@@ -48,8 +49,8 @@ def labelled_error(split: str, scheme: Scheme, predict: Callable[[np.ndarray], n
     """
     if not (folder := paths.PROCESSED / split).is_dir():
         return None
-    arrays = load_arrays(folder, scheme.count)
-    arrays = arrays.chosen(metrics.measurable(arrays.keypoints_crop, scheme))
+    split_arrays = load_arrays(folder, scheme.count)
+    arrays = split_arrays.chosen(metrics.measurable(split_arrays.keypoints_crop, scheme))
     if not len(arrays.images):
         return None
     source_from_crop = np.linalg.inv(arrays.crop_from_source.astype(np.float64))
@@ -58,9 +59,9 @@ def labelled_error(split: str, scheme: Scheme, predict: Callable[[np.ndarray], n
     return float(errors.mean()), len(arrays.images)
 
 
-def _spread(images: np.ndarray, count: int) -> np.ndarray:
+def _spread(images: StoredArray, count: int) -> np.ndarray:
     """At most `count` of the images, evenly spread."""
-    return np.asarray(images[np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)])
+    return images[np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)]
 
 
 def synthetic_frames(side: int) -> np.ndarray:

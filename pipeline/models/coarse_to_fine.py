@@ -172,19 +172,15 @@ class CoarseToFine(KeypointNetwork):
         Both are in pixels of the cut-out. Each point is fitted on the frames that label it; one that none does stays
         as it is.
         """
-        parts = list(each(self._shape_and_error, batches))
-        self.correction.copy_(ridge_regression(parts, self.correction_ridge))
+        self.correction.copy_(ridge_regression(each(self._features_and_errors, batches), self.correction_ridge))
 
-    def _shape_and_error(self, images: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, F) features of the shapes that are placed in (B, 1, S, S) images, and (B, 2 K) errors of their points.
-
-        Both float64, on the CPU.
-        """
+    def _features_and_errors(self, images: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, F) `_shape_features` and (B, 2 K) errors that are left, both float64 on the CPU."""
         _, upright_from_crop = self._find(images)
         placed, upright_from_crop = self._placed(images, upright_from_crop)
         placed = placed[..., :2]
-        error = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1)
-        return self._shape_features(placed, upright_from_crop).double().cpu(), error.double().cpu()
+        error = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1).double().cpu()
+        return self._shape_features(placed, upright_from_crop).double().cpu(), error
 
     def label_tensors(self) -> set[str]:
         return {"mean_shape", "mirror_shift", "correction"} | ({"half_within"} if self.has_spread else set())

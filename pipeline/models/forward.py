@@ -9,6 +9,7 @@ from torch import Tensor
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.progress import progress
+from pipeline.core.stored_arrays import StoredArray
 from pipeline.models.device import best_device
 from pipeline.models.network import KeypointNetwork, last_estimate, to_unit
 
@@ -16,27 +17,40 @@ BATCH = 64
 """Frames that go through a network together."""
 
 
-def predict_crops(network: KeypointNetwork, images: np.ndarray) -> np.ndarray:
+def predict_crops(network: KeypointNetwork, images: np.ndarray | StoredArray) -> np.ndarray:
     """(N, K, 2) float32 keypoints in crop pixels of (N, S, S) uint8 frames, on the best device of this machine.
 
     `network` is in eval mode and is moved to that device.
     """
-    return predict_crops_and_radii(network, images)[0]
+    device = best_device()
+    network = network.to(device)
+    batches = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+    shown = progress(batches, label="predict", total=-(-len(images) // BATCH), unit="batches")
+    points = (_predicted(network, batch, device)[0] for batch in shown)
+    return np.concatenate([np.zeros((0, network.points, 2), np.float32), *points])
 
 
 def predict_crops_and_radii(network: KeypointNetwork, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """What `predict_crops` gives, and (N, K) float32 radii in crop pixels, see `KeypointNetwork.with_radii`."""
+    """What `predict_crops` gives, and (N, K) float32 radii in crop pixels, see `KeypointNetwork.with_radii`.
+
+    Shows no progress: it is meant for some of many frames.
+    """
     device = best_device()
     network = network.to(device)
-    batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-    points, radii = [np.zeros((0, network.points, 2), np.float32)], [np.zeros((0, network.points), np.float32)]
-    with torch.inference_mode():
-        for batch in progress(batches, label="predict", total=len(batches), unit="batches"):
-            estimates, of_batch = network.with_radii(unit_images(batch, device))
-            points.append(last_estimate(estimates).float().cpu().numpy())
-            if of_batch is not None:
-                radii.append(of_batch.float().cpu().numpy())
-    return np.concatenate(points), np.concatenate(radii) if network.has_spread else None
+    found = [_predicted(network, images[start : start + BATCH], device) for start in range(0, len(images), BATCH)]
+    points = np.concatenate([np.zeros((0, network.points, 2), np.float32), *(points for points, _ in found)])
+    radii = [np.zeros((0, network.points), np.float32), *(radii for _, radii in found if radii is not None)]
+    return points, np.concatenate(radii) if network.has_spread else None
+
+
+@torch.inference_mode()
+def _predicted(
+    network: KeypointNetwork, frames: np.ndarray, device: torch.device
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Keypoints of one batch, and its radii."""
+    estimates, radii = network.with_radii(unit_images(frames, device))
+    points = last_estimate(estimates).float().cpu().numpy()
+    return points, None if radii is None else radii.float().cpu().numpy()
 
 
 def unit_images(frames: np.ndarray, device: torch.device) -> Tensor:

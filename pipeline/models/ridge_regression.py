@@ -1,40 +1,60 @@
 """Linear regression with a penalty, of targets some of which are not known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
-def ridge_regression(parts: Sequence[tuple[Tensor, Tensor]], ridge: float) -> Tensor:
+@dataclass
+class _Equations:
+    """Sums over rows of targets that were known in the same rows so far, which share what is on the left."""
+
+    columns: Tensor
+    """(C,) which targets."""
+    gram: Tensor
+    """(F, F) of the features, with the penalty."""
+    moment: Tensor
+    """(F, C) of features and targets."""
+
+    def split(self, known: Tensor) -> list["_Equations"]:
+        """Apart by targets that (B, T) `known` says to be known in other rows than others."""
+        patterns, pattern_of = torch.unique(known[:, self.columns], dim=1, return_inverse=True)
+        if patterns.shape[1] == 1:
+            return [self]
+        chosen = [pattern_of == number for number in range(patterns.shape[1])]
+        return [_Equations(self.columns[one], self.gram.clone(), self.moment[:, one]) for one in chosen]
+
+    def add(self, features: Tensor, targets: Tensor, known: Tensor) -> None:
+        rows = known[:, self.columns[0]]
+        used = features[rows]
+        self.gram += used.T @ used
+        self.moment += used.T @ targets[rows][:, self.columns]
+
+
+def ridge_regression(parts: Iterable[tuple[Tensor, Tensor]], ridge: float) -> Tensor:
     """Weights that give the targets of features, by least squares with a penalty on the square of each weight.
 
     Args:
-        parts: one or more pairs of (B, F) features and (B, T) float64 targets, NaN where one is not known.
+        parts: one or more pairs of (B, F) features and (B, T) float64 targets, NaN where one is not known. Each is
+            added up and let go, so that there may be any number.
         ridge: the penalty, above 0.
 
     Returns:
         (F, T) float64 weights. Those of a target are fitted on the rows in which it is known; 0 where it never is.
     """
-    features, targets = parts[0]
-    weights = features.new_zeros(features.shape[1], targets.shape[1])
-    known = torch.cat([~part.isnan() for _, part in parts])
-    # Targets that are known in the same rows share their equations; where all are, there is one system to solve.
-    patterns, pattern_of = torch.unique(known, dim=1, return_inverse=True)
-    for number, rows in enumerate(patterns.T):
-        columns = pattern_of == number
-        weights[:, columns] = _fitted(parts, rows.split([len(part) for part, _ in parts]), columns, ridge)
-    return weights
-
-
-def _fitted(parts: Sequence[tuple[Tensor, Tensor]], rows: Sequence[Tensor], columns: Tensor, ridge: float) -> Tensor:
-    """(F, C) weights of the targets in `columns`, fitted on the chosen rows of each part."""
-    count = parts[0][0].shape[1]
-    gram = torch.eye(count, dtype=torch.float64) * ridge
-    moment = torch.zeros(count, int(columns.sum()), dtype=torch.float64)
-    for (features, targets), chosen in zip(parts, rows, strict=True):
-        used = features[chosen]
-        gram += used.T @ used
-        moment += used.T @ targets[chosen][:, columns]
-    weights: Tensor = torch.linalg.solve(gram, moment)
+    groups: list[_Equations] = []
+    for features, targets in parts:
+        (_, count), (_, outputs) = features.shape, targets.shape
+        if not groups:
+            gram = torch.eye(count, dtype=torch.float64) * ridge
+            groups = [_Equations(torch.arange(outputs), gram, torch.zeros(count, outputs, dtype=torch.float64))]
+        known = ~targets.isnan()
+        groups = [part for group in groups for part in group.split(known)]
+        for group in groups:
+            group.add(features, targets, known)
+    weights = torch.zeros(count, outputs, dtype=torch.float64)
+    for group in groups:
+        weights[:, group.columns] = torch.linalg.solve(group.gram, group.moment)
     return weights

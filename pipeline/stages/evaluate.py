@@ -3,6 +3,8 @@
 What is chosen is chosen by val; the test is what one looks at when all is chosen.
 """
 
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,14 +14,18 @@ from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.percent import percent_text, to_percent
+from facial_keypoints.core.progress import progress
 from facial_keypoints.core.scheme import Scheme
 from pipeline.core import metrics, paths
-from pipeline.core.arrays import Arrays, load_array, load_arrays
+from pipeline.core.arrays import PART_ROWS, StoredArrays
 from pipeline.core.dataset_scheme import read_scheme
-from pipeline.core.labels import LABELS, write_keypoints_csv
+from pipeline.core.label_file import RawLabels
+from pipeline.core.labels import LABELS, keypoints_csv
 from pipeline.core.merged import datasets_of
-from pipeline.core.tables import write_table
-from pipeline.evaluation.measured_faces import MeasuredFaces, measure_faces, shape_nme
+from pipeline.core.stored_arrays import StoredArray, write_array
+from pipeline.core.tables import write_table, write_tables
+from pipeline.evaluation.measured_faces import MeasuredFaces, MeasuredPart, measure_part
+from pipeline.evaluation.measured_split import MeasuredSplit
 from pipeline.evaluation.metrics_file import Baseline, GroupMetrics, Metrics, Network, write_metrics
 from pipeline.evaluation.reliability import write_reliability
 from pipeline.evaluation.reports import dataset_cards, read_dataset
@@ -39,45 +45,77 @@ def run(*, evaluate: Evaluate) -> None:
         raise DataError(
             f"{paths.MODEL} has {description.scheme.title} and the dataset {scheme.title}; train again: dvc repro"
         )
-    arrays = {split: load_arrays(paths.PROCESSED / split, scheme.count) for split in ("val", "test")}
-    val, test = (_predicted_and_measured(network, split, of_split, scheme) for split, of_split in arrays.items())
-    if not len(test):
-        unit = (
-            f" with the {metrics.normalizer_in_words(scheme)}, that errors are divided by" if test.not_measured else ""
-        )
-        raise DataError(
-            f"{paths.RAW / LABELS['test']} labels no frame{unit}; at least one is needed to measure an error"
-        )
     mean_shape, missing = _mean_training_shape(scheme)
-    baseline = shape_nme(mean_shape, test, arrays["test"], scheme)
-    regions = metrics.region_nme(test.point_errors, scheme)
+    splits = _predicted_and_measured(network, mean_shape, scheme)
+    val, test = (splits[split].faces() for split in ("val", "test"))
+    baseline = splits["test"].shape_nme()
     dataset = read_dataset()
     report = Metrics(
         dataset=dataset["dataset"],
         model=Network(description.model.name, count_parameters(network)),
         **_groups(val, test, evaluate),
-        test_regions_nme_percent={region: to_percent(error) for region, error in regions.items()},
+        test_regions_nme_percent={region: to_percent(error) for region, error in splits["test"].regions().items()},
         test_mean_shape=Baseline(to_percent(float(baseline.mean()))),
         test_by_dataset=_by_dataset(test, [card.dataset for card in dataset_cards(dataset)], evaluate),
         points_in_no_training_frame=[scheme.name_of(point) for point in missing.tolist()] or None,
     )
     measured = write_metrics(report)
     _write_ced(test.nme, baseline)
-    write_table(paths.PER_FRAME, pd.concat([val.table("val"), test.table("test")]))
-    _write_point_errors(test.point_errors)
-    write_reliability({"val": val, "test": test})
+    write_tables(paths.PER_FRAME, (faces.per_frame(split) for split, faces in (("val", val), ("test", test))))
+    write_reliability({split: one.told_points() for split, one in splits.items()})
     _tell(measured, scheme)
 
 
-def _predicted_and_measured(network: KeypointNetwork, split: str, arrays: Arrays, scheme: Scheme) -> MeasuredFaces:
-    """Predict all frames of a split, write that down, and measure those with labels."""
-    source_from_crop = np.linalg.inv(arrays.crop_from_source.astype(np.float64))
-    predicted_crop, radii = predict_crops_and_radii(network, arrays.images)
-    predicted = transform_points(source_from_crop, predicted_crop)
-    if not np.isfinite(predicted).all():
-        raise ModelError(f"{paths.MODEL} predicts points that are no numbers; train again: dvc repro -fs train")
-    write_keypoints_csv(paths.PREDICTIONS[split], arrays.samples["file"].tolist(), predicted)
-    return measure_faces(arrays, predicted, scheme, radii)
+def _predicted_and_measured(
+    network: KeypointNetwork, mean_shape: np.ndarray, scheme: Scheme
+) -> dict[str, MeasuredSplit]:
+    """Predict all frames of val and test, write that down, and measure those with labels; the errors of test too."""
+    arrays = {split: StoredArrays(paths.PROCESSED / split, scheme.count) for split in ("val", "test")}
+    counts = {split: _count_labelled(of_split, scheme) for split, of_split in arrays.items()}
+    _refuse_unmeasured_test(*counts["test"], scheme)
+    labels = RawLabels(paths.RAW, scheme.count)
+    measured = {}
+    for split, (labelled, measurable) in counts.items():
+        measured[split] = MeasuredSplit(scheme, mean_shape, labelled=labelled, measurable=measurable)
+        parts = measured[split].passing(_predicted_parts(network, split, arrays[split], scheme, labels))
+        if split == "test":
+            _write_point_errors((to_percent(part.point_errors) for part in parts), (measurable, scheme.count))
+        else:
+            deque(parts, maxlen=0)
+    return measured
+
+
+def _count_labelled(arrays: StoredArrays, scheme: Scheme) -> tuple[int, int]:
+    """Frames with labels, and those of them whose errors can be measured."""
+    labelled, measurable = 0, 0
+    for part in arrays.parts(images=False):
+        labelled += int(part.samples["labelled"].sum())
+        measurable += int(metrics.measurable(part.keypoints_crop, scheme).sum())
+    return labelled, measurable
+
+
+def _refuse_unmeasured_test(labelled: int, measurable: int, scheme: Scheme) -> None:
+    if not measurable:
+        unit = f" with the {metrics.normalizer_in_words(scheme)}, that errors are divided by" if labelled else ""
+        raise DataError(
+            f"{paths.RAW / LABELS['test']} labels no frame{unit}; at least one is needed to measure an error"
+        )
+
+
+def _predicted_parts(
+    network: KeypointNetwork, split: str, arrays: StoredArrays, scheme: Scheme, labels: RawLabels
+) -> Iterator[MeasuredPart]:
+    """Predict the frames of a split part by part, write that down, and compare those that have labels."""
+    count = -(-len(arrays) // PART_ROWS)
+    with keypoints_csv(paths.PREDICTIONS[split], scheme.count) as write:
+        for part in progress(arrays.parts(), label=f"predict {split}", total=count, unit="parts"):
+            source_from_crop = np.linalg.inv(part.crop_from_source.astype(np.float64))
+            predicted_crop, radii = predict_crops_and_radii(network, part.images)
+            predicted = transform_points(source_from_crop, predicted_crop)
+            if not np.isfinite(predicted).all():
+                raise ModelError(f"{paths.MODEL} predicts points that are no numbers; train again: dvc repro -fs train")
+            write(part.samples["file"].tolist(), predicted)
+            yield measure_part(part, predicted, scheme, labels, radii)
 
 
 def _groups(val: MeasuredFaces, test: MeasuredFaces, evaluate: Evaluate) -> dict[str, GroupMetrics]:
@@ -99,7 +137,7 @@ def _by_dataset(test: MeasuredFaces, datasets: list[str], evaluate: Evaluate) ->
     if len(datasets) < 2:
         return None
     interval = {"bootstrap_samples": evaluate.bootstrap_samples, "seed": evaluate.seed}
-    of = datasets_of(test.samples["person"]).to_numpy()
+    of = datasets_of(test.table["person"]).to_numpy()
     return {name: test.measure(of == name, **interval) for name in datasets}
 
 
@@ -107,11 +145,16 @@ def _mean_training_shape(scheme: Scheme) -> tuple[np.ndarray, np.ndarray]:
     """(K, 2) mean of the training labels, crop pixels, and the points that none labels: they lie in the middle."""
     path = paths.PROCESSED / "train" / "keypoints.npy"
     try:
-        labels = load_array(path, np.float32, (-1, scheme.count, 2))
+        labels = StoredArray([path], np.float32, (-1, scheme.count, 2))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: {error}; make it again with: dvc repro preprocess") from None
-    missing = np.isnan(labels).any(-1).all(0)
-    shape = np.nanmean(np.where(missing[:, None], 0, labels), axis=0)
+    sums, counts = np.zeros((scheme.count, 2)), np.zeros((scheme.count, 2), int)
+    for start in range(0, len(labels), PART_ROWS):
+        part = labels[start : start + PART_ROWS]
+        sums += np.nansum(part, 0, np.float64)
+        counts += np.isfinite(part).sum(0)
+    missing = ~counts.any(-1)
+    shape = sums / np.maximum(counts, 1)
     shape[missing] = shape[~missing].mean(0)
     return shape, np.flatnonzero(missing)
 
@@ -123,10 +166,10 @@ def _write_ced(errors: np.ndarray, baseline: np.ndarray) -> None:
     write_table(paths.CED, pd.DataFrame({name: to_percent(values) for name, values in table.items()}).round(4))
 
 
-def _write_point_errors(point_errors: np.ndarray) -> None:
+def _write_point_errors(parts: Iterable[np.ndarray], shape: tuple[int, int]) -> None:
     """(N, K) errors of each point of the labelled test faces, in the order of per_frame.csv, in percent."""
-    with whole(paths.TEST_ERRORS) as partial, partial.open("wb") as file:
-        np.save(file, to_percent(point_errors))
+    with whole(paths.TEST_ERRORS) as partial:
+        write_array(partial, np.float64, shape, parts)
 
 
 def _tell(measured: Metrics, scheme: Scheme) -> None:

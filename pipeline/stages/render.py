@@ -15,10 +15,11 @@ from facial_keypoints.core.scheme import Scheme
 from pipeline.core import paths
 from pipeline.core.arrays import Arrays, load_arrays
 from pipeline.core.dataset_scheme import read_scheme
-from pipeline.core.labels import read_keypoints_csv
+from pipeline.core.label_file import LabelFile
 from pipeline.core.metrics import measurable
 from pipeline.core.params import flatten
 from pipeline.core.samples import read_samples
+from pipeline.core.stored_arrays import StoredArray
 from pipeline.core.tables import read_numbers
 from pipeline.evaluation import breakdowns, curves, grids
 from pipeline.evaluation.metrics_file import Metrics, read_metrics
@@ -39,13 +40,14 @@ class Measured:
 
     report: Metrics
     scheme: Scheme
-    test: Arrays
+    test: Arrays[StoredArray]
+    """All frames of the test."""
+    rows: np.ndarray
+    """(N,) which of them the faces are."""
     faces: pd.DataFrame
     """(N) rows of per_frame.csv."""
     point_errors: np.ndarray
     """(N, K) percent of each face's normalizing length, NaN where a point is not labelled."""
-    predicted_crop: np.ndarray
-    """(N, K, 2) crop pixels."""
 
     @property
     def nme(self) -> np.ndarray:
@@ -78,40 +80,56 @@ def run(*, pretrain: Pretrain, train: Train, render: Render) -> None:
 
 def _read_measured() -> Measured:
     report, scheme = read_metrics(), read_scheme()
-    frames = load_arrays(paths.PROCESSED / "test", scheme.count)
-    test = frames.chosen(measurable(frames.keypoints_crop, scheme))
-    if not len(test.samples):
+    test = load_arrays(paths.PROCESSED / "test", scheme.count)
+    rows = np.flatnonzero(measurable(test.keypoints_crop, scheme))
+    if not len(rows):
         raise DataError("no test frame has labels to draw errors of; label some in the test table of data/raw")
-    predicted = _predictions_of(test.samples["file"].tolist(), scheme)
     return Measured(
         report=report,
         scheme=scheme,
         test=test,
-        faces=read_test_faces(test.samples["sample_id"].tolist()),
-        point_errors=read_test_point_errors(len(predicted), scheme.count),
-        predicted_crop=transform_points(test.crop_from_source.astype(np.float64), predicted),
+        rows=rows,
+        faces=read_test_faces(test.samples["sample_id"].iloc[rows].tolist()),
+        point_errors=read_test_point_errors(len(rows), scheme.count),
     )
 
 
 def _figures(measured: Measured, render: Render) -> Iterator[Figure]:
     """The figures of paths.FIGURES, in that order."""
-    report, scheme, test, nme = measured.report, measured.scheme, measured.test, measured.nme
+    report, scheme, nme = measured.report, measured.scheme, measured.nme
     dataset = report.dataset
     ced = read_numbers(paths.CED, ("nme_percent", "model_percent", "mean_shape_percent"))
     yield curves.ced_figure(ced, report.test, scheme, dataset=dataset)
     yield _learning_curves(dataset, scheme)
-    mean_face = breakdowns.mean_face(_truth_source(test), scheme)
+    mean_face = breakdowns.mean_face(_truth_source(measured), scheme)
     regions = report.test_regions_nme_percent
     yield breakdowns.error_by_point_figure(mean_face, measured.point_errors, regions, scheme, dataset=dataset)
     yield breakdowns.error_by_group_figure(report, nme, measured.size_px, scheme, dataset=dataset)
     yield reliability_figure(read_reliability(), report, scheme, dataset=dataset)
-    faces = grids.Faces(
-        test.images, test.keypoints_crop, measured.predicted_crop, nme, measured.faces["known"].to_numpy()
-    )
     rows = grids.choose_faces(nme, per_row=render.faces_per_row, random_rows=render.random_rows, seed=render.seed)
-    yield grids.faces_figure(faces, rows, dataset=dataset, scheme=scheme)
-    layer = grids.first_layer(load_model(paths.MODEL), test.images[nme.argmin()])
+    faces, drawn, count = _drawn(measured, rows)
+    yield grids.faces_figure(faces, drawn, dataset=dataset, scheme=scheme, count=count)
+    layer = grids.first_layer(load_model(paths.MODEL), measured.test.images[measured.rows[nme.argmin()]])
     yield grids.first_layer_figure(layer, dataset=dataset, scheme=scheme)
+
+
+Rows = list[tuple[str, np.ndarray]]
+"""Labels and indices of faces, as `grids.choose_faces` gives them."""
+
+
+def _drawn(measured: Measured, rows: Rows) -> tuple[grids.Faces, Rows, int]:
+    """The faces of these rows alone, the rows with their new indices, and the number of all faces."""
+    drawn = np.unique(np.concatenate([indices for _, indices in rows]))
+    frames, test = measured.rows[drawn], measured.test
+    predicted = _predictions_of(test.samples["file"].iloc[frames].tolist(), measured.scheme)
+    faces = grids.Faces(
+        test.images[frames],
+        test.keypoints_crop[frames],
+        transform_points(test.crop_from_source[frames].astype(np.float64), predicted),
+        measured.nme[drawn],
+        measured.faces["known"].to_numpy()[drawn],
+    )
+    return faces, [(label, np.searchsorted(drawn, indices)) for label, indices in rows], len(measured.rows)
 
 
 def _learning_curves(dataset: str, scheme: Scheme) -> Figure:
@@ -126,15 +144,17 @@ def _learning_curves(dataset: str, scheme: Scheme) -> Figure:
     )
 
 
-def _truth_source(arrays: Arrays) -> np.ndarray:
+def _truth_source(measured: Measured) -> np.ndarray:
     """(N, K, 2) labels in source pixels, for their form alone: errors are those that evaluate measured."""
-    return transform_points(np.linalg.inv(arrays.crop_from_source.astype(np.float64)), arrays.keypoints_crop)
+    test, rows = measured.test, measured.rows
+    return transform_points(np.linalg.inv(test.crop_from_source[rows].astype(np.float64)), test.keypoints_crop[rows])
 
 
 def _predictions_of(files: list[str], scheme: Scheme) -> np.ndarray:
     """(N, K, 2) predictions in source pixels of the test frames with these file names, in their order."""
-    names, predicted = read_keypoints_csv(paths.TEST_PREDICTIONS, scheme.count)
-    row_of = {name: row for row, name in enumerate(names)}
-    if missing := [file for file in files if file not in row_of or np.isnan(predicted[row_of[file]]).any()]:
-        raise DataError(f"{paths.TEST_PREDICTIONS} lacks {missing[0]}; make it again with: dvc repro -fs evaluate")
-    return predicted[[row_of[file] for file in files]]
+    found, predicted, _ = LabelFile(paths.TEST_PREDICTIONS, scheme.count).rows(files)
+    known = found & np.isfinite(predicted).all((1, 2))
+    if not known.all():
+        missing = files[int(np.argmin(known))]
+        raise DataError(f"{paths.TEST_PREDICTIONS} lacks {missing}; make it again with: dvc repro -fs evaluate")
+    return predicted

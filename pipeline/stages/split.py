@@ -10,7 +10,7 @@ from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import DataError
 from pipeline.core import paths
 from pipeline.core.json_files import write_json
-from pipeline.core.labels import LABELS, read_keypoints_csv
+from pipeline.core.labels import LABELS, read_label_names
 from pipeline.core.samples import SAMPLE_COLUMNS
 from pipeline.core.settings import Split
 from pipeline.core.tables import write_table
@@ -43,7 +43,7 @@ def _list_folder(raw: Path, folder: str) -> pd.DataFrame:
     files = sorted(path.name for path in (raw / folder).glob("*.jpg"))
     if not files:
         raise DataError(f"{raw / folder} holds no frames; fetch them with: dvc repro -fs fetch")
-    labelled, _ = read_keypoints_csv(raw / LABELS[folder])
+    labelled = read_label_names(raw / LABELS[folder])
     if orphans := sorted(set(labelled) - set(files)):
         raise DataError(
             f"{raw / LABELS[folder]}: {len(orphans)} row(s) have no frame in {raw / folder}, the first is "

@@ -20,10 +20,10 @@ from pipeline.models.device import best_device
 from pipeline.models.model_file import save_model
 from pipeline.models.settings import Model
 from pipeline.training.checkpoint import resumable, resume_training, training_key
-from pipeline.training.frames import load_labelled_frames
 from pipeline.training.initial_weights import load_transferred, new_network, read_weights, refuse_small_parts
 from pipeline.training.launch import launched
 from pipeline.training.settings import Augment, Train
+from pipeline.training.stored_frames import load_labelled_frames
 from pipeline.training.trainer import Epoch, fit
 from pipeline.training.workers import Workers, joined
 

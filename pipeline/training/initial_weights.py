@@ -14,13 +14,13 @@ from pipeline.models import build_network
 from pipeline.models.network import KeypointNetwork
 from pipeline.models.settings import Model
 from pipeline.models.tensor_files import open_tensors
-from pipeline.training.frames import LabelledFrames
+from pipeline.training.frames import TrainingFrames
 
 Weights = dict[str, Tensor]
 """Entries of `state_dict` by their names."""
 
 
-def new_network(model: Model, preprocess: Preprocess, frames: LabelledFrames) -> KeypointNetwork:
+def new_network(model: Model, preprocess: Preprocess, frames: TrainingFrames) -> KeypointNetwork:
     """The network of params.yaml with the weights a training on `frames` starts from, on their device.
 
     Draws from torch's own generator. Raises ConfigError where the settings do not fit together.
@@ -33,7 +33,7 @@ def new_network(model: Model, preprocess: Preprocess, frames: LabelledFrames) ->
             flip_index=frames.scheme.flip_index,
             load_pretrained=True,
         )
-        return network.to(frames.images.device)
+        return network.to(frames.device)
     except ValueError as error:
         raise ConfigError(f"model.name {model.name} cannot be built as params.yaml says: {error}") from None
 

@@ -1,4 +1,4 @@
-"""The training loop: whole batches from arrays held in memory, one-cycle schedule, averaged weights."""
+"""The training loop: whole batches of frames, one-cycle schedule, averaged weights."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from pipeline.core.metrics import measurable, nme
 from pipeline.models.device import mixed_precision
 from pipeline.models.network import KeypointNetwork, last_estimate
 from pipeline.training.augment import amounts_after, augment
-from pipeline.training.frames import LabelledFrames
+from pipeline.training.frames import TrainingFrames
 from pipeline.training.losses import keypoint_loss
 from pipeline.training.optim import WeightAverage, make_optimizer
 from pipeline.training.parts import part_seed, sum_over_parts
@@ -53,8 +53,8 @@ class Epoch:
 
 def fit(
     network: KeypointNetwork,
-    train: LabelledFrames,
-    val: LabelledFrames,
+    train: TrainingFrames,
+    val: TrainingFrames,
     *,
     settings: Train,
     amounts: Augment,
@@ -108,12 +108,12 @@ class Training:
         network: KeypointNetwork,
         settings: Train,
         amounts: Augment,
-        frames: LabelledFrames,
+        frames: TrainingFrames,
         workers: Workers = ALONE,
     ) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # convolutions take half the time on the CPU
         self.settings, self.amounts, self.frames, self.workers = settings, amounts, frames, workers
-        self.device = frames.images.device
+        self.device = frames.device
         self.generator = torch.Generator().manual_seed(settings.seed)
         own_shift = network.learned_mirror_shift()
         self.mirror_shift = (
@@ -147,8 +147,8 @@ class Training:
         size = self.settings.batch_size
         for _ in range(self.average.updates // self.epoch_steps, self.settings.epochs):
             order = torch.randperm(len(self.frames), generator=self.generator)
-            for index in range(self.epoch_steps):
-                yield self.frames.batch(order[index * size : (index + 1) * size])
+            steps = range(0, self.epoch_steps * size, size)
+            yield from self.frames.chosen_batches(order[start : start + size] for start in steps)
 
     def set_rate(self) -> float:
         """Set the learning rate of the next step; returns that of the weights (the mirror shift has its own)."""
@@ -226,14 +226,14 @@ class Training:
         return self.mirror_shift if self.amounts.mirror_prob < 1 else None
 
 
-def refine(network: KeypointNetwork, frames: LabelledFrames, workers: Workers = ALONE) -> None:
+def refine(network: KeypointNetwork, frames: TrainingFrames, workers: Workers = ALONE) -> None:
     """Fit the refinement of a network whose weights are final, on the frames it was trained on, and switch it on."""
     network.skip_refinement(False)
     network.fit_refinement(frames.batches(_EVALUATED_AT_ONCE), workers.each)
 
 
 def validate(
-    network: KeypointNetwork, frames: LabelledFrames, settings: Train, workers: Workers = ALONE
+    network: KeypointNetwork, frames: TrainingFrames, settings: Train, workers: Workers = ALONE
 ) -> tuple[float | None, float | None]:
     """Mean loss and mean NME, a fraction, of a network in eval mode; None without frames that have one."""
     if not len(frames):

@@ -1,9 +1,17 @@
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 
-from pipeline.core.near_duplicates import NEAR_BITS, near_duplicates, perceptual_bits, warn_of_near_duplicates
+from pipeline.core import near_duplicates as module
+from pipeline.core.near_duplicates import (
+    NEAR_BITS,
+    HashedFrames,
+    near_duplicates,
+    perceptual_hash,
+    warn_of_near_duplicates,
+)
 
 
 def picture(seed: int) -> np.ndarray:
@@ -12,10 +20,22 @@ def picture(seed: int) -> np.ndarray:
     return np.asarray(cv2.resize(noise, (64, 64), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def samples_of(*rows: tuple[str, str]) -> pd.DataFrame:
-    """Rows of samples.csv of (person, split)."""
-    table = pd.DataFrame(rows, columns=["person", "split"])
-    return table.assign(folder=np.where(table["split"] == "test", "test", "training"), file=table.index.astype(str))
+def hashed(split: str, hashes: np.ndarray, people: Sequence[int]) -> HashedFrames:
+    return HashedFrames(hashes, np.array(people, int), lambda rows: [f"{split}/{row}" for row in rows])
+
+
+def splits_of(*frames: tuple[int, str, int]) -> dict[str, HashedFrames]:
+    """Splits of frames of (person, split, seed of the picture)."""
+    parts = {split: [frame for frame in frames if frame[1] == split] for split in ("train", "val", "test")}
+    empty = np.zeros((0, 32), np.uint8)
+    return {
+        split: hashed(
+            split,
+            np.stack([perceptual_hash(picture(seed)) for *_, seed in part]) if part else empty,
+            [person for person, *_ in part],
+        )
+        for split, part in parts.items()
+    }
 
 
 def altered() -> list[np.ndarray]:
@@ -28,55 +48,61 @@ def altered() -> list[np.ndarray]:
     return [np.asarray(one, np.uint8) for one in (jpeg, half, brighter, cropped)]
 
 
+def bits_between(one: np.ndarray, other: np.ndarray) -> int:
+    return int(np.unpackbits(perceptual_hash(one) ^ perceptual_hash(other)).sum())
+
+
 @pytest.mark.parametrize("copy", altered())
 def test_an_altered_copy_is_near_and_another_picture_is_not(copy: np.ndarray) -> None:
-    bits = perceptual_bits(np.stack([picture(1), copy, picture(2)]))
-    assert (bits[0] != bits[1]).sum() <= NEAR_BITS < 80 < (bits[0] != bits[2]).sum()
+    assert bits_between(picture(1), copy) <= NEAR_BITS < 80 < bits_between(picture(1), picture(2))
 
 
 def test_copies_of_another_person_in_an_earlier_split_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    samples = samples_of(("a", "train"), ("b", "val"), ("c", "test"), ("d", "test"), ("e", "val"))
-    warn_of_near_duplicates(samples, np.stack([picture(seed) for seed in (1, 2, 1, 2, 1)]))
+    frames = [(0, "train", 1), (1, "val", 2), (2, "test", 1), (3, "test", 2), (4, "val", 1)]
+    warn_of_near_duplicates(splits_of(*frames))
     val, like_train, test, *pairs = capsys.readouterr().err.splitlines()
     assert val.startswith("warning: 1 of the 2 frames of val look like one of train that counts as another person")
-    assert like_train == "- training/4 is like training/0: 0 of 255 bits differ"
+    assert like_train == "- val/1 is like train/0: 0 of 255 bits differ"
     assert test.startswith("warning: 2 of the 2 frames of test look like one of train or val")
-    assert pairs == [
-        "- test/2 is like training/0: 0 of 255 bits differ",
-        "- test/3 is like training/1: 0 of 255 bits differ",
-    ]
+    assert pairs == ["- test/0 is like train/0: 0 of 255 bits differ", "- test/1 is like val/0: 0 of 255 bits differ"]
 
 
 def test_frames_of_one_person_may_be_alike(capsys: pytest.CaptureFixture[str]) -> None:
-    samples = samples_of(("a", "train"), ("b", "val"), ("a", "test"))
-    warn_of_near_duplicates(samples, np.stack([picture(seed) for seed in (1, 2, 1)]))
+    warn_of_near_duplicates(splits_of((0, "train", 1), (1, "val", 2), (0, "test", 1)))
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_without_frames_to_compare_nothing_is_told(split: str, capsys: pytest.CaptureFixture[str]) -> None:
-    warn_of_near_duplicates(samples_of(("a", split), ("b", split)), np.stack([picture(1), picture(1)]))
+    warn_of_near_duplicates(splits_of((0, split, 1), (1, split, 1)))
     assert capsys.readouterr().err == ""
 
 
-def test_of_many_frames_each_has_its_nearest_and_the_nearest_pairs_come_first() -> None:
-    rng = np.random.default_rng(0)
-    bits = np.where(rng.random((700, 255)) < 0.5, np.float32(-1), np.float32(1))
+def test_of_many_frames_each_has_its_nearest_and_the_nearest_pairs_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_COLUMNS", 130)
+    bits = np.random.default_rng(0).random((700, 255)) < 0.5
     bits[300:600] = bits[:300]
-    bits[300:600, :5] *= -1
-    bits[599, :3] *= -1  # 2 bits differ
-    samples = samples_of(*((str(row), "test" if row < 300 else "train") for row in range(700)))
-    found = near_duplicates(samples, bits, np.arange(700) < 300, np.arange(700) >= 300)
-    assert [(pair.frame, pair.like, pair.distance) for pair in found[:2]] == [
-        ("test/299", "training/599", 2),
-        ("test/0", "training/300", 5),
-    ]
+    bits[300:600, :5] ^= True
+    bits[599, :3] ^= True  # 2 bits differ
+    hashes = np.packbits(bits, axis=1)
+    test, train = hashed("test", hashes[:300], range(300)), hashed("train", hashes[300:], range(300, 700))
+    found = near_duplicates(test, np.arange(300), {"train": train})
+    assert [(pair.row, pair.other_row, pair.distance) for pair in found[:2]] == [(299, 299, 2), (0, 0, 5)]
     assert len(found) == 300
 
 
 def test_a_long_list_is_told_in_short(capsys: pytest.CaptureFixture[str]) -> None:
-    samples = samples_of(("a", "train"), *((str(row), "test") for row in range(14)))
-    warn_of_near_duplicates(samples, np.stack([picture(1)] * 15))
+    warn_of_near_duplicates(splits_of((0, "train", 1), *((row, "test", 1) for row in range(1, 15))))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 12
     assert lines[-1] == "- and 4 more"
+
+
+def test_of_very_many_frames_an_even_share_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "LOOKED_AT", 3)
+    warn_of_near_duplicates(splits_of((0, "train", 1), *((row, "test", 1) for row in range(1, 6))))
+    first, *pairs = capsys.readouterr().err.splitlines()
+    assert first.startswith("warning: 3 of the 3 frames of test that were looked at look like one of train or val")
+    assert [pair.split()[1] for pair in pairs] == ["test/0", "test/2", "test/4"]

@@ -1,13 +1,18 @@
 import os
+import shutil
+import threading
+import time
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.geometry import transform_points
+from facial_keypoints.core.geometry import fit_square, transform_points
 from pipeline.core import paths
-from pipeline.core.arrays import load_arrays
+from pipeline.core.arrays import image_files, load_arrays
 from pipeline.core.frames import read_gray
 from pipeline.core.labels import LABELS, read_keypoints_csv, write_keypoints_csv
 from pipeline.core.samples import read_samples
@@ -104,3 +109,99 @@ def test_a_full_disk_leaves_what_was_there(samples, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         run("stretch")
     assert before == {path: path.read_bytes() for path in sorted(paths.PROCESSED.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def shards_of_two(samples, monkeypatch) -> list[Path]:
+    """A list that grows with every frame that is read."""
+    monkeypatch.setattr("pipeline.core.arrays.SHARD_FRAMES", 2)
+    read = []
+    monkeypatch.setattr(preprocess, "read_gray", lambda path: read.append(path) or read_gray(path))
+    return read
+
+
+def contents(split: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (paths.PROCESSED / split).iterdir()}
+
+
+def test_many_frames_come_in_shards_and_are_the_same(samples, monkeypatch):
+    whole = {name: np.asarray(part.images) for name, part in run().items()}
+    before = {name: contents(name) for name in preprocess.SPLITS}
+    monkeypatch.setattr("pipeline.core.arrays.SHARD_FRAMES", 4)
+    sharded = run()
+    for name, part in sharded.items():
+        assert np.array_equal(part.images, whole[name])
+        assert len(image_files(paths.PROCESSED / name)) == -(-len(part.samples) // 4)
+        one, many = (
+            {file: held for file, held in files.items() if not file.startswith("images")}
+            for files in (before[name], contents(name))
+        )
+        assert one == many
+    assert not list(Path(".checkpoints/preprocess").iterdir())
+
+
+def test_a_killed_process_loses_one_shard(shards_of_two, samples, monkeypatch):
+    all_frames = int(samples["split"].isin(preprocess.SPLITS).sum())
+    gray = vars(preprocess)["read_gray"]
+    monkeypatch.setattr(preprocess, "read_gray", lambda path: gray(path) if len(shards_of_two) < 7 else 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run()
+    assert not paths.PROCESSED.exists()
+    (made,) = (folder for folder in Path(".checkpoints/preprocess").iterdir() if folder.is_dir())
+    assert len(list(made.glob("*-*"))) == 3
+    damaged = made / "train-00000" / "images.npy"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    monkeypatch.setattr(preprocess, "read_gray", gray)
+    shards_of_two.clear()
+    run()
+    assert len(shards_of_two) == all_frames - 4
+
+
+def test_a_frame_that_changed_since_is_read_anew(shards_of_two, raw):
+    (raw / "test" / "Person_B_01.jpg").rename("aside.jpg")
+    with pytest.raises(DataError):
+        run()
+    shutil.move("aside.jpg", raw / "test" / "Person_B_01.jpg")
+    write_frame(raw / "training" / "Person_A_00.jpg", seed=5)
+    shards_of_two.clear()
+    split_of = read_samples(paths.SAMPLES).set_index("sample_id")["split"]
+    part = run()[split_of["training/Person_A_00"]]
+    assert raw / "training" / "Person_A_00.jpg" in [raw.parent.parent / path for path in shards_of_two]
+    assert len(shards_of_two) < (split_of != "").sum() - 6
+    expected, _ = fit_square(read_gray(raw / "training" / "Person_A_00.jpg"), 224, "pad")
+    assert np.array_equal(part.images[part.samples["sample_id"].tolist().index("training/Person_A_00")], expected)
+
+
+@pytest.mark.parametrize("end", ["is killed", "finishes"])
+def test_a_second_process_takes_its_share_and_waits(shards_of_two, capfd, end):
+    """The first holds the lock; then it is gone without its work being done, or with it done."""
+    section = Preprocess(size_px=64, fit="pad")
+    folder = Path(".checkpoints/preprocess") / preprocess._key(section)
+    folder.mkdir(parents=True)
+    lead = FileLock(folder.with_name(f"{folder.name}.lock"))
+    lead.acquire()
+    taken = FileLock(folder.with_name(f"{folder.name}-val-00000.lock"))  # one shard is at work in the first
+    taken.acquire()
+    second = threading.Thread(target=lambda: preprocess.run(preprocess=section))
+    second.start()
+    wait_for(lambda: (folder / "test-00003").exists())
+    assert not (folder / "val-00000").exists()
+    assert not paths.PROCESSED.exists()
+    if end == "finishes":
+        for name in preprocess.SPLITS:
+            (paths.PROCESSED / name).mkdir(parents=True)
+        folder.rename("finished")
+    taken.release()
+    lead.release()
+    second.join(60)
+    assert not second.is_alive()
+    assert "another process prepares exactly these frames" in capfd.readouterr().err
+    assert not folder.exists()
+    assert bool(list(paths.PROCESSED.rglob("*.npy"))) == (end == "is killed")
+
+
+def wait_for(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
