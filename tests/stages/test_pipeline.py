@@ -47,6 +47,8 @@ def test_metrics_hold_exactly_what_they_should(built):
             "nme_box_percent",
             "smooth_l1",
             "mse",
+            "coverage_50_percent",
+            "coverage_90_percent",
         ]
     val = groups[0]
     assert val["nme_ci95_low_percent"] <= val["nme_percent"] <= val["nme_ci95_high_percent"]
@@ -83,7 +85,7 @@ def test_the_reported_error_is_that_of_the_predictions(built, split, labels):
 
 def test_every_figure_is_a_picture(built):
     figures = sorted((built.folder / "reports" / "figures").glob("*.png"))
-    assert len(figures) == 6
+    assert len(figures) == 7
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in figures)
 
 
