@@ -109,8 +109,13 @@ def run(app: typer.Typer) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup leaves SIGHUP ignored
             signal.signal(number, _terminate)
-    with standard_streams():
-        app()
+    try:
+        with standard_streams():
+            app()
+    finally:  # Python itself catches no exception as it ends, and shows it
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
 
 
 def _terminate(number: int, frame: object) -> NoReturn:

@@ -7,6 +7,7 @@ network is measured, and exchange what they find. The first one alone keeps chec
 import contextlib
 import itertools
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -194,9 +195,10 @@ def _noticing_losses() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        why, _, _ = re.sub(r"^\[\S+\] ", "", str(error)).partition(". ")  # gloo: its own line of code, why, advice
         raise LostWorkerError(
-            f"another worker of this training ended or cannot be reached ({brief(str(error), 120)}); what ended it is "
-            "told where it ran; start again, and it goes on after its last epoch"
+            f"another worker of this training ended or cannot be reached ({brief(why, 120)}); what ended it is told "
+            "where it ran; start again, and it goes on after its last epoch"
         ) from error
 
 

@@ -23,6 +23,15 @@ from tests.training.test_checkpoint import prepared
 
 __all__ = ["prepared"]  # the fixture
 
+ENDING = """
+import atexit, os, signal, sys
+from facial_keypoints.cli import new_app, run
+
+atexit.register(os.kill, os.getpid(), signal.Signals[sys.argv.pop()])
+run(new_app())
+"""
+"""`keypoints`, to which a signal comes when its work is done and Python itself comes to an end."""
+
 
 def interrupt(stage: str, ready: Callable[[], object]) -> tuple[str, float]:
     """Send a running stage what a terminal sends on Ctrl-C; returns its standard error and the seconds it took."""
@@ -72,6 +81,14 @@ def test_an_interrupt_that_was_dealt_with_is_not_found_in_later_errors() -> None
         raise KeyboardInterrupt
     with pytest.raises(ValueError, match="later"), errors_as_one_line("train"):
         raise ValueError("later")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_after_the_work_ends_the_process_in_silence(name: str) -> None:
+    command = [sys.executable, "-c", ENDING, "--version", name]
+    ended = subprocess.run(command, capture_output=True, text=True, preexec_fn=as_in_a_terminal)
+    assert ended.stdout.startswith("facial-keypoints ")
+    assert (ended.returncode, ended.stderr) == (-signal.Signals[name], "")
 
 
 @pytest.mark.slow
