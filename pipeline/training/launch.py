@@ -2,6 +2,7 @@
 
 import logging
 import os
+from tempfile import TemporaryDirectory
 
 import torch.distributed as dist
 
@@ -38,14 +39,19 @@ def _wanted(text: str) -> int:
 
 
 def _torchrun(*arguments: str) -> None:
-    """Run torchrun's command in this process; it takes its other options from variables PET_<OPTION>."""
+    """Run torchrun's command in this process; it takes its other options from variables PET_<OPTION>.
+
+    Where those name no folder for its logs, it has a temporary one: its own it would leave behind.
+    """
     from torch.distributed import run as torchrun
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     logging.disable(logging.ERROR)  # it would tell the state of each worker several times
     try:
-        torchrun.run(torchrun.parse_args([*arguments]))  # type: ignore[no-untyped-call]
+        with TemporaryDirectory() as logs:
+            os.environ.setdefault("PET_LOG_DIR", logs)
+            torchrun.run(torchrun.parse_args([*arguments]))  # type: ignore[no-untyped-call]
     except SignalException as error:
         raise KeyboardInterrupt from error
     except ChildFailedError as error:
