@@ -48,8 +48,10 @@ class PeakMemory:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def _watch(self) -> None:
-        while not self._end.wait(_EVERY_S):
+        while True:
             self.anonymous_mb = max(self.anonymous_mb, memory_mb("RssAnon"))
+            if self._end.wait(_EVERY_S):
+                return
 
     def __enter__(self) -> "PeakMemory":
         self._thread.start()
