@@ -22,8 +22,8 @@ NEAR_BITS = 48
 brightened or cropped by 2 % differed in at most 42, and no two of 2,308 x 3,455 frames of different people in fewer
 than 64; of neighbouring frames of a video every second pair is near."""
 LOOKED_AT = 10_000
-"""Frames of a split that are compared, evenly spread where it has more: 20,000 with a million take a minute of one core,
-and all of a million with each other would take most of an hour."""
+"""Frames of a split that are compared, evenly spread where it has more: 20,000 with a million take a minute of one
+core, and all of a million with each other would take most of an hour."""
 _ROWS, _COLUMNS = 64, 4096
 """Frames that are compared at a time, so that the processor's caches hold the distances."""
 _OF_ONE_PERSON = 255
