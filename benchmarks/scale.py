@@ -1,9 +1,14 @@
 """Time, memory and disk a frame from thousands of frames to a million: python -m benchmarks.scale
 
-Frames are some synthetic ones under many names, of ten each for a person; half of the people train. Each stage runs in
-a process of its own: preprocess; train for some steps of the default, which tells how long a step waits for its frames;
-evaluate with a small network, beside which reading and writing weigh more; and DVC's hashing of what lies there. Writes
-reports/scale.csv and the table of docs/scale.md where all sizes are run. A million frames of 64 pixels take 8 GB below
+Frames are some synthetic ones under many names, of ten each for a person; seven tenths train. Each stage runs in a
+process of its own, one after the other on all sizes, so that a machine that slows down slows all of them:
+
+- reading samples.csv; preprocess;
+- reading frames in random order, and training for some steps of the default, whose images must come from the disk;
+- evaluate with a small network, beside which reading and writing weigh more;
+- DVC's hashing of what lies there.
+
+Writes reports/scale.csv and the tables of docs/scale.md where all sizes are run. Frames of 64 pixels take 9 GB below
 .checkpoints while they are measured.
 """
 
@@ -13,9 +18,7 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from benchmarks.scale_stages import STAGES
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.terminal import tell
 from pipeline.core import paths
@@ -37,29 +41,18 @@ ROOT = Path(__file__).resolve().parents[1]
 TABLE, PAGE = ROOT / "reports/scale.csv", ROOT / "docs/scale.md"
 COUNTS = (3_000, 30_000, 300_000, 1_000_000)
 DRAWN, OF_A_PERSON, AT_ONCE = 64, 10, 10_000
-SPLIT_OF = ("train", "train", "train", "train", "train", "val", "test", "test", "test", "test")
+SPLIT_OF = ("train",) * 7 + ("val", "test", "test")
 """Split of a person by the last digit of its number."""
+WRITES = {
+    "preprocess": [paths.PROCESSED],
+    "evaluate": [paths.TEST_PREDICTIONS.parent, paths.PER_FRAME.parent],
+    "read samples.csv": [paths.SAMPLES],
+    "hash prepared": [paths.PROCESSED],
+    "hash raw": [paths.RAW],
+}
+"""Stage -> what it writes, reads whole or hashes."""
+SIZES = ("peak_anonymous_mb", "peak_resident_mb", "disk_mb")
 START, END = "<!-- measured -->\n", "<!-- end -->\n"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A row of reports/scale.csv."""
-
-    frames: int
-    size_px: int
-    stage: str
-    stage_frames: int
-    """Frames that the stage worked on."""
-    seconds: float
-    peak_anonymous_mb: int
-    """Most memory of its own that the process held."""
-    peak_resident_mb: int
-    """The same with mapped files, code among them."""
-    waiting_percent: float | None
-    """Of the time of training steps, that for which they waited for their frames."""
-    disk_mb: int
-    """What the stage wrote, or hashed."""
 
 
 def draw() -> tuple[list[bytes], np.ndarray]:
@@ -109,83 +102,103 @@ def drawn_of(name: str) -> int:
     return (int(person) * OF_A_PERSON + int(frame)) % DRAWN
 
 
-def disk_mb(folders: list[Path]) -> int:
-    files = (file for folder in folders for file in folder.rglob("*") if file.is_file())
+def disk_mb(places: list[Path]) -> int:
+    files = (file for place in places for file in (place, *place.rglob("*")) if file.is_file())
     return sum(file.stat().st_size for file in files) >> 20
 
 
-def measure(count: int, size_px: int, steps: int) -> Iterator[Measured]:
-    """Every stage on frames that lie in the present folder."""
-    shares = {split: SPLIT_OF.count(split) / len(SPLIT_OF) for split in SPLIT_OF}
-    for stage, frames, written in (
-        ("preprocess", count, [paths.PROCESSED]),
-        ("train", 0, []),
-        ("evaluate", round(count * (shares["val"] + shares["test"])), [paths.TEST_PREDICTIONS.parent]),
-    ):
-        tell(f"{count:,} frames: {stage}")
-        told = run([sys.executable, "-m", "benchmarks.scale_stages", stage, str(size_px), str(steps)])
-        told["stage_frames"] = told.get("stage_frames") or frames
-        yield Measured(frames=count, size_px=size_px, stage=stage, disk_mb=disk_mb(written), **told)
-    run(["dvc", "init", "-q", "--no-scm"])
-    for stage, folder in (("hash prepared", paths.PROCESSED), ("hash raw", paths.RAW)):
-        tell(f"{count:,} frames: {stage}")
-        start = time.perf_counter()
-        run(["dvc", "add", "-q", "--no-commit", folder.as_posix()])
-        seconds = time.perf_counter() - start
-        yield Measured(count, size_px, stage, count, seconds, 0, 0, None, disk_mb([folder]))
+def measure(stage: str, count: int, size_px: int, steps: int) -> dict[str, Any]:
+    """A row of reports/scale.csv: a stage on frames that lie in the present folder.
+
+    `seconds` on the clock and `cpu_seconds` are those of `stage_frames`. `peak_anonymous_mb` is the most memory of its
+    own that the process held, `peak_resident_mb` the same with mapped files, code among them. `waiting_percent`, of the
+    time of training steps, is that for which they waited for their frames.
+    """
+    tell(f"{count:,} frames: {stage}")
+    evaluated = round(count * (1 - SPLIT_OF.count("train") / len(SPLIT_OF)))
+    row = {"stage": stage, "frames": count, "size_px": size_px, "waiting_percent": None}
+    row["stage_frames"] = evaluated if stage == "evaluate" else count
+    row |= run([sys.executable, "-m", "benchmarks.scale_stages", stage, str(size_px), str(steps)])
+    return row | {"disk_mb": disk_mb(WRITES.get(stage, []))}
 
 
 def run(command: list[str]) -> dict[str, Any]:
-    """What a command says as JSON in its last line, if it says anything."""
+    """What a command says as JSON in its last line."""
     place = {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(Path.cwd()), "DVC_SITE_CACHE_DIR": str(Path.cwd() / "site")}
-    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    said = subprocess.run(command, env={**os.environ, **place, **path}, stdout=subprocess.PIPE, text=True, check=True)
-    last = said.stdout.strip().rpartition("\n")[2]
-    return dict(json.loads(last)) if last.startswith("{") else {}
+    said = subprocess.run(command, env={**os.environ, **place}, stdout=subprocess.PIPE, text=True, check=True)
+    return dict(json.loads(said.stdout.strip().rpartition("\n")[2]))
 
 
-def page_table(rows: list[Measured]) -> str:
+def measured_table(rows: pd.DataFrame) -> str:
     """The rows as a table of the page."""
-    lines = ["| frames | stage | ms a frame | peak memory | with mapped files | waiting | disk |"]
+    lines = ["| stage | frames | CPU, ms a frame | peak memory | with mapped files | waiting | disk |"]
     lines.append("|---|---|---|---|---|---|---|")
-    for row in rows:
-        each = 1000 * row.seconds / row.stage_frames
-        waiting = "" if row.waiting_percent is None else f"{row.waiting_percent:.1f} %"
-        memory = [f"{size:,} MB" if size else "" for size in (row.peak_anonymous_mb, row.peak_resident_mb)]
-        disk = f"{row.disk_mb:,} MB" if row.disk_mb else ""
-        lines.append(f"| {row.frames:,} | {row.stage} | {each:.3f} | {' | '.join(memory)} | {waiting} | {disk} |")
+    for row in rows.to_dict("records"):
+        waiting = "" if pd.isna(row["waiting_percent"]) else f"{row['waiting_percent']:.1f} %"
+        memory, mapped, disk = (f"{row[size]:,} MB" if row[size] else "" for size in SIZES)
+        each = f"{1000 * row['cpu_seconds'] / row['stage_frames']:.3f}"
+        cells = [row["stage"], f"{row['frames']:,}", each, memory, mapped, waiting, disk]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def write_results(rows: list[Measured]) -> None:
-    write_table(TABLE, pd.DataFrame(map(asdict, rows)).round(3))
+def growth_table(rows: pd.DataFrame) -> str:
+    """What becomes more from the second size on, where fixed costs weigh little, to the last."""
+    lines = ["| stage | peak memory | CPU time a frame |", "|---|---|---|"]
+    for stage, found in rows.groupby("stage", sort=False):
+        few, many = (found[found["frames"] == count].iloc[0] for count in (COUNTS[1], COUNTS[-1]))
+        each = [row["cpu_seconds"] / row["stage_frames"] for row in (few, many)]
+        memory = many["peak_anonymous_mb"] - few["peak_anonymous_mb"]
+        lines.append(f"| {stage} | {memory:+,.0f} MB | {100 * (each[1] / each[0] - 1):+.0f} % |")
+    return "\n".join(lines) + "\n"
+
+
+def page_tables(rows: pd.DataFrame) -> str:
+    """What docs/scale.md has of the rows."""
+    return f"{measured_table(rows)}\nFrom {COUNTS[1]:,} to {COUNTS[-1]:,} frames:\n\n{growth_table(rows)}"
+
+
+def write_results(rows: pd.DataFrame) -> None:
+    write_table(TABLE, rows)
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
-    after = rest.partition(END)[2]
-    told = f"Frames of {rows[0].size_px} pixels, on {os.cpu_count()} cores.\n\n"
-    PAGE.write_text(before + START + told + page_table(rows) + END + after, encoding="utf-8")
+    PAGE.write_text(before + START + page_tables(rows) + END + rest.partition(END)[2], encoding="utf-8")
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--frames", type=int, nargs="+", default=COUNTS)
     arguments.add_argument("--size-px", type=int, default=64)
-    arguments.add_argument("--steps", type=int, default=100, help="training steps that are timed")
+    arguments.add_argument("--steps", type=int, default=24, help="training steps that are timed")
     asked = arguments.parse_args()
     folder = paths.workspace_root().resolve() / ".checkpoints" / "scale"
-    files, keypoints = draw()
-    rows: list[Measured] = []
-    for count in asked.frames:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        os.chdir(folder)
-        tell(f"{count:,} frames: naming")
-        write_raw(count, files, keypoints)
-        rows += measure(count, asked.size_px, asked.steps)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        rows = measure_all(folder, asked.frames, asked.size_px, asked.steps)
+    finally:
         os.chdir(ROOT)
-        print(page_table(rows), flush=True)
-    shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    print(measured_table(rows))
     if tuple(asked.frames) == COUNTS:
         write_results(rows)
+
+
+def measure_all(folder: Path, counts: Sequence[int], size_px: int, steps: int) -> pd.DataFrame:
+    """Rows by stage, of all sizes, each of which gets a folder below `folder`."""
+    files, keypoints = draw()
+    for count in counts:
+        tell(f"{count:,} frames: naming")
+        place = folder / str(count)
+        place.mkdir(parents=True)
+        os.chdir(place)
+        write_raw(count, files, keypoints)
+        subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet", "--no-scm"], check=True)
+    rows = []
+    for stage in STAGES:
+        for count in counts:
+            os.chdir(folder / str(count))
+            rows.append(measure(stage, count, size_px, steps))
+            tell(str(rows[-1]))
+    return pd.DataFrame(rows).round(3)
 
 
 if __name__ == "__main__":

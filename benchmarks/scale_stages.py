@@ -1,10 +1,12 @@
 """One stage of benchmarks.scale, run and measured in this process: its seconds, memory and waiting, as JSON."""
 
 import json
+import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
@@ -13,11 +15,14 @@ from typing import Any
 import torch
 
 from pipeline.core import paths
+from pipeline.core.arrays import image_files
 from pipeline.core.dataset_scheme import read_scheme
+from pipeline.core.samples import count_samples
 from pipeline.experiments.params import Params, load_params
 from pipeline.models.device import best_device
 from pipeline.models.model_file import save_model
 from pipeline.stages import evaluate, preprocess
+from pipeline.training.frames import Batch, TrainingFrames
 from pipeline.training.initial_weights import new_network
 from pipeline.training.stored_frames import load_labelled_frames
 from pipeline.training.trainer import Training
@@ -26,6 +31,7 @@ PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
 _EVERY_S = 0.02
 _FIRST_STEPS = 3
 """Not timed: memory is found and the network warms up."""
+_FRAMES_READ = 20_000
 
 
 def memory_mb(what: str) -> int:
@@ -42,8 +48,10 @@ class PeakMemory:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def _watch(self) -> None:
-        while not self._end.wait(_EVERY_S):
+        while True:
             self.anonymous_mb = max(self.anonymous_mb, memory_mb("RssAnon"))
+            if self._end.wait(_EVERY_S):
+                return
 
     def __enter__(self) -> "PeakMemory":
         self._thread.start()
@@ -54,35 +62,72 @@ class PeakMemory:
         self._thread.join()
 
 
+class Waiting:
+    """Batches, and the seconds for which each was waited for."""
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self._batches, self.seconds = batches, 0.0
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        start = time.perf_counter()
+        batch = next(self._batches)
+        self.seconds += time.perf_counter() - start
+        return batch
+
+
+def timed(work: Callable[[], object]) -> dict[str, float]:
+    """Seconds on the clock, and those that the processor spent on this process."""
+    start, busy = time.perf_counter(), time.process_time()
+    work()
+    return {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - busy}
+
+
+def read_from_disk(params: Params) -> TrainingFrames:
+    """The training frames, none of whose images the system holds in memory."""
+    for path in image_files(paths.PROCESSED / "train"):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())  # what is not on the disk yet stays in memory
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return load_labelled_frames(paths.PROCESSED / "train", params.preprocess.size_px, read_scheme(), best_device())
+
+
+def run_samples(params: Params, steps: int) -> dict[str, Any]:
+    return timed(lambda: count_samples(paths.SAMPLES))
+
+
 def run_preprocess(params: Params, steps: int) -> dict[str, Any]:
-    start = time.perf_counter()
-    preprocess.run(preprocess=params.preprocess)
-    return {"seconds": time.perf_counter() - start}
+    return timed(lambda: preprocess.run(preprocess=params.preprocess))
+
+
+def run_read(params: Params, steps: int) -> dict[str, Any]:
+    """Frames in random order, as an epoch takes them, and nothing done with them."""
+    frames = read_from_disk(params)
+    rows = torch.randperm(len(frames), generator=torch.Generator().manual_seed(0))[:_FRAMES_READ]
+    batches = frames.chosen_batches(iter(torch.split(rows, params.train.batch_size)))
+    return timed(lambda: deque(batches, maxlen=0)) | {"stage_frames": len(rows)}
 
 
 def run_train(params: Params, steps: int) -> dict[str, Any]:
     """Steps of the default, then the refinement of as many frames as these had, as the last epoch does it."""
-    device = best_device()
-    frames = load_labelled_frames(paths.PROCESSED / "train", params.preprocess.size_px, read_scheme(), device)
+    frames = read_from_disk(params)
     training = Training(new_network(params.model, params.preprocess, frames), params.train, params.augment, frames)
-    batches = (batch for _, of_epoch in training.epochs() for batch in of_epoch)
-    waited = spent = 0.0
-    for number in range(_FIRST_STEPS + steps):
-        start = time.perf_counter()
-        batch = next(batches)
-        got = time.perf_counter()
-        training.step(*batch)
-        if number >= _FIRST_STEPS:
-            waited, spent = waited + got - start, spent + time.perf_counter() - start
-    batches.close()
+    batches = Waiting(batch for _, of_epoch in training.epochs() for batch in of_epoch)
+    take(training, batches, _FIRST_STEPS)
+    batches.seconds = 0.0
+    told = timed(lambda: take(training, batches, steps))
     network = training.average.network
     network.skip_refinement(False)
     network.fit_refinement(islice(frames.batches(params.train.batch_size), steps))
-    return {
-        "seconds": spent,
-        "stage_frames": steps * params.train.batch_size,
-        "waiting_percent": 100 * waited / spent,
-    }
+    waiting = {"waiting_percent": 100 * batches.seconds / told["seconds"]}
+    return told | waiting | {"stage_frames": steps * params.train.batch_size}
+
+
+def take(training: Training, batches: Waiting, steps: int) -> None:
+    for batch in islice(batches, steps):
+        training.step(*batch)
 
 
 def run_evaluate(params: Params, steps: int) -> dict[str, Any]:
@@ -93,15 +138,24 @@ def run_evaluate(params: Params, steps: int) -> dict[str, Any]:
     frames = load_labelled_frames(paths.PROCESSED / "val", params.preprocess.size_px, scheme, torch.device("cpu"))
     network = new_network(model, params.preprocess, frames).eval()
     save_model(paths.MODEL, network, {"model": asdict(model), "preprocess": asdict(params.preprocess)}, scheme)
-    start = time.perf_counter()
-    evaluate.run(evaluate=params.evaluate)
-    return {"seconds": time.perf_counter() - start}
+    return timed(lambda: evaluate.run(evaluate=params.evaluate))
+
+
+def hash_folder(folder: Path) -> dict[str, Any]:
+    """By DVC, as when a stage has made it; nothing is copied."""
+    from dvc.cli import main as dvc  # takes a second to import, which the other stages need not wait for
+
+    return timed(lambda: dvc(["add", "--quiet", "--no-commit", folder.as_posix()]))
 
 
 STAGES: dict[str, Callable[[Params, int], dict[str, Any]]] = {
+    "read samples.csv": run_samples,
     "preprocess": run_preprocess,
+    "read frames": run_read,
     "train": run_train,
     "evaluate": run_evaluate,
+    "hash prepared": lambda params, steps: hash_folder(paths.PROCESSED),
+    "hash raw": lambda params, steps: hash_folder(paths.RAW),
 }
 
 
@@ -110,7 +164,7 @@ def main() -> None:
     params = load_params(PARAMS)
     params = replace(params, preprocess=replace(params.preprocess, size_px=size_px))
     with PeakMemory() as peak:
-        told = {"waiting_percent": None} | STAGES[stage](params, steps)
+        told = STAGES[stage](params, steps)
     memory = {"peak_anonymous_mb": peak.anonymous_mb, "peak_resident_mb": memory_mb("VmHWM")}
     print(json.dumps(told | memory))
 

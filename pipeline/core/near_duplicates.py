@@ -22,10 +22,11 @@ NEAR_BITS = 48
 brightened or cropped by 2 % differed in at most 42, and no two of 2,308 x 3,455 frames of different people in fewer
 than 64; of neighbouring frames of a video every second pair is near."""
 LOOKED_AT = 10_000
-"""Frames of a split that are compared, evenly spread where it has more: 20,000 with 100,000 took 14 s on one core, and
-all of a million with each other would take an hour."""
-_ROWS, _COLUMNS = 256, 4096
-"""Frames that are compared at a time, to bound the memory."""
+"""Frames of a split that are compared, evenly spread where it has more: 20,000 with a million take a minute of one
+core, and all of a million with each other would take most of an hour."""
+_ROWS, _COLUMNS = 64, 4096
+"""Frames that are compared at a time, so that the processor's caches hold the distances."""
+_OF_ONE_PERSON = 255
 _TOLD = 10
 
 
@@ -62,23 +63,32 @@ def warn_of_near_duplicates(splits: dict[str, HashedFrames]) -> None:
             looked_at = f"{len(rows):,} frames of {split}" + (
                 " that were looked at" if len(one.hashes) > len(rows) else ""
             )
-            _warn(found, looked_at, " or ".join(earlier), one, splits)
+            _warn(found, looked_at, " or ".join(earlier), split, splits)
 
 
-def _warn(
-    found: list[NearDuplicate], frames: str, earlier: str, one: HashedFrames, splits: dict[str, HashedFrames]
-) -> None:
+def _warn(found: list[NearDuplicate], frames: str, earlier: str, split: str, splits: dict[str, HashedFrames]) -> None:
     tell(
         f"warning: {len(found):,} of the {frames} look like one of {earlier} that counts as another person or group: "
         "errors there are too good to be true of new ones; give such frames one group (docs/own-data.md), or remove "
         "them"
     )
-    told = found[:_TOLD]
-    for pair, name in zip(told, one.names([pair.row for pair in told]), strict=True):
-        (like,) = splits[pair.split].names([pair.other_row])
-        tell(f"- {name} is like {like}: {pair.distance} of {_SIDE**2 - 1} bits differ")
+    pairs = [((split, pair.row), (pair.split, pair.other_row), pair.distance) for pair in found[:_TOLD]]
+    names = _names({place for *places, _ in pairs for place in places}, splits)
+    for one, other, distance in pairs:
+        tell(f"- {names[one]} is like {names[other]}: {distance} of {_SIDE**2 - 1} bits differ")
     if len(found) > _TOLD:
         tell(f"- and {len(found) - _TOLD:,} more")
+
+
+def _names(places: set[tuple[str, int]], splits: dict[str, HashedFrames]) -> dict[tuple[str, int], str]:
+    """What the frames of these splits and rows are called; those of a split at once, as its whole list is read."""
+    rows = {split: sorted(row for other, row in places if other == split) for split in splits}
+    return {
+        (split, row): name
+        for split, chosen in rows.items()
+        if chosen
+        for row, name in zip(chosen, splits[split].names(chosen), strict=True)
+    }
 
 
 def near_duplicates(one: HashedFrames, rows: np.ndarray, others: dict[str, HashedFrames]) -> list[NearDuplicate]:
@@ -100,21 +110,25 @@ def near_duplicates(one: HashedFrames, rows: np.ndarray, others: dict[str, Hashe
 
 def _near_rows(one: HashedFrames, rows: np.ndarray, other: HashedFrames) -> Iterator[tuple[int, int, int]]:
     """Rows with one of another person that is near, the distance, and the row of the nearest of a block of these."""
-    signs, people = _signs(one.hashes[rows]), one.people[rows, None]
+    hashes, people = one.hashes[rows], one.people[rows, None]
     for start in range(0, len(other.hashes), _COLUMNS):
         block = slice(start, start + _COLUMNS)
-        # Of vectors of -1 and 1: bits in which both are the same, less those in which they differ. Exact in float32.
-        agreement = signs @ _signs(other.hashes[block]).T
-        agreement[people == other.people[None, block]] = -np.inf
-        nearest = agreement.argmax(1)
-        distances = (signs.shape[1] - agreement[np.arange(len(rows)), nearest]) / 2
-        for place in np.flatnonzero(distances <= NEAR_BITS):
-            yield int(rows[place]), int(distances[place]), start + int(nearest[place])
+        distances = _distances(hashes, other.hashes[block])
+        distances[people == other.people[None, block]] = _OF_ONE_PERSON
+        nearest = distances.argmin(1)
+        least = distances[np.arange(len(rows)), nearest]
+        for place in np.flatnonzero(least <= NEAR_BITS):
+            yield int(rows[place]), int(least[place]), start + int(nearest[place])
 
 
-def _signs(hashes: np.ndarray) -> np.ndarray:
-    """(N, 255) float32 of -1 and 1."""
-    return np.unpackbits(hashes, axis=1, count=_SIDE**2 - 1) * np.float32(2) - np.float32(1)
+def _distances(hashes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(N, M) uint8 numbers of bits in which (N, HASH_BYTES) and (M, HASH_BYTES) hashes differ."""
+    distances = np.zeros((len(hashes), len(others)), np.uint8)
+    differing = np.empty(distances.shape, np.uint64)
+    for one, other in zip(hashes.view(np.uint64).T, np.ascontiguousarray(others.view(np.uint64).T), strict=True):
+        np.bitwise_xor(one[:, None], other, out=differing)
+        distances += np.bitwise_count(differing)
+    return distances
 
 
 def perceptual_hash(image: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import costs, detection, hiding, robustness, turned, video
+from benchmarks import costs, detection, hiding, robustness, scale, search, turned, video
 from benchmarks.corruptions import CORRUPTIONS, corrupt
 from benchmarks.found import overlaps_with
 from benchmarks.hiding import SIZE, Moment
@@ -152,3 +152,38 @@ def test_pretraining_is_all_the_drawing_and_all_the_steps(monkeypatch):
     assert costs.pretraining_seconds(params, 0.5) == pytest.approx(6 + 12)
     assert drawn == [150]
     assert costs.pretraining_seconds(replace(params, pretrain=replace(pretrain, epochs=0)), 0.5) == 0
+
+
+def test_a_training_counts_once_its_search_has_taken_all_its_steps():
+    done = pd.DataFrame({"steps": [40, 10, 40, 40], "nme_percent": [9.0, np.nan, 7.0, 5.0]})
+    assert [search.best_after(done, steps) for steps in (40, 89, 90, 129, 130)] == [9, 9, 7, 7, 5]
+
+
+def test_methods_are_compared_after_the_same_steps_by_the_mean_over_seeds():
+    """Random search takes 80 steps; what the search finds after them does not count."""
+    of_seed = {
+        "random": [(40, 8.0), (40, 6.0)],
+        "search": [(40, 8.0), (20, np.nan), (20, np.nan), (40, 1.0)],
+    }
+    rows = [
+        {"method": method, "seed": seed, "steps": steps, "nme_percent": nme + seed}
+        for method, trainings in of_seed.items()
+        for seed in (0, 1)
+        for steps, nme in trainings
+    ]
+    *_, at_random, by_search = search.as_markdown(pd.DataFrame(rows)).splitlines()
+    assert at_random == "| at random | nan % | 8.50 % | 8.50 % | 6.50 % | 6.00, 7.00 | 4, 0 broken off |"
+    assert by_search == "| by search | nan % | 8.50 % | 8.50 % | 8.50 % | 8.00, 9.00 | 8, 4 broken off |"
+
+
+def test_growth_is_that_from_the_second_size_to_the_last_by_frame_worked_on():
+    rows = pd.DataFrame(
+        {
+            "stage": "evaluate",
+            "frames": scale.COUNTS,
+            "stage_frames": [1000, 10_000, 100_000, 300_000],
+            "cpu_seconds": [9.0, 20.0, 200.0, 630.0],
+            "peak_anonymous_mb": [100, 200, 210, 260],
+        }
+    )
+    assert scale.growth_table(rows).splitlines()[-1] == "| evaluate | +60 MB | +5 % |"
