@@ -15,7 +15,7 @@ _YUNET_AT_HALF, _YUNET_WEIGHT = 0.5, 1.9
 # the cascade proposes, 23 of 178 and 7 of 237.
 
 
-def disagreement(estimates: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+def disagreement(estimates: np.ndarray, views: np.ndarray) -> np.ndarray:
     """How far the predictions of a network for the same face are apart, in face sizes.
 
     The network predicts about the same points for the mirror image of a face, and its first estimate is near its last;
@@ -24,14 +24,14 @@ def disagreement(estimates: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
 
     Args:
         estimates: (K, E, 68, 2) successive estimates, px.
-        mirrored: (K, 68, 2) last estimates for the mirrored pictures, mirrored back, px.
+        views: (K, 2, 68, 2) points of the pictures, and of the mirrored pictures, mirrored back, px.
 
     Returns:
         (K,) means over the points, over the size of the face (see `core.geometry.face_size`).
     """
     points = estimates[:, -1]
     size = np.maximum(face_size(points), 1e-6)
-    apart = points - mirrored
+    apart = views[:, 0] - views[:, 1]
     # All labels may lie a little to one side of what they name, and in the mirror to the other side.
     apart[..., 0] -= apart[..., 0].mean(1, keepdims=True)
     in_mirror = np.linalg.norm(apart, axis=-1).mean(-1) / size

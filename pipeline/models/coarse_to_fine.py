@@ -6,9 +6,10 @@ cuts an upright face of one size from the frame, and a larger network with a fea
 Pyramid Networks", CVPR 2017) places each point there as the mean of a heatmap (Sun et al., "Integral Human Pose
 Regression", ECCV 2018). The cut-out is the idea of "Deep Alignment Network" (Kowalski et al., CVPRW 2017).
 
-Two refinements follow the training: the network looks at the mirrored face as well, cut out anew by where the first
-look placed the points, and takes the mean; and a linear map, fitted on the training frames, corrects each point by what
-the shape as a whole tells about it.
+Refinements follow the training. The coarse network guesses on the mirrored view as well, and the mean counts. The fine
+ones look at the mirrored face as well, cut out anew by where the first look placed the points, and the mean counts; the
+two looks tell symmetric points, too. And a linear map, fitted on the training frames, corrects each point by what the
+shape as a whole tells about it.
 """
 
 import itertools
@@ -22,27 +23,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facial_keypoints.core.prediction import Prediction
 from pipeline.models.coarse_network import CoarseNetwork
 from pipeline.models.fine_network import FineNetwork, FineNetworks
 from pipeline.models.layers import standardize
 from pipeline.models.network import HALF_WITHIN, Batches, Each, KeypointNetwork
 from pipeline.models.ridge_regression import ridge_regression
+from pipeline.models.shape_correction import both_conventions, features_count, shape_features, turned_as_mirrored
 from pipeline.models.tensor_geometry import (
     apply_affine,
     face_size,
     invert_affine,
+    mirror_keypoints,
+    mirrored_offsets,
     similarity_about_centre,
     similarity_between,
     unmirror_keypoints,
     warp,
 )
 
-_MOST_SIN, _MOST_LOG_SIZE = 0.17, 0.25
-"""Sine of the rotation, and size over the usual one up to which the correction counts them.
-
-Without these ends a face rotated by 45 degrees had 5.74 % on validation frames, with them 4.09, and upright ones 3.97
-either way.
-"""
 _MOST_GROWTH = 2.0
 """How many times larger the second cut-out may show a face."""
 _FAR_LOG_SCALE = 0.5
@@ -59,6 +58,8 @@ _JITTER_SHIFT_FRAC = 0.04
 They are 1.5 to 1.8 times the errors of the trained coarse network on validation frames, whose root mean squares are
 0.057 rad, 0.068 and 0.023.
 """
+Views = tuple[Tensor, Tensor] | None
+"""(B, K, 2) points of the face as it is, and those of its mirror image, mirrored back; None where that is not seen."""
 
 
 def build(
@@ -121,7 +122,7 @@ class CoarseToFine(KeypointNetwork):
         self.coarse_px, self.fine_px, self.fine_margin_frac = coarse_px, fine_px, fine_margin_frac
         self.mirrored_view, self.correction_ridge, self.has_spread = mirrored_view, correction_ridge, spread
         self.register_buffer("mean_shape", mean_shape)
-        self.register_buffer("correction", torch.zeros(self._shape_features_count, 2 * self.points))
+        self.register_buffer("correction", torch.zeros(features_count(self.points), 2 * self.points))
         self.mirror_shift = nn.Parameter(torch.zeros(self.points, 2))
         if spread:
             self.register_buffer("half_within", torch.tensor(HALF_WITHIN))
@@ -136,34 +137,44 @@ class CoarseToFine(KeypointNetwork):
         In training the fine ones are those of every fine network, each of which looks at a cut-out of its own;
         otherwise there is one fine estimate, their mean.
         """
-        return self._estimates(images)[..., :2]
+        return self._predicted(images)[0][..., :2]
 
     def with_spread(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        estimates = self._estimates(images)
+        estimates, _ = self._predicted(images)
         return estimates[..., :2], estimates[..., 2] if self.has_spread else None
 
-    def _estimates(self, images: Tensor) -> Tensor:
-        """(B, E, K, 2) what `forward` gives, or (B, E, K, 3) with the spread of each point as a third coordinate.
+    def predict(self, images: Tensor) -> Prediction[Tensor]:
+        estimates, views = self._predicted(images)
+        radii = self.half_within * estimates[:, -1, :, 2] if self.has_spread else None
+        return Prediction(estimates[..., :2], radii, views)
 
-        Inside of the network the spread goes with its point, in the same pixels.
+    def _predicted(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The estimates and `Prediction.views`, all in crop pixels.
+
+        The former are (B, E, K, 2) as `forward` gives them, or (B, E, K, 3) with the spread of each point as a third
+        coordinate: inside of the network the spread goes with its point, in the same pixels.
         """
         coarse, upright_from_crop = self._find(images)
         if self.training:
             fine = [self._placed_in_jittered_cut_out(network, images, upright_from_crop) for network in self.fine]
-        else:
-            placed, upright_from_crop = self._placed(images, upright_from_crop)
-            if self.refined:
-                points = self._corrected(placed[..., :2], upright_from_crop)
-                placed = torch.cat([points, placed[..., 2:]], -1)
-            fine = [_in_crop(placed, upright_from_crop)]
-        return torch.stack([coarse, *fine], 1)
+            return torch.stack([coarse, *fine], 1), None
+        placed, views, upright_from_crop = self._placed(images, upright_from_crop)
+        if self.refined:
+            placed, views = self._corrected(placed, views, upright_from_crop)
+        estimates = torch.stack([coarse, _in_crop(placed, upright_from_crop)], 1)
+        seen = None if views is None else torch.stack([_in_crop(view, upright_from_crop) for view in views], 1)
+        return estimates, seen
 
     def learned_mirror_shift(self) -> nn.Parameter:
         return self.mirror_shift
 
     def skip_refinement(self, skip: bool) -> None:
-        """Leave out the mirrored view and the correction."""
+        """Leave out the mirrored views and the correction."""
         self.refined = not skip
+
+    @property
+    def _looks_at_both_views(self) -> bool:
+        return self.refined and self.mirrored_view and not self.training
 
     @torch.inference_mode()
     def fit_refinement(self, batches: Batches, each: Each = itertools.starmap) -> None:
@@ -177,7 +188,7 @@ class CoarseToFine(KeypointNetwork):
     def _features_and_errors(self, images: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
         """(B, F) `_shape_features` and (B, 2 K) errors that are left, both float64 on the CPU."""
         _, upright_from_crop = self._find(images)
-        placed, upright_from_crop = self._placed(images, upright_from_crop)
+        placed, _, upright_from_crop = self._placed(images, upright_from_crop)
         placed = placed[..., :2]
         error = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1).double().cpu()
         return self._shape_features(placed, upright_from_crop).double().cpu(), error
@@ -200,6 +211,8 @@ class CoarseToFine(KeypointNetwork):
         small = functional.interpolate(images, size=(self.coarse_px, self.coarse_px), mode="area")
         if self.training and self.coarse_far_prob:
             coarse = self._guessed_from_far(small, images.shape[-1])
+        elif self._looks_at_both_views:
+            coarse = self._guessed_in_both_views(small, images.shape[-1])
         else:
             coarse = self._guessed(small)
         with torch.autocast(images.device.type, enabled=False):
@@ -211,6 +224,16 @@ class CoarseToFine(KeypointNetwork):
         with torch.autocast(small.device.type, enabled=False):  # in bfloat16 points would be off by a pixel
             size = face_size(self.mean_shape)
             return torch.cat([self.mean_shape + size * offsets[..., :2], size * offsets[..., 2:]], -1)
+
+    def _guessed_in_both_views(self, small: Tensor, side: int) -> Tensor:
+        """(B, K, 2 or 3) the mean of what `_guessed` gives of the views and of their mirror images.
+
+        A face off the middle is often seen better from one of the two sides.
+        """
+        guesses = self._guessed(torch.cat([small, small.flip(-1)]))
+        straight, mirrored = guesses.view(2, -1, *guesses.shape[1:])  # `chunk` would fix the size of exported batches
+        with torch.autocast(small.device.type, enabled=False):
+            return (straight + self._turned_back(mirrored, side)) / 2
 
     def _guessed_from_far(self, small: Tensor, side: int) -> Tensor:
         """(B, K, 2 or 3) what `_guessed` gives, after a share of the views was moved far, and the points back."""
@@ -250,21 +273,24 @@ class CoarseToFine(KeypointNetwork):
             jittered_from_crop = jittered_from_upright @ upright_from_crop
         return _in_crop(network(standardize(self._cut_out(images, jittered_from_crop))), jittered_from_crop)
 
-    def _placed(self, images: Tensor, upright_from_crop: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, K, 2 or 3) points that the fine networks place in a cut-out, and (B, 3, 3) how that is cut out.
+    def _placed(self, images: Tensor, upright_from_crop: Tensor) -> tuple[Tensor, Views, Tensor]:
+        """What the fine networks place, in pixels of a cut-out, and (B, 3, 3) how that is cut out.
 
-        Where the mirrored view is looked at, it is cut out by the points of the first, which are nearer than the coarse
-        ones; the mean of both is in its pixels.
+        That is (B, K, 2 or 3) points as labels lie, and, where the mirrored view is looked at, the (B, K, 2) points of
+        either view, the latter mirrored back. It is cut out by the points of the first, which are nearer than the
+        coarse ones.
         """
         first = self._seen(self._cut_out(images, upright_from_crop))
-        if not (self.refined and self.mirrored_view):
-            return first, upright_from_crop
+        if not self._looks_at_both_views:
+            return first, None, upright_from_crop
         with torch.autocast(images.device.type, enabled=False):
             again_from_upright = self._better_cut_out(first[..., :2])
             again_from_crop = again_from_upright @ upright_from_crop
         mirrored = self._seen(self._cut_out(images, again_from_crop).flip(-1))
         with torch.autocast(images.device.type, enabled=False):
-            return (_moved(first, again_from_upright) + self._turned_back(mirrored)) / 2, again_from_crop
+            first = _moved(first, again_from_upright)
+            views = first[..., :2], mirror_keypoints(mirrored[..., :2], self.fine_px, self.flip_index)
+            return (first + self._turned_back(mirrored, self.fine_px)) / 2, views, again_from_crop
 
     def _better_cut_out(self, placed: Tensor) -> Tensor:
         """(B, 3, 3) pixels of a cut-out -> of one that shows (B, K, 2) points in it upright and in full size.
@@ -280,34 +306,38 @@ class CoarseToFine(KeypointNetwork):
         placed: Tensor = self.fine(standardize(cut_out)).mean(1)
         return placed
 
-    def _turned_back(self, placed: Tensor) -> Tensor:
-        """(B, K, 2 or 3) points of the mirrored cut-out -> of the cut-out."""
-        points = unmirror_keypoints(placed[..., :2], self.fine_px, self.flip_index, self.mirror_shift)
+    def _turned_back(self, placed: Tensor, side: int) -> Tensor:
+        """(B, K, 2 or 3) points of mirrored images, `side` pixels wide -> of the images, where their labels lie."""
+        points = unmirror_keypoints(placed[..., :2], side, self.flip_index, self.mirror_shift)
         return torch.cat([points, placed[:, torch.from_numpy(self.flip_index), 2:]], -1)
 
-    def _corrected(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
-        """(B, K, 2) points of the cut-out after the linear correction."""
+    def _corrected(self, placed: Tensor, views: Views, upright_from_crop: Tensor) -> tuple[Tensor, Views]:
+        """What `_placed` gives, after the linear correction."""
         with torch.autocast(placed.device.type, enabled=False):
-            return placed + (self._shape_features(placed, upright_from_crop) @ self.correction).view_as(placed)
+            points, spread = placed[..., :2], placed[..., 2:]
+            corrected = torch.cat([points + self._correction_at(points, upright_from_crop), spread], -1)
+            if views is None:
+                return corrected, None
+            straight, mirrored = views
+            offset = self._symmetric_correction_at((straight + mirrored) / 2, upright_from_crop)
+            return corrected, (straight + offset, mirrored + offset)
 
-    @property
-    def _shape_features_count(self) -> int:
-        return 2 * self.points + 4
+    def _correction_at(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
+        """(B, K, 2) offsets by which the (B, K, 2) points of the cut-out are corrected."""
+        return (self._shape_features(placed, upright_from_crop) @ self.correction).view_as(placed)
+
+    def _symmetric_correction_at(self, symmetric: Tensor, upright_from_crop: Tensor) -> Tensor:
+        """(B, K, 2) offsets for symmetric points, which for the mirrored face are mirrored.
+
+        They are the mean of those where its labels lie, and of those where the labels of its mirror image do.
+        """
+        here, there = both_conventions(symmetric, self.fine_px, self.flip_index, self.mirror_shift)
+        in_mirror = self._correction_at(there, turned_as_mirrored(upright_from_crop))
+        return (self._correction_at(here, upright_from_crop) + mirrored_offsets(in_mirror, self.flip_index)) / 2
 
     def _shape_features(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
-        """(B, 2 K + 4): offsets of the points from the mean shape, in face sizes; rotation and size of the face; 1.
-
-        Labels lie on a grid of the frame's, so that they depend on how a face is rotated and how large it is.
-        Rotation and size end where training frames do: what they tell must not grow beyond.
-        """
         upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
-        shape = ((placed - upright) / face_size(upright)).flatten(1)
-        cos_sin = upright_from_crop[:, :2, 0]
-        scale = torch.linalg.vector_norm(cos_sin, dim=1, keepdim=True)
-        sin = (cos_sin[:, 1:] / scale).clamp(-_MOST_SIN, _MOST_SIN)
-        usual = (face_size(upright) / face_size(self.mean_shape)).log()
-        size = (scale.log() - usual).clamp(-_MOST_LOG_SIZE, _MOST_LOG_SIZE) + usual
-        return torch.cat([shape, (1 - sin.square()).sqrt(), sin, size, torch.ones_like(scale)], 1)
+        return shape_features(placed, upright_from_crop, upright, face_size(self.mean_shape))
 
 
 def _in_crop(placed: Tensor, upright_from_crop: Tensor) -> Tensor:

@@ -78,6 +78,19 @@ def unmirror_keypoints(keypoints: Tensor, side: int, flip_index: np.ndarray, shi
     return mirror_keypoints(keypoints - shift * face_size(keypoints)[:, None, None], side, flip_index)
 
 
+def consistent_mirror_shift(shift: Tensor, flip_index: np.ndarray) -> Tensor:
+    """(K, 2) the part of a (K, 2) shift of `mirror_keypoints` that two mirrors in a row undo.
+
+    That of true labels has no other: half of it is what they differ by from points that lie as well in the mirror.
+    """
+    return (shift - mirrored_offsets(shift, flip_index)) / 2
+
+
+def mirrored_offsets(offsets: Tensor, flip_index: np.ndarray) -> Tensor:
+    """(..., K, 2) offsets of points in mirrored images from (..., K, 2) offsets in the images."""
+    return offsets[..., torch.from_numpy(flip_index), :] * offsets.new_tensor([-1.0, 1.0])
+
+
 def to_3x3(matrix: Tensor) -> Tensor:
     """(B, 2, 3) affine matrices as (B, 3, 3) with the last row (0, 0, 1)."""
     count = matrix.shape[0]  # len() would fix the size of batches in exported files

@@ -398,7 +398,7 @@ def test_the_mirrored_view_is_cut_out_by_where_the_first_put_the_points():
     upright = upright_shape(MEAN_SHAPE, net.fine_px, net.fine_margin_frac)
     first_from_crop = net._find(torch.rand(1, 1, 224, 224))[1]
     net.fine = FineNetworks([Always(apply_affine(first_from_crop[0], MEAN_SHAPE))])
-    _, again_from_crop = net._placed(torch.rand(1, 1, 224, 224), first_from_crop)
+    *_, again_from_crop = net._placed(torch.rand(1, 1, 224, 224), first_from_crop)
     assert not torch.allclose(apply_affine(first_from_crop[0], MEAN_SHAPE), upright, atol=1)
     assert torch.allclose(apply_affine(again_from_crop[0], MEAN_SHAPE), upright, atol=1e-3)
 
