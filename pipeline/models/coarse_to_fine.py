@@ -6,10 +6,10 @@ cuts an upright face of one size from the frame, and a larger network with a fea
 Pyramid Networks", CVPR 2017) places each point there as the mean of a heatmap (Sun et al., "Integral Human Pose
 Regression", ECCV 2018). The cut-out is the idea of "Deep Alignment Network" (Kowalski et al., CVPRW 2017).
 
-Refinements follow the training. The coarse network guesses on the mirrored view as well, and the mean counts. The fine
-ones look at the mirrored face as well, cut out anew by where the first look placed the points, and the mean counts; the
-two looks tell symmetric points, too. And a linear map, fitted on the training frames, corrects each point by what the
-shape as a whole tells about it.
+Two refinements follow the training. The mirrored frame is looked at as well: the mean of both guesses says where to cut
+out each, and the mean of what is placed in both cut-outs counts. All of that is done alike for either side, so that the
+same run tells symmetric points: those of the mirrored frame are their mirror image. And a linear map, fitted on the
+training frames, corrects each point by what the shape as a whole tells about it.
 """
 
 import itertools
@@ -24,21 +24,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facial_keypoints.core.prediction import Prediction
+from pipeline.models.both_sides import agreed, exchanged, halves, mirrored_first, views, with_mirrored
 from pipeline.models.coarse_network import CoarseNetwork
 from pipeline.models.fine_network import FineNetwork, FineNetworks
 from pipeline.models.layers import standardize
 from pipeline.models.network import HALF_WITHIN, Batches, Each, KeypointNetwork
 from pipeline.models.ridge_regression import ridge_regression
-from pipeline.models.shape_correction import both_conventions, features_count, shape_features, turned_as_mirrored
+from pipeline.models.shape_correction import features_count, shape_features
 from pipeline.models.tensor_geometry import (
     apply_affine,
+    consistent_mirror_shift,
     face_size,
     invert_affine,
     mirror_keypoints,
-    mirrored_offsets,
     similarity_about_centre,
     similarity_between,
-    unmirror_keypoints,
     warp,
 )
 
@@ -58,8 +58,6 @@ _JITTER_SHIFT_FRAC = 0.04
 They are 1.5 to 1.8 times the errors of the trained coarse network on validation frames, whose root mean squares are
 0.057 rad, 0.068 and 0.023.
 """
-Views = tuple[Tensor, Tensor] | None
-"""(B, K, 2) points of the face as it is, and those of its mirror image, mirrored back; None where that is not seen."""
 
 
 def build(
@@ -154,26 +152,30 @@ class CoarseToFine(KeypointNetwork):
         The former are (B, E, K, 2) as `forward` gives them, or (B, E, K, 3) with the spread of each point as a third
         coordinate: inside of the network the spread goes with its point, in the same pixels.
         """
-        coarse, upright_from_crop = self._find(images)
         if self.training:
+            coarse, upright_from_crop = self._find(images)
             fine = [self._placed_in_jittered_cut_out(network, images, upright_from_crop) for network in self.fine]
             return torch.stack([coarse, *fine], 1), None
-        placed, views, upright_from_crop = self._placed(images, upright_from_crop)
-        if self.refined:
-            placed, views = self._corrected(placed, views, upright_from_crop)
-        estimates = torch.stack([coarse, _in_crop(placed, upright_from_crop)], 1)
-        seen = None if views is None else torch.stack([_in_crop(view, upright_from_crop) for view in views], 1)
-        return estimates, seen
+        coarse, own, upright_from_crop = self._placed(images)
+        with torch.autocast(images.device.type, enabled=False):
+            placed = self._agreed(own, images.shape[-1])
+            if self.refined:
+                placed = self._corrected(placed, upright_from_crop)
+            estimates = torch.stack([coarse, placed], 1)
+            if not self._looks_at_both_sides:
+                return estimates, None
+            seen = views(own[..., :2], placed[..., :2], images.shape[-1], self.flip_index)
+        return halves(estimates)[0], seen
 
     def learned_mirror_shift(self) -> nn.Parameter:
         return self.mirror_shift
 
     def skip_refinement(self, skip: bool) -> None:
-        """Leave out the mirrored views and the correction."""
+        """Leave out the mirrored frames and the correction."""
         self.refined = not skip
 
     @property
-    def _looks_at_both_views(self) -> bool:
+    def _looks_at_both_sides(self) -> bool:
         return self.refined and self.mirrored_view and not self.training
 
     @torch.inference_mode()
@@ -187,9 +189,11 @@ class CoarseToFine(KeypointNetwork):
 
     def _features_and_errors(self, images: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
         """(B, F) `_shape_features` and (B, 2 K) errors that are left, both float64 on the CPU."""
-        _, upright_from_crop = self._find(images)
-        placed, _, upright_from_crop = self._placed(images, upright_from_crop)
-        placed = placed[..., :2]
+        _, own, upright_from_crop = self._placed(images)
+        points, upright_from_crop = (
+            part[: len(images)] for part in (self._agreed(own, images.shape[-1]), upright_from_crop)
+        )
+        placed = apply_affine(upright_from_crop, points[..., :2])
         error = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1).double().cpu()
         return self._shape_features(placed, upright_from_crop).double().cpu(), error
 
@@ -211,11 +215,10 @@ class CoarseToFine(KeypointNetwork):
         small = functional.interpolate(images, size=(self.coarse_px, self.coarse_px), mode="area")
         if self.training and self.coarse_far_prob:
             coarse = self._guessed_from_far(small, images.shape[-1])
-        elif self._looks_at_both_views:
-            coarse = self._guessed_in_both_views(small, images.shape[-1])
         else:
             coarse = self._guessed(small)
         with torch.autocast(images.device.type, enabled=False):
+            coarse = self._agreed(coarse, images.shape[-1])
             return coarse, self._upright_from(coarse[..., :2].detach())
 
     def _guessed(self, small: Tensor) -> Tensor:
@@ -224,16 +227,6 @@ class CoarseToFine(KeypointNetwork):
         with torch.autocast(small.device.type, enabled=False):  # in bfloat16 points would be off by a pixel
             size = face_size(self.mean_shape)
             return torch.cat([self.mean_shape + size * offsets[..., :2], size * offsets[..., 2:]], -1)
-
-    def _guessed_in_both_views(self, small: Tensor, side: int) -> Tensor:
-        """(B, K, 2 or 3) the mean of what `_guessed` gives of the views and of their mirror images.
-
-        A face off the middle is often seen better from one of the two sides.
-        """
-        guesses = self._guessed(torch.cat([small, small.flip(-1)]))
-        straight, mirrored = guesses.view(2, -1, *guesses.shape[1:])  # `chunk` would fix the size of exported batches
-        with torch.autocast(small.device.type, enabled=False):
-            return (straight + self._turned_back(mirrored, side)) / 2
 
     def _guessed_from_far(self, small: Tensor, side: int) -> Tensor:
         """(B, K, 2 or 3) what `_guessed` gives, after a share of the views was moved far, and the points back."""
@@ -273,67 +266,52 @@ class CoarseToFine(KeypointNetwork):
             jittered_from_crop = jittered_from_upright @ upright_from_crop
         return _in_crop(network(standardize(self._cut_out(images, jittered_from_crop))), jittered_from_crop)
 
-    def _placed(self, images: Tensor, upright_from_crop: Tensor) -> tuple[Tensor, Views, Tensor]:
-        """What the fine networks place, in pixels of a cut-out, and (B, 3, 3) how that is cut out.
+    def _placed(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, K, 2 or 3) coarse and fine points in crop pixels, and (B, 3, 3) cut-outs in which they lie upright.
 
-        That is (B, K, 2 or 3) points as labels lie, and, where the mirrored view is looked at, the (B, K, 2) points of
-        either view, the latter mirrored back. It is cut out by the points of the first, which are nearer than the
-        coarse ones.
+        Of 2 B frames, the mirrored ones last, where those are looked at as well. Then one side of each is cut out by
+        the coarse points, and the other by where that look placed the points, which is nearer.
         """
-        first = self._seen(self._cut_out(images, upright_from_crop))
-        if not self._looks_at_both_views:
-            return first, None, upright_from_crop
+        if not self._looks_at_both_sides:
+            coarse, upright_from_crop = self._find(images)
+            return coarse, self._placed_in(images, upright_from_crop), upright_from_crop
+        images = with_mirrored(images)
+        coarse, coarse_cut_outs = self._find(images)
+        exchange = mirrored_first(coarse[..., :2])
+        one, other = halves(exchanged(images, exchange))
+        cut_out, other_cut_out = halves(exchanged(coarse_cut_outs, exchange))
+        first = self._placed_in(one, cut_out)
         with torch.autocast(images.device.type, enabled=False):
-            again_from_upright = self._better_cut_out(first[..., :2])
-            again_from_crop = again_from_upright @ upright_from_crop
-        mirrored = self._seen(self._cut_out(images, again_from_crop).flip(-1))
-        with torch.autocast(images.device.type, enabled=False):
-            first = _moved(first, again_from_upright)
-            views = first[..., :2], mirror_keypoints(mirrored[..., :2], self.fine_px, self.flip_index)
-            return (first + self._turned_back(mirrored, self.fine_px)) / 2, views, again_from_crop
+            shift = consistent_mirror_shift(self.mirror_shift, self.flip_index)
+            in_other = mirror_keypoints(first[..., :2], images.shape[-1], self.flip_index, shift)
+            cut_out, other_cut_out = self._anew(first[..., :2], cut_out), self._anew(in_other, other_cut_out)
+        second = self._placed_in(other, other_cut_out)
+        fine, cut_outs = torch.cat([first, second]), torch.cat([cut_out, other_cut_out])
+        return coarse, exchanged(fine, exchange), exchanged(cut_outs, exchange)
 
-    def _better_cut_out(self, placed: Tensor) -> Tensor:
-        """(B, 3, 3) pixels of a cut-out -> of one that shows (B, K, 2) points in it upright and in full size.
+    def _placed_in(self, images: Tensor, upright_from_crop: Tensor) -> Tensor:
+        """(B, K, 2 or 3) points in crop pixels: the mean of what the fine networks place in a cut-out."""
+        placed: Tensor = self.fine(standardize(self._cut_out(images, upright_from_crop))).mean(1)
+        return _in_crop(placed, upright_from_crop)
 
-        Points that are no face, all in one place, leave it as it is.
+    def _anew(self, points: Tensor, upright_from_crop: Tensor) -> Tensor:
+        """(B, 3, 3) cut-outs in which (B, K, 2) points in crop pixels lie upright and in full size.
+
+        Points that are no face, all in one place, leave theirs as they are.
         """
-        better = self._upright_from(placed)
-        growth = torch.linalg.vector_norm(better[:, :2, 0], dim=1)[:, None, None]
-        return torch.where(growth < _MOST_GROWTH, better, torch.eye(3).to(better))
+        better = self._upright_from(points)
+        size, before = (torch.linalg.vector_norm(matrix[:, :2, 0], dim=1) for matrix in (better, upright_from_crop))
+        return torch.where((size < _MOST_GROWTH * before)[:, None, None], better, upright_from_crop)
 
-    def _seen(self, cut_out: Tensor) -> Tensor:
-        """(B, 1, P, P) upright faces -> (B, K, 2 or 3) points in their pixels: the mean over the fine networks."""
-        placed: Tensor = self.fine(standardize(cut_out)).mean(1)
-        return placed
+    def _agreed(self, placed: Tensor, side: int) -> Tensor:
+        """(B, K, 2 or 3) points in crop pixels as they are, or those on which both halves of the frames agree."""
+        return agreed(placed, side, self.flip_index, self.mirror_shift) if self._looks_at_both_sides else placed
 
-    def _turned_back(self, placed: Tensor, side: int) -> Tensor:
-        """(B, K, 2 or 3) points of mirrored images, `side` pixels wide -> of the images, where their labels lie."""
-        points = unmirror_keypoints(placed[..., :2], side, self.flip_index, self.mirror_shift)
-        return torch.cat([points, placed[:, torch.from_numpy(self.flip_index), 2:]], -1)
-
-    def _corrected(self, placed: Tensor, views: Views, upright_from_crop: Tensor) -> tuple[Tensor, Views]:
-        """What `_placed` gives, after the linear correction."""
-        with torch.autocast(placed.device.type, enabled=False):
-            points, spread = placed[..., :2], placed[..., 2:]
-            corrected = torch.cat([points + self._correction_at(points, upright_from_crop), spread], -1)
-            if views is None:
-                return corrected, None
-            straight, mirrored = views
-            offset = self._symmetric_correction_at((straight + mirrored) / 2, upright_from_crop)
-            return corrected, (straight + offset, mirrored + offset)
-
-    def _correction_at(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
-        """(B, K, 2) offsets by which the (B, K, 2) points of the cut-out are corrected."""
-        return (self._shape_features(placed, upright_from_crop) @ self.correction).view_as(placed)
-
-    def _symmetric_correction_at(self, symmetric: Tensor, upright_from_crop: Tensor) -> Tensor:
-        """(B, K, 2) offsets for symmetric points, which for the mirrored face are mirrored.
-
-        They are the mean of those where its labels lie, and of those where the labels of its mirror image do.
-        """
-        here, there = both_conventions(symmetric, self.fine_px, self.flip_index, self.mirror_shift)
-        in_mirror = self._correction_at(there, turned_as_mirrored(upright_from_crop))
-        return (self._correction_at(here, upright_from_crop) + mirrored_offsets(in_mirror, self.flip_index)) / 2
+    def _corrected(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
+        """(B, K, 2 or 3) points in crop pixels after the linear correction in those of their cut-outs."""
+        points = apply_affine(upright_from_crop, placed[..., :2])
+        points = points + (self._shape_features(points, upright_from_crop) @ self.correction).view_as(points)
+        return torch.cat([apply_affine(invert_affine(upright_from_crop), points), placed[..., 2:]], -1)
 
     def _shape_features(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
         upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)

@@ -1,10 +1,9 @@
 """What the shape of a face as a whole tells about where its points lie: a linear correction of each of them."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.models.tensor_geometry import consistent_mirror_shift, face_size, mirror_keypoints
+from pipeline.models.tensor_geometry import face_size
 
 _MOST_SIN, _MOST_LOG_SIZE = 0.17, 0.25
 """Sine of the rotation, and size over the usual one up to which the correction counts them.
@@ -38,25 +37,3 @@ def shape_features(placed: Tensor, upright_from_crop: Tensor, upright: Tensor, u
     usual = (face_size(upright) / usual_size).log()
     size = (scale.log() - usual).clamp(-_MOST_LOG_SIZE, _MOST_LOG_SIZE) + usual
     return torch.cat([shape, (1 - sin.square()).sqrt(), sin, size, torch.ones_like(scale)], 1)
-
-
-def both_conventions(symmetric: Tensor, side: int, flip_index: np.ndarray, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the labels of a face would lie, and those of its mirror image.
-
-    Args:
-        symmetric: (B, K, 2) points freed of the side to which labels lie, pixels of the cut-out.
-        side: width of the cut-out in pixels.
-        flip_index: as `Scheme.flip_index`.
-        shift: (K, 2) as `tensor_geometry.mirror_keypoints` takes it.
-
-    Returns:
-        (B, K, 2) pixels of the cut-out, and as many of the mirrored one. Given the mirrored points, it is the same two
-        in the other order.
-    """
-    half = consistent_mirror_shift(shift, flip_index) / 2 * face_size(symmetric)[:, None, None]
-    return symmetric + half, mirror_keypoints(symmetric, side, flip_index) + half
-
-
-def turned_as_mirrored(upright_from_crop: Tensor) -> Tensor:
-    """(B, 3, 3) similarities that rotate the other way, as those of mirrored faces do; where they shift is kept."""
-    return upright_from_crop * upright_from_crop.new_tensor([[1.0, -1.0, 1.0], [-1.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
