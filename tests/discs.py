@@ -80,7 +80,7 @@ class BothSidesNetwork(TorchNetwork):
         self.runs += len(crops) > 0
         told = super().predict(crops)
         aside = np.array([2.0, 0.0])
-        return told._replace(views=np.stack([told.estimates[:, -1] + aside, told.estimates[:, -1] - aside], 1))
+        return told._replace(views=np.stack([told.estimates + aside, told.estimates - aside], 1))
 
 
 class DiscFinder:

@@ -13,9 +13,9 @@ class Prediction(NamedTuple, Generic[Array]):
     radii: Array | None
     """(N, K) round the last of them, as `core.certainty` has them; None of a network that does not know."""
     views: Array | None
-    """(N, 2, K, 2) keypoints as the crop shows them, and as its mirror image does, mirrored back.
+    """(N, 2, E, K, 2) estimates as the crop shows them, and as its mirror image does, mirrored back.
 
-    Labels may lie to one side of what they name, and so does the result. The mean of the two views does not, and how
-    far the two are apart tells faces from what is none. None of a network that does not look at the mirror image by
-    itself.
+    Labels may lie to one side of what they name, and so does the result. The mean of the last estimates of both sides
+    does not, and how far the two sides are apart tells faces from what is none. None of a network that does not look at
+    the mirror image by itself.
     """

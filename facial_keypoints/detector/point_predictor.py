@@ -61,14 +61,14 @@ class PointPredictor:
         estimates, views, radii = self._both_views(crops)
         better = windows
         if self.network.scheme == IBUG_68:
-            better = windows_of_points(transform_points(picture_from_crop, views.mean(1)))
+            better = windows_of_points(transform_points(picture_from_crop, _symmetric(views)))
         again = _moved(windows, better)
         if again.any():
             crops[again], picture_from_crop[again] = self._cut(grays, owner[again], better[again])
             estimates[again], views[again], radii[again] = self._both_views(crops[again])
-        points = estimates[:, -1] if self.convention == "dataset" else views.mean(1)
+        points = estimates[:, -1] if self.convention == "dataset" else _symmetric(views)
         radii *= _scale(picture_from_crop)[:, None]
-        return transform_points(picture_from_crop, points), disagreement(estimates, views), radii
+        return transform_points(picture_from_crop, points), disagreement(views), radii
 
     def whole(self, gray: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
         """(K, 2) keypoints, disagreement and (K,) radii of an (H, W) uint8 picture of one face as training frames are.
@@ -79,7 +79,7 @@ class PointPredictor:
         estimates, views, radii = self._both_views(square[None])
         picture_from_crop = np.linalg.inv(crop_from_picture)
         points = transform_points(picture_from_crop, estimates[0, -1])
-        return points, float(disagreement(estimates, views)[0]), radii[0] * _scale(picture_from_crop)
+        return points, float(disagreement(views)[0]), radii[0] * _scale(picture_from_crop)
 
     def _cut(
         self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
@@ -92,7 +92,7 @@ class PointPredictor:
         return crops, np.linalg.inv(crop_from_picture)
 
     def _both_views(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(N, E, K, 2) estimates of (N, S, S) crops, (N, 2, K, 2) views as `Prediction` has them, and (N, K) radii.
+        """(N, E, K, 2) estimates of (N, S, S) crops, (N, 2, E, K, 2) views of `Prediction`, and (N, K) radii.
 
         A network that does not look at the mirror image by itself is run on that as well.
         """
@@ -101,9 +101,9 @@ class PointPredictor:
             return estimates, views, radii
         mirrored, radii_there, _ = self._predicted(crops[:, :, ::-1])
         flip = self.network.scheme.flip_index
-        back = mirrored[:, -1, flip]
+        back = mirrored[:, :, flip]
         back[..., 0] = self.network.size_px - 1 - back[..., 0]
-        return estimates, np.stack([estimates[:, -1], back], 1), (radii + radii_there[:, flip]) / 2
+        return estimates, np.stack([estimates, back], 1), (radii + radii_there[:, flip]) / 2
 
     def _predicted(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """What the network tells of (N, S, S) uint8 crops, with radii that are NaN where it does not know."""
@@ -116,6 +116,11 @@ class PointPredictor:
                     "--model, or train it again"
                 )
         return estimates, np.full(estimates.shape[::2], np.nan) if radii is None else radii, views
+
+
+def _symmetric(views: np.ndarray) -> np.ndarray:
+    """(N, K, 2) points that a mirrored crop has mirrored, of (N, 2, E, K, 2) views."""
+    return np.asarray(views[:, :, -1].mean(1))
 
 
 def _scale(picture_from_crop: np.ndarray) -> np.ndarray:

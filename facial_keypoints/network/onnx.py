@@ -112,7 +112,7 @@ def _side(inputs: list[Any]) -> int:
 
 
 def _shapes(outputs: list[Any], scheme: Scheme) -> dict[str, tuple[int, ...]]:
-    """By the names of outputs: (E, K, 2) of `estimates`, and what there is of (K,) `radii` and (2, K, 2) `views`.
+    """By the names of outputs: (E, K, 2) of `estimates`, and what there is of (K,) `radii` and (2, E, K, 2) `views`.
 
     Other outputs are for others. Raises ValueError where there are no estimates, or one of these has another form.
     """
@@ -123,7 +123,7 @@ def _shapes(outputs: list[Any], scheme: Scheme) -> dict[str, tuple[int, ...]]:
         case _:
             expected = f"estimates, tensor(float), [batch, E, {scheme.count}, 2] is expected"
             raise ValueError(f"its outputs are {shown(found)} where {expected}; it may be of an older version")
-    for name, shape in {"radii": (scheme.count,), "views": (2, scheme.count, 2)}.items():
+    for name, shape in {"radii": (scheme.count,), "views": (2, *shapes["estimates"])}.items():
         match found.get(name):
             case None:
                 continue

@@ -41,8 +41,8 @@ _FURTHER_OUTPUTS = {
     "apart tells faces from what is none",
     "radii": "float32 (batch, points), pixels; the true point lies within this radius of the keypoint in one of two "
     f"cases, and within {NINE_TENTHS} times it in nine of ten",
-    "views": "float32 (batch, 2, points, 2), pixels: the keypoints as the frame shows them, and as its mirror image "
-    "does, mirrored back; their mean is free of the side to which labels lie: a mirrored frame has it mirrored",
+    "views": "float32 (batch, 2, E, points, 2), pixels: estimates as the frame shows them, and as its mirror image "
+    "does, mirrored back; the mean of both of the last is free of the side to which labels lie",
 }
 """What ONNX has beside the keypoints; radii and views only of a network that tells them."""
 _FITS = {

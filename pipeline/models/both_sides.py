@@ -42,9 +42,22 @@ def agreed(placed: Tensor, side: int, flip_index: np.ndarray, shift: Tensor) -> 
     """
     straight, mirrored = halves(placed)
     symmetric = (straight + mirrored_back(mirrored, side, flip_index)) / 2
-    aside = consistent_mirror_shift(shift, flip_index) / 2 * face_size(symmetric[..., :2])[:, None, None]
+    aside = _shift_px(symmetric[..., :2], flip_index, shift) / 2
     both = torch.cat([symmetric, mirrored_back(symmetric, side, flip_index)])
     return torch.cat([both[..., :2] + torch.cat([aside, aside]), both[..., 2:]], -1)
+
+
+def in_mirror(points: Tensor, side: int, flip_index: np.ndarray, shift: Tensor) -> Tensor:
+    """Where labels lie in mirrored images, (B, K, 2) pixels, by where they lie in the images; see `agreed`."""
+    return mirror_keypoints(points, side, flip_index) + _shift_px(points, flip_index, shift)
+
+
+def _shift_px(points: Tensor, flip_index: np.ndarray, shift: Tensor) -> Tensor:
+    """(B, K, 2) by how much labels of the mirrored images lie aside, in pixels.
+
+    In this order the shift itself stays in exported files: of it alone, exporters would keep the consistent part.
+    """
+    return consistent_mirror_shift(shift * face_size(points)[:, None, None], flip_index)
 
 
 def exchanged(told: Tensor, exchange: Tensor) -> Tensor:
@@ -68,14 +81,7 @@ def _skewness(values: Tensor) -> Tensor:
     return (values - values.mean(1, keepdim=True)).pow(3).mean(1)
 
 
-def views(own: Tensor, agreed_on: Tensor, side: int, flip_index: np.ndarray) -> Tensor:
-    """(B, 2, K, 2) points of either side, those of mirrored images mirrored back, their mean being what both agreed on.
-
-    Args:
-        own: (2 B, K, 2) points of each side as it shows them.
-        agreed_on: (2 B, K, 2) where labels lie in each by both of them.
-    """
-    seen, common = (
-        torch.stack([one, mirrored_back(other, side, flip_index)], 1) for one, other in map(halves, (own, agreed_on))
-    )
-    return seen + (common.mean(1) - seen.mean(1))[:, None]
+def of_both(told: Tensor, side: int, flip_index: np.ndarray) -> Tensor:
+    """(B, 2, K, 2) points of images and, mirrored back, those of their mirror images, of (2 B, K, 2)."""
+    straight, mirrored = halves(told)
+    return torch.stack([straight, mirrored_back(mirrored, side, flip_index)], 1)

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facial_keypoints.core.prediction import Prediction
-from pipeline.models.both_sides import agreed, exchanged, halves, mirrored_first, views, with_mirrored
+from pipeline.models.both_sides import agreed, exchanged, halves, in_mirror, mirrored_first, of_both, with_mirrored
 from pipeline.models.coarse_network import CoarseNetwork
 from pipeline.models.fine_network import FineNetwork, FineNetworks
 from pipeline.models.layers import standardize
@@ -33,10 +33,8 @@ from pipeline.models.ridge_regression import ridge_regression
 from pipeline.models.shape_correction import features_count, shape_features
 from pipeline.models.tensor_geometry import (
     apply_affine,
-    consistent_mirror_shift,
     face_size,
     invert_affine,
-    mirror_keypoints,
     similarity_about_centre,
     similarity_between,
     warp,
@@ -154,18 +152,22 @@ class CoarseToFine(KeypointNetwork):
         """
         if self.training:
             coarse, upright_from_crop = self._find(images)
-            fine = [self._placed_in_jittered_cut_out(network, images, upright_from_crop) for network in self.fine]
-            return torch.stack([coarse, *fine], 1), None
-        coarse, own, upright_from_crop = self._placed(images)
+            each = [self._placed_in_jittered_cut_out(network, images, upright_from_crop) for network in self.fine]
+            return torch.stack([coarse, *each], 1), None
+        side = images.shape[-1]
+        coarse, fine, upright_from_crop = self._placed(images)
         with torch.autocast(images.device.type, enabled=False):
-            placed = self._agreed(own, images.shape[-1])
+            placed = self._agreed(fine, side)
             if self.refined:
                 placed = self._corrected(placed, upright_from_crop)
-            estimates = torch.stack([coarse, placed], 1)
+            estimates = torch.stack([self._agreed(coarse, side), placed], 1)
             if not self._looks_at_both_sides:
                 return estimates, None
-            seen = views(own[..., :2], placed[..., :2], images.shape[-1], self.flip_index)
-        return halves(estimates)[0], seen
+            by_coarse, by_fine, common = (
+                of_both(told[..., :2], side, self.flip_index) for told in (coarse, fine, placed)
+            )
+            by_fine = by_fine + (common.mean(1) - by_fine.mean(1))[:, None]
+            return halves(estimates)[0], torch.stack([by_coarse, by_fine], 2)
 
     def learned_mirror_shift(self) -> nn.Parameter:
         return self.mirror_shift
@@ -218,8 +220,7 @@ class CoarseToFine(KeypointNetwork):
         else:
             coarse = self._guessed(small)
         with torch.autocast(images.device.type, enabled=False):
-            coarse = self._agreed(coarse, images.shape[-1])
-            return coarse, self._upright_from(coarse[..., :2].detach())
+            return coarse, self._upright_from(self._agreed(coarse, images.shape[-1])[..., :2].detach())
 
     def _guessed(self, small: Tensor) -> Tensor:
         """(B, K, 2 or 3) coarse keypoints in crop pixels, of reduced views."""
@@ -277,13 +278,12 @@ class CoarseToFine(KeypointNetwork):
             return coarse, self._placed_in(images, upright_from_crop), upright_from_crop
         images = with_mirrored(images)
         coarse, coarse_cut_outs = self._find(images)
-        exchange = mirrored_first(coarse[..., :2])
+        exchange = mirrored_first(self._agreed(coarse, images.shape[-1])[..., :2])
         one, other = halves(exchanged(images, exchange))
         cut_out, other_cut_out = halves(exchanged(coarse_cut_outs, exchange))
         first = self._placed_in(one, cut_out)
         with torch.autocast(images.device.type, enabled=False):
-            shift = consistent_mirror_shift(self.mirror_shift, self.flip_index)
-            in_other = mirror_keypoints(first[..., :2], images.shape[-1], self.flip_index, shift)
+            in_other = in_mirror(first[..., :2], images.shape[-1], self.flip_index, self.mirror_shift)
             cut_out, other_cut_out = self._anew(first[..., :2], cut_out), self._anew(in_other, other_cut_out)
         second = self._placed_in(other, other_cut_out)
         fine, cut_outs = torch.cat([first, second]), torch.cat([cut_out, other_cut_out])

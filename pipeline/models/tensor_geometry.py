@@ -71,11 +71,11 @@ def mirror_keypoints(keypoints: Tensor, side: int, flip_index: np.ndarray, shift
 
 
 def consistent_mirror_shift(shift: Tensor, flip_index: np.ndarray) -> Tensor:
-    """(K, 2) the part of a (K, 2) shift of `mirror_keypoints` that two mirrors in a row undo.
+    """(..., K, 2) the part of a (..., K, 2) shift of `mirror_keypoints` that two mirrors in a row undo.
 
     That of true labels has no other: half of it is what they differ by from points that lie as well in the mirror.
     """
-    in_mirror = shift[torch.from_numpy(flip_index)] * shift.new_tensor([-1.0, 1.0])
+    in_mirror = shift[..., torch.from_numpy(flip_index), :] * shift.new_tensor([-1.0, 1.0])
     return (shift - in_mirror) / 2
 
 

@@ -110,7 +110,7 @@ def test_a_file_says_what_it_takes_and_answers(model, onnx_file, pt2_file):
     assert (taken.name, taken.type, taken.shape) == ("frames", "tensor(uint8)", ["batch", 224, 224])
     assert (answered.name, answered.type, answered.shape) == ("keypoints", "tensor(float)", ["batch", 68, 2])
     assert (estimates.name, estimates.type, estimates.shape) == ("estimates", "tensor(float)", ["batch", 2, 68, 2])
-    assert (views.name, views.type, views.shape) == ("views", "tensor(float)", ["batch", 2, 68, 2])
+    assert (views.name, views.type, views.shape) == ("views", "tensor(float)", ["batch", 2, 2, 68, 2])
     inside = session.get_modelmeta().custom_metadata_map
     assert set(inside) >= {"points", "input", "crop", "normalization", "output", "licence"}
     assert (inside["size_px"], inside["fit"]) == ("224", "pad")

@@ -337,14 +337,15 @@ def test_the_turn_of_a_head_is_that_of_its_pose(turn):
 
 
 def test_doubt_is_the_mean_of_two_disagreements():
-    """By hand on a face of size 10: 0.5 px in the mirror and 2 px between the estimates make sqrt(0.05 * 0.2)."""
+    """By hand on a face of size 10: both sides 0.5 px apart at last, and 2 px before, make sqrt(0.05 * 0.2)."""
     face = np.tile([[0.0, 0.0], [10.0, 10.0]], (34, 1))
-    up_and_down = np.tile([[0.0, 0.5], [0.0, -0.5]], (34, 1))
-    estimates, views = np.stack([face + np.array([2, 0]), face])[None], np.stack([face, face + up_and_down])[None]
-    leaning = views + np.array([[[3, 0]], [[0, 0]]])  # as labels may, to one side
-    np.testing.assert_allclose(disagreement(estimates, views), 0.1)
-    np.testing.assert_allclose(disagreement(estimates, leaning), 0.1)
-    np.testing.assert_allclose(disagreement(estimates[:, 1:], views), 0.05)
+    up_and_down = np.tile([[0.0, 0.25], [0.0, -0.25]], (34, 1))
+    side = np.stack([face + 4 * up_and_down, face + up_and_down])
+    views = np.stack([side, 2 * face - side])[None]
+    leaning = views + np.array([[[[[3, 0]]], [[[0, 0]]]]])  # as labels may, to one side
+    np.testing.assert_allclose(disagreement(views), 0.1, rtol=0.06)
+    np.testing.assert_allclose(disagreement(leaning), disagreement(views))
+    np.testing.assert_allclose(disagreement(views[:, :, 1:]), 0.05)
     np.testing.assert_allclose(scores_of(np.array([0.0, 0.052, 1e6])), [1, 0.5, 0], atol=1e-12)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from facial_keypoints.core.scheme import IBUG_68
-from pipeline.models.both_sides import agreed, exchanged, mirrored_first, views, with_mirrored
+from pipeline.models.both_sides import agreed, exchanged, mirrored_first, of_both, with_mirrored
 from pipeline.models.coarse_to_fine import upright_shape
 from pipeline.models.fine_network import FineNetworks
 from pipeline.models.tensor_geometry import apply_affine, consistent_mirror_shift, face_size, mirror_keypoints
@@ -32,7 +32,7 @@ def test_both_sides_agree_on_the_mean_and_labels_lie_half_of_the_shift_from_it()
     own = torch.stack([face + lower, in_mirror - lower])
     both = agreed(own, 11, PAIR, torch.tensor([[0.5, 0.0], [0.5, 0.0]]))
     assert both.tolist() == [[[4.0, 3.0], [8.0, 7.0]], [[4.0, 7.0], [8.0, 3.0]]]
-    assert views(own, both, 11, PAIR).tolist() == [[(face + lower).tolist(), (face - lower).tolist()]]
+    assert of_both(own, 11, PAIR).tolist() == [[(face + lower).tolist(), (face - lower).tolist()]]
 
 
 def test_of_a_frame_and_its_mirror_image_the_same_goes_first():
@@ -59,9 +59,9 @@ def test_a_mirrored_frame_has_mirrored_views():
     net = shaken()
     images = torch.rand(3, 1, 224, 224, generator=torch.Generator().manual_seed(2))
     (estimates, _, seen), (_, _, of_mirrored) = net.predict(images), net.predict(images.flip(-1))
-    straight, back = (mirror_keypoints(view, 224, FLIP) for view in of_mirrored.unbind(1))
-    assert torch.allclose(seen, torch.stack([back, straight], 1), atol=0.01)
-    assert not torch.allclose(seen.mean(1), estimates[:, -1], atol=0.5)
+    straight, back = (mirror_keypoints(view, 224, FLIP) for view in of_mirrored[:, :, -1].unbind(1))
+    assert torch.allclose(seen[:, :, -1], torch.stack([back, straight], 1), atol=0.01)
+    assert not torch.allclose(seen[:, :, -1].mean(1), estimates[:, -1], atol=0.5)
     net.correction.zero_()
     assert not torch.allclose(net.predict(images).views, seen, atol=0.5)
 
@@ -77,7 +77,7 @@ def test_one_run_tells_where_labels_lie_and_symmetric_points():
     net.fine = FineNetworks([Always(face + torch.tensor([3.0, 0.0]))])
     net.mirror_shift[:, 0] = 6 / face_size(face)
     estimates, _, seen = net.predict(torch.rand(2, 1, 224, 224))
-    for points, x in ((estimates[:, -1], 3.0), (seen[:, 0], 3.0), (seen[:, 1], -3.0)):
+    for points, x in ((estimates[:, -1], 3.0), (seen[:, 0, -1], 3.0), (seen[:, 1, -1], -3.0)):
         assert torch.allclose(points - margin - face, torch.tensor([x, 0.0]).expand(2, 68, 2), atol=1e-3)
 
 
@@ -92,7 +92,10 @@ def test_the_face_is_looked_for_in_the_mirror_too():
     net, at = network(), torch.tensor([130.0, 100.0])
     net.coarse, pixel = Aside(), torch.arange(224)
     spot = torch.exp(-((pixel - at[0]) ** 2 + (pixel[:, None] - at[1]) ** 2) / 128).expand(2, 1, 224, 224)
-    assert torch.allclose(net._find(with_mirrored(spot))[0][:2], at.expand(2, 68, 2), atol=0.5)
+    estimates, _, seen = net.predict(spot)
+    assert torch.allclose(estimates[:, 0], at.expand(2, 68, 2), atol=0.5)
+    for side, x in ((0, 4.0), (1, -4.0)):
+        assert torch.allclose(seen[:, side, 0], (at + torch.tensor([x, 0.0])).expand(2, 68, 2), atol=0.5)
     net.skip_refinement(True)
     assert torch.allclose(net._find(spot)[0], (at + torch.tensor([4.0, 0.0])).expand(2, 68, 2), atol=0.5)
     assert net.predict(spot).views is None

@@ -61,10 +61,10 @@ def test_radii_are_answered_where_a_file_tells_them(file, tmp_path):
 
 
 def test_views_are_answered_where_a_file_has_them_with_radii_or_without(tmp_path):
-    views = value("views", TensorProto.FLOAT, "batch", 2, 68, 2)
-    telling = write_small_onnx(tmp_path / "m.onnx", outputs=[KEYPOINTS, views, ESTIMATED], more=[ESTIMATES_AS_VIEWS])
+    views = value("views", TensorProto.FLOAT, "batch", 2, ESTIMATES, 68, 2)
+    telling = write_small_onnx(tmp_path / "m.onnx", outputs=[KEYPOINTS, views, ESTIMATED], more=TWO_VIEWS)
     answered = OnnxNetwork(telling).predict(crops(0, 5))
-    np.testing.assert_array_equal(answered.views, answered.estimates)
+    np.testing.assert_array_equal(answered.views, np.stack([answered.estimates] * 2, 1))
     assert answered.radii is None
 
 
@@ -116,7 +116,11 @@ def with_estimates(*shape, kind=TensorProto.FLOAT):
 SOUND = small_onnx()
 RADII_OF_Y = helper.make_node("Gather", ["keypoints", "end"], ["radii"], axis=2)
 """The y coordinates of the points as their radii."""
-ESTIMATES_AS_VIEWS = helper.make_node("Identity", ["estimates"], ["views"])
+TWO_VIEWS = [
+    helper.make_node("Unsqueeze", ["estimates", "one"], ["view"]),
+    helper.make_node("Concat", ["view", "view"], ["views"], axis=1),
+]
+"""The estimates as those of both sides."""
 OUTSIDE, KEY, NAMED = small_onnx(weights=outside("f")), b"\x0a\x08location", b"\x12\x01f"
 FIVE = json.dumps(IBUG_68.as_data() | {"points": 5})
 HOSTILE = {
@@ -137,12 +141,12 @@ HOSTILE = {
         small_onnx(outputs=[KEYPOINTS, ESTIMATED, value("radii", TensorProto.FLOAT, "batch", 5)], more=[RADII_OF_Y]),
         "radii, if any, should be tensor(float), [batch, 68]",
     ),
-    "views of one side": (
+    "views of one estimate": (
         small_onnx(
-            outputs=[KEYPOINTS, ESTIMATED, value("views", TensorProto.FLOAT, "batch", 1, 68, 2)],
-            more=[ESTIMATES_AS_VIEWS],
+            outputs=[KEYPOINTS, ESTIMATED, value("views", TensorProto.FLOAT, "batch", 2, 68, 2)],
+            more=[helper.make_node("Identity", ["estimates"], ["views"])],
         ),
-        "views, if any, should be tensor(float), [batch, 2, 68, 2]",
+        "views, if any, should be tensor(float), [batch, 2, 2, 68, 2]",
     ),
     "too many estimates": (with_estimates("batch", 10_000, 68, 2), ""),
     "estimates of other points": (with_scheme(FIVE), "the regions do not hold each of the points 0 to 4"),
