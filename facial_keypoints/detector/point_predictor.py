@@ -1,4 +1,4 @@
-"""Keypoints of windows of pictures, by a network that looks at each and at its mirror image."""
+"""Keypoints of windows of pictures, by what a network tells of each and of its mirror image."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -58,17 +58,17 @@ class PointPredictor:
             ModelError: the network predicts points that are no numbers, or far outside of its crops.
         """
         crops, picture_from_crop = self._cut(grays, owner, windows)
-        estimates, mirrored, radii = self._both_sides(crops)
+        estimates, views, radii = self._both_views(crops)
         better = windows
         if self.network.scheme == IBUG_68:
-            better = windows_of_points(transform_points(picture_from_crop, (estimates[:, -1] + mirrored) / 2))
+            better = windows_of_points(transform_points(picture_from_crop, _symmetric(views)))
         again = _moved(windows, better)
         if again.any():
             crops[again], picture_from_crop[again] = self._cut(grays, owner[again], better[again])
-            estimates[again], mirrored[again], radii[again] = self._both_sides(crops[again])
-        points = estimates[:, -1] if self.convention == "dataset" else (estimates[:, -1] + mirrored) / 2
+            estimates[again], views[again], radii[again] = self._both_views(crops[again])
+        points = estimates[:, -1] if self.convention == "dataset" else _symmetric(views)
         radii *= _scale(picture_from_crop)[:, None]
-        return transform_points(picture_from_crop, points), disagreement(estimates, mirrored), radii
+        return transform_points(picture_from_crop, points), disagreement(views), radii
 
     def whole(self, gray: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
         """(K, 2) keypoints, disagreement and (K,) radii of an (H, W) uint8 picture of one face as training frames are.
@@ -76,10 +76,10 @@ class PointPredictor:
         As `in_windows`, but of the dataset's convention.
         """
         square, crop_from_picture = fit_square(gray, self.network.size_px, self.network.fit)
-        estimates, mirrored, radii = self._both_sides(square[None])
+        estimates, views, radii = self._both_views(square[None])
         picture_from_crop = np.linalg.inv(crop_from_picture)
         points = transform_points(picture_from_crop, estimates[0, -1])
-        return points, float(disagreement(estimates, mirrored)[0]), radii[0] * _scale(picture_from_crop)
+        return points, float(disagreement(views)[0]), radii[0] * _scale(picture_from_crop)
 
     def _cut(
         self, grays: Sequence[np.ndarray], owner: np.ndarray, windows: np.ndarray
@@ -91,31 +91,36 @@ class PointPredictor:
             crops[row], crop_from_picture[row] = cut(grays[index], window, self.network.size_px)
         return crops, np.linalg.inv(crop_from_picture)
 
-    def _both_sides(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(N, E, K, 2) estimates of (N, S, S) crops, and (N, K, 2) last ones of their mirror images, mirrored back.
+    def _both_views(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(N, E, K, 2) estimates of (N, S, S) crops, (N, 2, E, K, 2) views of `Prediction`, and (N, K) radii.
 
-        And (N, K) radii, the mean over both sides.
+        A network that does not look at the mirror image by itself is run on that as well.
         """
-        estimates, radii = self._estimates(np.concatenate([crops, crops[:, :, ::-1]]))
-        (straight, mirrored), (here, there) = np.split(estimates, 2), np.split(radii, 2)
+        estimates, radii, views = self._predicted(crops)
+        if views is not None:
+            return estimates, views, radii
+        mirrored, radii_there, _ = self._predicted(crops[:, :, ::-1])
         flip = self.network.scheme.flip_index
-        back = mirrored[:, -1, flip]
+        back = mirrored[:, :, flip]
         back[..., 0] = self.network.size_px - 1 - back[..., 0]
-        return straight, back, (here + there[:, flip]) / 2
+        return estimates, np.stack([estimates, back], 1), (radii + radii_there[:, flip]) / 2
 
-    def _estimates(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(N, E, K, 2) float64 successive estimates in crop pixels of (N, S, S) uint8 crops, of which the last counts.
+    def _predicted(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """What the network tells of (N, S, S) uint8 crops, with radii that are NaN where it does not know."""
+        estimates, radii, views = self.network.predict(crops)
+        for points in (estimates, views):
+            farthest = 0.0 if points is None else float(np.abs(points).max(initial=0)) / self.network.size_px
+            if not farthest <= _FARTHEST_SIDES:  # False for what is no number, too
+                raise ModelError(
+                    "the model predicts points that are no numbers, or far outside of every picture; give another with "
+                    "--model, or train it again"
+                )
+        return estimates, np.full(estimates.shape[::2], np.nan) if radii is None else radii, views
 
-        And its (N, K) radii, NaN where the network does not know.
-        """
-        estimates, radii = self.network.with_radii(crops)
-        farthest = float(np.abs(estimates).max(initial=0)) / self.network.size_px
-        if not farthest <= _FARTHEST_SIDES:  # False for what is no number, too
-            raise ModelError(
-                "the model predicts points that are no numbers, or far outside of every picture; give another with "
-                "--model, or train it again"
-            )
-        return estimates, np.full(estimates.shape[::2], np.nan) if radii is None else radii
+
+def _symmetric(views: np.ndarray) -> np.ndarray:
+    """(N, K, 2) points that a mirrored crop has mirrored, of (N, 2, E, K, 2) views."""
+    return np.asarray(views[:, :, -1].mean(1))
 
 
 def _scale(picture_from_crop: np.ndarray) -> np.ndarray:

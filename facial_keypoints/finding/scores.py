@@ -15,30 +15,24 @@ _YUNET_AT_HALF, _YUNET_WEIGHT = 0.5, 1.9
 # the cascade proposes, 23 of 178 and 7 of 237.
 
 
-def disagreement(estimates: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+def disagreement(views: np.ndarray) -> np.ndarray:
     """How far the predictions of a network for the same face are apart, in face sizes.
 
-    The network predicts about the same points for the mirror image of a face, and its first estimate is near its last;
-    where there is no face, both drift. The measure is the geometric mean of the two distances, or the former alone for
-    a network with one estimate.
+    The network predicts about the same points for the mirror image of a face; where there is no face, they drift. The
+    measure is the geometric mean over the successive estimates of how far those of both sides are apart.
 
     Args:
-        estimates: (K, E, 68, 2) successive estimates, px.
-        mirrored: (K, 68, 2) last estimates for the mirrored pictures, mirrored back, px.
+        views: (K, 2, E, 68, 2) successive estimates for pictures, and for the mirrored pictures, mirrored back, px.
 
     Returns:
         (K,) means over the points, over the size of the face (see `core.geometry.face_size`).
     """
-    points = estimates[:, -1]
-    size = np.maximum(face_size(points), 1e-6)
-    apart = points - mirrored
+    size = np.maximum(face_size(views[:, :, -1].mean(1)), 1e-6)
+    apart = views[:, 0] - views[:, 1]
     # All labels may lie a little to one side of what they name, and in the mirror to the other side.
-    apart[..., 0] -= apart[..., 0].mean(1, keepdims=True)
-    in_mirror = np.linalg.norm(apart, axis=-1).mean(-1) / size
-    if estimates.shape[1] == 1:
-        return np.asarray(in_mirror)
-    drift = np.linalg.norm(points - estimates[:, 0], axis=-1).mean(-1) / size
-    return np.asarray(np.sqrt(in_mirror * drift))
+    apart[..., 0] -= apart[..., 0].mean(-1, keepdims=True)
+    distances = np.linalg.norm(apart, axis=-1).mean(-1) / size[:, None]
+    return np.asarray(np.exp(np.log(np.maximum(distances, 1e-9)).mean(1)))
 
 
 def scores_of(disagreements: np.ndarray, evidence: np.ndarray | float = 0.0) -> np.ndarray:

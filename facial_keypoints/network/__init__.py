@@ -17,6 +17,7 @@ import numpy as np
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.extensions import extensions
+from facial_keypoints.core.prediction import Prediction
 from facial_keypoints.core.scheme import Scheme
 from facial_keypoints.core.terminal import tell
 from facial_keypoints.network.onnx import SHIPPED, OnnxNetwork
@@ -44,11 +45,8 @@ class Network(Protocol):
     def tells_radii(self) -> bool:
         """Whether it knows how certain its points are."""
 
-    def with_radii(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """The estimates, and (N, K) float64 radii round the last of them, crop pixels, as `core.certainty` has them.
-
-        None unless it `tells_radii`.
-        """
+    def predict(self, crops: np.ndarray) -> Prediction[np.ndarray]:
+        """The estimates, and what else it tells, as float64."""
 
 
 class Plugin(Protocol):

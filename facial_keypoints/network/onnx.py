@@ -16,6 +16,7 @@ import numpy as np
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.onnx_runtime import open_session, run_session
 from facial_keypoints.core.plain_files import read_plain
+from facial_keypoints.core.prediction import Prediction
 from facial_keypoints.core.scheme import Scheme, scheme_from
 from facial_keypoints.core.text import brief, shown
 
@@ -65,16 +66,17 @@ class OnnxNetwork:
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Successive estimates (N, E, K, 2) float64 in crop pixels of (N, S, S) uint8 crops."""
-        return self.with_radii(crops)[0]
+        return self.predict(crops).estimates
 
-    def with_radii(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """The estimates, and (N, K) float64 radii of the last where the file tells them; see `Network`."""
+    def predict(self, crops: np.ndarray) -> Prediction[np.ndarray]:
+        """The estimates, and what else the file tells of (N, S, S) uint8 crops; see `Prediction`."""
         parts = [[np.zeros((0, *shape)) for shape in self._shapes.values()]]
         with self._in_one_line():
             for start in range(0, len(crops), _BATCH):
                 parts.append(self._run(np.ascontiguousarray(crops[start : start + _BATCH])))
-        estimates, *radii = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return estimates, radii[0] if radii else None
+        joined = (np.concatenate(part) for part in zip(*parts, strict=True))
+        told = dict(zip(self._shapes, joined, strict=True))
+        return Prediction(told["estimates"], told.get("radii"), told.get("views"))
 
     def _run(self, crops: np.ndarray) -> list[np.ndarray]:
         """The outputs of `self._shapes`, float64."""
@@ -110,9 +112,9 @@ def _side(inputs: list[Any]) -> int:
 
 
 def _shapes(outputs: list[Any], scheme: Scheme) -> dict[str, tuple[int, ...]]:
-    """(E, K, 2) of the output `estimates`, and (K,) of `radii` where there is one; what else there is, is for others.
+    """By the names of outputs: (E, K, 2) of `estimates`, and what there is of (K,) `radii` and (2, E, K, 2) `views`.
 
-    Raises ValueError where there are no estimates, or radii of another form.
+    Other outputs are for others. Raises ValueError where there are no estimates, or one of these has another form.
     """
     found = {value.name: (value.type, value.shape) for value in outputs}
     match found.get("estimates"):
@@ -121,13 +123,16 @@ def _shapes(outputs: list[Any], scheme: Scheme) -> dict[str, tuple[int, ...]]:
         case _:
             expected = f"estimates, tensor(float), [batch, E, {scheme.count}, 2] is expected"
             raise ValueError(f"its outputs are {shown(found)} where {expected}; it may be of an older version")
-    match found.get("radii"):
-        case None:
-            return shapes
-        case ("tensor(float)", [str(), scheme.count]):
-            return shapes | {"radii": (scheme.count,)}
-    expected = f"radii, if any, should be tensor(float), [batch, {scheme.count}]"
-    raise ValueError(f"its outputs are {shown(found)}; {expected}")
+    for name, shape in {"radii": (scheme.count,), "views": (2, *shapes["estimates"])}.items():
+        match found.get(name):
+            case None:
+                continue
+            case ("tensor(float)", [str(), *promised]) if tuple(promised) == shape:
+                shapes[name] = shape
+            case _:
+                expected = f"{name}, if any, should be tensor(float), [batch, {', '.join(map(str, shape))}]"
+                raise ValueError(f"its outputs are {shown(found)}; {expected}")
+    return shapes
 
 
 def _fit(metadata: dict[str, str]) -> str:

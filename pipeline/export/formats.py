@@ -41,8 +41,10 @@ _FURTHER_OUTPUTS = {
     "apart tells faces from what is none",
     "radii": "float32 (batch, points), pixels; the true point lies within this radius of the keypoint in one of two "
     f"cases, and within {NINE_TENTHS} times it in nine of ten",
+    "views": "float32 (batch, 2, E, points, 2), pixels: estimates as the frame shows them, and as its mirror image "
+    "does, mirrored back; the mean of both of the last is free of the side to which labels lie",
 }
-"""What ONNX has beside the keypoints; radii only of a network that tells them."""
+"""What ONNX has beside the keypoints; radii and views only of a network that tells them."""
 _FITS = {
     "pad": "keep its aspect ratio, centre it, repeat its border",
     "stretch": "stretch it",
@@ -62,14 +64,15 @@ class BytesToPixels(nn.Module):
 
 
 class BytesToEstimates(BytesToPixels):
-    """(B, S, S) uint8 gray frames -> the keypoints, and (B, E, K, 2) float32, the estimates that end in them.
+    """(B, S, S) uint8 gray frames -> by the names of outputs, all that a network tells of them.
 
-    And, where the network says how certain they are, (B, K) float32 radii; see `KeypointNetwork.with_radii`.
+    The keypoints first; see `facial_keypoints.core.prediction`.
     """
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
-        estimates, radii = self.network.with_radii(to_unit(frames))
-        return last_estimate(estimates), estimates, *([] if radii is None else [radii])
+    def forward(self, frames: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
+        told = self.network.predict(to_unit(frames))
+        named = {"keypoints": last_estimate(told.estimates), **told._asdict()}
+        return {name: values for name, values in named.items() if values is not None}
 
 
 def describe_export(model: Path) -> dict[str, str]:
@@ -131,13 +134,13 @@ def write_onnx(path: Path, program: ExportedProgram, metadata: dict[str, str]) -
     """Write ONNX with the metadata as model properties, the same bytes on every machine. Raises ModelError."""
     from onnx.inliner import inline_local_functions
 
-    further = list(_FURTHER_OUTPUTS)[: len(program.graph_signature.user_outputs) - 1]
+    outputs: list[str] = program.call_spec.out_spec.context  # keys of what `BytesToEstimates` gives
     exported = torch.onnx.export(
         program,
         dynamo=True,
         opset_version=OPSET,
         input_names=["frames"],
-        output_names=["keypoints", *further],
+        output_names=outputs,
         custom_translation_table=_extrema(),
         verbose=False,
     )
@@ -146,7 +149,7 @@ def write_onnx(path: Path, program: ExportedProgram, metadata: dict[str, str]) -
     model = inline_local_functions(exported.model_proto)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    save_onnx(path, model, metadata | {name: f"{name}: {_FURTHER_OUTPUTS[name]}" for name in further})
+    save_onnx(path, model, metadata | {name: f"{name}: {_FURTHER_OUTPUTS[name]}" for name in outputs[1:]})
 
 
 def save_onnx(path: Path, model: Any, metadata: Mapping[str, str]) -> None:

@@ -6,9 +6,10 @@ cuts an upright face of one size from the frame, and a larger network with a fea
 Pyramid Networks", CVPR 2017) places each point there as the mean of a heatmap (Sun et al., "Integral Human Pose
 Regression", ECCV 2018). The cut-out is the idea of "Deep Alignment Network" (Kowalski et al., CVPRW 2017).
 
-Two refinements follow the training: the network looks at the mirrored face as well, cut out anew by where the first
-look placed the points, and takes the mean; and a linear map, fitted on the training frames, corrects each point by what
-the shape as a whole tells about it.
+Two refinements follow the training. The mirrored frame is looked at as well: the mean of both guesses says where to cut
+out each, and the mean of what is placed in both cut-outs counts. All of that is done alike for either side, so that the
+same run tells symmetric points: those of the mirrored frame are their mirror image. And a linear map, fitted on the
+training frames, corrects each point by what the shape as a whole tells about it.
 """
 
 import itertools
@@ -22,27 +23,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facial_keypoints.core.prediction import Prediction
+from pipeline.models.both_sides import agreed, exchanged, halves, in_mirror, mirrored_first, of_both, with_mirrored
 from pipeline.models.coarse_network import CoarseNetwork
 from pipeline.models.fine_network import FineNetwork, FineNetworks
 from pipeline.models.layers import standardize
 from pipeline.models.network import HALF_WITHIN, Batches, Each, KeypointNetwork
 from pipeline.models.ridge_regression import ridge_regression
+from pipeline.models.shape_correction import features_count, shape_features
 from pipeline.models.tensor_geometry import (
     apply_affine,
     face_size,
     invert_affine,
     similarity_about_centre,
     similarity_between,
-    unmirror_keypoints,
     warp,
 )
 
-_MOST_SIN, _MOST_LOG_SIZE = 0.17, 0.25
-"""Sine of the rotation, and size over the usual one up to which the correction counts them.
-
-Without these ends a face rotated by 45 degrees had 5.74 % on validation frames, with them 4.09, and upright ones 3.97
-either way.
-"""
 _MOST_GROWTH = 2.0
 """How many times larger the second cut-out may show a face."""
 _FAR_LOG_SCALE = 0.5
@@ -121,7 +118,7 @@ class CoarseToFine(KeypointNetwork):
         self.coarse_px, self.fine_px, self.fine_margin_frac = coarse_px, fine_px, fine_margin_frac
         self.mirrored_view, self.correction_ridge, self.has_spread = mirrored_view, correction_ridge, spread
         self.register_buffer("mean_shape", mean_shape)
-        self.register_buffer("correction", torch.zeros(self._shape_features_count, 2 * self.points))
+        self.register_buffer("correction", torch.zeros(features_count(self.points), 2 * self.points))
         self.mirror_shift = nn.Parameter(torch.zeros(self.points, 2))
         if spread:
             self.register_buffer("half_within", torch.tensor(HALF_WITHIN))
@@ -136,34 +133,52 @@ class CoarseToFine(KeypointNetwork):
         In training the fine ones are those of every fine network, each of which looks at a cut-out of its own;
         otherwise there is one fine estimate, their mean.
         """
-        return self._estimates(images)[..., :2]
+        return self._predicted(images)[0][..., :2]
 
     def with_spread(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        estimates = self._estimates(images)
+        estimates, _ = self._predicted(images)
         return estimates[..., :2], estimates[..., 2] if self.has_spread else None
 
-    def _estimates(self, images: Tensor) -> Tensor:
-        """(B, E, K, 2) what `forward` gives, or (B, E, K, 3) with the spread of each point as a third coordinate.
+    def predict(self, images: Tensor) -> Prediction[Tensor]:
+        estimates, views = self._predicted(images)
+        radii = self.half_within * estimates[:, -1, :, 2] if self.has_spread else None
+        return Prediction(estimates[..., :2], radii, views)
 
-        Inside of the network the spread goes with its point, in the same pixels.
+    def _predicted(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The estimates and `Prediction.views`, all in crop pixels.
+
+        The former are (B, E, K, 2) as `forward` gives them, or (B, E, K, 3) with the spread of each point as a third
+        coordinate: inside of the network the spread goes with its point, in the same pixels.
         """
-        coarse, upright_from_crop = self._find(images)
         if self.training:
-            fine = [self._placed_in_jittered_cut_out(network, images, upright_from_crop) for network in self.fine]
-        else:
-            placed, upright_from_crop = self._placed(images, upright_from_crop)
+            coarse, upright_from_crop = self._find(images)
+            each = [self._placed_in_jittered_cut_out(network, images, upright_from_crop) for network in self.fine]
+            return torch.stack([coarse, *each], 1), None
+        side = images.shape[-1]
+        coarse, fine, upright_from_crop = self._placed(images)
+        with torch.autocast(images.device.type, enabled=False):
+            placed = self._agreed(fine, side)
             if self.refined:
-                points = self._corrected(placed[..., :2], upright_from_crop)
-                placed = torch.cat([points, placed[..., 2:]], -1)
-            fine = [_in_crop(placed, upright_from_crop)]
-        return torch.stack([coarse, *fine], 1)
+                placed = self._corrected(placed, upright_from_crop)
+            estimates = torch.stack([self._agreed(coarse, side), placed], 1)
+            if not self._looks_at_both_sides:
+                return estimates, None
+            by_coarse, by_fine, common = (
+                of_both(told[..., :2], side, self.flip_index) for told in (coarse, fine, placed)
+            )
+            by_fine = by_fine + (common.mean(1) - by_fine.mean(1))[:, None]
+            return halves(estimates)[0], torch.stack([by_coarse, by_fine], 2)
 
     def learned_mirror_shift(self) -> nn.Parameter:
         return self.mirror_shift
 
     def skip_refinement(self, skip: bool) -> None:
-        """Leave out the mirrored view and the correction."""
+        """Leave out the mirrored frames and the correction."""
         self.refined = not skip
+
+    @property
+    def _looks_at_both_sides(self) -> bool:
+        return self.refined and self.mirrored_view and not self.training
 
     @torch.inference_mode()
     def fit_refinement(self, batches: Batches, each: Each = itertools.starmap) -> None:
@@ -176,9 +191,11 @@ class CoarseToFine(KeypointNetwork):
 
     def _features_and_errors(self, images: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
         """(B, F) `_shape_features` and (B, 2 K) errors that are left, both float64 on the CPU."""
-        _, upright_from_crop = self._find(images)
-        placed, upright_from_crop = self._placed(images, upright_from_crop)
-        placed = placed[..., :2]
+        _, own, upright_from_crop = self._placed(images)
+        points, upright_from_crop = (
+            part[: len(images)] for part in (self._agreed(own, images.shape[-1]), upright_from_crop)
+        )
+        placed = apply_affine(upright_from_crop, points[..., :2])
         error = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1).double().cpu()
         return self._shape_features(placed, upright_from_crop).double().cpu(), error
 
@@ -203,7 +220,7 @@ class CoarseToFine(KeypointNetwork):
         else:
             coarse = self._guessed(small)
         with torch.autocast(images.device.type, enabled=False):
-            return coarse, self._upright_from(coarse[..., :2].detach())
+            return coarse, self._upright_from(self._agreed(coarse, images.shape[-1])[..., :2].detach())
 
     def _guessed(self, small: Tensor) -> Tensor:
         """(B, K, 2 or 3) coarse keypoints in crop pixels, of reduced views."""
@@ -250,64 +267,55 @@ class CoarseToFine(KeypointNetwork):
             jittered_from_crop = jittered_from_upright @ upright_from_crop
         return _in_crop(network(standardize(self._cut_out(images, jittered_from_crop))), jittered_from_crop)
 
-    def _placed(self, images: Tensor, upright_from_crop: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, K, 2 or 3) points that the fine networks place in a cut-out, and (B, 3, 3) how that is cut out.
+    def _placed(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, K, 2 or 3) coarse and fine points in crop pixels, and (B, 3, 3) cut-outs in which they lie upright.
 
-        Where the mirrored view is looked at, it is cut out by the points of the first, which are nearer than the coarse
-        ones; the mean of both is in its pixels.
+        Of 2 B frames, the mirrored ones last, where those are looked at as well. Then one side of each is cut out by
+        the coarse points, and the other by where that look placed the points, which is nearer.
         """
-        first = self._seen(self._cut_out(images, upright_from_crop))
-        if not (self.refined and self.mirrored_view):
-            return first, upright_from_crop
+        if not self._looks_at_both_sides:
+            coarse, upright_from_crop = self._find(images)
+            return coarse, self._placed_in(images, upright_from_crop), upright_from_crop
+        images = with_mirrored(images)
+        coarse, coarse_cut_outs = self._find(images)
+        exchange = mirrored_first(self._agreed(coarse, images.shape[-1])[..., :2])
+        one, other = halves(exchanged(images, exchange))
+        cut_out, other_cut_out = halves(exchanged(coarse_cut_outs, exchange))
+        first = self._placed_in(one, cut_out)
         with torch.autocast(images.device.type, enabled=False):
-            again_from_upright = self._better_cut_out(first[..., :2])
-            again_from_crop = again_from_upright @ upright_from_crop
-        mirrored = self._seen(self._cut_out(images, again_from_crop).flip(-1))
-        with torch.autocast(images.device.type, enabled=False):
-            return (_moved(first, again_from_upright) + self._turned_back(mirrored)) / 2, again_from_crop
+            in_other = in_mirror(first[..., :2], images.shape[-1], self.flip_index, self.mirror_shift)
+            cut_out, other_cut_out = self._anew(first[..., :2], cut_out), self._anew(in_other, other_cut_out)
+        second = self._placed_in(other, other_cut_out)
+        fine, cut_outs = torch.cat([first, second]), torch.cat([cut_out, other_cut_out])
+        return coarse, exchanged(fine, exchange), exchanged(cut_outs, exchange)
 
-    def _better_cut_out(self, placed: Tensor) -> Tensor:
-        """(B, 3, 3) pixels of a cut-out -> of one that shows (B, K, 2) points in it upright and in full size.
+    def _placed_in(self, images: Tensor, upright_from_crop: Tensor) -> Tensor:
+        """(B, K, 2 or 3) points in crop pixels: the mean of what the fine networks place in a cut-out."""
+        placed: Tensor = self.fine(standardize(self._cut_out(images, upright_from_crop))).mean(1)
+        return _in_crop(placed, upright_from_crop)
 
-        Points that are no face, all in one place, leave it as it is.
+    def _anew(self, points: Tensor, upright_from_crop: Tensor) -> Tensor:
+        """(B, 3, 3) cut-outs in which (B, K, 2) points in crop pixels lie upright and in full size.
+
+        Points that are no face, all in one place, leave theirs as they are.
         """
-        better = self._upright_from(placed)
-        growth = torch.linalg.vector_norm(better[:, :2, 0], dim=1)[:, None, None]
-        return torch.where(growth < _MOST_GROWTH, better, torch.eye(3).to(better))
+        better = self._upright_from(points)
+        size, before = (torch.linalg.vector_norm(matrix[:, :2, 0], dim=1) for matrix in (better, upright_from_crop))
+        return torch.where((size < _MOST_GROWTH * before)[:, None, None], better, upright_from_crop)
 
-    def _seen(self, cut_out: Tensor) -> Tensor:
-        """(B, 1, P, P) upright faces -> (B, K, 2 or 3) points in their pixels: the mean over the fine networks."""
-        placed: Tensor = self.fine(standardize(cut_out)).mean(1)
-        return placed
-
-    def _turned_back(self, placed: Tensor) -> Tensor:
-        """(B, K, 2 or 3) points of the mirrored cut-out -> of the cut-out."""
-        points = unmirror_keypoints(placed[..., :2], self.fine_px, self.flip_index, self.mirror_shift)
-        return torch.cat([points, placed[:, torch.from_numpy(self.flip_index), 2:]], -1)
+    def _agreed(self, placed: Tensor, side: int) -> Tensor:
+        """(B, K, 2 or 3) points in crop pixels as they are, or those on which both halves of the frames agree."""
+        return agreed(placed, side, self.flip_index, self.mirror_shift) if self._looks_at_both_sides else placed
 
     def _corrected(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
-        """(B, K, 2) points of the cut-out after the linear correction."""
-        with torch.autocast(placed.device.type, enabled=False):
-            return placed + (self._shape_features(placed, upright_from_crop) @ self.correction).view_as(placed)
-
-    @property
-    def _shape_features_count(self) -> int:
-        return 2 * self.points + 4
+        """(B, K, 2 or 3) points in crop pixels after the linear correction in those of their cut-outs."""
+        points = apply_affine(upright_from_crop, placed[..., :2])
+        points = points + (self._shape_features(points, upright_from_crop) @ self.correction).view_as(points)
+        return torch.cat([apply_affine(invert_affine(upright_from_crop), points), placed[..., 2:]], -1)
 
     def _shape_features(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
-        """(B, 2 K + 4): offsets of the points from the mean shape, in face sizes; rotation and size of the face; 1.
-
-        Labels lie on a grid of the frame's, so that they depend on how a face is rotated and how large it is.
-        Rotation and size end where training frames do: what they tell must not grow beyond.
-        """
         upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
-        shape = ((placed - upright) / face_size(upright)).flatten(1)
-        cos_sin = upright_from_crop[:, :2, 0]
-        scale = torch.linalg.vector_norm(cos_sin, dim=1, keepdim=True)
-        sin = (cos_sin[:, 1:] / scale).clamp(-_MOST_SIN, _MOST_SIN)
-        usual = (face_size(upright) / face_size(self.mean_shape)).log()
-        size = (scale.log() - usual).clamp(-_MOST_LOG_SIZE, _MOST_LOG_SIZE) + usual
-        return torch.cat([shape, (1 - sin.square()).sqrt(), sin, size, torch.ones_like(scale)], 1)
+        return shape_features(placed, upright_from_crop, upright, face_size(self.mean_shape))
 
 
 def _in_crop(placed: Tensor, upright_from_crop: Tensor) -> Tensor:

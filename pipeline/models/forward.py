@@ -31,7 +31,7 @@ def predict_crops(network: KeypointNetwork, images: np.ndarray | StoredArray) ->
 
 
 def predict_crops_and_radii(network: KeypointNetwork, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """What `predict_crops` gives, and (N, K) float32 radii in crop pixels, see `KeypointNetwork.with_radii`.
+    """What `predict_crops` gives, and (N, K) float32 radii in crop pixels, see `KeypointNetwork.predict`.
 
     Shows no progress: it is meant for some of many frames.
     """
@@ -48,7 +48,7 @@ def _predicted(
     network: KeypointNetwork, frames: np.ndarray, device: torch.device
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Keypoints of one batch, and its radii."""
-    estimates, radii = network.with_radii(unit_images(frames, device))
+    estimates, radii, _ = network.predict(unit_images(frames, device))
     points = last_estimate(estimates).float().cpu().numpy()
     return points, None if radii is None else radii.float().cpu().numpy()
 

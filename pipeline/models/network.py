@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from facial_keypoints.core.geometry import resize_matrix
+from facial_keypoints.core.prediction import Prediction
 
 HALF_WITHIN = 1.35
 """Spreads of a point within which half of the true points lie, where errors along the axes are independent and of
@@ -68,14 +69,10 @@ class KeypointNetwork(nn.Module, ABC):
         """
         return self(images), None
 
-    def with_radii(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The estimates of `forward`, and the radii round the keypoints that half of the true points lie within.
-
-        (B, K) pixels of the frame, None of a network that has no spread. 0.9 of the true points lie within
-        `facial_keypoints.core.certainty.NINE_TENTHS` of them.
-        """
+    def predict(self, images: Tensor) -> Prediction[Tensor]:
+        """The estimates of `forward` for (B, 1, S, S) images in 0..1, and what else the network tells."""
         estimates, spread = self.with_spread(images)
-        return estimates, None if spread is None else self.half_within * spread[:, -1]
+        return Prediction(estimates, None if spread is None else self.half_within * spread[:, -1], None)
 
     def load_pretrained(self) -> None:
         """Take over weights that were trained elsewhere. Raises ValueError where there are none or they cannot be had.

@@ -40,7 +40,7 @@ def open_onnx_file(path: Path, frames: Callable[[Description], np.ndarray]) -> t
     """The description of an exported file, and its network in eval mode on the CPU.
 
     Args:
-        path: a file of `keypoints export`, in float32 or with convolutions in 8 bits.
+        path: a file of `keypoints export`, in float32 or with convolutions in 8 bits and the rest in float16.
         frames: gives (N, S, S) uint8 frames of faces for what the file says of the S and the fit that it takes.
 
     Raises:
@@ -110,8 +110,10 @@ class _Initializers:
             raise ValueError(f"it lacks the tensor {name}")
         if tensor.data_location == TensorProto.EXTERNAL:
             raise ValueError("its weights lie in other files")
-        if tensor.data_type not in (TensorProto.FLOAT, TensorProto.INT8, TensorProto.INT32):
-            raise ValueError(f"its {name} is of type {tensor.data_type} where float, int8 or int32 is expected")
+        if tensor.data_type not in (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT8, TensorProto.INT32):
+            raise ValueError(
+                f"its {name} is of type {tensor.data_type} where float, float16, int8 or int32 is expected"
+            )
         if tuple(tensor.dims) != shape:
             raise ValueError(f"its {name} has the shape {shown(list(tensor.dims))} where {list(shape)} is expected")
         return np.array(numpy_helper.to_array(tensor), np.float32)

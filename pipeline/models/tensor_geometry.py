@@ -70,12 +70,13 @@ def mirror_keypoints(keypoints: Tensor, side: int, flip_index: np.ndarray, shift
     return mirrored if shift is None else mirrored + shift * face_size(keypoints)[:, None, None]
 
 
-def unmirror_keypoints(keypoints: Tensor, side: int, flip_index: np.ndarray, shift: Tensor) -> Tensor:
-    """Keypoints of images from those of the mirrored images: the inverse of `mirror_keypoints`, up to the face's size.
+def consistent_mirror_shift(shift: Tensor, flip_index: np.ndarray) -> Tensor:
+    """(..., K, 2) the part of a (..., K, 2) shift of `mirror_keypoints` that two mirrors in a row undo.
 
-    `shift` counts in sizes of the given faces, which the shift itself changes a little.
+    That of true labels has no other: half of it is what they differ by from points that lie as well in the mirror.
     """
-    return mirror_keypoints(keypoints - shift * face_size(keypoints)[:, None, None], side, flip_index)
+    in_mirror = shift[..., torch.from_numpy(flip_index), :] * shift.new_tensor([-1.0, 1.0])
+    return (shift - in_mirror) / 2
 
 
 def to_3x3(matrix: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from facial_keypoints.core.prediction import Prediction
 from facial_keypoints.core.scheme import IBUG_68, Scheme
 from pipeline.models.device import best_device
 from pipeline.models.forward import BATCH, unit_images
@@ -30,17 +31,17 @@ class TorchNetwork:
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Successive estimates (N, E, K, 2) float64 in crop pixels of (N, S, S) uint8 crops."""
-        return self.with_radii(crops)[0]
+        return self.predict(crops).estimates
 
-    def with_radii(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """The estimates, and (N, K) float64 radii of the last; see `facial_keypoints.network.Network`."""
+    def predict(self, crops: np.ndarray) -> Prediction[np.ndarray]:
+        """The estimates, and what else the network tells of (N, S, S) uint8 crops."""
         if not len(crops):
-            return np.zeros((0, 1, self.module.points, 2)), None
+            return Prediction(np.zeros((0, 1, self.module.points, 2)), None, None)
         with torch.inference_mode():
             batches = (crops[start : start + BATCH] for start in range(0, len(crops), BATCH))
-            parts = [self.module.with_radii(unit_images(batch, self.device)) for batch in batches]
-        estimates, radii = zip(*parts, strict=True)
-        return _joined(estimates), None if radii[0] is None else _joined(radii)
+            parts = [self.module.predict(unit_images(batch, self.device)) for batch in batches]
+        estimates, radii, views = zip(*parts, strict=True)
+        return Prediction(_joined(estimates), *(None if told[0] is None else _joined(told) for told in (radii, views)))
 
 
 def _joined(parts: Sequence[Tensor]) -> np.ndarray:

@@ -106,10 +106,11 @@ def test_every_network_exports_as_pt2(tmp_path, name):
 
 def test_a_file_says_what_it_takes_and_answers(model, onnx_file, pt2_file):
     session = onnxruntime.InferenceSession(onnx_file)
-    (taken,), (answered, estimates) = session.get_inputs(), session.get_outputs()
+    (taken,), (answered, estimates, views) = session.get_inputs(), session.get_outputs()
     assert (taken.name, taken.type, taken.shape) == ("frames", "tensor(uint8)", ["batch", 224, 224])
     assert (answered.name, answered.type, answered.shape) == ("keypoints", "tensor(float)", ["batch", 68, 2])
     assert (estimates.name, estimates.type, estimates.shape) == ("estimates", "tensor(float)", ["batch", 2, 68, 2])
+    assert (views.name, views.type, views.shape) == ("views", "tensor(float)", ["batch", 2, 2, 68, 2])
     inside = session.get_modelmeta().custom_metadata_map
     assert set(inside) >= {"points", "input", "crop", "normalization", "output", "licence"}
     assert (inside["size_px"], inside["fit"]) == ("224", "pad")
@@ -117,20 +118,23 @@ def test_a_file_says_what_it_takes_and_answers(model, onnx_file, pt2_file):
     files = {formats.METADATA_FILE: ""}
     torch.export.load(pt2_file, extra_files=files)
     assert scheme_from(json.loads(inside["scheme"])) == IBUG_68
-    del inside["estimates"]  # which ONNX alone gives
+    del inside["estimates"], inside["views"]  # which ONNX alone gives
     assert inside == json.loads(files[formats.METADATA_FILE])
 
 
-def test_a_network_that_knows_how_certain_it_is_tells_it_in_both_backends(tmp_path):
+def test_both_backends_tell_the_same_views_and_radii(tmp_path):
     path, section = tmp_path / "model.safetensors", description()
     section["model"]["coarse_to_fine"] |= {"spread": True}
     save_model(path, network(spread=True), section)
     formats.export_model(path, load_model(path), tmp_path / "m.onnx", kind="onnx", frames=FRAMES)
-    (estimates, radii), by_torch = OnnxNetwork(tmp_path / "m.onnx").with_radii(FRAMES), open_model(path)
-    np.testing.assert_allclose(estimates, by_torch(FRAMES), atol=0.05)
-    np.testing.assert_allclose(radii, by_torch.with_radii(FRAMES)[1], rtol=0.01)
+    by_onnx, by_torch = OnnxNetwork(tmp_path / "m.onnx").predict(FRAMES), open_model(path).predict(FRAMES)
+    np.testing.assert_allclose(by_onnx.estimates, by_torch.estimates, atol=0.05)
+    np.testing.assert_allclose(by_onnx.views, by_torch.views, atol=0.05)
+    np.testing.assert_allclose(by_onnx.radii, by_torch.radii, rtol=0.01)
     # As it starts: 1.35 spreads of 0.01 of the side of the cut-out, which is the mean face and 0.15 on either side.
-    np.testing.assert_allclose(radii, 1.35 * 0.01 * 1.3 * np.ptp(face_points(224, 224), axis=0).max(), rtol=0.05)
+    np.testing.assert_allclose(
+        by_onnx.radii, 1.35 * 0.01 * 1.3 * np.ptp(face_points(224, 224), axis=0).max(), rtol=0.05
+    )
 
 
 def test_a_file_holds_no_path_of_this_machine(onnx_file, pt2_file):

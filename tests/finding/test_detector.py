@@ -28,7 +28,17 @@ from facial_keypoints.finding.windows import (
 from pipeline.datasets.synthetic import Camera, Face, Pose, keypoints
 from pipeline.models.forward import predict_faces
 from pipeline.models.torch_network import TorchNetwork
-from tests.discs import RADII, SIDE, DiscFinder, DiscNetwork, KnowingNetwork, disc_detector, disc_face, draw_discs
+from tests.discs import (
+    RADII,
+    SIDE,
+    BothSidesNetwork,
+    DiscFinder,
+    DiscNetwork,
+    KnowingNetwork,
+    disc_detector,
+    disc_face,
+    draw_discs,
+)
 
 WRONG_BOXES = [
     [400, 10, 20, 20],
@@ -67,6 +77,16 @@ def test_symmetric_points_are_free_of_the_side_to_which_labels_lie(convention, a
     assert face.keypoints == pytest.approx(disc_face(x + aside_px * pixel, y, radius), abs=1.0)
     back = mirrored.keypoints[IBUG_68.flip_index] * [-1, 1] + [picture.shape[1] - 1, 0]
     assert back == pytest.approx(disc_face(x - aside_px * pixel, y, radius), abs=1.0)
+
+
+def test_a_network_that_looks_at_both_sides_by_itself_is_run_once_a_look():
+    """The first window is off by more than the second look allows, so that each face is looked at twice."""
+    network = BothSidesNetwork(DiscNetwork(), SIDE, "pad")
+    detector = KeypointDetector(network, DiscFinder(), min_score=0)
+    assert off_by(detector(draw_discs([DISCS[1]])), [DISCS[1]]) < 1.0
+    assert network.runs == 2
+    detector.whole(draw_discs([(100.0, 110.0, 40.0)], (200, 200)))
+    assert network.runs == 3
 
 
 def test_radii_are_in_pixels_of_the_picture_and_the_mean_of_both_sides():
@@ -317,13 +337,15 @@ def test_the_turn_of_a_head_is_that_of_its_pose(turn):
 
 
 def test_doubt_is_the_mean_of_two_disagreements():
-    """By hand on a face of size 10: 0.5 px in the mirror and 2 px between the estimates make sqrt(0.05 * 0.2)."""
+    """By hand on a face of size 10: both sides 0.5 px apart at last, and 2 px before, make sqrt(0.05 * 0.2)."""
     face = np.tile([[0.0, 0.0], [10.0, 10.0]], (34, 1))
-    up_and_down = np.tile([[0.0, 0.5], [0.0, -0.5]], (34, 1))
-    estimates, mirrored = np.stack([face + np.array([2, 0]), face])[None], (face + up_and_down)[None]
-    np.testing.assert_allclose(disagreement(estimates, mirrored), 0.1)
-    np.testing.assert_allclose(disagreement(estimates, mirrored + np.array([3, 0])), 0.1)  # labels may lean to one side
-    np.testing.assert_allclose(disagreement(estimates[:, 1:], mirrored), 0.05)
+    up_and_down = np.tile([[0.0, 0.25], [0.0, -0.25]], (34, 1))
+    side = np.stack([face + 4 * up_and_down, face + up_and_down])
+    views = np.stack([side, 2 * face - side])[None]
+    leaning = views + np.array([[[[[3, 0]]], [[[0, 0]]]]])  # as labels may, to one side
+    np.testing.assert_allclose(disagreement(views), 0.1, rtol=0.06)
+    np.testing.assert_allclose(disagreement(leaning), disagreement(views))
+    np.testing.assert_allclose(disagreement(views[:, :, 1:]), 0.05)
     np.testing.assert_allclose(scores_of(np.array([0.0, 0.052, 1e6])), [1, 0.5, 0], atol=1e-12)
 
 

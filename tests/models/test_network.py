@@ -119,7 +119,7 @@ def test_hooks_do_nothing_where_a_network_has_none():
     net.fit_refinement([(images, before)])
     net.calibrate([(images, before)])
     assert torch.equal(net.keypoints(images), before)
-    assert net.with_radii(images)[1] is None
+    assert net.predict(images).radii is None
     assert net.learned_mirror_shift() is None
     assert net.label_tensors() == set()
     assert net.crop_from_part("any", (4, 4), 8, before) == pytest.approx(
@@ -148,9 +148,9 @@ def test_radii_are_such_that_half_of_the_points_lie_within():
     images = torch.rand(2, 1, 8, 8)
     truth = net.keypoints(images).detach()
     truth += torch.tensor([[[1.0, 0.0], [0.0, -2.0]], [[6.0, 0.0], [torch.nan, torch.nan]]])
-    assert net.with_radii(images)[1].tolist() == [[pytest.approx(2.7)] * 2] * 2
+    assert net.predict(images).radii.tolist() == [[pytest.approx(2.7)] * 2] * 2
     net.calibrate([(images[:1], truth[:1]), (images[1:], truth[1:])])
-    assert net.with_radii(images)[1].tolist() == [[2.0, 2.0], [2.0, 2.0]]
+    assert net.predict(images).radii.tolist() == [[2.0, 2.0], [2.0, 2.0]]
     net.calibrate([])
 
 

@@ -46,7 +46,7 @@ def small_onnx(
         helper.make_node("Gather", [added, "end"], ["keypoints"], axis=1),
         *more,
     ]
-    constants = {"from": [32, 32], "to": [33, 33], "axes": [1, 2], "last": [3]}
+    constants = {"from": [32, 32], "to": [33, 33], "axes": [1, 2], "last": [3], "one": [1]}
     initializers = [numpy_helper.from_array(np.array(numbers), name) for name, numbers in constants.items()]
     initializers.append(numpy_helper.from_array(np.array(len(points) - 1), "end"))
     initializers.append(weights or numpy_helper.from_array(points[None], "points"))

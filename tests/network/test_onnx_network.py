@@ -53,11 +53,19 @@ def test_batches_of_any_size_are_answered_in_their_order(file, count):
 def test_radii_are_answered_where_a_file_tells_them(file, tmp_path):
     radii = value("radii", TensorProto.FLOAT, "batch", 68)
     telling = write_small_onnx(tmp_path / "m.onnx", outputs=[KEYPOINTS, ESTIMATED, radii], more=[RADII_OF_Y])
-    answered = OnnxNetwork(telling).with_radii(crops(0, 5))
-    np.testing.assert_array_equal(answered[0], OnnxNetwork(file)(crops(0, 5)))
-    np.testing.assert_array_equal(answered[1], [POINTS[-1, :, 1], POINTS[-1, :, 1] + 5])
-    assert OnnxNetwork(telling).with_radii(crops())[1].shape == (0, 68)
-    assert OnnxNetwork(file).with_radii(crops(0, 5))[1] is None
+    answered = OnnxNetwork(telling).predict(crops(0, 5))
+    np.testing.assert_array_equal(answered.estimates, OnnxNetwork(file)(crops(0, 5)))
+    np.testing.assert_array_equal(answered.radii, [POINTS[-1, :, 1], POINTS[-1, :, 1] + 5])
+    assert OnnxNetwork(telling).predict(crops()).radii.shape == (0, 68)
+    assert OnnxNetwork(file).predict(crops(0, 5))[1:] == (None, None)
+
+
+def test_views_are_answered_where_a_file_has_them_with_radii_or_without(tmp_path):
+    views = value("views", TensorProto.FLOAT, "batch", 2, ESTIMATES, 68, 2)
+    telling = write_small_onnx(tmp_path / "m.onnx", outputs=[KEYPOINTS, views, ESTIMATED], more=TWO_VIEWS)
+    answered = OnnxNetwork(telling).predict(crops(0, 5))
+    np.testing.assert_array_equal(answered.views, np.stack([answered.estimates] * 2, 1))
+    assert answered.radii is None
 
 
 def test_a_mirrored_view_of_crops_is_answered_as_its_copy(file):
@@ -108,6 +116,11 @@ def with_estimates(*shape, kind=TensorProto.FLOAT):
 SOUND = small_onnx()
 RADII_OF_Y = helper.make_node("Gather", ["keypoints", "end"], ["radii"], axis=2)
 """The y coordinates of the points as their radii."""
+TWO_VIEWS = [
+    helper.make_node("Unsqueeze", ["estimates", "one"], ["view"]),
+    helper.make_node("Concat", ["view", "view"], ["views"], axis=1),
+]
+"""The estimates as those of both sides."""
 OUTSIDE, KEY, NAMED = small_onnx(weights=outside("f")), b"\x0a\x08location", b"\x12\x01f"
 FIVE = json.dumps(IBUG_68.as_data() | {"points": 5})
 HOSTILE = {
@@ -127,6 +140,13 @@ HOSTILE = {
     "radii of other points": (
         small_onnx(outputs=[KEYPOINTS, ESTIMATED, value("radii", TensorProto.FLOAT, "batch", 5)], more=[RADII_OF_Y]),
         "radii, if any, should be tensor(float), [batch, 68]",
+    ),
+    "views of one estimate": (
+        small_onnx(
+            outputs=[KEYPOINTS, ESTIMATED, value("views", TensorProto.FLOAT, "batch", 2, 68, 2)],
+            more=[helper.make_node("Identity", ["estimates"], ["views"])],
+        ),
+        "views, if any, should be tensor(float), [batch, 2, 2, 68, 2]",
     ),
     "too many estimates": (with_estimates("batch", 10_000, 68, 2), ""),
     "estimates of other points": (with_scheme(FIVE), "the regions do not hold each of the points 0 to 4"),

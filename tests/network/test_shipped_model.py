@@ -43,7 +43,8 @@ def test_it_is_small_and_tells_what_its_users_have_to_know(shipped):
     assert SHIPPED.stat().st_size <= MOST_BYTES
     assert (shipped.size_px, shipped.fit, shipped.scheme) == (224, "pad", IBUG_68)
     told = shipped.metadata
-    assert (told["licence"], told["precision"]) == ("MIT", "convolutions in int8, all else float32")
+    assert told["licence"] == "MIT"
+    assert told["precision"].startswith("convolutions in int8, all else float32")
     assert "YouTube Faces" in told["data"]
     assert "/" not in told["network"]
 

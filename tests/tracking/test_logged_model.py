@@ -300,7 +300,7 @@ def test_radii_are_told_in_pixels_of_the_pictures_where_the_network_knows_them(k
     np.testing.assert_allclose(answer["keypoints"], by_network(knowing, PICTURES), atol=0.07)
     squares = np.stack([fit_square(to_gray(picture), 64, "pad")[0] for picture in PICTURES])
     assert answer["radii"].dtype == np.float32
-    np.testing.assert_allclose(answer["radii"], network.with_radii(squares)[1] * 90 / 64, rtol=0.02)
+    np.testing.assert_allclose(answer["radii"], network.predict(squares).radii * 90 / 64, rtol=0.02)
     empty = model.predict(PICTURES[:0])
     assert (empty["keypoints"].shape, empty["radii"].shape) == ((0, 68, 2), (0, 68))
 
