@@ -179,7 +179,9 @@ def test_int8_leaves_what_moves_points_most_and_moves_them_little(onnx_file, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["int8.onnx"]
     before, after = onnx.load(onnx_file), onnx.load(tmp_path / "int8.onnx")
     floats = {tensor.name for tensor in after.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
-    kept = [node for node in after.graph.node if node.op_type == "Conv" and node.input[1] in floats]
+    halves = {tensor.name for tensor in after.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT16}
+    in_float = floats | {f"{name}_float32" for name in halves}
+    kept = [node for node in after.graph.node if node.op_type == "Conv" and node.input[1] in in_float]
     convolutions = [node for node in before.graph.node if node.op_type == "Conv"]
     assert len(kept) == 10  # the coarse network; of the fine one, which looks twice, the first two and the heatmaps
     assert len(convolutions) == len([node for node in after.graph.node if node.op_type == "Conv"]) > 20
