@@ -78,9 +78,7 @@ def speed(detector: KeypointDetector, frames: SplitFrames, threads: int) -> None
     print(
         f"{threads} thread(s), {count} faces together: bare network, one look, {count / network:.0f} faces/s; keypoints"
     )
-    print(
-        f"  in known boxes, three looks, {count / given:.0f} faces/s, {given / network:.2f} times the time of one look"
-    )
+    print(f"  in known boxes, {count / given:.0f} faces/s, {given / network:.2f} times the time of one look")
     alone = {
         "bare network": [seconds(lambda: detector.network(crops[:1])) for _ in pictures],
         "keypoints in a known box": [seconds(partial(detector, *pair)) for pair in zip(pictures, boxes, strict=True)],
