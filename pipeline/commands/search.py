@@ -16,19 +16,22 @@ _NUMBERS = {"val NME %": "val_nme_percent", "test NME %": "test_nme_percent"}
 def search_settings(settings: list[str], trainings: int, jobs: int, seeds: str, storage: str) -> None:
     """Search until `trainings` settings were tried, then tell the best. Raises PipelineError."""
     from facial_keypoints.core.errors import ConfigError, PipelineError
+    from pipeline.core.paths import workspace_root
     from pipeline.experiments.dvc import git
+    from pipeline.experiments.dvc.temporary import none_begins
     from pipeline.experiments.sweeps.search import Search, work_in_processes
     from pipeline.experiments.sweeps.settings import parse_seeds, parse_settings
     from pipeline.experiments.sweeps.space import parse_space
-    from pipeline.experiments.sweeps.study import default_storage, open_study, study_name
+    from pipeline.experiments.sweeps.study import SWEEPS, default_storage, open_study, study_name
 
     numbers = parse_seeds(seeds)
     if len(numbers) > 1:
         raise ConfigError("--search trains each setting once; give one seed, and train the best with others afterwards")
     git.head()
-    space = parse_space(parse_settings(settings))
     address = storage or default_storage()
-    search = Search(address, study_name(space, numbers[0]), space, numbers[0], trainings)
+    with none_begins(workspace_root() / SWEEPS):  # another search may be at work here
+        space = parse_space(parse_settings(settings))
+        search = Search(address, study_name(space, numbers[0]), space, numbers[0], trainings)
     open_study(address, search.study)  # so that its failure is told once
     say(f"{search.study}: {trainings} trainings. Ctrl+C breaks off; the same command goes on")
     try:

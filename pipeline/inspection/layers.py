@@ -41,13 +41,20 @@ class Layer:
 
 @torch.inference_mode()
 def layer_outputs(network: KeypointNetwork, crop: np.ndarray) -> list[Layer]:
-    """Every module whose output for an (S, S) uint8 frame is feature maps, in the order in which they finish."""
+    """Every module whose output for an (S, S) uint8 frame is feature maps, in the order in which they finish.
+
+    The frame is looked at once: a refinement, which may look at the mirrored frame first, is left out.
+    """
     images = unit_images(crop[None], torch.device("cpu"))
     parts = {name: module for name, module in network.named_modules() if name}
     kept: list[tuple[str, Tensor]] = []
     shown: dict[str, Tensor] = {}
-    with _hooked(parts, kept, shown, network.points):
-        estimates = network(images)
+    network.skip_refinement(True)
+    try:
+        with _hooked(parts, kept, shown, network.points):
+            estimates = network(images)
+    finally:
+        network.skip_refinement(False)
     layers = []
     for name, maps in kept:
         part = name.split(".")[0]

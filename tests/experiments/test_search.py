@@ -1,11 +1,14 @@
 """What a search may choose from, what its workers do, and what a training hears of it."""
 
 import shutil
+import threading
+import time
 
 import pytest
 
 from facial_keypoints.core.errors import ConfigError, PipelineError
 from pipeline.commands.runs import runs
+from pipeline.experiments.dvc.temporary import none_begins
 from pipeline.experiments.params import load_params
 from pipeline.experiments.sweeps import search as search_module
 from pipeline.experiments.sweeps import study as study_module
@@ -14,7 +17,7 @@ from pipeline.experiments.sweeps.search import FAILURE, Search, has_ended, work
 from pipeline.experiments.sweeps.search_report import plots, trial_table
 from pipeline.experiments.sweeps.settings import parse_settings
 from pipeline.experiments.sweeps.space import Range, parse_space, refuse_ranges
-from pipeline.experiments.sweeps.study import open_study, study_name, trial_environment
+from pipeline.experiments.sweeps.study import SWEEPS, open_study, study_name, trial_environment
 from pipeline.experiments.sweeps.trial import BrokenOffError, PrunedError, running_trial
 from pipeline.experiments.tracking.live_run import training_run
 from pipeline.experiments.tracking.run_search import broken_off_runs
@@ -162,6 +165,26 @@ def test_a_workspace_that_changed_ends_the_search(search, params):
     with pytest.raises(PipelineError, match=r"params\.yaml changed since search-\w+ began"):
         work(search, rate)
     assert not trials(search)
+
+
+@pytest.mark.slow
+def test_a_worker_waits_while_dvc_has_another_experiments_parameters_in_the_workspace(search, params):
+    path, begun = params / "params.yaml", threading.Event()
+    whole = path.read_text()
+
+    def begin_another():
+        with none_begins(params / SWEEPS):
+            path.write_text("")
+            begun.set()
+            time.sleep(0.5)
+            path.write_text(whole)
+
+    other = threading.Thread(target=begin_another)
+    other.start()
+    begun.wait()
+    work(search, rate)
+    other.join()
+    assert len(trials(search)) == 4
 
 
 @pytest.fixture

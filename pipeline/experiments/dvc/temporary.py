@@ -5,16 +5,29 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
 
 _BEGUN = "Reproducing experiment"
 """What DVC prints once an experiment has its folder."""
+_BEGIN_LOCK = ".begin.lock"
 _POLL_S = 0.2
 _ENDING_S = 60
 """Longest wait for an experiment that is interrupted."""
+
+
+@contextmanager
+def none_begins(folder: Path) -> Iterator[None]:
+    """Inside, no experiment begins whose log lies in a folder of `folder`.
+
+    While DVC begins one, params.yaml of the workspace is empty for a moment, and then that experiment's.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / _BEGIN_LOCK):
+        yield
 
 
 def run_apart(name: str, settings: Mapping[str, str], environment: Mapping[str, str], log: Path) -> bool:
@@ -27,7 +40,7 @@ def run_apart(name: str, settings: Mapping[str, str], environment: Mapping[str, 
     command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", name, *choices]
     log.parent.mkdir(parents=True, exist_ok=True)
     # DVC puts an experiment on a stack and then takes the top one: two that begin at once might take the same.
-    with log.open("wb") as file, FileLock(log.parent / ".begin.lock") as one_at_a_time:
+    with log.open("wb") as file, FileLock(log.parent.parent / _BEGIN_LOCK) as one_at_a_time:
         process = subprocess.Popen(
             command,
             env={**os.environ, **environment},

@@ -16,7 +16,7 @@ from facial_keypoints.core.percent import percent_text
 from facial_keypoints.core.terminal import say, tell
 from pipeline.core.paths import workspace_root
 from pipeline.experiments.dvc.experiments import commit_of
-from pipeline.experiments.dvc.temporary import run_apart
+from pipeline.experiments.dvc.temporary import none_begins, run_apart
 from pipeline.experiments.lookup import find_results
 from pipeline.experiments.sweeps.plan import SEED
 from pipeline.experiments.sweeps.space import Space
@@ -178,7 +178,9 @@ def _free_name(name: str) -> str:
 
 def _refuse_other_parameters(search: Search) -> None:
     """Raise PipelineError where params.yaml is no more what the search began with."""
-    if study_name(search.space, search.seed) != search.study:
+    with none_begins(workspace_root() / SWEEPS):
+        changed = study_name(search.space, search.seed) != search.study
+    if changed:
         raise PipelineError(
             f"params.yaml changed since {search.study} began, and its trainings would not compare; change it back and "
             "run the same command, or run it as it is for a new search"

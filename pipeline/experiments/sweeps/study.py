@@ -82,8 +82,11 @@ def storage_errors(storage: str) -> Iterator[None]:
         ) from None
 
 
-def open_study(storage: str, name: str) -> Any:
-    """The `optuna.Study` of this name, made if it is not there. Raises PipelineError."""
+def open_study(storage: str, name: str, pruner: Any = None) -> Any:
+    """The `optuna.Study` of this name, made if it is not there. Raises PipelineError.
+
+    `pruner` is of `median_pruner` where trials report their epochs.
+    """
     import optuna
 
     with storage_errors(storage), _made_by_one(storage):
@@ -91,7 +94,7 @@ def open_study(storage: str, name: str) -> Any:
             study_name=name,
             storage=_storage(storage),
             sampler=optuna.samplers.TPESampler(multivariate=True),  # rate, decay and batch size depend on each other
-            pruner=optuna.pruners.MedianPruner(_FIRST_TRIALS, _first_epochs()),
+            pruner=pruner,
             load_if_exists=True,
         )
 
@@ -122,8 +125,11 @@ def _storage(address: str) -> Any:
     return open_storage()
 
 
-def _first_epochs() -> int:
-    return int(_FIRST_EPOCHS * load_params().train.epochs)
+def median_pruner() -> Any:
+    """An `optuna.pruners.BasePruner` that breaks off what is worse than the median of the others at that epoch."""
+    from optuna.pruners import MedianPruner
+
+    return MedianPruner(_FIRST_TRIALS, int(_FIRST_EPOCHS * load_params().train.epochs))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 from facial_keypoints.core.errors import PipelineError
 from facial_keypoints.core.terminal import tell
-from pipeline.experiments.sweeps.study import from_environment, open_study, storage_errors
+from pipeline.experiments.sweeps.study import from_environment, median_pruner, open_study, storage_errors
 
 PRUNED = "pruned_after_epoch"
 """Attribute of a trial that was broken off: number of its last epoch."""
@@ -71,7 +71,7 @@ class RunningTrial:
         import optuna
 
         if self._trial is None:
-            study = open_study(self.storage, self.study)
+            study = open_study(self.storage, self.study, median_pruner())
             self._trial = optuna.Trial(study, study.get_trials(deepcopy=False)[self.number]._trial_id)
         return self._trial
 
