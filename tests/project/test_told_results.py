@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from benchmarks.few_labels import as_markdown
 from benchmarks.frames import FOLDS
 from benchmarks.report import ablation_rows, leaderboard_rows
+from benchmarks.scale import page_tables
 from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.network import SHIPPED, OnnxNetwork
 from tests.project.pages import committed, on_one_line, pages
@@ -173,3 +174,7 @@ def test_the_readme_is_short():
 def test_what_a_start_from_the_shipped_model_brings_is_that_of_the_report():
     heading, _, *rows = as_markdown(table("reports/few_labels.csv")).splitlines()
     assert table_below(heading, "docs/own-data.md") == rows
+
+
+def test_what_many_frames_take_is_that_of_the_report():
+    assert page_tables(table("reports/scale.csv")) in pages()["docs/scale.md"]
