@@ -178,3 +178,12 @@ def test_what_a_start_from_the_shipped_model_brings_is_that_of_the_report():
 
 def test_what_many_frames_take_is_that_of_the_report():
     assert page_tables(table("reports/scale.csv")) in pages()["docs/scale.md"]
+
+
+def test_what_workers_take_is_that_of_the_report():
+    rows = table("reports/workers.csv")
+    assert table_below("| parts | workers | frames in | s an epoch | ratio |", "docs/distributed.md") == [
+        f"| {row.parts} | {row.workers} | {row.frames} | {row.epoch_seconds:.1f} | {row.ratio:.2f} |"
+        for row in rows.itertuples()
+    ]
+    assert rows.loc[rows["parts"] == rows["parts"].max(), "weights_md5"].nunique() == 1
