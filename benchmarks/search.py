@@ -5,8 +5,8 @@
 Both look for the lowest error on val of short trainings of a small network on half of the training frames, made small.
 Each may take as many training steps as TRAININGS of full length; one that is broken off counts for the steps it took.
 The search is that of the product, its study, sampler, pruner and worker, but trains in this process instead of through
-DVC. Every training is a row of reports/search.csv; a search that is whole there is not done again. The table of
-docs/experiments.md is printed.
+DVC. Every training is a row of reports/search.csv; a search that is whole there is not done again. Prints a
+table of both.
 """
 
 import os
