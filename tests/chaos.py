@@ -11,7 +11,6 @@ import random
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -22,7 +21,8 @@ import psutil
 import yaml
 
 from pipeline.cli import STAGES
-from tests.checkout import Checkout, differing, end
+from tests.checkout import Checkout, differing
+from tests.own_folder import own_folder
 
 EPOCHS = 8
 SHARDS = 4
@@ -47,7 +47,7 @@ class Build:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self._reader = threading.Thread(target=self._read)
+        self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
@@ -174,27 +174,34 @@ def report(calm: Checkout, shaken: Checkout, kills: Counter[str]) -> bool:
     return not unlike and not left and runs == shaken_runs and points == shaken_points
 
 
-def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--kills", type=int, default=25)
-    arguments.add_argument("--seed", type=int, default=0, help="of the moments")
-    arguments.add_argument("--workers", type=int, default=1, help="processes that train where it is killed: 1, 2 or 4")
-    options = arguments.parse_args()
-    folder = Path(tempfile.mkdtemp())
+def same_after(kills: int, workers: int, chance: random.Random, folder: Path) -> bool:
+    """Build once undisturbed and once with kills; whether both come to the same."""
     calm, shaken = (Checkout(folder / name / "checkout") for name in ("calm", "shaken"))
     for checkout in (calm, shaken):
-        checkout.make_small(epochs=EPOCHS, shards=1 if options.workers == 1 else SHARDS)
-    if options.workers > 1:
+        checkout.make_small(epochs=EPOCHS, shards=1 if workers == 1 else SHARDS)
+    if workers > 1:
         calm.environment["OMP_NUM_THREADS"] = shaken.environment["OMP_NUM_THREADS"] = "1"
-        shaken.environment |= {"KEYPOINTS_WORKERS": str(options.workers), "PET_MAX_RESTARTS": str(options.kills)}
+        shaken.environment |= {"KEYPOINTS_WORKERS": str(workers), "PET_MAX_RESTARTS": str(kills)}
     start = time.monotonic()
     seconds = undisturbed(calm)
     print(f"undisturbed build: {time.monotonic() - start:.0f} s", flush=True)
-    kills = torment(shaken, seconds, options.kills, random.Random(options.seed))
-    good = report(calm, shaken, kills)
+    good = report(calm, shaken, torment(shaken, seconds, kills, chance))
     print(f"{time.monotonic() - start:.0f} s in all")
-    return end(folder, good=good)
+    return good
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--kills", type=int, default=25)
+    arguments.add_argument("--seed", type=int, default=0, help="of the moments")
+    arguments.add_argument(
+        "--workers", type=int, default=1, choices=(1, 2, 4), help="processes that train where it is killed"
+    )
+    options = arguments.parse_args()
+    with own_folder() as folder:
+        if not same_after(options.kills, options.workers, random.Random(options.seed), folder):
+            sys.exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -134,15 +134,6 @@ def differing(one: dict[str, str], other: dict[str, str]) -> list[str]:
     return sorted(name for name in one | other if one.get(name) != other.get(name))
 
 
-def end(folder: Path, *, good: bool) -> int:
-    """Remove the folder of the builds, or tell where they are kept to be looked at; the exit status."""
-    if good:
-        shutil.rmtree(folder)
-    else:
-        print(f"both builds are kept in {folder}")
-    return 0 if good else 1
-
-
 def report(checkout: Checkout) -> dict:
     """What its reports/metrics.json holds."""
     return json.loads((checkout.folder / "reports" / "metrics.json").read_text())

@@ -9,13 +9,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.checkout import Checkout, differing, end
+from tests.checkout import Checkout, differing
+from tests.own_folder import own_folder
 
 EPOCHS = 8
 STAYS, CUT_OFF = "keypoints-stays", "keypoints-cut-off"
@@ -88,10 +88,8 @@ def forget(checkout: Checkout) -> None:
         file.unlink()
 
 
-def main() -> int:
-    if os.geteuid() or not shutil.which("ip"):
-        sys.exit("network namespaces need root and the program ip; on Debian and Ubuntu: apt-get install iproute2")
-    folder = Path(tempfile.mkdtemp())
+def same_on_both(folder: Path) -> bool:
+    """Whether a training whose one host is cut off ends as one that is not, whichever host that is."""
     checkout = Checkout(folder / "checkout")
     checkout.environment["OMP_NUM_THREADS"] = "1"
     checkout.make_small(epochs=EPOCHS, shards=2)
@@ -115,8 +113,16 @@ def main() -> int:
         if unlike or not went_on or runs != [("FINISHED",)]:
             print(told)
             good = False
-    return end(folder, good=good)
+    return good
+
+
+def main() -> None:
+    if os.geteuid() or not shutil.which("ip"):
+        sys.exit("network namespaces need root and the program ip; on Debian and Ubuntu: apt-get install iproute2")
+    with own_folder() as folder:
+        if not same_on_both(folder):
+            sys.exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

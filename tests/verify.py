@@ -7,7 +7,6 @@ differs.
 
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from typing import Any
 import yaml
 
 from pipeline.cli import STAGES
-from tests.checkout import Checkout, differing, end
+from tests.checkout import Checkout, differing
+from tests.own_folder import own_folder
 
 EPOCHS = 4
 ENVIRONMENTS = {
@@ -57,16 +57,17 @@ def compare(one: Checkout, other: Checkout) -> bool:
     return same and equal_locks
 
 
-def main() -> int:
-    folder = Path(tempfile.mkdtemp())
+def main() -> None:
     all_cores = os.sched_getaffinity(0)
     cores = [all_cores, {min(all_cores)}]
-    clones = [
-        build(folder / name, settings, usable)
-        for (name, settings), usable in zip(ENVIRONMENTS.items(), cores, strict=True)
-    ]
-    return end(folder, good=compare(*clones))
+    with own_folder() as folder:
+        clones = [
+            build(folder / name, settings, usable)
+            for (name, settings), usable in zip(ENVIRONMENTS.items(), cores, strict=True)
+        ]
+        if not compare(*clones):
+            sys.exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
