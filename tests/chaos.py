@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -83,8 +84,10 @@ class Build:
         below = dvc.children(recursive=True)
         stage = [process for process in below if "pipeline" in process.cmdline()][:1]
         killed = stage if stage_alone and stage else [dvc, *below]
-        for process in killed:
-            process.kill()
+        killed[0].kill()
+        for process in killed[1:]:
+            with suppress(psutil.NoSuchProcess):  # ended by itself just now
+                process.kill()
         self.process.wait()
         self._reader.join(timeout=PATIENCE_S)
         if self._reader.is_alive():
