@@ -125,8 +125,10 @@ def test_a_wrong_password_is_one_line_with_the_remedy(
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ada:wrong@127.0.0.1:{asking.server_port}")
         with training_run(TRAIN_PARAMS, KEY) as run:
             run.log({1: EPOCHS[1]})
-        with pytest.raises(TrackingError, match=told) as caught:
+        with pytest.raises(TrackingError, match=f"{told}.* go on with: dvc repro") as caught:
             run_track()
+        with pytest.raises(TrackingError, match=f"{told}.* give the command again"):
+            run_search.run_of_model("0" * 64)
         asking.shutdown()
     (line,) = capsys.readouterr().err.splitlines()
     assert told in line

@@ -25,6 +25,9 @@ from pipeline.experiments.tracking.mlflow_store import (
 )
 from pipeline.experiments.tracking.runs_page import describe_experiment
 
+_THEN = "go on with: dvc repro"
+"""What to do once the store is mended: the last stage runs again."""
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -63,7 +66,7 @@ def keep(record: RunRecord) -> bool:
     A run that was completed with other results stays as it is: another evaluation is another run.
     """
     digest = record.digest()
-    with mlflow_store.mlflow_errors():
+    with mlflow_store.mlflow_errors(_THEN):
         store = mlflow_store.open_store()
         mlflow_store.close_dead_runs(store)
         describe_experiment(store)
@@ -71,7 +74,7 @@ def keep(record: RunRecord) -> bool:
         if any(run.info.status == "FINISHED" for run in begun):
             return False
     # First, as a network that cannot be exported shall leave no run half logged.
-    with model_files(record.model) as files, mlflow_store.mlflow_errors():
+    with model_files(record.model) as files, mlflow_store.mlflow_errors(_THEN):
         same_model = find_runs(store, MODEL_DIGEST, record.model_digest)
         live = [run for run in same_model if TRACK_DIGEST not in run.data.tags]
         run_id = _begin(store, record, begun or live)

@@ -81,15 +81,18 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def mlflow_errors() -> Iterator[None]:
-    """Turn a failure of MLflow, which comes in the types of whatever store it uses, into a TrackingError."""
+def mlflow_errors(then: str = "give the command again") -> Iterator[None]:
+    """Turn a failure of MLflow, which comes in the types of whatever store it uses, into a TrackingError.
+
+    `then` says what to do once it is mended.
+    """
     with quiet():
         try:
             yield
         except TrackingError:
             raise
         except Exception as error:
-            raise TrackingError(f"{failure(error)}; {remedy()}, then go on with: dvc repro") from error
+            raise TrackingError(f"{failure(error)}; {remedy()}, then {then}") from error
 
 
 def failure(error: Exception) -> str:
