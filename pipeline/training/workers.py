@@ -19,10 +19,12 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 from torch.nn import functional
 
 from facial_keypoints.core.errors import ConfigError, PipelineError, interruption
 from facial_keypoints.core.text import brief
+from pipeline.training.meeting import meet
 
 T = TypeVar("T")
 
@@ -161,7 +163,10 @@ def _connected(number: int, count: int) -> Workers:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % cards)
     over_nccl = int(os.environ["LOCAL_WORLD_SIZE"]) <= cards
     with _noticing_losses():
-        dist.init_process_group("cpu:gloo,cuda:nccl" if over_nccl else "gloo", timeout=timeout)
+        torchruns, _, _ = next(rendezvous("env://", timeout=timeout))
+        store = meet(torchruns, number, count, timeout)
+        backend = "cpu:gloo,cuda:nccl" if over_nccl else "gloo"
+        dist.init_process_group(backend, timeout=timeout, store=store, rank=number, world_size=count)
     return Workers(number, count, torch.device("cuda" if over_nccl else "cpu"))
 
 
