@@ -71,6 +71,7 @@ def postgresql(folder: Path) -> Iterator[str]:
     as_other: list[str | Path] = []
     if os.geteuid() == 0:  # it does not run as root
         as_other = ["runuser", "-u", "postgres", "--"]
+        folder.parent.chmod(0o755)
         for path in (folder, folder / "password"):
             shutil.chown(path, "postgres")
     made = ["--username", USER, "--pwfile", folder / "password", "--auth", "scram-sha-256"]
