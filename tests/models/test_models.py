@@ -407,7 +407,14 @@ def test_the_correction_takes_a_face_rotated_far_for_one_rotated_a_little():
 
 def test_files_from_before_there_was_a_spread_are_read(tmp_path):
     before = description()
-    for later in ("spread", "coarse_width", "coarse_blocks", "coarse_far_prob", "coarse_far_deg"):
+    for later in (
+        "spread",
+        "coarse_width",
+        "coarse_blocks",
+        "coarse_far_prob",
+        "coarse_far_deg",
+        "coarse_neighbour_prob",
+    ):
         del before["model"]["coarse_to_fine"][later]
     save_model(tmp_path / "m.safetensors", network(), before)
     assert not read_description(tmp_path / "m.safetensors").model.coarse_to_fine.spread
