@@ -225,7 +225,7 @@ class CoarseToFine(KeypointNetwork):
         """(B, K, 2 or 3) what `_found` gives of views made harder, beside the (B, K, 2) true keypoints where known."""
         small, side = self._reduced(images), images.shape[-1]
         if truth is not None:
-            small_from_crop = torch.from_numpy(resize_matrix((side, side), small.shape[-2:])).to(truth)
+            small_from_crop = torch.from_numpy(resize_matrix((side, side), (self.coarse_px, self.coarse_px))).to(truth)
             small = put_beside(small, apply_affine(small_from_crop, truth), self.coarse_neighbour_prob)
         return self._guessed_from_far(small, side) if self.coarse_far_prob else self._guessed(small)
 
