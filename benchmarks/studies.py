@@ -50,6 +50,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "no worsened frames": {"augment.degrade.prob": 0.0},
     "nothing in front of faces": {"augment.cover.prob": 0.0},
     "as many of both to the end": {"augment.fade_frac": 0.0},
+    "nobody beside faces": {"model.coarse_to_fine.coarse_neighbour_prob": 0.0},
     "no far views": {"model.coarse_to_fine.coarse_far_prob": 0.0},
     "a plain coarse network": {"model.coarse_to_fine.coarse_blocks": 0},
     "no learned spread": {"model.coarse_to_fine.spread": False},

@@ -1,6 +1,6 @@
 """samples.csv: a row for each frame, with its person, clip and split.
 
-It stays text however many frames there are: a million rows are read in two seconds, part by part.
+It stays text however many frames there are: a million rows are read in a second, part by part.
 """
 
 import io

@@ -36,7 +36,8 @@ class MeasuredSplit:
             self._counts += np.isfinite(part.point_errors).sum(0)
             if part.radii is not None and part.distances_in_radii is not None:
                 some = slice(-seen % self._every, None, self._every)
-                self._told.append(ToldPoints(part.point_errors[some], part.radii[some], part.distances_in_radii[some]))
+                told = part.point_errors, part.radii, part.distances_in_radii
+                self._told.append(ToldPoints(*(values[some].copy() for values in told)))  # a view would hold the part
             seen += len(part.samples)
             yield part
 

@@ -16,18 +16,20 @@ import itertools
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facial_keypoints.core.geometry import resize_matrix
 from facial_keypoints.core.prediction import Prediction
 from pipeline.models.both_sides import agreed, exchanged, halves, in_mirror, mirrored_first, of_both, with_mirrored
 from pipeline.models.coarse_network import CoarseNetwork
 from pipeline.models.fine_network import FineNetwork, FineNetworks
 from pipeline.models.layers import standardize
+from pipeline.models.neighbours import put_beside
 from pipeline.models.network import HALF_WITHIN, Batches, Each, KeypointNetwork
 from pipeline.models.ridge_regression import ridge_regression
 from pipeline.models.shape_correction import features_count, shape_features
@@ -82,6 +84,7 @@ class CoarseToFine(KeypointNetwork):
         coarse_blocks: int,
         coarse_far_prob: float,
         coarse_far_deg: float,
+        coarse_neighbour_prob: float,
         fine_px: int,
         fine_margin_frac: float,
         fine_width: int,
@@ -102,6 +105,7 @@ class CoarseToFine(KeypointNetwork):
             coarse_far_prob: share of its views that are rotated, scaled and moved far in training. The fine networks
                 see the frame as it was, as they will see such faces upright.
             coarse_far_deg: such views are rotated by up to this, either way.
+            coarse_neighbour_prob: share of its views that show another person beside the face in training.
             fine_px: side P of the cut-out.
             fine_margin_frac: room on each side of the mean face in the cut-out, over the face's longer extent.
             fine_width: channels after the first convolution of a fine network.
@@ -115,6 +119,7 @@ class CoarseToFine(KeypointNetwork):
         self.flip_index = flip_index
         self.refined = True
         self.coarse_far_prob, self.coarse_far_rad = coarse_far_prob, math.radians(coarse_far_deg)
+        self.coarse_neighbour_prob = coarse_neighbour_prob
         self.coarse_px, self.fine_px, self.fine_margin_frac = coarse_px, fine_px, fine_margin_frac
         self.mirrored_view, self.correction_ridge, self.has_spread = mirrored_view, correction_ridge, spread
         self.register_buffer("mean_shape", mean_shape)
@@ -135,8 +140,8 @@ class CoarseToFine(KeypointNetwork):
         """
         return self._predicted(images)[0][..., :2]
 
-    def with_spread(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        estimates, _ = self._predicted(images)
+    def with_spread(self, images: Tensor, truth: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        estimates, _ = self._predicted(images, truth)
         return estimates[..., :2], estimates[..., 2] if self.has_spread else None
 
     def predict(self, images: Tensor) -> Prediction[Tensor]:
@@ -144,23 +149,24 @@ class CoarseToFine(KeypointNetwork):
         radii = self.half_within * estimates[:, -1, :, 2] if self.has_spread else None
         return Prediction(estimates[..., :2], radii, views)
 
-    def _predicted(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _predicted(self, images: Tensor, truth: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """The estimates and `Prediction.views`, all in crop pixels.
 
         The former are (B, E, K, 2) as `forward` gives them, or (B, E, K, 3) with the spread of each point as a third
         coordinate: inside of the network the spread goes with its point, in the same pixels.
         """
         if self.training:
-            coarse, upright_from_crop = self._find(images)
+            coarse = self._found_in_training(images, truth)
+            upright_from_crop = self._upright_from(coarse)
             each = [self._placed_in_jittered_cut_out(network, images, upright_from_crop) for network in self.fine]
             return torch.stack([coarse, *each], 1), None
         side = images.shape[-1]
-        coarse, fine, upright_from_crop = self._placed(images)
+        found, coarse, fine, upright_from_crop = self._placed(images)
         with torch.autocast(images.device.type, enabled=False):
             placed = self._agreed(fine, side)
             if self.refined:
                 placed = self._corrected(placed, upright_from_crop)
-            estimates = torch.stack([self._agreed(coarse, side), placed], 1)
+            estimates = torch.stack([found, placed], 1)
             if not self._looks_at_both_sides:
                 return estimates, None
             by_coarse, by_fine, common = (
@@ -191,10 +197,9 @@ class CoarseToFine(KeypointNetwork):
 
     def _features_and_errors(self, images: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
         """(B, F) `_shape_features` and (B, 2 K) errors that are left, both float64 on the CPU."""
-        _, own, upright_from_crop = self._placed(images)
-        points, upright_from_crop = (
-            part[: len(images)] for part in (self._agreed(own, images.shape[-1]), upright_from_crop)
-        )
+        looks = self._placed(images)
+        placed = self._agreed(looks.fine, images.shape[-1])
+        points, upright_from_crop = (part[: len(images)] for part in (placed, looks.upright_from_crop))
         placed = apply_affine(upright_from_crop, points[..., :2])
         error = (apply_affine(upright_from_crop, keypoints) - placed).flatten(1).double().cpu()
         return self._shape_features(placed, upright_from_crop).double().cpu(), error
@@ -212,15 +217,21 @@ class CoarseToFine(KeypointNetwork):
         upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
         return invert_affine(similarity_between(estimates[:1], upright[None]))[0].double().numpy()
 
-    def _find(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, K, 2 or 3) coarse keypoints in crop pixels, and (B, 3, 3) `upright_from_crop` to cut the face out by."""
-        small = functional.interpolate(images, size=(self.coarse_px, self.coarse_px), mode="area")
-        if self.training and self.coarse_far_prob:
-            coarse = self._guessed_from_far(small, images.shape[-1])
-        else:
-            coarse = self._guessed(small)
-        with torch.autocast(images.device.type, enabled=False):
-            return coarse, self._upright_from(self._agreed(coarse, images.shape[-1])[..., :2].detach())
+    def _found(self, images: Tensor) -> Tensor:
+        """(B, K, 2 or 3) coarse keypoints in crop pixels."""
+        return self._guessed(self._reduced(images))
+
+    def _found_in_training(self, images: Tensor, truth: Tensor | None) -> Tensor:
+        """(B, K, 2 or 3) what `_found` gives of views made harder, beside the (B, K, 2) true keypoints where known."""
+        small, side = self._reduced(images), images.shape[-1]
+        if truth is not None:
+            small_from_crop = torch.from_numpy(resize_matrix((side, side), (self.coarse_px, self.coarse_px))).to(truth)
+            small = put_beside(small, apply_affine(small_from_crop, truth), self.coarse_neighbour_prob)
+        return self._guessed_from_far(small, side) if self.coarse_far_prob else self._guessed(small)
+
+    def _reduced(self, images: Tensor) -> Tensor:
+        """(B, 1, C, C) views of the coarse network, of (B, 1, S, S) images."""
+        return functional.interpolate(images, size=(self.coarse_px, self.coarse_px), mode="area")
 
     def _guessed(self, small: Tensor) -> Tensor:
         """(B, K, 2 or 3) coarse keypoints in crop pixels, of reduced views."""
@@ -247,9 +258,11 @@ class CoarseToFine(KeypointNetwork):
         return _in_crop(self._guessed(moved), far_from_crop)
 
     def _upright_from(self, points: Tensor) -> Tensor:
-        """(B, 3, 3) pixels of frames with these (B, K, 2) points -> of their cut-outs."""
+        """(B, 3, 3) pixels of frames with these (B, K, 2 or 3) points -> of their cut-outs, without a gradient."""
         upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
-        return similarity_between(points, upright.expand_as(points))
+        with torch.autocast(points.device.type, enabled=False):
+            points = points[..., :2].detach()
+            return similarity_between(points, upright.expand_as(points))
 
     def _cut_out(self, images: Tensor, upright_from_crop: Tensor) -> Tensor:
         """(B, 1, P, P) upright faces of (B, 1, S, S) images."""
@@ -267,27 +280,30 @@ class CoarseToFine(KeypointNetwork):
             jittered_from_crop = jittered_from_upright @ upright_from_crop
         return _in_crop(network(standardize(self._cut_out(images, jittered_from_crop))), jittered_from_crop)
 
-    def _placed(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, K, 2 or 3) coarse and fine points in crop pixels, and (B, 3, 3) cut-outs in which they lie upright.
+    def _placed(self, images: Tensor) -> "_Looks":
+        """What both networks place.
 
-        Of 2 B frames, the mirrored ones last, where those are looked at as well. Then one side of each is cut out by
-        the coarse points, and the other by where that look placed the points, which is nearer.
+        Where the mirrored frames are looked at as well, one side of each is cut out by the coarse points, and the other
+        by where that look placed the points, which is nearer.
         """
         if not self._looks_at_both_sides:
-            coarse, upright_from_crop = self._find(images)
-            return coarse, self._placed_in(images, upright_from_crop), upright_from_crop
-        images = with_mirrored(images)
-        coarse, coarse_cut_outs = self._find(images)
-        exchange = mirrored_first(self._agreed(coarse, images.shape[-1])[..., :2])
+            coarse = self._found(images)
+            cut_outs = self._upright_from(coarse)
+            return _Looks(coarse, coarse, self._placed_in(images, cut_outs), cut_outs)
+        images, side = with_mirrored(images), images.shape[-1]
+        coarse = self._found(images)
+        with torch.autocast(images.device.type, enabled=False):
+            found = self._agreed(coarse, side)
+        exchange = mirrored_first(found[..., :2])
         one, other = halves(exchanged(images, exchange))
-        cut_out, other_cut_out = halves(exchanged(coarse_cut_outs, exchange))
+        cut_out, other_cut_out = halves(exchanged(self._upright_from(found), exchange))
         first = self._placed_in(one, cut_out)
         with torch.autocast(images.device.type, enabled=False):
-            in_other = in_mirror(first[..., :2], images.shape[-1], self.flip_index, self.mirror_shift)
-            cut_out, other_cut_out = self._anew(first[..., :2], cut_out), self._anew(in_other, other_cut_out)
+            in_other = in_mirror(first[..., :2], side, self.flip_index, self.mirror_shift)
+            cut_out, other_cut_out = self._anew(first, cut_out), self._anew(in_other, other_cut_out)
         second = self._placed_in(other, other_cut_out)
         fine, cut_outs = torch.cat([first, second]), torch.cat([cut_out, other_cut_out])
-        return coarse, exchanged(fine, exchange), exchanged(cut_outs, exchange)
+        return _Looks(found, coarse, exchanged(fine, exchange), exchanged(cut_outs, exchange))
 
     def _placed_in(self, images: Tensor, upright_from_crop: Tensor) -> Tensor:
         """(B, K, 2 or 3) points in crop pixels: the mean of what the fine networks place in a cut-out."""
@@ -295,7 +311,7 @@ class CoarseToFine(KeypointNetwork):
         return _in_crop(placed, upright_from_crop)
 
     def _anew(self, points: Tensor, upright_from_crop: Tensor) -> Tensor:
-        """(B, 3, 3) cut-outs in which (B, K, 2) points in crop pixels lie upright and in full size.
+        """(B, 3, 3) cut-outs in which (B, K, 2 or 3) points in crop pixels lie upright and in full size.
 
         Points that are no face, all in one place, leave theirs as they are.
         """
@@ -316,6 +332,19 @@ class CoarseToFine(KeypointNetwork):
     def _shape_features(self, placed: Tensor, upright_from_crop: Tensor) -> Tensor:
         upright = upright_shape(self.mean_shape, self.fine_px, self.fine_margin_frac)
         return shape_features(placed, upright_from_crop, upright, face_size(self.mean_shape))
+
+
+class _Looks(NamedTuple):
+    """What was placed in frames, in crop pixels; of 2 B, the mirrored ones last, where those are looked at as well."""
+
+    found: Tensor
+    """(B, K, 2 or 3) coarse points, those on which both sides agree."""
+    coarse: Tensor
+    """(B, K, 2 or 3) coarse points of each side."""
+    fine: Tensor
+    """(B, K, 2 or 3) points of each side."""
+    upright_from_crop: Tensor
+    """(B, 3, 3) cut-outs in which the fine points lie upright."""
 
 
 def _in_crop(placed: Tensor, upright_from_crop: Tensor) -> Tensor:

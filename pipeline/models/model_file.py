@@ -35,6 +35,7 @@ _LATER_OPTIONS = {
     "coarse_blocks": 0,
     "coarse_far_prob": 0.0,
     "coarse_far_deg": 0.0,
+    "coarse_neighbour_prob": 0.0,
     "spread": False,
 }
 """Options of coarse_to_fine that files of before do not name, as their networks have them."""

@@ -61,11 +61,14 @@ class KeypointNetwork(nn.Module, ABC):
         """(B, K, 2) keypoints in pixels of (B, 1, S, S) images in 0..1: the last of the estimates."""
         return last_estimate(self(images))
 
-    def with_spread(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+    def with_spread(self, images: Tensor, truth: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """The estimates of `forward`, and how far each may be off, (B, E, K) in pixels of the frame.
 
         The spread is the scale of a Laplace distribution along each axis, learned as part of a likelihood (see
         `training.losses`); None of a network that has none.
+
+        Training gives the true keypoints as well, (B, K, 2) in the same pixels, NaN where a point is not labelled: a
+        network may make what it sees harder by them.
         """
         return self(images), None
 

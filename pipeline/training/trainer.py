@@ -212,7 +212,7 @@ class Training:
     def _backward(self, images: Tensor, keypoints: Tensor, *, share: float = 1.0) -> Tensor:
         """Compute the gradients of augmented frames that are a `share` of the batch; returns their part of its loss."""
         with mixed_precision(images.device, self.settings.precision):
-            estimates, spread = self.network.with_spread(images)
+            estimates, spread = self.network.with_spread(images, keypoints)
         loss = keypoint_loss(self.settings.loss, self.settings.loss_unit, estimates.float(), keypoints, spread) * share
         torch.autograd.backward(loss, retain_graph=share < 1)  # all parts learn of the one shift of mirrored labels
         return loss.detach()

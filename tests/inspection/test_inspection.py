@@ -38,6 +38,7 @@ SMALL = {
     "coarse_blocks": 0,
     "coarse_far_prob": 0.0,
     "coarse_far_deg": 0.0,
+    "coarse_neighbour_prob": 0.0,
     "fine_px": 32,
     "fine_margin_frac": 0.15,
     "fine_width": 8,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from facial_keypoints.core.scheme import IBUG_68
-from pipeline.models.both_sides import agreed, exchanged, mirrored_first, of_both, with_mirrored
+from pipeline.models.both_sides import agreed, exchanged, mirrored_first, of_both
 from pipeline.models.coarse_to_fine import upright_shape
 from pipeline.models.fine_network import FineNetworks
 from pipeline.models.tensor_geometry import apply_affine, consistent_mirror_shift, face_size, mirror_keypoints
@@ -97,7 +97,7 @@ def test_the_face_is_looked_for_in_the_mirror_too():
     for side, x in ((0, 4.0), (1, -4.0)):
         assert torch.allclose(seen[:, side, 0], (at + torch.tensor([x, 0.0])).expand(2, 68, 2), atol=0.5)
     net.skip_refinement(True)
-    assert torch.allclose(net._find(spot)[0], (at + torch.tensor([4.0, 0.0])).expand(2, 68, 2), atol=0.5)
+    assert torch.allclose(net._found(spot), (at + torch.tensor([4.0, 0.0])).expand(2, 68, 2), atol=0.5)
     assert net.predict(spot).views is None
 
 
@@ -112,7 +112,7 @@ def test_the_other_side_is_cut_out_by_where_the_first_look_put_the_points():
     in_mirror = mirror_keypoints(SYMMETRIC[None] + 5, 224, FLIP)[0]
     assert torch.allclose(apply_affine(cut_outs[0], SYMMETRIC + 5), upright, atol=1e-3)
     assert torch.allclose(apply_affine(cut_outs[1], in_mirror), upright, atol=1e-3)
-    _, by_the_guess = net._find(with_mirrored(torch.rand(1, 1, 224, 224)))
+    by_the_guess = net._upright_from(MOVED[None])
     assert not torch.allclose(apply_affine(by_the_guess[0], SYMMETRIC + 5), upright, atol=1)
 
 

@@ -232,9 +232,9 @@ def cut_from(guess: torch.Tensor) -> torch.Tensor:
     net = network()
     net.skip_refinement(True)
     net.coarse = Always((guess - MEAN_SHAPE) / face_size(MEAN_SHAPE))
-    coarse, upright_from_crop = net._find(torch.rand(1, 1, 224, 224))
-    assert torch.allclose(coarse[0], guess, atol=1e-3)
-    return upright_from_crop[0]
+    looks = net._placed(torch.rand(1, 1, 224, 224))
+    assert torch.allclose(looks.coarse[0], guess, atol=1e-3)
+    return looks.upright_from_crop[0]
 
 
 def moved_mean_shape() -> torch.Tensor:
@@ -385,12 +385,26 @@ def test_views_moved_far_in_training_lead_back_to_the_frame():
     pixel = torch.arange(224)
     at = torch.tensor([130.0, 100.0])
     spot = torch.exp(-((pixel - at[0]) ** 2 + (pixel[:, None] - at[1]) ** 2) / 128).expand(40, 1, 224, 224)
-    points, _ = net._find(spot)
+    points = net._found_in_training(spot, None)
     assert torch.allclose(points, at.expand(40, 68, 2), atol=0.5)
     moved = torch.linalg.vector_norm(net.coarse.at[:, 0] - at, dim=1) > 1
     assert 10 <= moved.sum() <= 30
-    net.eval()._find(spot)
+    net.eval()._found(spot)
     assert torch.allclose(net.coarse.at[:, 0], at.expand(40, 2), atol=0.5)
+
+
+def test_the_coarse_network_alone_sees_other_people_in_training():
+    net, seen = network().train(), []
+    net.coarse_far_prob, net.coarse_neighbour_prob = 0.0, 1.0
+    net.coarse.register_forward_pre_hook(lambda _, views: seen.append(views[0]))
+    net._cut_out = lambda images, matrix: seen.append(images) or torch.zeros(len(images), 1, 96, 96)
+    frames = torch.rand(6, 1, 224, 224)
+    net.with_spread(frames, MEAN_SHAPE.expand(6, 68, 2))
+    net.with_spread(frames)
+    views, cut_from, plain_views, plain_cut_from = seen
+    assert (views != plain_views).flatten(1).any(1).all()
+    assert torch.equal(cut_from, frames)
+    assert torch.equal(plain_cut_from, frames)
 
 
 def test_the_correction_takes_a_face_rotated_far_for_one_rotated_a_little():
@@ -407,7 +421,14 @@ def test_the_correction_takes_a_face_rotated_far_for_one_rotated_a_little():
 
 def test_files_from_before_there_was_a_spread_are_read(tmp_path):
     before = description()
-    for later in ("spread", "coarse_width", "coarse_blocks", "coarse_far_prob", "coarse_far_deg"):
+    for later in (
+        "spread",
+        "coarse_width",
+        "coarse_blocks",
+        "coarse_far_prob",
+        "coarse_far_deg",
+        "coarse_neighbour_prob",
+    ):
         del before["model"]["coarse_to_fine"][later]
     save_model(tmp_path / "m.safetensors", network(), before)
     assert not read_description(tmp_path / "m.safetensors").model.coarse_to_fine.spread

@@ -137,7 +137,7 @@ class Unsure(Middle):
     has_spread = True
     half_within = torch.tensor(HALF_WITHIN)
 
-    def with_spread(self, images):
+    def with_spread(self, images, truth=None):
         estimates = self(images)
         return estimates, torch.full(estimates.shape[:-1], 2.0)
 
