@@ -1,6 +1,6 @@
 """Where a command of the tests builds, and what becomes of it and its processes at the end."""
 
-import ctypes
+import os
 import shutil
 import signal
 import sys
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-_SET_CHILD_SUBREAPER = 36
-"""Of Linux's prctl: who loses its parent becomes a child of this process."""
+_MARK = "TESTS_FOLDER"
+"""Environment variable by which a process is known that the command started, also where its parent is gone."""
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def own_folder() -> Iterator[Path]:
     Nothing that the command started outlives it. Ctrl-C, and what ends it by SIGTERM or SIGHUP, is no failure.
     """
     folder, keep = Path(tempfile.mkdtemp()), True
-    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    os.environ[_MARK] = str(folder)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup does
             signal.signal(number, _interrupt)
@@ -33,15 +33,21 @@ def own_folder() -> Iterator[Path]:
         keep = False
         sys.exit(130)  # as a shell says it
     finally:
-        while started := psutil.Process().children(recursive=True):  # one that is killed may just have begun another
+        while started := _started(folder):  # one that is killed may just have begun another
             for process in started:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
-            psutil.wait_procs(started)
+            psutil.wait_procs(started, timeout=10)
         if keep:
             print(f"what was made is kept in {folder}", flush=True)
         else:
             shutil.rmtree(folder)
+
+
+def _started(folder: Path) -> list[psutil.Process]:
+    """The living processes that the command of this folder started."""
+    every = psutil.process_iter(["environ"])
+    return [process for process in every if (process.info["environ"] or {}).get(_MARK) == str(folder)]
 
 
 def _interrupt(number: int, _: object) -> None:
