@@ -23,7 +23,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facial_keypoints.core.geometry import resize_matrix
 from facial_keypoints.core.prediction import Prediction
 from pipeline.models.both_sides import agreed, exchanged, halves, in_mirror, mirrored_first, of_both, with_mirrored
 from pipeline.models.coarse_network import CoarseNetwork
@@ -222,12 +221,12 @@ class CoarseToFine(KeypointNetwork):
         return self._guessed(self._reduced(images))
 
     def _found_in_training(self, images: Tensor, truth: Tensor | None) -> Tensor:
-        """(B, K, 2 or 3) what `_found` gives of views made harder, beside the (B, K, 2) true keypoints where known."""
-        small, side = self._reduced(images), images.shape[-1]
+        """(B, K, 2 or 3) what `_found` gives of views made harder, by the (B, K, 2) true keypoints where known."""
         if truth is not None:
-            small_from_crop = torch.from_numpy(resize_matrix((side, side), (self.coarse_px, self.coarse_px))).to(truth)
-            small = put_beside(small, apply_affine(small_from_crop, truth), self.coarse_neighbour_prob)
-        return self._guessed_from_far(small, side) if self.coarse_far_prob else self._guessed(small)
+            # In the frames: heads put into the reduced views are known by their edges and their blur.
+            images = put_beside(images, truth, self.coarse_neighbour_prob)
+        small = self._reduced(images)
+        return self._guessed_from_far(small, images.shape[-1]) if self.coarse_far_prob else self._guessed(small)
 
     def _reduced(self, images: Tensor) -> Tensor:
         """(B, 1, C, C) views of the coarse network, of (B, 1, S, S) images."""
