@@ -160,8 +160,13 @@ def page_tables(rows: pd.DataFrame) -> str:
 
 def write_results(rows: pd.DataFrame) -> None:
     write_table(TABLE, rows)
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
-    PAGE.write_text(before + START + page_tables(rows) + END + rest.partition(END)[2], encoding="utf-8")
+    write_between(PAGE, START, page_tables(rows))
+
+
+def write_between(page: Path, start: str, content: str) -> None:
+    """Replace what a page has between the lines `start` and END."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(start)
+    page.write_text(before + start + content + END + rest.partition(END)[2], encoding="utf-8")
 
 
 def main() -> None:

@@ -5,8 +5,8 @@
 Both look for the lowest error on val of short trainings of a small network on half of the training frames, made small.
 Each may take as many training steps as TRAININGS of full length; one that is broken off counts for the steps it took.
 The search is that of the product, its study, sampler, pruner and worker, but trains in this process instead of through
-DVC. Every training is a row of reports/search.csv; a search that is whole there is not done again. Prints a
-table of both.
+DVC. Every training is a row of reports/search.csv; a search that is whole there is not done again. Writes the
+table of docs/experiments.md.
 """
 
 import os
@@ -22,6 +22,7 @@ import torch
 
 from benchmarks.few_labels import some
 from benchmarks.frames import divide, load_frames
+from benchmarks.scale import write_between
 from facial_keypoints.core.errors import PipelineError
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.percent import percent_text, to_percent
@@ -39,6 +40,7 @@ from pipeline.training.initial_weights import new_network
 from pipeline.training.trainer import Epoch, fit
 
 TABLE = Path("reports/search.csv")
+PAGE, START = Path("docs/experiments.md"), "<!-- searched -->\n"
 SPACE = ("train.lr=0.0003..0.1", "train.weight_decay=0.001..1", "train.ema_decay=0.5..0.999", "train.warmup_frac=0..1")
 SEEDS = (0, 1, 2)
 SIZE_PX, FRAMES, BATCH, EPOCHS, TRAININGS = 96, 1536, 32, 4, 18
@@ -178,13 +180,14 @@ def as_markdown(table: pd.DataFrame) -> str:
 
 def main() -> None:
     torch.set_num_threads(1)
-    params, frames, table = load_params(), load_frames(), TABLE.resolve()
+    params, frames, table, page = load_params(), load_frames(), TABLE.resolve(), PAGE.resolve()
     train, val, _ = (frames.faces(rows, torch.device("cpu")) for rows in divide(frames.samples, 0, params.split))
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DVC_ROOT"] = folder
         os.chdir(folder)
         write_json(paths.PARAMS, asdict(short(params)))
         compare(table, shrunk(some(train, FRAMES, 0)), shrunk(val))
+    write_between(page, START, as_markdown(pd.read_csv(table)) + "\n")
     print(as_markdown(pd.read_csv(table)))
 
 

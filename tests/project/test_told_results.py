@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from benchmarks.few_labels import as_markdown
+from benchmarks import few_labels, search
 from benchmarks.frames import FOLDS
 from benchmarks.report import ablation_rows, leaderboard_rows
 from benchmarks.scale import page_tables
@@ -172,7 +172,7 @@ def test_the_readme_is_short():
 
 
 def test_what_a_start_from_the_shipped_model_brings_is_that_of_the_report():
-    heading, _, *rows = as_markdown(table("reports/few_labels.csv")).splitlines()
+    heading, _, *rows = few_labels.as_markdown(table("reports/few_labels.csv")).splitlines()
     assert table_below(heading, "docs/own-data.md") == rows
 
 
@@ -187,3 +187,7 @@ def test_what_workers_take_is_that_of_the_report():
         for row in rows.itertuples()
     ]
     assert rows.loc[rows["parts"] == rows["parts"].max(), "weights_md5"].nunique() == 1
+
+
+def test_what_a_search_finds_beside_random_settings_is_that_of_the_report():
+    assert search.as_markdown(table("reports/search.csv")) in pages()["docs/experiments.md"]
