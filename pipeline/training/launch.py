@@ -8,7 +8,7 @@ import torch.distributed as dist
 
 from facial_keypoints.core.errors import ConfigError, PipelineError
 from facial_keypoints.core.text import shown
-from pipeline.training.workers import refuse_uneven, threads_each
+from pipeline.training.workers import LAUNCHER, refuse_uneven, threads_each
 
 _WANTED = "KEYPOINTS_WORKERS"
 
@@ -47,6 +47,7 @@ def _torchrun(*arguments: str) -> None:
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+    os.environ[LAUNCHER] = str(os.getpid())
     logging.disable(logging.ERROR)  # it would tell the state of each worker several times
     try:
         with TemporaryDirectory() as logs:

@@ -27,6 +27,8 @@ from facial_keypoints.core.text import brief
 from pipeline.training.meeting import meet
 
 T = TypeVar("T")
+LAUNCHER = "KEYPOINTS_LAUNCHER"
+"""Environment variable with the process that started the workers, which may be gone before one asks for its parent."""
 
 _CPU = torch.device("cpu")
 _FIRST_TELLS_S = 2.0
@@ -128,7 +130,8 @@ def joined(shards: int) -> Iterator[Workers]:
     if shards > 1 and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(threads_each(shards))
     if dist.is_torchelastic_launched():
-        threading.Thread(target=_end_with_parent, args=[os.getppid()], daemon=True).start()
+        launcher = int(os.environ.get(LAUNCHER, os.getppid()))
+        threading.Thread(target=_end_with_parent, args=[launcher], daemon=True).start()
     if count == 1:
         yield ALONE
         return

@@ -166,6 +166,18 @@ def test_an_address_without_a_file_loses_no_run(workspace: Path, monkeypatch: py
         mlflow_store.open_store()
 
 
+def test_the_experiment_that_another_host_makes_in_the_same_moment_is_used(
+    stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = mlflow_store.open_store()
+    answers, by_name = [None, None], type(made.client).get_experiment_by_name
+    monkeypatch.setattr(
+        type(made.client), "get_experiment_by_name", lambda *asked: answers.pop() if answers else by_name(*asked)
+    )
+    assert mlflow_store.open_store().experiment_id == made.experiment_id
+    assert not answers
+
+
 def test_asking_for_a_model_makes_no_store(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(ModelError, match=r"cannot be had from MLflow .*no run has been recorded there"):
         locate_model("runs:/0123456789abcdef0123456789abcdef/model", tmp_path_factory.mktemp("brought"))

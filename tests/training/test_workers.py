@@ -21,7 +21,7 @@ from pipeline.stages import preprocess, split
 from pipeline.training.initial_weights import write_weights
 from pipeline.training.launch import launched
 from pipeline.training.parts import part_seed, sum_over_parts
-from pipeline.training.workers import ALONE, Workers, refuse_uneven, threads_each
+from pipeline.training.workers import ALONE, LAUNCHER, Workers, refuse_uneven, threads_each
 from tests.architecture import ROOT
 from tests.dataset import write_raw
 
@@ -179,6 +179,15 @@ def runs(folder: Path, monkeypatch) -> list[tuple[str, list[int]]]:
         (run.info.status, sorted(point.step for point in store.client.get_metric_history(run.info.run_id, curve)))
         for run in found
     ]
+
+
+@pytest.mark.slow
+def test_a_worker_ends_whose_launcher_was_gone_before_it_looked(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    waits = "import time; from pipeline.training.workers import joined\nwith joined(1): time.sleep(300)"
+    started_by = {"TORCHELASTIC_RUN_ID": "some", "WORLD_SIZE": "1", LAUNCHER: str(gone.pid)}
+    assert train(tmp_path, [sys.executable, "-c", waits], **started_by).returncode == 1
 
 
 @pytest.mark.slow

@@ -140,8 +140,15 @@ def open_store() -> Store:
 
 
 def _new_experiment(client: Any, location: StoreLocation) -> Any:
+    from mlflow import MlflowException
+
     files = None if location.artifacts is None else location.artifacts.as_uri()  # else MLflow would take ./mlruns
-    return client.get_experiment(client.create_experiment(EXPERIMENT, files))
+    try:
+        return client.get_experiment(client.create_experiment(EXPERIMENT, files))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return client.get_experiment_by_name(EXPERIMENT)  # another host, for which the lock is none, was faster
 
 
 @contextmanager
