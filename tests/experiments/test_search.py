@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Heartbeat of storage:UserWarning"),  # of what stands in for a dead worker
 ]
 
-QUARTER = load_params(ROOT / "params.yaml").train.epochs // 4
+HALF = load_params(ROOT / "params.yaml").train.epochs // 2
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def reporting(search, monkeypatch):
     study = open_study(search.storage, search.study)
     for _ in range(5):
         other = study.ask()
-        for epoch in range(QUARTER - 1, QUARTER + 2):
+        for epoch in range(HALF - 1, HALF + 2):
             other.report(4.0, epoch)
         study.tell(other, 4.0)
     number = study.ask().number
@@ -203,18 +203,18 @@ def reporting(search, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_training_worse_than_the_median_is_broken_off_after_a_quarter(search, reporting):
+def test_a_training_worse_than_the_median_is_broken_off_after_half_its_epochs(search, reporting):
     trial = running_trial()
-    for epoch in range(QUARTER - 4, QUARTER):
+    for epoch in range(HALF - 4, HALF):
         trial.report(epoch, 9.0)
-    with pytest.raises(PrunedError, match=f"broken off after epoch {QUARTER}:"):
-        trial.report(QUARTER, 9.0)
+    with pytest.raises(PrunedError, match=f"broken off after epoch {HALF}:"):
+        trial.report(HALF, 9.0)
 
 
 @pytest.mark.slow
 def test_a_training_better_than_the_median_goes_on(search, reporting):
     trial = running_trial()
-    for epoch in range(QUARTER - 2, QUARTER + 6):
+    for epoch in range(HALF - 2, HALF + 6):
         trial.report(epoch, 3.0)
 
 
@@ -266,7 +266,7 @@ def test_the_seed_is_no_part_of_the_space(params):
 def test_a_training_that_is_broken_off_shows_as_pruned(search, reporting, empty_store, capsys):
     shutil.copy(empty_store, "mlflow.db")
     with pytest.raises(PrunedError), training_run({"train.lr": 0.02, "train.seed": 0}, "ab" * 32) as live:
-        live.log({QUARTER: {"train_loss": 9.5, "val_nme_percent": 9.0}})
+        live.log({HALF: {"train_loss": 9.5, "val_nme_percent": 9.0}})
     ((pruned, params),) = [(run.info, run.data) for run in broken_off_runs()]
     assert (pruned.status, params.tags["trial_state"]) == ("KILLED", "PRUNED")
     assert (params.tags["search"], params.tags["trial"]) == (search.study, str(reporting))

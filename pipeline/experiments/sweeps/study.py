@@ -40,8 +40,12 @@ _BUSY_S = 60
 """Longest wait for another process that is writing an SQLite file."""
 _FIRST_TRIALS = 5
 """Trainings that are not broken off: before there are as many, a median says little."""
-_FIRST_EPOCHS = 0.25
-"""Share of the epochs after which the first training is broken off: earlier, high learning rates look bad."""
+_FIRST_EPOCHS = 0.5
+"""Share of the epochs after which the first training is broken off: earlier, high learning rates look bad.
+
+Of the 54 trainings at random of `benchmarks.search`, the rank correlation (Spearman) between the error after a share of
+the epochs and that at the end is -0.5 after a quarter, 0.6 after half, 0.93 after three quarters.
+"""
 _RETRIES = 3
 _TRIES = 5
 
