@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from benchmarks.pages import write_between
 from benchmarks.scale_stages import STAGES
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.terminal import tell
@@ -52,7 +53,7 @@ WRITES = {
 }
 """Stage -> what it writes, reads whole or hashes."""
 SIZES = ("peak_anonymous_mb", "peak_resident_mb", "disk_mb")
-START, END = "<!-- measured -->\n", "<!-- end -->\n"
+START = "<!-- measured -->\n"
 
 
 def draw() -> tuple[list[bytes], np.ndarray]:
@@ -161,12 +162,6 @@ def page_tables(rows: pd.DataFrame) -> str:
 def write_results(rows: pd.DataFrame) -> None:
     write_table(TABLE, rows)
     write_between(PAGE, START, page_tables(rows))
-
-
-def write_between(page: Path, start: str, content: str) -> None:
-    """Replace what a page has between the lines `start` and END."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(start)
-    page.write_text(before + start + content + END + rest.partition(END)[2], encoding="utf-8")
 
 
 def main() -> None:

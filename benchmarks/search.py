@@ -22,7 +22,7 @@ import torch
 
 from benchmarks.few_labels import some
 from benchmarks.frames import divide, load_frames
-from benchmarks.scale import write_between
+from benchmarks.pages import write_between
 from facial_keypoints.core.errors import PipelineError
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.percent import percent_text, to_percent
