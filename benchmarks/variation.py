@@ -18,7 +18,6 @@ import torch
 from pipeline.core import paths
 from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import with_values
-from pipeline.models import device
 from pipeline.models.model_file import load_model
 from pipeline.training.trainer import validate
 
@@ -38,7 +37,7 @@ def measure(epochs: int) -> dict[str, float]:
     from benchmarks.trainings import train_network
 
     if "ONEDNN_MAX_CPU_ISA" in os.environ:  # PyTorch asks the processor, which still has it
-        device.cpu_has_bfloat16 = lambda: False
+        torch.cpu.get_capabilities = dict
     frames, params, here = load_frames(), with_values({"train.epochs": epochs}), torch.device("cpu")
     train, val, test = (frames.faces(rows, here) for rows in divide(frames.samples, 0, params.split))
     recipe = params.train

@@ -9,6 +9,7 @@ from facial_keypoints.core.scheme import IBUG_68
 from pipeline.experiments.params import load_params
 from pipeline.models import build_network
 from pipeline.models.layers import PointMaps
+from pipeline.training import optim
 from pipeline.training.optim import MuonAdamW, WeightAverage, inner_kernels, make_optimizer, orthogonal
 from pipeline.training.schedules import constant, one_cycle
 from tests.architecture import ROOT
@@ -23,8 +24,10 @@ def test_a_constant_rate_stays():
     assert {constant(step, 9, 0.5) for step in range(9)} == {1.0}
 
 
+@pytest.mark.parametrize("bfloat16", [True, False])
 @pytest.mark.parametrize("shape", [(8, 30), (30, 8), (16, 16)])
-def test_orthogonal_keeps_the_directions_and_levels_the_singular_values(shape):
+def test_orthogonal_keeps_the_directions_and_levels_the_singular_values(monkeypatch, shape, bfloat16):
+    monkeypatch.setattr(optim, "has_bfloat16", lambda _device: bfloat16)
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
     answer = orthogonal(matrix)
