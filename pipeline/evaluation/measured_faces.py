@@ -3,7 +3,6 @@
 A split is measured part by part: of the points of a part only what is summed up of each face is kept.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,12 +97,6 @@ class MeasuredFaces:
     hidden, `nme_hidden`; of a network that tells radii the number of points `inside_0.5` and `inside_0.9`."""
     not_measured: int
     """Labelled faces of the split that are not among these."""
-
-    @classmethod
-    def of(cls, parts: Sequence[pd.DataFrame], labelled: int) -> "MeasuredFaces":
-        """Of what parts were summed up to, one or more, of a split with so many labelled faces."""
-        table = pd.concat(parts, ignore_index=True)
-        return cls(table, labelled - len(table))
 
     def __len__(self) -> int:
         return len(self.table)

@@ -21,16 +21,16 @@ class MeasuredSplit:
         """`shape_crop`: (K, 2) the mean face of the training. How many faces are labelled, and can be measured."""
         self._scheme, self._shape, self._labelled = scheme, shape_crop, labelled
         self._every = max(1, -(-measurable // RELIABILITY_FACES))
-        self._tables: list[pd.DataFrame] = []
+        self._table = pd.DataFrame()
         self._shape_nme = [np.zeros(0)]
         self._told: list[ToldPoints] = []
         self._sums, self._counts = np.zeros(scheme.count), np.zeros(scheme.count, int)
 
     def passing(self, parts: Iterable[MeasuredPart]) -> Iterator[MeasuredPart]:
         """The parts, each summed up before it is handed on."""
-        seen = 0
+        seen, tables = 0, []
         for part in parts:
-            self._tables.append(part.summed_up(self._scheme))
+            tables.append(part.summed_up(self._scheme))
             self._shape_nme.append(part.shape_nme(self._shape, self._scheme))
             self._sums += np.nansum(part.point_errors, 0)
             self._counts += np.isfinite(part.point_errors).sum(0)
@@ -40,9 +40,10 @@ class MeasuredSplit:
                 self._told.append(ToldPoints(*(values[some].copy() for values in told)))  # a view would hold the part
             seen += len(part.samples)
             yield part
+        self._table = pd.concat(tables, ignore_index=True)  # from here on nothing keeps the tables of the parts
 
     def faces(self) -> MeasuredFaces:
-        return MeasuredFaces.of(self._tables, self._labelled)
+        return MeasuredFaces(self._table, self._labelled - len(self._table))
 
     def shape_nme(self) -> np.ndarray:
         """(N,) NME of each face where all are given the mean face of the training."""

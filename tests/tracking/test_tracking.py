@@ -29,7 +29,7 @@ from pipeline.core.params import flatten
 from pipeline.evaluation.metrics_file import read_metrics, write_metrics
 from pipeline.experiments.params import load_params
 from pipeline.experiments.tracking import mlflow_store, ui
-from pipeline.experiments.tracking.live_run import LAUNCH, TRAINING_KEY, training_run
+from pipeline.experiments.tracking.live_run import LAUNCH, training_run
 from pipeline.experiments.tracking.runs_page import OLDER_COLUMNS, START_VIEW, describe_experiment
 from pipeline.experiments.tracking.store_location import EXPERIMENT
 from pipeline.export import formats
@@ -474,7 +474,7 @@ def test_workers_that_torchrun_starts_anew_on_another_host_go_on_in_the_run(
 ) -> None:
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "this")
     store = mlflow_store.open_store()
-    tags = mlflow_store.process_tags() | {"host": "cut off", TRAINING_KEY: KEY, LAUNCH: launch}
+    tags = mlflow_store.process_tags() | {"host": "cut off", mlflow_store.TRAINING_KEY: KEY, LAUNCH: launch}
     store.client.create_run(store.experiment_id, tags=tags)
     train_live()
     assert len(runs()) == count

@@ -24,6 +24,7 @@ from pipeline.experiments.tracking.mlflow_store import (
     find_runs,
 )
 from pipeline.experiments.tracking.runs_page import describe_experiment
+from pipeline.experiments.tracking.unfinished_runs import drop_note, unfinished_runs
 
 _THEN = "go on with: dvc repro"
 """What to do once the store is mended: the last stage runs again."""
@@ -77,7 +78,7 @@ def keep(record: RunRecord) -> bool:
     with model_files(record.model) as files, mlflow_store.mlflow_errors(_THEN):
         same_model = find_runs(store, MODEL_DIGEST, record.model_digest)
         live = [run for run in same_model if TRACK_DIGEST not in run.data.tags]
-        run_id = _begin(store, record, begun or live)
+        run_id = _begin(store, record, begun or live or unfinished_runs(store, record.model_digest))
         try:
             mlflow_store.set_tags(store, run_id, {TRACK_DIGEST: digest, **_tags(record)})
             _fill(store, run_id, record, files)
@@ -85,6 +86,7 @@ def keep(record: RunRecord) -> bool:
             store.client.set_terminated(run_id, "FAILED")
             raise
         store.client.set_terminated(run_id, "FINISHED")
+    drop_note(record.model_digest)
     return True
 
 

@@ -15,14 +15,14 @@ from pipeline.experiments.tracking.mlflow_store import (
     MODEL_DIGEST,
     PRUNED,
     TRACK_DIGEST,
+    TRAINING_KEY,
     TRIAL_STATE,
     Curves,
     Store,
     Value,
 )
+from pipeline.experiments.tracking.unfinished_runs import drop_note, leave_note
 
-TRAINING_KEY = "training_key"
-"""Tag of a run: digest of all that decides what a training computes, by which a training finds the run it began."""
 LAUNCH = "launch"
 """Tag of a run: torchrun's id of the launch that its workers belong to, over all restarts and hosts."""
 
@@ -41,7 +41,7 @@ class LiveRun:
     def __init__(self) -> None:
         self._trial = running_trial()
         self._store: Store | None = None
-        self._run_id = ""
+        self._run_id, self._key = "", ""
         self._logged: set[tuple[str, int]] = set()
         self._waiting: dict[int, Mapping[str, float | None]] = {}
         self._failed = False
@@ -52,6 +52,7 @@ class LiveRun:
 
         `params` are logged; `key` is the value of the tag TRAINING_KEY.
         """
+        self._key = key
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # no training waits longer for a curve
         name = os.environ.get("DVC_EXP_NAME") or f"{params.get('model.name', 'model')} in training"
         tags = mlflow_store.process_tags() | {TRAINING_KEY: key, **(self._trial.tags if self._trial else {})}
@@ -89,9 +90,11 @@ class LiveRun:
     def finish(self, model_digest: str) -> None:
         """Tag the run with the digest of the weights it made, so that `track` finds it.
 
-        If `track` has taken up a run with the same weights, this one is deleted instead: `track` would leave it as it
-        is, or, where nothing that it records has changed, not even run.
+        Where MLflow cannot be told, a note is left by which `track` finds the run all the same. If `track` has taken up
+        a run with the same weights, this one is deleted instead: `track` would leave it as it is, or, where nothing
+        that it records has changed, not even run.
         """
+        leave_note(model_digest, self._key)
         if self._store:
             with self._outliving_failures():
                 same_model = mlflow_store.find_runs(self._store, MODEL_DIGEST, model_digest)
@@ -100,6 +103,7 @@ class LiveRun:
                     self._store = None
                 else:
                     self._store.client.set_tag(self._run_id, MODEL_DIGEST, model_digest)
+                drop_note(model_digest)
 
     def break_off(self) -> None:
         """Close the run of a training that its search wants no more of."""

@@ -30,6 +30,8 @@ from pipeline.experiments.tracking.store_location import (
 
 MODEL_DIGEST = "model_digest"
 """Tag of a run: SHA-256 of its model.safetensors, by which `track` finds the run that `train` logged."""
+TRAINING_KEY = "training_key"
+"""Tag of a run: digest of all that decides what a training computes, by which a training finds the run it began."""
 TRACK_DIGEST = "track_digest"
 """Tag of a run: digest over all that `track` records in it, set when it begins to."""
 DVC_EXPERIMENT = "dvc_experiment"
