@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+from unittest.mock import patch
 
 import torch
 
@@ -37,7 +38,7 @@ def measure(epochs: int) -> dict[str, float]:
     from benchmarks.trainings import train_network
 
     if "ONEDNN_MAX_CPU_ISA" in os.environ:  # PyTorch asks the processor, which still has it
-        torch.cpu.get_capabilities = dict
+        patch("torch.cpu.get_capabilities", dict).start()
     frames, params, here = load_frames(), with_values({"train.epochs": epochs}), torch.device("cpu")
     train, val, test = (frames.faces(rows, here) for rows in divide(frames.samples, 0, params.split))
     recipe = params.train

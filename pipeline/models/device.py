@@ -1,7 +1,6 @@
 """Where tensors live and in which precision convolutions train."""
 
 from contextlib import AbstractContextManager
-from functools import cache
 
 import torch
 
@@ -22,10 +21,5 @@ def mixed_precision(device: torch.device, precision: str) -> AbstractContextMana
 
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the device has instructions for bfloat16; without them it is slower than float32, up to 30 times."""
-    return device.type == "cuda" or _cpu_has_bfloat16()
-
-
-@cache
-def _cpu_has_bfloat16() -> bool:
     capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return device.type == "cuda" or bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

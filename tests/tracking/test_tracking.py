@@ -558,13 +558,33 @@ def test_an_interrupt_while_mlflow_works_ends_the_training(workspace: Path, monk
 def test_runs_of_dead_processes_are_closed_and_those_of_living_ones_are_not(workspace: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
+    zombie = subprocess.Popen([sys.executable, "-c", ""])
+    while psutil.Process(zombie.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    parent = {"pid": str(os.getppid())}
+    begun = mlflow_store._start_of(os.getppid())
+    processes = {
+        "dead": ({"pid": str(dead.pid)}, "KILLED"),
+        "zombie": ({"pid": str(zombie.pid)}, "KILLED"),
+        "another with its number": (parent, "KILLED"),
+        "alive": (parent | {"process_start": begun}, "RUNNING"),
+        "elsewhere": ({"pid": str(dead.pid), "host": "other"}, "RUNNING"),
+    }
     store = mlflow_store.open_store()
-    for name, pid, host in [("dead", dead.pid, None), ("alive", os.getppid(), None), ("elsewhere", dead.pid, "other")]:
-        tags = mlflow_store.process_tags() | {"pid": str(pid)} | ({"host": host} if host else {})
-        store.client.create_run(store.experiment_id, tags=tags, run_name=name)
+    for name, (tags, _) in processes.items():
+        store.client.create_run(store.experiment_id, tags=mlflow_store.process_tags() | tags, run_name=name)
     train_live()
-    status = {run.info.run_name: run.info.status for run in runs()}
-    assert (status["dead"], status["alive"], status["elsewhere"]) == ("KILLED", "RUNNING", "RUNNING")
+    status = {run.info.run_name: run.info.status for run in runs() if run.info.run_name in processes}
+    assert status == {name: expected for name, (_, expected) in processes.items()}
+    zombie.wait()
+
+
+def test_a_run_of_before_is_known_by_the_number_of_its_process_alone(workspace: Path) -> None:
+    store = mlflow_store.open_store()
+    tags = {"host": mlflow_store.process_tags()["host"], "pid": str(os.getppid())}
+    store.client.create_run(store.experiment_id, tags=tags)
+    mlflow_store.close_dead_runs(store)
+    assert [run.info.status for run in runs()] == ["RUNNING"]
 
 
 @pytest.mark.slow
