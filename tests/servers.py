@@ -70,7 +70,7 @@ def postgresql(folder: Path) -> Iterator[str]:
     (folder / "password").write_text(password)
     as_other: list[str | Path] = []
     if os.geteuid() == 0:  # it does not run as root
-        as_other = ["runuser", "-u", "postgres", "--"]
+        as_other = [shutil.which("runuser") or "/usr/sbin/runuser", "-u", "postgres", "--"]
         folder.parent.chmod(0o755)
         for path in (folder, folder / "password"):
             shutil.chown(path, "postgres")

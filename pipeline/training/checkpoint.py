@@ -22,6 +22,7 @@ from facial_keypoints.core import terminal
 from facial_keypoints.core.atomic_files import file_sha256, whole
 from facial_keypoints.core.text import brief
 from pipeline.core.paths import workspace_root
+from pipeline.models.device import has_bfloat16
 from pipeline.models.network import KeypointNetwork
 from pipeline.models.tensor_files import open_tensors
 from pipeline.training.trainer import Epoch
@@ -52,7 +53,12 @@ def training_key(stage: str, params: Mapping[str, Any], data: Sequence[Path], de
         "params": dict(params),
         "data": {path.as_posix(): file_sha256(path) for place in data for path in _files(place, "*")},
         "code": {path: file_sha256(_ROOT / path) for path in _code(stage)},
-        "arithmetic": [str(torch.__version__), device.type, torch.backends.cpu.get_cpu_capability()],
+        "arithmetic": [
+            str(torch.__version__),
+            device.type,
+            torch.backends.cpu.get_cpu_capability(),
+            has_bfloat16(device),
+        ],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -243,6 +243,15 @@ def test_the_key_changes_with_parameters_data_and_device(tmp_path):
     assert training_key("train", slow, [tmp_path / "images.npy"], CPU) == keys[-1]
 
 
+def test_processors_with_and_without_bfloat16_do_not_go_on_with_each_others_trainings(monkeypatch):
+    """Both may call themselves AVX512 and compute otherwise: in float32 and in bfloat16."""
+    keys = []
+    for has_it in (False, True):
+        monkeypatch.setattr(checkpoint, "has_bfloat16", lambda device, has_it=has_it: has_it)
+        keys.append(training_key("train", {}, [], CPU))
+    assert len(set(keys)) == 2
+
+
 @pytest.fixture
 def code(tmp_path, monkeypatch):
     """A tree with a file of code in each room that a training hashes, in place of the repository's."""
