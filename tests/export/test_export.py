@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,7 @@ from typer.testing import CliRunner
 
 from facial_keypoints import KeypointDetector
 from facial_keypoints.core.atomic_files import file_sha256
-from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.scheme import IBUG_68, scheme_from
 from facial_keypoints.finding.windows import to_gray
 from facial_keypoints.network import OnnxNetwork
@@ -171,6 +172,20 @@ def test_a_point_too_far_off_is_an_error_and_leaves_no_file(workspace, model, mo
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "0.06 px from where PyTorch does, and 0.05 px is the most" in done.stderr
     assert not list(workspace.iterdir())
+
+
+@pytest.mark.parametrize(("off_px", "exports"), [(0.4, True), (0.6, False), (float("nan"), False)])
+def test_points_off_the_frame_may_differ_by_more_as_rounding_grows_with_them(
+    model, tmp_path, monkeypatch, off_px, exports
+):
+    """Ten sides of the frame, and so half a pixel: a network of a search whose rate was too high."""
+    far = np.full((len(FRAMES), 68, 2), -2240, np.float32)
+    monkeypatch.setattr(formats, "trace", lambda *_: None)
+    monkeypatch.setattr(formats, "run_torch", lambda *_: far)
+    monkeypatch.setitem(formats.WRITE_AND_RUN, "onnx", (lambda *_: None, lambda *_: far + np.float32(off_px)))
+    with nullcontext() if exports else pytest.raises(ModelError, match=r"PyTorch does, and 0\.5 px is the"):
+        told = formats.export_model(model, load_model(model), tmp_path / "m.onnx", kind="onnx", frames=FRAMES)
+        assert told == pytest.approx(off_px, abs=1e-3)
 
 
 def test_int8_leaves_what_moves_points_most_and_moves_them_little(onnx_file, tmp_path):
