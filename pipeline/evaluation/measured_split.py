@@ -23,7 +23,8 @@ class MeasuredSplit:
         self._every = max(1, -(-measurable // RELIABILITY_FACES))
         self._table = pd.DataFrame()
         self._shape_nme = [np.zeros(0)]
-        self._told: list[ToldPoints] = []
+        self._told: ToldPoints | None = None
+        self._told_faces, self._told_at_most = 0, -(-measurable // self._every)
         self._sums, self._counts = np.zeros(scheme.count), np.zeros(scheme.count, int)
 
     def passing(self, parts: Iterable[MeasuredPart]) -> Iterator[MeasuredPart]:
@@ -36,11 +37,21 @@ class MeasuredSplit:
             self._counts += np.isfinite(part.point_errors).sum(0)
             if part.radii is not None and part.distances_in_radii is not None:
                 some = slice(-seen % self._every, None, self._every)
-                told = part.point_errors, part.radii, part.distances_in_radii
-                self._told.append(ToldPoints(*(values[some].copy() for values in told)))  # a view would hold the part
+                self._keep(part.point_errors[some], part.radii[some], part.distances_in_radii[some])
             seen += len(part.samples)
             yield part
         self._table = pd.concat(tables, ignore_index=True)  # from here on nothing keeps the tables of the parts
+
+    def _keep(self, *of_some: np.ndarray) -> None:
+        """Copy the (N, K) values of some faces of a part, in the order of the fields of ToldPoints."""
+        if self._told is None:
+            self._told = ToldPoints(
+                *(np.empty((self._told_at_most, values.shape[1]), values.dtype) for values in of_some)
+            )
+        rows = slice(self._told_faces, self._told_faces + len(of_some[0]))
+        for kept, values in zip(vars(self._told).values(), of_some, strict=True):
+            kept[rows] = values
+        self._told_faces = rows.stop
 
     def faces(self) -> MeasuredFaces:
         return MeasuredFaces(self._table, self._labelled - len(self._table))
@@ -55,7 +66,4 @@ class MeasuredSplit:
 
     def told_points(self) -> ToldPoints | None:
         """The points of the faces by which it is told how certain the network is; None where it tells nothing."""
-        if not sum(len(told.errors) for told in self._told):
-            return None
-        fields = ([vars(told)[name] for told in self._told] for name in ("errors", "radii", "distances_in_radii"))
-        return ToldPoints(*map(np.concatenate, fields))
+        return self._told if self._told_faces else None

@@ -28,7 +28,7 @@ from pipeline.core.dataset_scheme import write_scheme
 from pipeline.core.params import flatten
 from pipeline.evaluation.metrics_file import read_metrics, write_metrics
 from pipeline.experiments.params import load_params
-from pipeline.experiments.tracking import mlflow_store, ui
+from pipeline.experiments.tracking import mlflow_store, runs_page, ui
 from pipeline.experiments.tracking.live_run import LAUNCH, training_run
 from pipeline.experiments.tracking.runs_page import OLDER_COLUMNS, START_VIEW, describe_experiment
 from pipeline.experiments.tracking.store_location import EXPERIMENT
@@ -596,6 +596,37 @@ def test_two_processes_may_open_a_fresh_store_at_once(workspace: Path) -> None:
     assert [process.communicate()[1] for process in both] == [b"", b""]
     assert [process.returncode for process in both] == [0, 0]
     assert runs() == []
+
+
+def refused(code: str) -> Mock:
+    """A call of MLflow's client that the database refuses, as long as nobody takes away the side effect."""
+    from mlflow import MlflowException
+    from mlflow.protos.databricks_pb2 import ErrorCode
+
+    return Mock(side_effect=[MlflowException("UniqueViolation", ErrorCode.Value(code)), None])
+
+
+def test_what_another_host_adds_at_the_same_moment_is_tried_again(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tags of the experiment, which both write, and the dataset, which both name."""
+    tag, dataset = refused("BAD_REQUEST"), refused("BAD_REQUEST")
+    monkeypatch.setattr(runs_page, "_EXPERIMENT_TAGS", {"mlflow.note.content": "other words"})
+    monkeypatch.setattr("mlflow.MlflowClient.set_experiment_tag", tag)
+    monkeypatch.setattr("mlflow.MlflowClient.log_inputs", dataset)
+    run_track()
+    assert (tag.call_count, dataset.call_count) == (2, 2)
+    assert [run.info.status for run in runs()] == ["FINISHED"]
+
+
+def test_a_server_that_does_not_answer_is_not_asked_twice_for_a_tag(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = refused("INTERNAL_ERROR")
+    monkeypatch.setattr("mlflow.MlflowClient.set_experiment_tag", tag)
+    with pytest.raises(TrackingError, match="UniqueViolation"):
+        run_track()
+    assert tag.call_count == 1
 
 
 def test_a_deleted_experiment_comes_back(workspace: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,4 +158,4 @@ def _log_dataset(store: Store, run_id: str, dataset: Mapping[str, Any]) -> None:
 
     source = json.dumps({"revision": dataset["revision"]})
     entity = Dataset(dataset["dataset"], dataset["sha256"][:12], "dvc", source)
-    store.client.log_inputs(run_id, [DatasetInput(entity, [])])
+    mlflow_store.add_shared(partial(store.client.log_inputs, run_id, [DatasetInput(entity, [])]))

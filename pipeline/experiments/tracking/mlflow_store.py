@@ -10,7 +10,7 @@ import socket
 import textwrap
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +153,18 @@ def _new_experiment(client: Any, location: StoreLocation) -> Any:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
         return client.get_experiment_by_name(EXPERIMENT)  # another host, for which the lock is none, was faster
+
+
+def add_shared(add: Callable[[], object]) -> None:
+    """Add what other hosts may add at the same moment: of two, the slower one's database refuses it, once."""
+    from mlflow import MlflowException
+
+    try:
+        add()
+    except MlflowException as error:
+        if error.error_code != "BAD_REQUEST":  # what a database refuses
+            raise
+        add()
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """What MLflow's pages show first of the project's runs: the columns of their table, and what the runs are."""
 
 import json
+from functools import partial
 
-from pipeline.experiments.tracking.mlflow_store import Store
+from pipeline.experiments.tracking.mlflow_store import Store, add_shared
 
 START_VIEW = "start"
 """Key under which MLflow's pages find the columns of the runs table that a newcomer needs."""
@@ -57,5 +58,7 @@ _EXPERIMENT_TAGS = {
 
 def describe_experiment(store: Store) -> None:
     """Store the columns and the description with the experiment, where MLflow's pages find them."""
+    present = store.client.get_experiment(store.experiment_id).tags
     for name, value in _EXPERIMENT_TAGS.items():
-        store.client.set_experiment_tag(store.experiment_id, name, value)
+        if present.get(name) != value:
+            add_shared(partial(store.client.set_experiment_tag, store.experiment_id, name, value))
