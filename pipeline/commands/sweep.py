@@ -1,7 +1,6 @@
 """`keypoints sweep`: every setting of a grid, or those that a search chooses, and a table of what came of them."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,8 +11,6 @@ from pipeline.commands.fitted_table import Side, say_fitted, say_wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FOLDER = Path("sweeps")
 
 
 def sweep(
@@ -122,20 +119,21 @@ def _report(name: str, finished: list[dict[str, Any]], settings: list[str]) -> N
     from pipeline.evaluation.style import png, style
     from pipeline.experiments.sweeps.figure import sweep_figure
     from pipeline.experiments.sweeps.leaderboard import leaderboard
+    from pipeline.experiments.sweeps.study import SWEEPS
     from pipeline.experiments.sweeps.verdict import verdict
 
     results = pd.DataFrame(finished)
     table = leaderboard(results, settings)
     with style():
         picture = png(sweep_figure(table, results, settings))
-    target = OutputFolder(FOLDER).target(name, None)
+    target = OutputFolder(SWEEPS).target(name, None)
     for ending, content in ((".csv", table.round(6).to_csv(index=False).encode()), (".png", picture)):
         with target.writing(ending) as partial:
             partial.write_bytes(content)
     _say_table(table, settings)
     if len(table) > 1:
         say_wrapped(verdict(table))
-    say(f"{FOLDER / name}.csv, {FOLDER / name}.png")
+    say(f"{SWEEPS / name}.csv, {SWEEPS / name}.png")
     say(f"Apply the best: dvc exp apply {table['best'][0]}")
 
 

@@ -10,10 +10,11 @@ from facial_keypoints.core.errors import ConfigError, PipelineError
 from pipeline.commands.runs import runs
 from pipeline.experiments.dvc.temporary import none_begins
 from pipeline.experiments.params import load_params
+from pipeline.experiments.sweeps import held_trial
 from pipeline.experiments.sweeps import search as search_module
-from pipeline.experiments.sweeps import study as study_module
+from pipeline.experiments.sweeps.held_trial import FAILURE, PRUNED_AFTER
 from pipeline.experiments.sweeps.plan import SEED
-from pipeline.experiments.sweeps.search import FAILURE, Search, has_ended, work
+from pipeline.experiments.sweeps.search import Search, has_ended, work
 from pipeline.experiments.sweeps.search_report import plots, trial_table
 from pipeline.experiments.sweeps.settings import parse_settings
 from pipeline.experiments.sweeps.space import Range, parse_space, refuse_ranges
@@ -145,8 +146,8 @@ def test_a_training_that_fails_counts_and_leaves_the_others_alone(search):
 
 @pytest.mark.slow
 def test_a_dead_workers_training_is_taken_again(search, monkeypatch):
-    monkeypatch.setattr(study_module, "GRACE_S", 1)
-    monkeypatch.setattr(study_module, "HEARTBEAT_S", 1)
+    monkeypatch.setattr(held_trial, "GRACE_S", 1)
+    monkeypatch.setattr(held_trial, "HEARTBEAT_S", 1)
     monkeypatch.setattr(search_module, "_POLL_S", 0.2)
     study = open_study(search.storage, search.study)
     dead = study.ask()
@@ -157,6 +158,61 @@ def test_a_dead_workers_training_is_taken_again(search, monkeypatch):
     assert begun[0].state.name == "FAIL"
     assert [trial.params["train.lr"] for trial in begun[1:]].count(chosen) == 1
     assert sum(map(has_ended, begun)) == 4
+
+
+def give_up(search, trial):
+    """What another worker does that has heard nothing of this one."""
+    from optuna.trial import TrialState
+
+    storage = open_study(search.storage, search.study)._storage
+    storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    held_trial.begin_again(open_study(search.storage, search.study), storage.get_trial(trial._trial_id))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["whole", "fails", "pruned"])
+def test_a_worker_whose_trial_was_given_up_says_so_and_goes_on(search, capsys, end):
+    from optuna import TrialPruned
+
+    def silent_once(search, trial):
+        if trial.number != 1:
+            return rate(search, trial)
+        chosen = rate(search, trial)
+        trial.set_user_attr(PRUNED_AFTER, 7)
+        give_up(search, trial)
+        if end == "fails":
+            raise PipelineError("see the log")
+        if end == "pruned":
+            raise TrialPruned
+        return chosen
+
+    work(search, silent_once)
+    begun = trials(search)
+    assert [trial.state.name for trial in begun] == ["COMPLETE", "FAIL", *["COMPLETE"] * 3]
+    assert begun[2].params == begun[1].params
+    assert not begun[2].user_attrs
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"trial 1 of {search.study} was given up,")
+
+
+@pytest.mark.slow
+def test_a_heartbeat_outlives_a_database_that_fails(search, monkeypatch):
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import OperationalError
+
+    monkeypatch.setattr(held_trial, "HEARTBEAT_S", 0.01)
+    study = open_study(search.storage, search.study)
+    beats, thrice = [], threading.Event()
+
+    def failing_twice(trial_id):
+        beats.append(trial_id)
+        if len(beats) < 3:
+            raise [OperationalError("", {}, OSError()), StorageInternalError("gone")][len(beats) - 1]
+        thrice.set()
+
+    monkeypatch.setattr(study._storage, "record_heartbeat", failing_twice)
+    with held_trial.heartbeat(study, study.ask()):
+        assert thrice.wait(5)
 
 
 def test_a_workspace_that_changed_ends_the_search(search, params):

@@ -18,21 +18,18 @@ from pipeline.core.paths import workspace_root
 from pipeline.experiments.dvc.experiments import commit_of
 from pipeline.experiments.dvc.temporary import none_begins, run_apart
 from pipeline.experiments.lookup import find_results
+from pipeline.experiments.sweeps.held_trial import EXPERIMENT, FAILURE, PRUNED_AFTER, TEST, give_back, heartbeat
 from pipeline.experiments.sweeps.plan import SEED
 from pipeline.experiments.sweeps.space import Space
 from pipeline.experiments.sweeps.study import (
     SWEEPS,
     choose,
-    give_back,
     open_study,
     storage_errors,
     study_name,
     trial_environment,
 )
-from pipeline.experiments.sweeps.trial import PRUNED
 
-EXPERIMENT, TEST, FAILURE = "experiment", "test_nme_percent", "failure"
-"""Attributes of a trial: name of its DVC experiment, its error on test, why it failed."""
 _POLL_S = 5.0
 
 
@@ -114,7 +111,7 @@ def work(search: Search, training: Callable[[Search, Any], float]) -> None:
                 return
             if ended + running < search.trainings:
                 _refuse_other_parameters(search)
-                study.optimize(lambda trial: _attempt(search, study, trial, training), n_trials=1, catch=PipelineError)
+                _attempt(search, study, training)
                 continue
         time.sleep(_POLL_S)  # a worker may die, and leave its training to this one
 
@@ -124,15 +121,36 @@ def has_ended(trial: Any) -> bool:
     return trial.state.name in {"COMPLETE", "PRUNED"} or FAILURE in trial.user_attrs
 
 
-def _attempt(search: Search, study: Any, trial: Any, training: Callable[[Search, Any], float]) -> float:
+def _attempt(search: Search, study: Any, training: Callable[[Search, Any], float]) -> None:
+    """Take a trial, train for it and tell the study what came of it."""
+    from optuna.exceptions import UpdateFinishedTrialError
+
+    trial = study.ask()
     try:
-        return training(search, trial)
+        with heartbeat(study, trial):
+            end = _end(search, trial, training)
+        kept = study.tell(trial, **end, skip_if_finished=True).state == end["state"]
+    except UpdateFinishedTrialError:
+        kept = False
+    except BaseException:
+        give_back(study, trial)
+        raise
+    if not kept:
+        tell(f"trial {trial.number} of {search.study} was given up, as this worker was silent for long; it begins anew")
+
+
+def _end(search: Search, trial: Any, training: Callable[[Search, Any], float]) -> dict[str, Any]:
+    """How a trial ends, as arguments of `optuna.Study.tell`."""
+    from optuna import TrialPruned
+    from optuna.trial import TrialState
+
+    try:
+        return {"state": TrialState.COMPLETE, "values": training(search, trial)}
+    except TrialPruned:
+        return {"state": TrialState.PRUNED}
     except PipelineError as error:
         trial.set_user_attr(FAILURE, str(error))
-        raise
-    except KeyboardInterrupt:
-        give_back(study, trial.number)
-        raise
+        return {"state": TrialState.FAIL}
 
 
 def train(search: Search, trial: Any) -> float:
@@ -151,8 +169,8 @@ def train(search: Search, trial: Any) -> float:
     good = run_apart(name, {**settings, SEED: str(search.seed)}, environment, log)
     if not good:
         attributes = trial.study.get_trials(deepcopy=False)[trial.number].user_attrs
-        if PRUNED in attributes:
-            say(f"{name}: broken off after epoch {attributes[PRUNED]} ({told})")
+        if PRUNED_AFTER in attributes:
+            say(f"{name}: broken off after epoch {attributes[PRUNED_AFTER]} ({told})")
             raise TrialPruned
         say(f"{name}: FAILED, see {log} ({told})")
         raise PipelineError(f"see {log}")

@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib import pyplot as plt
 
 from pipeline.evaluation.style import png, style
-from pipeline.experiments.sweeps.search import EXPERIMENT, FAILURE, TEST, Search, has_ended
+from pipeline.experiments.sweeps.held_trial import EXPERIMENT, FAILURE, PRUNED_AFTER, TEST
+from pipeline.experiments.sweeps.search import Search, has_ended
 from pipeline.experiments.sweeps.space import Range
 from pipeline.experiments.sweeps.study import open_study, storage_errors
-from pipeline.experiments.sweeps.trial import PRUNED
 
 _FEW = 4
 """Fewer trainings with an error say nothing of which parameters matter."""
@@ -30,7 +30,7 @@ def trial_table(search: Search) -> pd.DataFrame:
             "state": trial.state.name,
             "val_nme_percent": trial.value,
             "test_nme_percent": trial.user_attrs.get(TEST),
-            "epochs": trial.user_attrs.get(PRUNED),
+            "epochs": trial.user_attrs.get(PRUNED_AFTER),
             **{name: _text(part, trial.params.get(name)) for name, part in search.space.items()},
             "failure": trial.user_attrs.get(FAILURE),
         }

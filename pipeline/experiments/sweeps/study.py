@@ -24,6 +24,7 @@ from facial_keypoints.core.errors import ConfigError, PipelineError
 from pipeline.core.params import flatten
 from pipeline.core.paths import workspace_root
 from pipeline.experiments.params import load_params
+from pipeline.experiments.sweeps import held_trial
 from pipeline.experiments.sweeps.plan import SEED
 from pipeline.experiments.sweeps.space import Range, Space, described
 from pipeline.experiments.tracking.mlflow_store import gist
@@ -34,8 +35,6 @@ STORAGE = "KEYPOINTS_SEARCH_STORAGE"
 """Environment variable with the address of the database in which studies are kept, user and password included."""
 STUDY, TRIAL = "KEYPOINTS_SEARCH", "KEYPOINTS_SEARCH_TRIAL"
 """Environment variables of a training that is a trial: name of its study, its number there."""
-HEARTBEAT_S, GRACE_S = 10, 60
-"""A worker says so often that it lives; after so long a silence, its training is another worker's to begin again."""
 _BUSY_S = 60
 """Longest wait for another process that is writing an SQLite file."""
 _FIRST_TRIALS = 5
@@ -46,7 +45,6 @@ _FIRST_EPOCHS = 0.5
 Of the 54 trainings at random of `benchmarks.search`, the rank correlation (Spearman) between the error after a share of
 the epochs and that at the end is -0.5 after a quarter, 0.6 after half, 0.93 after three quarters.
 """
-_RETRIES = 3
 _TRIES = 5
 
 
@@ -109,7 +107,7 @@ def _storage(address: str) -> Any:
     Hosts that make them at once trip each other up, in PostgreSQL by errors of integrity: whoever fails tries again.
     """
     from optuna.exceptions import StorageInternalError
-    from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+    from optuna.storages import RDBStorage
     from sqlalchemy.exc import IntegrityError, ProgrammingError
 
     waiting = {"connect_args": {"timeout": _BUSY_S}} if address.startswith("sqlite") else {"pool_pre_ping": True}
@@ -117,9 +115,9 @@ def _storage(address: str) -> Any:
         RDBStorage,
         address,
         waiting,
-        heartbeat_interval=HEARTBEAT_S,
-        grace_period=GRACE_S,
-        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(_RETRIES),
+        heartbeat_interval=held_trial.HEARTBEAT_S,
+        grace_period=held_trial.GRACE_S,
+        heartbeat_stale_trial_callback=held_trial.begin_again,
     )
     for _ in range(_TRIES):
         try:
@@ -155,13 +153,6 @@ def choose(trial: Any, space: Space) -> dict[str, str]:
         else:
             chosen[name] = part[0] if len(part) == 1 else trial.suggest_categorical(name, part)
     return chosen
-
-
-def give_back(study: Any, number: int) -> None:
-    """Let a trial that was interrupted be begun again by whoever works on the study next."""
-    from optuna.storages import RetryHeartbeatStaleTrialCallback
-
-    RetryHeartbeatStaleTrialCallback(_RETRIES)(study, study.get_trials(deepcopy=True)[number])
 
 
 def trial_environment(storage: str, study: str, number: int) -> dict[str, str]:

@@ -5,10 +5,8 @@ from typing import Any
 
 from facial_keypoints.core.errors import PipelineError
 from facial_keypoints.core.terminal import tell
+from pipeline.experiments.sweeps.held_trial import PRUNED_AFTER
 from pipeline.experiments.sweeps.study import from_environment, median_pruner, open_study, storage_errors
-
-PRUNED = "pruned_after_epoch"
-"""Attribute of a trial that was broken off: number of its last epoch."""
 
 
 class BrokenOffError(PipelineError):
@@ -62,7 +60,7 @@ class RunningTrial:
                 trial.report(val_nme_percent, epoch)
             if not trial.should_prune():
                 return True
-            trial.set_user_attr(PRUNED, epoch)
+            trial.set_user_attr(PRUNED_AFTER, epoch)
         except UpdateFinishedTrialError:
             raise BrokenOffError(f"trial {self.number} of {self.study} was given up or taken over meanwhile") from None
         return False
