@@ -75,6 +75,8 @@ class Finder:
         walk = Walk(self._output)
         names = list(matching(pattern, walk)) if glob.has_magic(pattern) else []
         if not names:
+            if walk.met_spared:
+                raise DataError(f"{printable(pattern)} matches nothing but results; choose another --output")
             raise DataError(f"{printable(pattern)} is not here; correct the path")
         folders = [name for name in names if name.is_dir()]
         self._take_listed(name for name in names if not name.is_dir())

@@ -33,15 +33,31 @@ class Walk:
     """Links that lead nowhere."""
     closed: list[tuple[Path, OSError]] = field(default_factory=list)
     """Folders that cannot be listed."""
+    met_spared: bool = False
+    """Whether something was passed over because it is the spared folder or lies in it."""
     _links: list[Path] = field(default_factory=list)
     _entered: set[Identity | None] = field(default_factory=set)
     _met: set[Identity | None] = field(default_factory=set)
+    _in_spared: dict[Path, bool] = field(default_factory=dict)
 
     def files(self, folder: Path) -> Iterator[Path]:
         """Regular files below a folder by name, then those that only links lead to; in linear time."""
         yield from self._below(folder)
         for link in self._links:  # grows meanwhile
             yield from self._behind(link)
+
+    def spares(self, path: Path) -> bool:
+        """Whether a path is the spared folder or lies in it."""
+        if self.spared is None:
+            return False
+        spared = identity_of(path) == self.spared or self._lies_in_spared(path.parent)
+        self.met_spared |= spared
+        return spared
+
+    def _lies_in_spared(self, folder: Path) -> bool:
+        if folder not in self._in_spared:
+            self._in_spared[folder] = any(identity_of(place) == self.spared for place in (folder, *folder.parents))
+        return self._in_spared[folder]
 
     def _below(self, folder: Path) -> Iterator[Path]:
         pending = self._entries(folder)
@@ -72,7 +88,10 @@ class Walk:
     def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
         """Entries of a folder, the last name first; none if it was entered before or is hidden or spared."""
         identity = identity_of(folder)
-        if identity in self._entered or identity == self.spared:
+        if identity == self.spared:
+            self.met_spared |= identity is not None
+            return []
+        if identity in self._entered:
             return []
         if self._entered and folder.name.startswith("."):
             self.hidden.append(folder)
@@ -87,10 +106,10 @@ class Walk:
 
 
 def matching(pattern: str, walk: Walk) -> Iterator[Path]:
-    """Existing paths that match a pattern of * ? [ ] and, for any number of folders, **; no hidden ones."""
+    """Existing paths that match a pattern of * ? [ ] and, for any number of folders, **; no hidden or spared ones."""
     parts = Path(pattern).parts
     if "**" not in parts:
-        yield from map(Path, sorted(glob.glob(pattern)))
+        yield from (path for path in map(Path, sorted(glob.glob(pattern))) if not walk.spares(path))
         return
     fixed = list(takewhile(lambda part: not glob.has_magic(part), parts))
     base, asked = Path(*fixed), parts[len(fixed) :]

@@ -11,7 +11,7 @@ import numpy as np
 from facial_keypoints.core.atomic_files import whole_folder
 from facial_keypoints.core.errors import ConfigError, DataError
 from facial_keypoints.core.progress import progress
-from facial_keypoints.core.scheme import Scheme
+from facial_keypoints.core.scheme import Scheme, scheme_from
 from facial_keypoints.core.terminal import tell
 from pipeline.core.paths import workspace_root
 from pipeline.datasets import definition
@@ -90,8 +90,7 @@ def import_dataset(request: Request) -> Imported:
     with whole_folder(target) as folder, whole_folder(store) as kept:
         items = reading.items(partial(place_picture, request.images, kept / PICTURES))
         how = _write_labels(folder, items, request, tally, chosen)
-        count = reading.count or 0
-        made = scheme or guessed_scheme(request.name, count, reading.point_names, reading.edges, chosen.shapes(count))
+        made = scheme or _guessed(request, reading, chosen.shapes(reading.count or 0))
         note = "Of these labels." if scheme else "Made from the labels: look at its pairs with keypoints scheme --check"
         tally.turned = len(reading.turned)
         told = _how_read(request, reading) | {"split": how}
@@ -129,7 +128,30 @@ def _begin(request: Request) -> tuple[Reading, Scheme | None]:
         reading.count = scheme.count
         if scheme.point_names and reading.point_names and not reading.reordered:
             tell("note: the labels name their points otherwise than the scheme; their order is taken as it is")
+    elif reading.point_names:
+        reading.count = len(reading.point_names)
+        _refuse_no_scheme(request, reading)
     return reading, scheme
+
+
+def _refuse_no_scheme(request: Request, reading: Reading) -> None:
+    """Leave out lines to points that are not there. Raises DataError where names of points can be of no scheme."""
+    count, lines = len(reading.point_names), reading.edges
+    reading.edges = [edge for edge in lines if all(0 <= point < count for point in edge)]
+    if left_out := len(lines) - len(reading.edges):
+        tell(f"note: {left_out} lines of the skeleton in {request.labels} join points that it does not name; left out")
+    try:
+        scheme_from(_guessed(request, reading, np.empty((0, count, 2))).as_data())
+    except ValueError as error:
+        raise DataError(
+            f"{request.labels} names its points so that no scheme can be made of them: {error}; rename them there, or "
+            "name a scheme with --scheme"
+        ) from None
+
+
+def _guessed(request: Request, reading: Reading, shapes: np.ndarray) -> Scheme:
+    """A scheme out of what labels tell; see `guessed_scheme`."""
+    return guessed_scheme(request.name, reading.count or 0, reading.point_names, reading.edges, shapes)
 
 
 def _first(items: Iterator[Sample | Fault], request: Request, tally: Tally) -> Sample:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import MOST_POINTS
 from facial_keypoints.core.text import brief
 from pipeline.datasets.formats import UNREADABLE, Format
 from pipeline.datasets.formats.record import Fault, Record
@@ -77,6 +78,8 @@ class Reading:
 
     def _sample(self, record: Record, name: str, picture: Picture) -> Sample:
         if self.count is None:
+            if len(record.points) > MOST_POINTS:
+                raise ValueError(f"it has {len(record.points):,} points; {MOST_POINTS:,} are the most of a scheme")
             self.count = len(record.points)
         sample = self._in_order(sample_of(record, picture, name, self.count, self._convention))
         key = hashlib.sha256(name.encode() + b"\0" + sample.points.tobytes()).digest()[:12]

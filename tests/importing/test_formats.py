@@ -5,6 +5,7 @@ import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -110,6 +111,88 @@ def test_objects_of_label_studio_are_told_apart_by_their_rectangles(tmp_path: Pa
     assert isinstance(other, Record)
     assert (one.picture, one.points.tolist(), one.box) == ("a.png", [[20, 50]], (0, 0, 100, 100))
     assert (other.points.tolist(), other.box) == ([[120, 50]], (100, 0, 100, 100))
+
+
+def label_studio(tmp_path: Path, results: list[dict[str, Any]], **data: str) -> list[Record | Fault]:
+    size = {"original_width": 200, "original_height": 100}
+    task = {"id": 1, "data": data or {"image": "a.png"}, "annotations": [{"result": [r | size for r in results]}]}
+    (tmp_path / "a.json").write_text(json.dumps([task]))
+    return entries("label-studio", tmp_path / "a.json", ("nose",))
+
+
+NOSE: dict[str, Any] = {
+    "type": "keypointlabels",
+    "parentID": "A",
+    "value": {"x": 10, "y": 50, "keypointlabels": ["nose"]},
+}
+
+
+def test_a_turned_rectangle_of_label_studio_counts_as_the_upright_box_round_it(tmp_path: Path) -> None:
+    for rotation, box in [
+        (0, (100, 20, 40, 10)),
+        (90, (90, 20, 10, 40)),
+        (180, (60, 10, 40, 10)),
+        (-90, (100, -20, 10, 40)),
+    ]:
+        value = {"x": 50, "y": 20, "width": 20, "height": 10, "rotation": rotation}
+        (only,) = label_studio(tmp_path, [{"type": "rectanglelabels", "id": "A", "value": value}, NOSE])
+        assert isinstance(only, Record)
+        assert only.box == pytest.approx(box)
+    (value["width"], value["height"], value["rotation"]) = (10, 20, 45)  # a square of 20 px, its first corner on top
+    (only,) = label_studio(tmp_path, [{"type": "rectanglelabels", "id": "A", "value": value}, NOSE])
+    assert isinstance(only, Record)
+    half = 20 / 2**0.5
+    assert only.box == pytest.approx((100 - half, 20, 2 * half, 2 * half))
+
+
+def test_choices_and_relations_of_label_studio_are_no_objects(tmp_path: Path) -> None:
+    rectangle = {"type": "rectanglelabels", "id": "A", "value": {"x": 0, "y": 0, "width": 50, "height": 100}}
+    choice: dict[str, Any] = {"type": "choices", "id": "C", "value": {"choices": ["sharp"]}}
+    relation: dict[str, Any] = {"type": "relation", "from_id": "A", "to_id": "C", "direction": "right"}
+    (only,) = label_studio(tmp_path, [choice, rectangle, NOSE, relation])
+    assert isinstance(only, Record)
+    assert only.points.tolist() == [[20, 50]]
+
+
+def test_the_picture_of_a_task_of_label_studio_is_what_ends_as_one(tmp_path: Path) -> None:
+    of = {"note": "By Dr. Who", "image": "/data/local-files/?d=set%2Fa%20b.JPG", "page": "https://example.org/x.html"}
+    (only,) = label_studio(tmp_path, [NOSE], **of)
+    assert isinstance(only, Record)
+    assert only.picture == "set/a b.JPG"
+    (only,) = label_studio(tmp_path, [NOSE], note="no dot", image="frame.raw16")
+    assert isinstance(only, Record)
+    assert only.picture == "frame.raw16"
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "lines"),
+    [
+        ([[1, 2], [2, 3]], [(0, 1), (1, 2)]),
+        ([[0, 1], [1, 2]], [(0, 1), (1, 2)]),
+        ([[0, 1], [2, 3]], [(-1, 0), (1, 2)]),
+        ([], []),
+    ],
+)
+def test_a_skeleton_of_coco_counts_from_1_unless_it_can_only_count_from_0(
+    tmp_path: Path, skeleton: list[list[int]], lines: list[tuple[int, int]]
+) -> None:
+    category = {"name": "paw", "keypoints": ["a", "b", "c"], "skeleton": skeleton}
+    (tmp_path / "a.json").write_text(json.dumps({"categories": [category]}))
+    edges = FORMATS["coco"].edges
+    assert edges is not None
+    assert edges(tmp_path / "a.json") == lines
+
+
+@pytest.mark.parametrize("kind", ["course", "deeplabcut"])
+def test_empty_lines_of_a_table_are_no_entries(tmp_path: Path, kind: str) -> None:
+    tables = {
+        "course": ",0,1\n\nAda_00.jpg,3,4\n\n\n",
+        "deeplabcut": "scorer,me,me\nbodyparts,nose,nose\ncoords,x,y\n\n1.png,3,4\n\n",
+    }
+    (tmp_path / "a.csv").write_text(tables[kind])
+    (only,) = entries(kind, tmp_path / "a.csv", ("nose",))
+    assert isinstance(only, Record)
+    assert only.points.tolist() == [[3, 4]]
 
 
 def test_points_of_a_cvat_skeleton_are_in_the_order_of_its_labels(tmp_path: Path) -> None:

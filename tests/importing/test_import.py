@@ -306,6 +306,51 @@ def test_a_box_far_larger_than_its_picture_is_refused(images: Path, request_of: 
         import_dataset(request_of("csv", table))
 
 
+def coco_of(folder: Path, names: list[str], skeleton: list[list[int]], points: int = 3) -> Path:
+    """One object of this many points, whose category names these."""
+    content = {
+        "images": [{"id": 1, "file_name": "ann_00.png"}],
+        "categories": [{"name": "face", "keypoints": names, "skeleton": skeleton}],
+        "annotations": [{"id": 1, "image_id": 1, "keypoints": [v for k in range(points) for v in (40 + 9 * k, 50, 2)]}],
+    }
+    (folder / "coco.json").write_text(json.dumps(content))
+    return folder / "coco.json"
+
+
+@pytest.mark.parametrize(
+    ("names", "points", "told"),
+    [
+        (["nose", "ear", "ear"], 3, "two points have the same name; rename them there, or name a scheme with --scheme"),
+        (["nose", "ear", ""], 3, "a text of 1 to 100 characters"),
+        (["nose", "ear", "e" * 101], 3, "a text of 1 to 100 characters"),
+        (["nose", "ear"], 3, "it has 3 points where 2 are expected"),
+        (["nose"] * 1001, 1001, "a scheme has 1 to 1,000 points, not 1001"),
+    ],
+)
+def test_names_that_are_of_no_scheme_are_told_before_anything_is_read(
+    images: Path, checkout: Path, names: list[str], points: int, told: str
+) -> None:
+    labels = coco_of(images, names, [], points)
+    for dry in ([], ["--dry-run"]):
+        code, said, error = invoke("import", "--format", "coco", "--labels", labels, "--name", "mine", *dry)
+        assert code == 1
+        assert told in " ".join((said + error).split())
+    assert not (checkout / "datasets/mine").exists()
+
+
+def test_more_points_than_a_scheme_has_are_a_fault(images: Path, request_of: Callable[..., Request]) -> None:
+    with pytest.raises(DataError, match="it has 1,001 points; 1,000 are the most of a scheme"):
+        import_dataset(request_of("coco", coco_of(images, [], [], 1001)))
+
+
+def test_lines_to_points_that_are_not_there_are_left_out(
+    images: Path, request_of: Callable[..., Request], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = import_dataset(request_of("coco", coco_of(images, ["nose", "ear", "eye"], [[1, 2], [3, 4], [-1, 2]])))
+    assert [line.points for line in made.scheme.contours] == [(0, 1)]
+    assert "note: 2 lines of the skeleton in" in capsys.readouterr().err
+
+
 def test_pictures_may_lie_elsewhere(
     faces: Faces, images: Path, checkout: Path, request_of: Callable[..., Request], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -242,6 +242,12 @@ def test_the_folder_of_results_is_no_input(here):
     shutil.copytree(here / "in", here / "out")
     assert names(find(".")) == ["a.jpg"]
     assert told(find("out")) == ["out is where results go; choose another --output"]
+    for pattern in ("*", "*/*", "*/*.jpg", "**/*.jpg", str(here / "*/*.jpg"), "in/../*/a.jpg"):
+        assert names(find(pattern)) == ["a.jpg"]
+        assert not told(find(pattern))
+    for pattern in ("out/*", "out/**/*.jpg", "o*"):
+        assert told(find(pattern)) == [f"{pattern} matches nothing but results; choose another --output"]
+    assert names(find("out/a.jpg")) == ["a.jpg"]  # named by itself
 
 
 def test_every_page_is_a_source_with_a_name_of_its_own(here):

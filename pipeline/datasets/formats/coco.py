@@ -51,8 +51,15 @@ def point_names(path: Path) -> list[str]:
 
 
 def edges(path: Path) -> list[tuple[int, int]]:
-    """Pairs of points that are joined by a line, from 0."""
-    return [(int(one) - 1, int(other) - 1) for one, other in _category(path).get("skeleton", [])]
+    """Pairs of points that are joined by a line, from 0.
+
+    COCO counts them from 1; where a file has a point 0 and none of the last number, it counts from 0.
+    """
+    category = _category(path)
+    pairs = [(int(one), int(other)) for one, other in category.get("skeleton", [])]
+    met = {point for pair in pairs for point in pair}
+    first = 0 if 0 in met and len(category["keypoints"]) not in met else 1
+    return [(one - first, other - first) for one, other in pairs]
 
 
 def _category(path: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
         header = next(rows, [])
         if header != ["", *(str(column) for column in range(len(header) - 1))] or len(header) % 2 == 0:
             raise DataError(f"{path} line 1: the header should be an empty name and the columns 0 to {len(header) - 2}")
-        for row in rows:
+        for row in filter(None, rows):
             yield attempt(f"{path.name} line {rows.line_num}", _read, row, len(header), folder)
 
 

@@ -20,7 +20,7 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file)
         columns, first = _columns(path, rows)
-        for row in rows:
+        for row in filter(None, rows):
             where = f"{path.name} line {rows.line_num}"
             for individual in dict.fromkeys(name for name, _, _ in columns):
                 if len(row) != first + len(columns) or any(_of(individual, row[first:], columns)):

@@ -2,10 +2,14 @@
 
 Percent count from the edges of the picture, so that the centre of the top left pixel is half a pixel from both
 (labelstud.io, "Units of image annotations": pixel = percent / 100 * original size). A point that names a rectangle as
-its parent is of that object; without rectangles, all points of a picture are one. Pictures are found by the last part
-of their address, without the eight digits that Label Studio puts before the name of what was uploaded.
+its parent is of that object; without rectangles, all points of a picture are one. A rectangle may be turned, clockwise
+round its first corner: its box is the upright one round it. What else is marked, as choices, is left aside. Pictures
+are found by the last part of their address, without the eight digits that Label Studio puts before the name of what was
+uploaded.
 """
 
+import math
+import mimetypes
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,9 +44,9 @@ def _results(task: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _objects(task: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Results by the rectangle that they are of, the rectangle among them; "" for those of none."""
+    """Points by the rectangle that they are of, the rectangle among them; "" for those of none."""
     objects: dict[str, list[dict[str, Any]]] = {}
-    for result in _results(task):
+    for result in (one for one in _results(task) if _is_point(one) or _is_box(one)):
         key = str(result.get("id")) if _is_box(result) else str(result.get("parentID") or "")
         objects.setdefault(key, []).append(result)
     return objects
@@ -56,12 +60,21 @@ def _read(where: str, task: dict[str, Any], results: list[dict[str, Any]], names
         points[_name(result)] = tuple(_pixels(result, ("x", "width"), ("y", "height")))
     if not points:
         raise ValueError("it has no points")
-    boxes = [_pixels(result, *_SIDES) for result in results if _is_box(result)]
-    box = box_of(list(boxes[0])) if boxes else None
+    box = next((_upright(result) for result in results if _is_box(result)), None)
     return record(where, _picture(task), in_order(points, names), box=box, columns=task["data"])
 
 
 _SIDES = (("x", "width"), ("y", "height"), ("width", "width"), ("height", "height"))
+
+
+def _upright(result: dict[str, Any]) -> tuple[float, float, float, float]:
+    """x, y, width and height in pixels of the box round a rectangle."""
+    x, y, width, height = box_of(list(_pixels(result, *_SIDES)))
+    turn = math.radians(number(result["value"].get("rotation", 0), "a rotation"))
+    cos, sin = math.cos(turn), math.sin(turn)
+    corners = [(along * cos - down * sin, along * sin + down * cos) for along in (0, width) for down in (0, height)]
+    left, top = (min(values) for values in zip(*corners, strict=True))
+    return x + left, y + top, width * abs(cos) + height * abs(sin), width * abs(sin) + height * abs(cos)
 
 
 def _pixels(result: dict[str, Any], *of: tuple[str, str]) -> Iterator[float]:
@@ -83,8 +96,17 @@ def _name(result: dict[str, Any]) -> str:
 
 
 def _picture(task: dict[str, Any]) -> str:
-    """The picture's path: the first address or path among the data of a task."""
-    address = next((value for value in task["data"].values() if isinstance(value, str) and "." in value), "")
+    """The picture's path: of the data of a task the first that ends as one of a picture, else the first with a dot."""
+    paths = [_path(value) for value in task["data"].values() if isinstance(value, str) and "." in value]
+    return next((path for path in paths if _is_of_picture(path)), paths[0] if paths else "")
+
+
+def _path(address: str) -> str:
     parts = urlsplit(address)
     path = parse_qs(parts.query).get("d", [unquote(parts.path)])[0]  # of files that a server shows from its disk
     return _UPLOADED.sub("", path).lstrip("/")
+
+
+def _is_of_picture(path: str) -> bool:
+    kind, _ = mimetypes.guess_type(path, strict=False)
+    return (kind or "").startswith("image/")
