@@ -81,10 +81,16 @@ def _opened(address: Address) -> HTTPResponse:
             following = quote(urljoin(url, error.headers.get("Location", "")), SAFE)
         if urlsplit(following).scheme not in WEB_SCHEMES:
             raise DataError(f"{address.shown} leads on to no http or https address; give that of the file itself")
-        if urlsplit(following).netloc != urlsplit(url).netloc:  # another host must not get the password
+        if not may_have_password(url, following):
             headers.pop("Authorization", None)
         url = following
     raise DataError(f"{address.shown} leads on more than {_MOST_REDIRECTS} times; give the address of the file itself")
+
+
+def may_have_password(url: str, following: str) -> bool:
+    """Whether a password for an address may go on to where it leads: to the same host, and not from https to http."""
+    before, after = urlsplit(url), urlsplit(following)
+    return after.netloc == before.netloc and after.scheme in (before.scheme, "https")
 
 
 def _opener() -> OpenerDirector:

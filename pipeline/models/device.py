@@ -13,7 +13,7 @@ def best_device() -> torch.device:
 def mixed_precision(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """The context in which a training computes its estimates.
 
-    With `precision` "mixed" it is bfloat16 autocast on CUDA and on processors that compute with bfloat16 natively; else
+    With `precision` "mixed" it is bfloat16 autocast on processors and GPUs that compute with bfloat16 natively; else
     float32. Prediction never uses it, so that a model gives the same points everywhere, up to rounding.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device) and precision == "mixed")
@@ -21,5 +21,7 @@ def mixed_precision(device: torch.device, precision: str) -> AbstractContextMana
 
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the device has instructions for bfloat16; without them it is slower than float32, up to 30 times."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
-    return device.type == "cuda" or bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

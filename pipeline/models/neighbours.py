@@ -22,7 +22,8 @@ _FACE = 0.56
 def put_beside(images: Tensor, keypoints: Tensor, prob: float) -> Tensor:
     """Put the head of another picture of the batch beside the face in a share `prob` of (B, 1, S, S) images.
 
-    Drawn from torch's own generator on the CPU, so that every device sees the same; nothing for less than an image.
+    Drawn from torch's own generator on the CPU, so that every device sees the same; nothing for less than an image,
+    nor for a batch of one, which has no other.
 
     Args:
         images: levels in 0..1.
@@ -30,7 +31,7 @@ def put_beside(images: Tensor, keypoints: Tensor, prob: float) -> Tensor:
         prob: share of the images, 0..1.
     """
     count, side = round(prob * len(images)), images.shape[-1]
-    if not count:
+    if not count or len(images) < 2:
         return images
     chosen = torch.randperm(len(images))[:count].to(images.device)
     others = (chosen + 1) % len(images)

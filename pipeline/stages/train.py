@@ -1,6 +1,7 @@
 """Train the network and write its averaged weights."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from pipeline.core import paths
 from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.params import flatten
 from pipeline.core.settings import Preprocess
+from pipeline.experiments.sweeps.trial import PrunedError
 from pipeline.experiments.tracking.live_run import training_run
 from pipeline.models import count_parameters
 from pipeline.models.device import best_device
@@ -56,7 +58,15 @@ def _train(workers: Workers, preprocess: Preprocess, model: Model, augment: Augm
         training(on_epoch=lambda epoch, state: None)
         return
     with resumable(key) as checkpoint, training_run(params, key) as live:
-        averaged, history = resume_training(training, checkpoint, lambda epochs: live.log(dict(map(curves, epochs))))
+
+        def tell(epochs: Sequence[Epoch]) -> None:
+            live.log(dict(map(curves, epochs)))
+
+        try:
+            averaged, history = resume_training(training, checkpoint, tell)
+        except PrunedError:
+            checkpoint.remove()
+            raise
         write_history(paths.HISTORY, history)
         save_model(paths.MODEL, averaged, {"model": asdict(model), "preprocess": asdict(preprocess)}, scheme)
         live.finish(file_sha256(paths.MODEL))

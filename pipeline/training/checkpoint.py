@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from facial_keypoints.core import terminal
-from facial_keypoints.core.atomic_files import file_sha256, whole
+from facial_keypoints.core.atomic_files import file_sha256, remove_abandoned, whole
 from facial_keypoints.core.text import brief
 from pipeline.core.paths import workspace_root
 from pipeline.models.device import has_bfloat16
@@ -88,9 +88,9 @@ def resumable(key: str) -> Iterator["Checkpoint"]:
         terminal.tell("another process trains exactly this; waiting for it to end")
         lock.acquire()
     try:
-        yield Checkpoint(path, key)
-        for left in path.parent.glob(f"{path.stem}.*"):  # the lock too: one more process would do no harm, only work
-            left.unlink()
+        remove_abandoned(path.parent)
+        yield (checkpoint := Checkpoint(path, key))
+        checkpoint.remove()
     finally:
         lock.release()
 
@@ -140,6 +140,11 @@ class Checkpoint:
             if not self.failed:
                 terminal.tell(f"warning: no checkpoint can be kept ({error}); training goes on")
             self.failed = True
+
+    def remove(self) -> None:
+        """Remove the file and what lies beside it: nobody goes on with this training."""
+        for left in self.path.parent.glob(f"{self.path.stem}.*"):  # the lock too: a second process would only work more
+            left.unlink(missing_ok=True)
 
     def read(self) -> tuple[State | None, list[Epoch]]:
         """State and history that `write` wrote last; None and no rows where there is no file.

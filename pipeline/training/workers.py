@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from facial_keypoints.core.errors import ConfigError, PipelineError, interruption
 from facial_keypoints.core.text import brief
+from pipeline.training.frames import Batch
 from pipeline.training.meeting import meet
 
 T = TypeVar("T")
@@ -77,15 +78,19 @@ class Workers:
             dist.all_gather_single(total, _in_order(slices.flatten(0, 1)))
         return total[:length].to(own.device)
 
-    def each(self, function: Callable[[Tensor, Tensor], T], batches: Iterable[tuple[Tensor, Tensor]]) -> Iterable[T]:
+    def each(self, function: Callable[[Tensor, Tensor], T], batches: Iterable[Batch]) -> Iterable[T]:
         """`function` of each batch, in their order: every worker does some of them, and gets what the others found."""
         if self.count == 1:
             return itertools.starmap(function, batches)
-        own = [function(*batch) for batch in itertools.islice(batches, self.number, None, self.count)]
-        results: dict[int, T] = {}
-        for worker, found in enumerate(self._of_all(own)):
-            results |= dict(zip(itertools.count(worker, self.count), found, strict=False))
-        return [results[number] for number in range(len(results))]
+        return self._in_rounds(function, iter(batches))
+
+    def _in_rounds(
+        self, function: Callable[[Tensor, Tensor], T], batches: Iterator[tuple[Tensor, Tensor]]
+    ) -> Iterator[T]:
+        """In each round every worker does a batch, if there is one for it, and gives the others what it found."""
+        while of_round := list(itertools.islice(batches, self.count)):
+            own = [function(*batch) for batch in of_round[self.number : self.number + 1]]
+            yield from itertools.chain(*self._of_all(own))
 
     def from_first(self, value: T) -> T:
         """What the first worker gives; what the others give is not looked at."""

@@ -63,6 +63,12 @@ def test_none_draw_nothing():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_a_picture_alone_is_not_its_own_neighbour():
+    (picture,), before = levels(1), torch.get_rng_state()
+    assert torch.equal(put_beside(picture[None], FACE[None], 1.0), picture[None])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_points_that_are_not_labelled_do_not_count():
     pictures, torn = levels(6), FACE.repeat(6, 2, 1)
     torn[:, 4:] = torch.nan

@@ -18,7 +18,9 @@ from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import paths
 from pipeline.core.settings import Preprocess, Split
 from pipeline.experiments.params import load_params
+from pipeline.experiments.sweeps.trial import PrunedError
 from pipeline.experiments.tracking import mlflow_store
+from pipeline.experiments.tracking.live_run import LiveRun
 from pipeline.models import build_network
 from pipeline.models.settings import Model
 from pipeline.stages import preprocess, split, train
@@ -149,6 +151,7 @@ def test_the_checkpoint_goes_when_all_is_well_and_stays_when_not(workspace):
     with contextlib.suppress(Killed), resumable(KEY) as checkpoint:
         checkpoint.write(STATE, [])
         raise Killed
+    (workspace / ".checkpoints/train/.0123456789abcdef.partial").touch()  # of a process killed while it wrote
     with resumable(KEY) as checkpoint:
         assert checkpoint.read()[0] is not None
     assert not list((workspace / ".checkpoints/train").iterdir())
@@ -222,6 +225,18 @@ def test_a_killed_stage_goes_on_with_the_same_files_in_the_same_run(prepared, mo
     assert f"going on after epoch {last}" in capsys.readouterr().out
     assert [path.read_bytes() for path in (paths.MODEL, paths.HISTORY)] == whole
     assert logged_epochs() == [[1, 2, 3]] * 2
+    assert not list((prepared / ".checkpoints/train").iterdir())
+
+
+@pytest.mark.slow
+def test_a_training_that_its_search_broke_off_leaves_no_checkpoint(prepared, monkeypatch):
+    def break_off(live, epochs):
+        assert list((prepared / ".checkpoints/train").glob("*.safetensors"))
+        raise PrunedError("worse than the median")
+
+    monkeypatch.setattr(LiveRun, "log", break_off)
+    with pytest.raises(PrunedError):
+        run_stage()
     assert not list((prepared / ".checkpoints/train").iterdir())
 
 

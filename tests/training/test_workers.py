@@ -67,8 +67,16 @@ def test_parts_are_added_in_their_order():
 
 def test_what_workers_share_comes_in_the_order_of_the_batches(monkeypatch):
     batches = [(torch.tensor(number), torch.tensor(0)) for number in range(5)]
-    monkeypatch.setattr(Workers, "_of_all", lambda _, own: [[0, 2, 4], own])
-    assert list(Workers(1, 2).each(lambda number, _: int(number), batches)) == [0, 1, 2, 3, 4]
+    of_first, held = iter([[0], [2], [4]]), []
+
+    def read():
+        for number, batch in enumerate(batches):
+            held.append(number)
+            yield batch
+
+    monkeypatch.setattr(Workers, "_of_all", lambda _, own: [next(of_first), own])
+    found = Workers(1, 2).each(lambda number, _: int(number), read())
+    assert [(number, len(held)) for number in found] == [(0, 2), (1, 2), (2, 4), (3, 4), (4, 5)]  # held in no memory
     assert list(ALONE.each(lambda number, _: int(number), batches)) == [0, 1, 2, 3, 4]
 
 
