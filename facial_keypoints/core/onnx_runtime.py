@@ -19,6 +19,9 @@ Its tag and its length may be written with needless bytes, and it may stand befo
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, StringStringEntryProto
 """
 
+MOST_BYTES = 500_000_000
+"""Of a model file that is read: more than twice the largest network there is."""
+
 
 class MissingRuntimeError(ModelError):
     """ONNX Runtime is not installed, or cannot be loaded."""

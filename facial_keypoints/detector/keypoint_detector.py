@@ -170,12 +170,12 @@ class KeypointDetector:
 
         Args:
             grays: (H, W) uint8 pictures.
-            owner: (K,) index of the picture of each window.
-            windows: (K, 4) windows (see `finding.windows`).
+            owner: (N,) index of the picture of each window.
+            windows: (N, 4) windows (see `finding.windows`).
 
         Returns:
-            (K, 68, 2) float64 keypoints in pixels of the pictures, (K,) scores 0..1, of the network alone: what a
-            search said of an earlier frame must not keep a face that has left, and (K, 68) radii (see
+            (N, K, 2) float64 keypoints in pixels of the pictures, (N,) scores 0..1, of the network alone: what a
+            search said of an earlier frame must not keep a face that has left, and (N, K) radii (see
             `PointPredictor.in_windows`).
         """
         points, disagreements, radii = self.predictor.in_windows(grays, owner, windows)

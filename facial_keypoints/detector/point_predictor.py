@@ -47,12 +47,12 @@ class PointPredictor:
 
         Args:
             grays: (H, W) uint8 pictures.
-            owner: (K,) index of the picture of each window.
-            windows: (K, 4) windows (see `finding.windows`).
+            owner: (N,) index of the picture of each window.
+            windows: (N, 4) windows (see `finding.windows`).
 
         Returns:
-            (K, 68, 2) float64 keypoints in pixels of the pictures, of the convention of the predictor, (K,)
-            disagreements (see `finding.scores`), and (K, 68) radii of `core.certainty`, pixels of the pictures, NaN
+            (N, K, 2) float64 keypoints in pixels of the pictures, of the convention of the predictor, (K,)
+            disagreements (see `finding.scores`), and (N, K) radii of `core.certainty`, pixels of the pictures, NaN
             where the network does not know.
 
         Raises:

@@ -13,11 +13,10 @@ from facial_keypoints.finding.candidates import upright_candidates
 from facial_keypoints.finding.windows import to_gray, windows_of_points
 from facial_keypoints.video.frame_buffer import FrameBuffer
 from facial_keypoints.video.reading import Frame
+from facial_keypoints.video.times import ROUNDING_S
 
 COVERED_S = 0.5
 """How long a face stays hidden before it was found and after it was lost: longer than from search to search."""
-_ROUNDING_S = 0.001
-"""Times in WebM are whole milliseconds."""
 
 
 class _Waiting(NamedTuple):
@@ -61,7 +60,7 @@ def lasting(
     known: dict[int, _Seen] = {}
     with FrameBuffer(folder) as images:
         for number, (frame, faces) in enumerate(followed):
-            oldest_s = frame.time_s - reach_s - _ROUNDING_S
+            oldest_s = frame.time_s - reach_s - ROUNDING_S
             while len(waiting) > 1 and waiting[0].frame.time_s < oldest_s:
                 yield _released(waiting, images)
             for name, face in faces.items():

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from facial_keypoints.core.errors import ModelError
-from facial_keypoints.core.onnx_runtime import open_session, run_session
+from facial_keypoints.core.onnx_runtime import MOST_BYTES, open_session, run_session
 from facial_keypoints.core.plain_files import read_plain
 from facial_keypoints.core.prediction import Prediction
 from facial_keypoints.core.scheme import Scheme, scheme_from
@@ -25,8 +25,6 @@ SHIPPED = Path(__file__).with_name("ibug68.onnx")
 
 _BATCH = 16
 """Crops that are computed together: more are no faster, and 64 take 270 MB where 16 take 120."""
-_MOST_BYTES = 500_000_000
-"""More than twice the largest network there is."""
 _SIDES_PX = range(64, 513)
 _MOST_ESTIMATES = 16
 
@@ -46,7 +44,7 @@ class OnnxNetwork:
         """
         self.path = path
         with self._in_one_line():
-            content = read_plain(path, _MOST_BYTES)
+            content = read_plain(path, MOST_BYTES)
             self._session = open_session(content, threads)
             self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
             self.size_px = _side(self._session.get_inputs())

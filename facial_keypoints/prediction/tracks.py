@@ -9,13 +9,12 @@ from facial_keypoints.core.boxes import boxes_of_points, distinct, overlaps
 from facial_keypoints.detector import SAME_FACE, Face, KeypointDetector, make_face
 from facial_keypoints.finding.windows import to_gray, windows_of_points
 from facial_keypoints.prediction.smoothing import OneEuro
+from facial_keypoints.video.times import ROUNDING_S
 
 _SEARCH_EVERY_S = 0.4
 _SEARCH_EVERY_FRAMES = 30
 """The whole frame is searched anew after so many seconds or frames, whichever comes first: a file may crowd all its
 frames into a moment."""
-_ROUNDING_S = 0.001
-"""Times in WebM are whole milliseconds."""
 _REMEMBERED_S = 1.5
 """Seconds; a face that is gone for longer comes back under a new number."""
 
@@ -62,7 +61,7 @@ class FaceTracker:
         """Whether it is time to search the whole frame; a search because of a lost face does not put it off."""
         if (
             self._frame - self._searched < _SEARCH_EVERY_FRAMES
-            and self._time_s - self._searched_s < _SEARCH_EVERY_S - _ROUNDING_S
+            and self._time_s - self._searched_s < _SEARCH_EVERY_S - ROUNDING_S
         ):
             return False
         self._searched, self._searched_s = self._frame, self._time_s

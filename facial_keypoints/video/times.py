@@ -10,6 +10,9 @@ _ON_S = 24 * 3600.0
 """Seconds back and on: a longer step is the start of another recording that was joined on. A camera that records when
 something moves may rest for hours within one file."""
 
+ROUNDING_S = 0.001
+"""Times in WebM are whole milliseconds."""
+
 
 class Decoded(NamedTuple):
     """A frame as it comes out of a decoder."""

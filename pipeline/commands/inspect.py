@@ -23,7 +23,7 @@ def inspect(
     points: Annotated[
         str | None,
         typer.Option(
-            help="Points to ask about: numbers 0..67, ranges, regions, each a panel: 30,36-41,mouth.",
+            help="Points to ask about: numbers from 0, ranges, regions, each a panel: 30,36-41,mouth.",
             show_default="8,19,30,36,48,jaw",
         ),
     ] = None,

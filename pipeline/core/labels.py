@@ -26,12 +26,12 @@ LABELS = {"training": "training_frames_keypoints.csv", "test": "test_frames_keyp
 
 _LINE_BYTES = 1_000_000
 """Of a row of many more points than a scheme may have."""
-_LARGEST_PX = 1_000_000
+LARGEST_PX = 1_000_000
 """Larger coordinates than any picture has; beyond 10**38 float32 holds none."""
 
 
 SEEN, HIDDEN, UNLABELLED = 2, 1, 0
-"""Flags of a point, as COCO has them."""
+"""Flags of a point, as COCO has them: seen, labelled where something hides it, not labelled."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def _coordinates(path: Path, line: int, row: list[str]) -> list[float]:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not abs(value) <= _LARGEST_PX:
+        if not abs(value) <= LARGEST_PX:
             raise DataError(
                 f"{path} line {line}, {brief(row[0])}: column {column} holds {shown(text)} where a number of pixels is "
                 "expected; mend the line"

@@ -13,14 +13,14 @@ import numpy as np
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.text import brief
+from pipeline.core.labels import HIDDEN, LABELS, LARGEST_PX, SEEN, UNLABELLED
 
 LABEL_TABLE = "labels.csv"
 _FIRST = ["picture", "group", "split", "left", "top", "side"]
-SPLITS = ("training", "test")
+SPLITS = tuple(LABELS)
 _DECIMALS = 4
 MOST_SIDE_PX = 10_000
 """Of a frame, which is held in memory."""
-_FARTHEST_PX = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Sample:
     points: np.ndarray
     """(K, 2) float64 in pixels of the picture; NaN where a point is not labelled."""
     visibility: np.ndarray
-    """(K,) uint8: 2 seen, 1 labelled though hidden, 0 not labelled."""
+    """(K,) uint8 of SEEN, HIDDEN and UNLABELLED."""
 
 
 def write_label_table(path: Path, count: int, samples: Iterable[Sample]) -> None:
@@ -82,10 +82,13 @@ def _sample(row: list[str], fields: int) -> Sample:
         raise ValueError("a row has a group, and the split training or test")
     values = np.array([float(field or "nan") for field in row[len(_FIRST) :]]).reshape(-1, 3)
     visibility = values[:, 2]
-    if not np.isin(visibility, (0, 1, 2)).all() or (np.isnan(values[:, :2]).any(1) != (visibility == 0)).any():
+    if (
+        not np.isin(visibility, (SEEN, HIDDEN, UNLABELLED)).all()
+        or (np.isnan(values[:, :2]).any(1) != (visibility == UNLABELLED)).any()
+    ):
         raise ValueError("a point has x, y and the flag 1 or 2, or neither and the flag 0")
     if np.isinf(values).any() or not visibility.any():
         raise ValueError("a row has a labelled point, and coordinates are numbers of pixels")
-    if not 1 <= int(side) <= MOST_SIDE_PX or max(abs(int(left)), abs(int(top))) > _FARTHEST_PX:
+    if not 1 <= int(side) <= MOST_SIDE_PX or max(abs(int(left)), abs(int(top))) > LARGEST_PX:
         raise ValueError(f"a frame has a side of 1 to {MOST_SIDE_PX:,} pixels, and lies near its picture")
     return Sample(picture, group, split, (int(left), int(top), int(side)), values[:, :2], visibility.astype(np.uint8))

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from facial_keypoints.core.scheme import Scheme
+from pipeline.core.labels import SEEN, UNLABELLED
 from pipeline.datasets.label_table import Sample
 from pipeline.datasets.object_frames import cut_frame
 
@@ -41,7 +42,7 @@ def _tile(sample: Sample, picture: np.ndarray, scheme: Scheme) -> np.ndarray:
 
 def _whole(sample: Sample, picture: np.ndarray, scheme: Scheme) -> np.ndarray:
     """The box round the labelled points and some space, with lines, points and their numbers."""
-    labelled = sample.points[sample.visibility > 0]
+    labelled = sample.points[sample.visibility != UNLABELLED]
     low, size = labelled.min(0), np.ptp(labelled, axis=0)
     side = max(8, int(1.3 * size.max()) + 4)
     left, top = (int(value) for value in np.floor(low + size / 2 - side / 2))
@@ -96,4 +97,4 @@ def _place(point: np.ndarray) -> tuple[int, int]:
 
 
 def _colour(flag: int) -> tuple[int, int, int]:
-    return _SEEN if flag == 2 else _HIDDEN
+    return _SEEN if flag == SEEN else _HIDDEN

@@ -10,6 +10,7 @@ import numpy as np
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.scheme import Scheme
+from pipeline.core.labels import HIDDEN, UNLABELLED
 from pipeline.datasets.label_table import LABEL_TABLE, Sample
 
 IMPORTED, PICTURES = Path("imported"), "pictures"
@@ -42,10 +43,10 @@ class Tally:
         self.groups[sample.group] = self.groups.get(sample.group, 0) | (2 if sample.split == "test" else 1)
         self.objects[sample.split] += 1
         self.points += len(sample.points)
-        self.labelled += int((sample.visibility > 0).sum())
-        missing = set(np.flatnonzero(sample.visibility == 0).tolist())
+        self.labelled += int((sample.visibility != UNLABELLED).sum())
+        missing = set(np.flatnonzero(sample.visibility == UNLABELLED).tolist())
         self.never_labelled = missing if self.never_labelled is None else self.never_labelled & missing
-        self.hidden += int((sample.visibility == 1).sum())
+        self.hidden += int((sample.visibility == HIDDEN).sum())
 
 
 def write_dataset_folder(

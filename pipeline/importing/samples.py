@@ -7,6 +7,7 @@ import numpy as np
 
 from facial_keypoints.core.text import shown
 from facial_keypoints.finding.windows import windows_of_boxes
+from pipeline.core.labels import UNLABELLED
 from pipeline.datasets.formats.record import Record, is_empty
 from pipeline.datasets.label_table import MOST_SIDE_PX, Sample
 from pipeline.importing.pictures import Picture
@@ -38,7 +39,7 @@ def sample_of(record: Record, picture: Picture, name: str, count: int, conventio
     points, box = _in_our_pixels(record, picture, convention)
     if len(points) != count:
         raise ValueError(f"it has {len(points)} points where {count} are expected")
-    labelled = points[record.visibility > 0]
+    labelled = points[record.visibility != UNLABELLED]
     _check(labelled, picture)
     if box is None and len(labelled) == 1:
         raise ValueError("one point is labelled and there is no box, so that its size is not known")

@@ -29,7 +29,7 @@ class Attention:
     """How far points move when places are covered."""
 
     moved_px: np.ndarray
-    """(68, 20, 20) float32 crop px by which each point moves when the patch lies at a place (row, column)."""
+    """(K, 20, 20) float32 crop px by which each point moves when the patch lies at a place (row, column)."""
     crop_from_places: np.ndarray
     """(3, 3): place (column, row) -> crop px."""
 
@@ -43,7 +43,7 @@ def attention(network: KeypointNetwork, crop: np.ndarray, keypoints_crop: np.nda
     Args:
         network: on the CPU, in eval mode.
         crop: (S, S) uint8 frame.
-        keypoints_crop: (68, 2) crop px; places are spread over the square round them.
+        keypoints_crop: (K, 2) crop px; places are spread over the square round them.
     """
     crop_from_places, half = _places(keypoints_crop)
     column, row = np.meshgrid(np.arange(PLACES), np.arange(PLACES))

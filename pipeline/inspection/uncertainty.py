@@ -25,14 +25,14 @@ class Spread:
     """Mean and covariance of the predictions for one face."""
 
     mean: np.ndarray
-    """(68, 2) crop px."""
+    """(K, 2) crop px."""
     covariance: np.ndarray
-    """(68, 2, 2) crop px squared."""
+    """(K, 2, 2) crop px squared."""
     views: int
 
     @property
     def sigma_px(self) -> np.ndarray:
-        """(68,) root of the mean of the variances of x and y, crop px."""
+        """(K,) root of the mean of the variances of x and y, crop px."""
         return np.asarray(np.sqrt(np.trace(self.covariance, axis1=1, axis2=2) / 2))
 
 
@@ -57,7 +57,7 @@ def spread(network: KeypointNetwork, crop: np.ndarray, *, views: int, seed: int)
 
 
 def spread_of(points: np.ndarray) -> Spread:
-    """The spread of (V, 68, 2) predictions for V views, all brought back to crop px."""
+    """The spread of (V, K, 2) predictions for V views, all brought back to crop px."""
     mean = points.mean(0)
     off = points - mean
     return Spread(mean, np.einsum("vki,vkj->kij", off, off) / (len(points) - 1), len(points))

@@ -17,13 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facial_keypoints.core.onnx_runtime import MOST_BYTES
 from facial_keypoints.core.plain_files import read_plain
 from facial_keypoints.core.text import brief, one_line, shown
 from pipeline.models.model_file import Description, checked_description, in_one_line, planned
 from pipeline.models.network import KeypointNetwork, to_unit
 
-_MOST_BYTES = 500_000_000
-"""More than twice the largest network there is."""
 _KERNEL_RMS = 0.16
 """Root mean square of kernels after a training by Muon: 0.15 to 0.19 in each inner layer of the default network.
 
@@ -47,7 +46,7 @@ def open_onnx_file(path: Path, frames: Callable[[Description], np.ndarray]) -> t
         ModelError: for a missing, damaged or foreign file.
     """
     with in_one_line(path, "give another, or the model.safetensors that it was exported from"):
-        model = _parsed(read_plain(path, _MOST_BYTES))
+        model = _parsed(read_plain(path, MOST_BYTES))
         description = _described(model)
         network, held = planned(description), _Initializers(model.graph)
         folded = _folded(network, held)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from facial_keypoints.core.errors import DataError
+from pipeline.core.labels import HIDDEN, SEEN
 from pipeline.datasets.formats.json_files import elements
-from pipeline.datasets.formats.record import HIDDEN, VISIBLE, Entries, Fault, Record, attempt, box_of, record
+from pipeline.datasets.formats.record import Entries, Fault, Record, attempt, box_of, record
 
 
 def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
@@ -40,7 +41,7 @@ def _read(where: str, annotation: dict[str, Any], pictures: dict[Any, dict[str, 
         raise ValueError(f"there is no image of the id {annotation['image_id']}")
     picture = pictures[annotation["image_id"]]
     box = annotation.get("bbox")
-    flags = [VISIBLE if flag == HIDDEN and not tells_hidden else flag for flag in flat[2::3]]
+    flags = [SEEN if flag == HIDDEN and not tells_hidden else flag for flag in flat[2::3]]
     points = zip(flat[::3], flat[1::3], flags, strict=True)
     return record(where, picture["file_name"], points, box=box_of(box) if box else None, columns=picture | annotation)
 

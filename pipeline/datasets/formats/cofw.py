@@ -11,7 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline.datasets.formats.record import HIDDEN, VISIBLE, Entries, Fault, Record, attempt, box_of, record
+from pipeline.core.labels import HIDDEN, SEEN
+from pipeline.datasets.formats.record import Entries, Fault, Record, attempt, box_of, record
 
 _SETS = {"Tr": "training", "T": "test"}
 _POINTS = 29
@@ -43,7 +44,7 @@ def _face(where: str, file: Any, kind: str, face: int) -> Record:
     return record(
         where,
         f"{_SETS[kind]}-{face + 1:04}.png",
-        zip(x, y, np.where(occluded > 0, HIDDEN, VISIBLE), strict=True),
+        zip(x, y, np.where(occluded > 0, HIDDEN, SEEN), strict=True),
         box=box_of(file[f"bboxes{kind}"][:, face]) if f"bboxes{kind}" in file else None,
         split=_SETS[kind],
         content=cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture)[1].tobytes(),

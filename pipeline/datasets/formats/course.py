@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facial_keypoints.core.errors import DataError
+from pipeline.core.labels import LABELS
 from pipeline.datasets.formats.record import Entries, Record, attempt, record
 
 _PERSON = re.compile(r"(.+)_\d{2,}\.\w+")
@@ -32,7 +33,7 @@ def _read(where: str, row: list[str], fields: int, folder: str) -> Record:
     if len(row) != fields:
         raise ValueError(f"it has {len(row)} fields where {fields} are expected")
     person = _PERSON.fullmatch(row[0])
-    split = folder if folder in ("training", "test") else None
+    split = folder if folder in LABELS else None
     picture = f"{folder}/{row[0]}" if split else row[0]
     points = zip(row[1::2], row[2::2], strict=True)
     return record(where, picture, points, group=person[1] if person else None, split=split)

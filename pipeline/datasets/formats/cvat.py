@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from pipeline.datasets.formats.record import HIDDEN, VISIBLE, Entries, Record, attempt, in_order, natural, record
+from pipeline.core.labels import HIDDEN, SEEN
+from pipeline.datasets.formats.record import Entries, Record, attempt, in_order, natural, record
 from pipeline.datasets.formats.xml_files import elements
 
 
@@ -54,4 +55,4 @@ def _read(where: str, image: Element, shape: Element, names: Sequence[str]) -> R
 
 
 def _flag(shape: Element) -> int:
-    return HIDDEN if shape.get("occluded") == "1" else VISIBLE
+    return HIDDEN if shape.get("occluded") == "1" else SEEN

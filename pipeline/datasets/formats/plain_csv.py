@@ -17,8 +17,8 @@ from pathlib import Path
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.text import brief, shown
+from pipeline.core.labels import LABELS, SEEN
 from pipeline.datasets.formats.record import (
-    VISIBLE,
     Entries,
     Fault,
     Record,
@@ -31,7 +31,6 @@ from pipeline.datasets.formats.record import (
 
 _PICTURE = ("picture", "image", "file", "filename", "file_name", "path")
 _BOX = ("box_x", "box_y", "box_w", "box_h")
-_SPLITS = ("training", "test")
 
 Row = dict[str, str]
 
@@ -131,13 +130,13 @@ def _long(where: str, rows: list[tuple[int, Row]], columns: dict[str, str], name
 
 
 def _flag(row: Row, column: str | None) -> tuple[object, ...]:
-    return () if column is None else (VISIBLE if is_empty(row[column]) else row[column],)
+    return () if column is None else (SEEN if is_empty(row[column]) else row[column],)
 
 
 def _more(row: Row) -> dict[str, object]:
     """Box, group and split of a row that has them, and all its columns."""
     split, group = row.get("split"), row.get("group")
-    if split not in (None, *_SPLITS):
+    if split not in (None, *LABELS):
         raise ValueError(f"split is {shown(split)}, but should be training or test in each row, or no column")
     if group is not None and is_empty(group):
         raise ValueError("group is empty, but should tell in each row what is kept together, or be no column")

@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from facial_keypoints.core.text import brief, shown
+from pipeline.core.labels import HIDDEN, LARGEST_PX, SEEN, UNLABELLED
 
-VISIBLE, HIDDEN, UNLABELLED = 2, 1, 0
-"""Flags of a point, as COCO has them: seen, labelled where something hides it, not labelled."""
-_LARGEST_PX = 1_000_000
 UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError, csv.Error)
 """What reading a file meets that is not of its format."""
 
@@ -29,7 +27,7 @@ class Record:
     points: np.ndarray
     """(K, 2) float64, x then y; NaN where a point is not labelled."""
     visibility: np.ndarray
-    """(K,) uint8 of VISIBLE, HIDDEN and UNLABELLED."""
+    """(K,) uint8 of SEEN, HIDDEN and UNLABELLED."""
     box: tuple[float, float, float, float] | None = None
     """x, y, width, height, where the file has a box."""
     group: str | None = None
@@ -64,11 +62,11 @@ def record(where: str, picture: str, points: Iterable[Sequence[object]], **more:
     return Record(where, picture.strip(), array[:, :2].copy(), array[:, 2].astype(np.uint8), **more)  # type: ignore[arg-type]
 
 
-def _point(x: object, y: object, flag: object = VISIBLE) -> tuple[float, float, float]:
+def _point(x: object, y: object, flag: object = SEEN) -> tuple[float, float, float]:
     if is_empty(x) and is_empty(y):
         return math.nan, math.nan, UNLABELLED
     seen = number(flag, "a flag")
-    if seen not in (UNLABELLED, HIDDEN, VISIBLE):
+    if seen not in (UNLABELLED, HIDDEN, SEEN):
         raise ValueError(
             f"a point has the flag {shown(flag)} where 0 (not labelled), 1 (hidden) or 2 (seen) is expected"
         )
@@ -86,7 +84,7 @@ def number(value: object, what: str = "a coordinate") -> float:
         found = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         found = math.nan
-    if not abs(found) <= _LARGEST_PX:
+    if not abs(found) <= LARGEST_PX:
         raise ValueError(f"{what} is {shown(value)} where a number of pixels is expected")
     return found
 

@@ -45,7 +45,8 @@ def add_version(run: Any) -> Version:
     with mlflow_store.mlflow_errors(), mlflow_store.process_store():
         if not client.search_registered_models(f"name = '{REGISTERED}'"):
             client.create_registered_model(
-                REGISTERED, description="68 facial keypoints of a picture of one face; see keypoints register"
+                REGISTERED,
+                description="Keypoint networks; the run of each version tells of what its points are",
             )
         for version in client.search_model_versions(f"name = '{REGISTERED}'"):
             if version.run_id == run.info.run_id:
