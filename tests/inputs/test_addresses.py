@@ -14,7 +14,7 @@ import pytest
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.inputs import download
 from facial_keypoints.inputs.addresses import Address, address_of
-from facial_keypoints.inputs.download import Downloads
+from facial_keypoints.inputs.download import Downloads, may_have_password
 from facial_keypoints.inputs.search import Inputs, find_sources
 from facial_keypoints.outputs.output_folder import OutputFolder
 from tests.flood import flood, ok, until_enough  # noqa: F401
@@ -182,6 +182,23 @@ def test_user_and_password_go_to_their_host_alone(serve):
         assert len(inputs.sources) == 1
     expected = f"basic {b64encode(b'me:p@ss').decode()}".lower()
     assert [seen[path].get("authorization") for path in ("/x", "/moved", "other")] == [expected, expected, None]
+
+
+@pytest.mark.parametrize(
+    ("following", "expected"),
+    [
+        ("https://host/b", True),
+        ("http://host/b", False),
+        ("https://other/b", False),
+        ("https://host:8443/b", False),
+    ],
+)
+def test_a_password_for_https_stays_on_its_host_and_in_https(following, expected):
+    assert may_have_password("https://host/a", following) is expected
+
+
+def test_a_password_may_go_on_to_https_of_its_host():
+    assert may_have_password("http://host/a", "https://host/a")
 
 
 @pytest.mark.parametrize(
