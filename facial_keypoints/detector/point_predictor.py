@@ -51,7 +51,7 @@ class PointPredictor:
             windows: (N, 4) windows (see `finding.windows`).
 
         Returns:
-            (N, K, 2) float64 keypoints in pixels of the pictures, of the convention of the predictor, (K,)
+            (N, K, 2) float64 keypoints in pixels of the pictures, of the convention of the predictor, (N,)
             disagreements (see `finding.scores`), and (N, K) radii of `core.certainty`, pixels of the pictures, NaN
             where the network does not know.
 

@@ -22,10 +22,10 @@ def disagreement(views: np.ndarray) -> np.ndarray:
     measure is the geometric mean over the successive estimates of how far those of both sides are apart.
 
     Args:
-        views: (K, 2, E, 68, 2) successive estimates for pictures, and for the mirrored pictures, mirrored back, px.
+        views: (N, 2, E, K, 2) successive estimates for pictures, and for the mirrored pictures, mirrored back, px.
 
     Returns:
-        (K,) means over the points, over the size of the face (see `core.geometry.face_size`).
+        (N,) means over the points, over the size of the face (see `core.geometry.face_size`).
     """
     size = np.maximum(face_size(views[:, :, -1].mean(1)), 1e-6)
     apart = views[:, 0] - views[:, 1]

@@ -141,6 +141,12 @@ def _report(name: str, done: "Imported") -> None:
     if done.guessed:
         pairs = [list(pair) for pair in scheme.mirror_pairs]
         say(f"guessed mirror pairs: {pairs}; check them: keypoints scheme --check {_near(done.folder)}/scheme.yaml")
+        if not pairs:
+            tell(
+                "note: no mirror pair was found; if the points have a left and a right, write them into the scheme "
+                "or train with -S augment.mirror_prob=0 -S model.coarse_to_fine.mirrored_view=false: mirrored pictures "
+                "would teach wrong points"
+            )
         _tell_schemes_of(scheme.count)
     say(f"look at {_near(done.sheet)}, then: dvc exp run -S fetch.source={name}")
     if not tally.objects["test"]:

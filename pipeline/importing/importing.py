@@ -130,18 +130,23 @@ def _begin(request: Request) -> tuple[Reading, Scheme | None]:
             tell("note: the labels name their points otherwise than the scheme; their order is taken as it is")
     elif reading.point_names:
         reading.count = len(reading.point_names)
-        _refuse_no_scheme(request, reading)
+        _leave_out_stray_lines(request, reading)
+        _refuse_names_of_no_scheme(request, reading)
     return reading, scheme
 
 
-def _refuse_no_scheme(request: Request, reading: Reading) -> None:
-    """Leave out lines to points that are not there. Raises DataError where names of points can be of no scheme."""
-    count, lines = len(reading.point_names), reading.edges
-    reading.edges = [edge for edge in lines if all(0 <= point < count for point in edge)]
+def _leave_out_stray_lines(request: Request, reading: Reading) -> None:
+    """Leave out lines to points that are not there."""
+    lines, points = reading.edges, range(len(reading.point_names))
+    reading.edges = [(one, other) for one, other in lines if one in points and other in points]
     if left_out := len(lines) - len(reading.edges):
         tell(f"note: {left_out} lines of the skeleton in {request.labels} join points that it does not name; left out")
+
+
+def _refuse_names_of_no_scheme(request: Request, reading: Reading) -> None:
+    """Raise DataError where no scheme can be made of the points that labels name."""
     try:
-        scheme_from(_guessed(request, reading, np.empty((0, count, 2))).as_data())
+        scheme_from(_guessed(request, reading, np.empty((0, len(reading.point_names), 2))).as_data())
     except ValueError as error:
         raise DataError(
             f"{request.labels} names its points so that no scheme can be made of them: {error}; rename them there, or "
@@ -151,7 +156,8 @@ def _refuse_no_scheme(request: Request, reading: Reading) -> None:
 
 def _guessed(request: Request, reading: Reading, shapes: np.ndarray) -> Scheme:
     """A scheme out of what labels tell; see `guessed_scheme`."""
-    return guessed_scheme(request.name, reading.count or 0, reading.point_names, reading.edges, shapes)
+    told = (reading.point_names, reading.edges, reading.mirror_pairs)
+    return guessed_scheme(request.name, reading.count or 0, *told, shapes)
 
 
 def _first(items: Iterator[Sample | Fault], request: Request, tally: Tally) -> Sample:

@@ -37,6 +37,7 @@ class Reading:
         first = next(kind.files(labels))
         self.point_names = _read_or_refuse(first, kind.point_names) if kind.point_names else []
         self.edges = _read_or_refuse(first, kind.edges) if kind.edges else []
+        self.mirror_pairs = _read_or_refuse(first, kind.mirror_pairs) if kind.mirror_pairs else []
         self.reordered = bool(names) and sorted(names) == sorted(self.point_names)
         self._order = [self.point_names.index(name) for name in names] if self.reordered else None
         self.count: int | None = None

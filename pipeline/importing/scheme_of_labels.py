@@ -12,14 +12,20 @@ _WIDTH = 110
 
 
 def guessed_scheme(
-    name: str, count: int, names: Sequence[str], edges: Sequence[tuple[int, int]], shapes: np.ndarray
+    name: str,
+    count: int,
+    names: Sequence[str],
+    edges: Sequence[tuple[int, int]],
+    pairs: Sequence[tuple[int, int]],
+    shapes: np.ndarray,
 ) -> Scheme:
-    """A scheme out of what labels tell, its mirror pairs guessed.
+    """A scheme out of what labels tell, its mirror pairs guessed where they do not tell them.
 
     Args:
         count: number of points.
         names: of the points, or none.
         edges: pairs of points that a line joins.
+        pairs: mirror pairs, or none.
         shapes: (N, count, 2) labels to guess from where the points have no names; N may be 0.
     """
     named = any(not name.isdecimal() for name in names)
@@ -28,7 +34,7 @@ def guessed_scheme(
         name=name,
         title=f"{count} points of {name}",
         count=count,
-        mirror_pairs=tuple(pairs_by_name(names) if named else by_place),
+        mirror_pairs=tuple(pairs or (pairs_by_name(names) if named else by_place)),
         regions={"all": tuple(range(count))},
         contours=tuple(Contour(edge, closed=False) for edge in edges),
         normalizer="diagonal",

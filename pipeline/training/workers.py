@@ -84,9 +84,7 @@ class Workers:
             return itertools.starmap(function, batches)
         return self._in_rounds(function, iter(batches))
 
-    def _in_rounds(
-        self, function: Callable[[Tensor, Tensor], T], batches: Iterator[tuple[Tensor, Tensor]]
-    ) -> Iterator[T]:
+    def _in_rounds(self, function: Callable[[Tensor, Tensor], T], batches: Iterator[Batch]) -> Iterator[T]:
         """In each round every worker does a batch, if there is one for it, and gives the others what it found."""
         while of_round := list(itertools.islice(batches, self.count)):
             own = [function(*batch) for batch in of_round[self.number : self.number + 1]]

@@ -183,6 +183,14 @@ def test_a_skeleton_of_coco_counts_from_1_unless_it_can_only_count_from_0(
     assert edges(tmp_path / "a.json") == lines
 
 
+def test_mirror_pairs_of_coco_are_those_that_the_file_names(tmp_path: Path) -> None:
+    category = {"name": "paw", "keypoints": ["a", "b", "c"], "keypoint_flip_map": [["c", "a"]]}
+    (tmp_path / "a.json").write_text(json.dumps({"categories": [category]}))
+    mirror_pairs = FORMATS["coco"].mirror_pairs
+    assert mirror_pairs is not None
+    assert mirror_pairs(tmp_path / "a.json") == [(2, 0)]
+
+
 @pytest.mark.parametrize("kind", ["course", "deeplabcut"])
 def test_empty_lines_of_a_table_are_no_entries(tmp_path: Path, kind: str) -> None:
     tables = {

@@ -351,6 +351,25 @@ def test_lines_to_points_that_are_not_there_are_left_out(
     assert "note: 2 lines of the skeleton in" in capsys.readouterr().err
 
 
+def test_mirror_pairs_that_coco_tells_are_taken_and_none_are_warned_of(images: Path, checkout: Path) -> None:
+    labels = coco_of(images, ["tip", "first", "second"], [])
+    code, _, error = invoke("import", "--format", "coco", "--labels", labels, "--name", "none")
+    assert code == 0
+    assert "note: no mirror pair was found" in error
+    content = json.loads(labels.read_text())
+    content["categories"][0]["keypoint_flip_map"] = [["first", "second"]]
+    labels.write_text(json.dumps(content))
+    code, said, error = invoke("import", "--format", "coco", "--labels", labels, "--name", "told")
+    assert code == 0
+    assert "mirror pairs: [[1, 2]]" in said
+    assert "no mirror pair" not in error
+    content["categories"][0]["keypoint_flip_map"] = [["first", "third"]]
+    labels.write_text(json.dumps(content))
+    code, _, error = invoke("import", "--format", "coco", "--labels", labels, "--name", "wrong")
+    assert (code, error.count("\n")) == (1, 1)
+    assert "third" in error
+
+
 def test_pictures_may_lie_elsewhere(
     faces: Faces, images: Path, checkout: Path, request_of: Callable[..., Request], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,7 +99,7 @@ def test_a_scheme_of_labels_has_their_names_and_lines(images: Path, request_of: 
 
 
 @pytest.mark.parametrize(
-    "scheme", [FIVE, IBUG_68, guessed_scheme("Ünï: 'a'", 2, ["a: b", "#c"], [], np.empty((0, 2, 2)))]
+    "scheme", [FIVE, IBUG_68, guessed_scheme("Ünï: 'a'", 2, ["a: b", "#c"], [], [], np.empty((0, 2, 2)))]
 )
 def test_a_scheme_is_read_as_it_was_written(scheme: Scheme) -> None:
     assert scheme_from(load_yaml(scheme_text(scheme, "A comment,\nof two lines.").encode())) == scheme

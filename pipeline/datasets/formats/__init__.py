@@ -37,6 +37,8 @@ class Format:
     """Names of the points of a file, in the order in which they come without a scheme."""
     edges: Callable[[Path], list[tuple[int, int]]] | None = None
     """Lines between points that a file tells of."""
+    mirror_pairs: Callable[[Path], list[tuple[int, int]]] | None = None
+    """Points that change places in a mirrored picture, where a file tells them."""
     scheme: str | None = None
     """The scheme of all files of this format."""
 
@@ -56,7 +58,7 @@ class Format:
 FORMATS: dict[str, Format] = {
     "pts": Format("*.pts", 1, pts.read),
     "dlib": Format("*.xml", 0, dlib_xml.read, dlib_xml.point_names),
-    "coco": Format("*.json", 0, coco.read, coco.point_names, coco.edges),
+    "coco": Format("*.json", 0, coco.read, coco.point_names, coco.edges, coco.mirror_pairs),
     "cvat": Format("*.xml", 0.5, cvat.read, cvat.point_names),
     "label-studio": Format("*.json", 0.5, label_studio.read, label_studio.point_names),
     "wflw": Format("*.txt", 0, wflw.read, scheme="wflw-98"),

@@ -63,6 +63,16 @@ def edges(path: Path) -> list[tuple[int, int]]:
     return [(one - first, other - first) for one, other in pairs]
 
 
+def mirror_pairs(path: Path) -> list[tuple[int, int]]:
+    """Pairs of points that change places in a mirrored picture, from 0, where the file tells them by name.
+
+    They stand in `keypoint_flip_map` of the category, which COCO has not; Detectron2 calls its pairs of names so.
+    """
+    category = _category(path)
+    places = {str(name): place for place, name in enumerate(category.get("keypoints", []))}
+    return [(places[str(one)], places[str(other)]) for one, other in category.get("keypoint_flip_map", [])]
+
+
 def _category(path: Path) -> dict[str, Any]:
     categories = [category for category in elements(path, "categories") if category.get("keypoints")]
     if any(category["keypoints"] != categories[0]["keypoints"] for category in categories):
