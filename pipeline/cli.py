@@ -8,7 +8,7 @@ import contextlib
 import importlib
 import os
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import Annotated
 
 import typer
 
@@ -27,7 +27,7 @@ from pipeline.commands.scheme import scheme
 from pipeline.commands.ship import ship
 from pipeline.commands.sweep import sweep
 from pipeline.core import paths
-from pipeline.core.params import load_sections
+from pipeline.experiments.params import load_params
 
 STAGES = {
     "fetch": "Bring the frames and their labels to data/raw, each file checked.",
@@ -76,8 +76,8 @@ def _run_stage(name: str) -> None:
             remove_abandoned(folder)
         stage = importlib.import_module(f"pipeline.stages.{name}").run
         _show_git_the_parameters()
-        kinds = get_type_hints(stage)
-        stage(**load_sections({section: kinds[section] for section in stage_sections(name)}))
+        params = load_params()
+        stage(**{section: getattr(params, section) for section in stage_sections(name)})
 
 
 def _show_git_the_parameters() -> None:

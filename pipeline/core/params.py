@@ -23,17 +23,11 @@ _MOST_TOLD = 10
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def load_sections(kinds: Mapping[str, type], path: Path = PARAMS) -> dict[str, Any]:
-    """Read the sections `kinds` of `path`, each as an instance of its dataclass; other sections are not looked at.
-
-    The YAML reader is the one DVC uses (PyYAML reads `1e-3` as text, this one as a number). Raises ConfigError naming
-    each wrong dotted key, its value, what was expected and the remedy.
-    """
-    return check_sections(read_values(path), kinds, path)
-
-
 def read_values(path: Path = PARAMS) -> Any:
-    """What `path` holds, unchecked. Raises ConfigError where it cannot be read or is no YAML."""
+    """What `path` holds, unchecked. Raises ConfigError where it cannot be read or is no YAML.
+
+    The YAML reader is the one DVC uses (PyYAML reads `1e-3` as text, this one as a number).
+    """
     try:
         return read_yaml(path)
     except FileNotFoundError:
@@ -46,13 +40,13 @@ def read_values(path: Path = PARAMS) -> Any:
         ) from None
 
 
-def check_sections(values: Any, kinds: Mapping[str, type], path: Path, *, all_known: bool = False) -> dict[str, Any]:
+def check_sections(values: Any, kinds: Mapping[str, type], path: Path) -> dict[str, Any]:
     """The sections `kinds` of `values`, the contents of `path`, as instances of their dataclasses.
 
-    `all_known`: a section that `kinds` does not name is an error too. Raises ConfigError as `load_sections`.
+    Raises ConfigError naming each wrong or unknown dotted key, its value, what was expected and the remedy.
     """
     try:
-        return checked(values, kinds, all_known=all_known)
+        return checked(values, kinds)
     except WrongValuesError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -68,12 +62,11 @@ class WrongValuesError(ValueError):
         """The first problem as pydantic tells it: "loc", "type", "input", "msg"."""
 
 
-def checked(values: Any, kinds: Mapping[str, type], *, all_known: bool = True) -> dict[str, Any]:
+def checked(values: Any, kinds: Mapping[str, type]) -> dict[str, Any]:
     """Instances of the dataclasses `kinds` by the name of their part in `values`. Raises WrongValuesError."""
-    config = _STRICT if all_known else ConfigDict(strict=True, extra="ignore")
     fields: dict[str, Any] = {name: (_model(kind), ...) for name, kind in kinds.items()}
     try:
-        found = create_model("Sections", __config__=config, **fields).model_validate(values)
+        found = create_model("Sections", __config__=_STRICT, **fields).model_validate(values)
     except ValidationError as error:
         raise WrongValuesError(error) from None
     return {name: _instance(kind, getattr(found, name)) for name, kind in kinds.items()}

@@ -1,9 +1,10 @@
-"""All sections of params.yaml together, for what deals with whole experiments; a stage reads only its own."""
+"""All sections of params.yaml, checked together: a wrong one is named before the first stage of a run works."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from facial_keypoints.core.errors import ConfigError
 from pipeline.core.params import check_sections, read_values
 from pipeline.core.paths import PARAMS
 from pipeline.core.settings import Preprocess, Split
@@ -32,10 +33,14 @@ SECTIONS = get_type_hints(Params)
 
 
 def load_params(path: Path = PARAMS) -> Params:
-    """Read and check `path`. Raises ConfigError as `pipeline.core.params.load_sections` does."""
-    return validate_params(read_values(path), path)
+    """Read and check `path`. Raises ConfigError as `pipeline.core.params` does."""
+    values = read_values(path)
+    try:
+        return validate_params(values, path)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; `git checkout {path}` goes back to the committed values") from None
 
 
 def validate_params(values: Any, path: Path) -> Params:
     """Check the contents of `path`, in which no other section may stand. Raises ConfigError."""
-    return Params(**check_sections(values, SECTIONS, path, all_known=True))
+    return Params(**check_sections(values, SECTIONS, path))

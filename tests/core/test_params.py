@@ -9,10 +9,12 @@ import pytest
 import yaml as pyyaml
 from annotated_types import Ge, Gt, Le, Lt
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
 from facial_keypoints.core.errors import ConfigError
+from pipeline.cli import app
 from pipeline.commands.parameter_help import parameter_lines
-from pipeline.core.params import flatten, load_sections
+from pipeline.core.params import flatten
 from pipeline.experiments.params import SECTIONS, load_params
 from pipeline.models import NETWORKS
 from pipeline.models.settings import Model
@@ -89,9 +91,9 @@ def test_a_section_without_parameters_is_named(tmp_path):
 
 def test_of_many_wrong_values_the_first_are_told(tmp_path):
     (tmp_path / "params.yaml").write_text("\n".join(f"k{n}: 1" for n in range(4000)))
-    with pytest.raises(ConfigError, match=r"k0 is not a known parameter; .*; and 3,999 more$") as caught:
+    with pytest.raises(ConfigError, match=r"k0 is not a known parameter; .*; and 3,999 more; `git checkout") as caught:
         load_params(tmp_path / "params.yaml")
-    assert len(str(caught.value)) < 500
+    assert len(str(caught.value)) < 700
 
 
 def test_what_is_no_plain_file_is_named(tmp_path):
@@ -167,11 +169,15 @@ def test_choices_are_those_of_the_tables():
     assert list(get_args(get_type_hints(Model)["name"])) == list(NETWORKS)
 
 
-def test_a_stage_checks_only_its_own_sections(tmp_path):
-    path = with_change(tmp_path, r"faces_per_row: \d+", "faces_per_row: many")
-    assert load_sections({"train": Train, "model": Model}, path)["train"] == load_params(ROOT / "params.yaml").train
-    with pytest.raises(ConfigError, match=r"render\.faces_per_row is 'many' but should be a valid integer"):
-        load_params(path)
+def test_the_first_stage_of_a_run_names_the_wrong_values_of_all(workspace):
+    path = with_change(workspace, r"faces_per_row: \d+", "faces_per_row: 99")
+    before = path.read_bytes()
+    result = CliRunner().invoke(app, ["fetch"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: params.yaml: render.faces_per_row is 99 but should be less than or equal")
+    assert "`git checkout params.yaml` goes back to the committed values" in result.stderr
+    assert path.read_bytes() == before
+    assert not (workspace / "data").exists()
 
 
 def test_settings_load_no_torch():
