@@ -3,7 +3,7 @@
     python -m benchmarks.search     # 22 minutes of one core
 
 Both look for the lowest error on val of short trainings of a small network on half of the training frames, made small.
-Each may take as many training steps as TRAININGS of full length; one that is broken off counts for the steps it took.
+Each may take as many training steps as TRAININGS of full length; one that is pruned counts for the steps it took.
 The search is that of the product, its study, sampler, pruner and worker, but trains in this process instead of through
 DVC. Every training is a row of reports/search.csv; a search that is whole there is not done again. Writes the
 table of docs/experiments.md.
@@ -23,7 +23,7 @@ import torch
 from benchmarks.few_labels import some
 from benchmarks.frames import divide, load_frames
 from benchmarks.pages import write_between
-from facial_keypoints.core.errors import PipelineError
+from facial_keypoints.core.errors import KeypointsError
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.percent import percent_text, to_percent
 from pipeline.core import paths
@@ -85,7 +85,7 @@ class Trainings:
     def make(self, search: Search, trial: Any, report: Callable[[int, float], None]) -> float:
         """Train with what is chosen next; returns the last error on val, percent.
 
-        Raises what `report`, which is told each epoch's number and error, raises, and PipelineError.
+        Raises what `report`, which is told each epoch's number and error, raises, and KeypointsError.
         """
         settings, errors = choose(trial, search.space), list[float]()
         params = with_settings(load_params(), settings)
@@ -140,7 +140,7 @@ def try_at_random(trainings: Trainings, search: Search, most_steps: int) -> None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(search.seed))
     while trainings.steps < most_steps:
-        study.optimize(lambda trial: trainings.make(search, trial, lambda *_: None), n_trials=1, catch=PipelineError)
+        study.optimize(lambda trial: trainings.make(search, trial, lambda *_: None), n_trials=1, catch=KeypointsError)
 
 
 def compare(table: Path, train: LabelledFrames, val: LabelledFrames) -> None:
@@ -172,7 +172,7 @@ def as_markdown(table: pd.DataFrame) -> str:
         of_seeds = [rows for _, rows in done.groupby("seed")]
         best = pd.DataFrame([[best_after(rows, share * most_steps) for share in SHARES] for rows in of_seeds])
         last = ", ".join(f"{error:.2f}" for error in best.iloc[:, -1])
-        counts = f"{len(done)}, {done['nme_percent'].isna().sum()} broken off"
+        counts = f"{len(done)}, {done['nme_percent'].isna().sum()} pruned"
         cells = [shown, *map(percent_text, best.mean()), last, counts]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -13,7 +13,7 @@ from facial_keypoints.commands.extensions import Commands, command_extensions, m
 from facial_keypoints.commands.filter import filter_faces
 from facial_keypoints.commands.os_errors import is_of_the_system, one_line
 from facial_keypoints.commands.predict import predict
-from facial_keypoints.core.errors import PipelineError, interruption
+from facial_keypoints.core.errors import KeypointsError, interruption
 from facial_keypoints.core.terminal import ReaderLeftError, say, standard_streams, tell
 
 HELP = "Find the 68 keypoints of faces in your own pictures and videos; in a checkout, train and measure the model."
@@ -77,7 +77,7 @@ def errors_as_one_line(command: str = "keypoints") -> Iterator[None]:
 
 def _message(error: BaseException, command: str) -> str | None:
     """One line for what the user can mend; None where the program went wrong."""
-    if isinstance(error, PipelineError):
+    if isinstance(error, KeypointsError):
         return str(error)
     if isinstance(error, ImportError):
         missing = missing_package(error)

@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _prepare() -> None:
-    """Mend what a killed DVC left; raise PipelineError for what would stop DVC, warn of what git refuses."""
+    """Mend what a killed DVC left; raise KeypointsError for what would stop DVC, warn of what git refuses."""
     with open_repository() as repository, repository.locked():
         mend(repository)
         refuse_what_stops_dvc(repository)

@@ -154,7 +154,7 @@ def predict(
     find = (lambda image: [found.whole(image)]) if whole else (lambda image: found(image, boxes)) if box else None
     folder = None if output == STDOUT else OutputFolder(Path(output))
     with find_sources(path, folder) as inputs:
-        announce(inputs)
+        announce(inputs, one_file=form in ("coco", "cvat"))
         if form == "pts" and not folder:
             refuse_all_but_one_picture(inputs.sources, "--format pts")
         search = type(found.find).__name__

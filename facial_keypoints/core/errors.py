@@ -1,31 +1,31 @@
 """The one exception tree. A message names what was wrong, what was expected and the remedy, in one line."""
 
 
-class PipelineError(Exception):
-    """Something the user can mend; the command line shows its message as one line and exits with status 1."""
+class KeypointsError(Exception):
+    """Base of all: something the user can mend, which the command line shows as one line before it ends with 1."""
 
 
-class ConfigError(PipelineError):
+class ConfigError(KeypointsError):
     """A parameter is unknown, missing, mistyped or out of range."""
 
 
-class DataError(PipelineError):
+class DataError(KeypointsError):
     """A frame, table or array is not what it should be."""
 
 
-class SourceError(PipelineError):
+class SourceError(KeypointsError):
     """Frames cannot be had from the chosen source."""
 
 
-class ModelError(PipelineError):
+class ModelError(KeypointsError):
     """A model file is missing, damaged or made for another network."""
 
 
-class TrackingError(PipelineError):
+class TrackingError(KeypointsError):
     """The MLflow store cannot be used."""
 
 
-class GitError(PipelineError):
+class GitError(KeypointsError):
     """Git is not installed, or refuses or cannot read the repository."""
 
 

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from facial_keypoints.core.text import brief
+
 MOST_POINTS = 1000
 """More than any annotation of faces, hands or bodies has; bounds what a model file can ask for."""
 
@@ -88,6 +90,11 @@ class Scheme:
         """What the points are of, in the plural."""
         return f"{self.thing}s"
 
+    @property
+    def a_thing(self) -> str:
+        """What the points are of, with its article."""
+        return f"{'an' if self.thing[0].lower() in 'aeiou' else 'a'} {self.thing}"
+
     def name_of(self, point: int) -> str:
         """The number of a point, and its name where it has one, as messages tell it."""
         return f"{point} ({self.point_names[point]})" if self.point_names else str(point)
@@ -113,9 +120,12 @@ def scheme_from(data: Any) -> Scheme:
     if not isinstance(data, Mapping):
         raise ValueError("a scheme holds name, title, points, mirror_pairs, regions, contours and normalizer")
     wanted = {"name", "title", "points", "mirror_pairs", "regions", "contours", "normalizer"}
-    if odd := sorted(map(str, wanted ^ (set(data) - {"point_names", "thing"}))):
+    missing, unknown = wanted - set(data), sorted(map(str, set(data) - wanted - {"point_names", "thing"}))
+    if missing or unknown:
+        odd = [f"{name} is missing" for name in sorted(missing)]
+        odd += [f"{brief(name)} is none of these" for name in unknown[:3]]
         told = ", ".join(sorted(wanted))
-        raise ValueError(f"a scheme holds {told}, perhaps point_names and thing, and no more; look at {odd[0][:40]}")
+        raise ValueError(f"a scheme holds {told}, perhaps point_names and thing, and no more; {', '.join(odd)}")
     return Scheme(
         name=_text(data["name"], "name"),
         title=_text(data["title"], "title"),

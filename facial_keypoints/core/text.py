@@ -40,6 +40,11 @@ def shown(value: object) -> str:
     return brief(_VALUE.repr(value))
 
 
+def amount(count: int, thing: str) -> str:
+    """How many things there are, in words: "1 face", "1,200 faces"."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def counted(names: Sequence[str]) -> str:
     """How many names there are, and the first of them, printable: "5 (a, b, c, ...)"."""
     first = [printable(name) for name in names[:_NAMES_MOST]] + ["..."] * (len(names) > _NAMES_MOST)

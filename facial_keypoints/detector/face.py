@@ -1,6 +1,6 @@
 """A face that was found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -9,23 +9,23 @@ from facial_keypoints.core.scheme import IBUG_68, Scheme
 from facial_keypoints.finding.head_rotation import HeadRotation, head_rotation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Face:
-    """A face in pixels of the picture, the centre of the top left pixel being (0, 0)."""
+    """A face in pixels of the picture, the centre of the top left pixel being (0, 0); equal to itself alone."""
 
     box: tuple[float, float, float, float]
     """x, y, width, height of the box round the points."""
     score: float
     """Confidence 0..1 that this is a face: of what found it, and of how well estimates of the network agree."""
-    keypoints: np.ndarray
+    keypoints: np.ndarray = field(repr=False)
     """(K, 2) float32, x then y."""
     rotation_deg: HeadRotation | None
     """Rotation of the head in degrees, yaw, pitch and roll: an estimate. None for points of another scheme than 68."""
-    scheme: Scheme = IBUG_68
+    scheme: Scheme = field(default=IBUG_68, repr=False)
     """What the K points are."""
-    radii: np.ndarray | None = None
-    """(K,) float32, px: the true point lies within this radius of the predicted one in one of two cases, and within
-    `core.certainty.NINE_TENTHS` times it in nine of ten. None of a network that does not know."""
+    radii: np.ndarray | None = field(default=None, repr=False)
+    """(K,) float32, px: half of the true points lie within this radius of the predicted ones, and nine of ten within
+    `core.certainty.NINE_TENTHS` times it. None of a network that does not know."""
 
 
 def make_face(keypoints: np.ndarray, score: float, scheme: Scheme = IBUG_68, radii: np.ndarray | None = None) -> Face:

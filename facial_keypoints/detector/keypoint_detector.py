@@ -1,12 +1,14 @@
 """Faces of pictures: searched for, and their keypoints predicted."""
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from facial_keypoints.core.boxes import distinct, overlaps
-from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.core.errors import ConfigError, DataError, ModelError
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.detector.face import Face, make_face
 from facial_keypoints.detector.point_predictor import Convention, PointPredictor
@@ -50,7 +52,11 @@ class KeypointDetector:
             convention: what the points of faces are: see `point_predictor.Convention`. None: "symmetric", or "dataset"
                 for points of other schemes than 68, whose networks may never have seen a mirrored picture.
             suspicious: for hiding faces: where `find` is sure and the network sees no face, answer the mean face.
+
+        Raises:
+            ConfigError: a score beyond 0..1, or a convention of another name.
         """
+        _check_options(min_score=min_score, convention=convention)
         self.network, self.find, self.min_score, self._suspicious = network, find, min_score, suspicious
         usual: Convention = "symmetric" if network.scheme == IBUG_68 else "dataset"
         self.predictor = PointPredictor(network, convention or usual)
@@ -83,7 +89,9 @@ class KeypointDetector:
 
         Raises:
             ModelError: the model or the detector's file is missing, damaged or of another kind.
+            ConfigError: a score beyond 0..1, no such convention, or not one thread at least.
         """
+        _check_options(min_score=min_score, convention=convention, threads=threads)
         network = open_network(model, threads)
         find = box_detector(detector, detector_model, suspicious=suspicious)
         if min_score is None:
@@ -226,6 +234,17 @@ class KeypointDetector:
         boxes, scores = np.array([face.box for face in faces]), np.array([face.score for face in faces])
         kept = distinct(boxes.reshape(-1, 4), scores, SAME_FACE)
         return sorted((faces[row] for row in kept), key=lambda face: face.box[:2])
+
+
+def _check_options(*, min_score: float | None, convention: str | None, threads: int | None = None) -> None:
+    """Raise ConfigError for an option that is given and can be none."""
+    if min_score is not None and not (isinstance(min_score, Real) and 0 <= min_score <= 1):
+        raise ConfigError(f"min_score is {min_score!r} but should be a number 0..1; change it")
+    if convention is not None and convention not in get_args(Convention):
+        allowed = " or ".join(repr(name) for name in get_args(Convention))
+        raise ConfigError(f"convention is {convention!r} but should be {allowed}; change it")
+    if threads is not None and not (isinstance(threads, Integral) and threads >= 1):
+        raise ConfigError(f"threads is {threads!r} but should be a whole number from 1; change it, or leave it out")
 
 
 def _checked(image: np.ndarray) -> np.ndarray:

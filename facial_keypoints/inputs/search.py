@@ -12,6 +12,7 @@ from facial_keypoints.core.text import counted
 from facial_keypoints.inputs.download import Downloads
 from facial_keypoints.inputs.finder import Finder
 from facial_keypoints.inputs.source import Source
+from facial_keypoints.outputs.ledger import LEDGER
 from facial_keypoints.outputs.output_folder import OutputFolder
 
 
@@ -26,6 +27,8 @@ class Inputs(AbstractContextManager["Inputs"]):
     """Why other files of folders are not looked at -> those files."""
     missed: int = 0
     """How many of the files left out are pictures."""
+    renamed: list[str] = field(default_factory=list)
+    """Sources whose names were taken in the output folder, each with the name that it has instead."""
     fetched: ExitStack = field(default_factory=ExitStack)
     """Holds the files from addresses."""
 
@@ -42,6 +45,11 @@ class Inputs(AbstractContextManager["Inputs"]):
         return [
             f"left out, {reason}: {counted([path.name for path in paths])}" for reason, paths in self.left_out.items()
         ]
+
+    def lines_renamed(self) -> list[str]:
+        """A line that tells how many names were taken and some of them, if any was."""
+        told = f"names that were taken have a number: {counted(self.renamed)}; all are listed in {LEDGER}"
+        return [told] if self.renamed else []
 
 
 def inputs_key(given: Iterable[str], output: str) -> str:
@@ -67,8 +75,11 @@ def find_sources(given: Iterable[str], output: OutputFolder | None, ending: str 
         for text in given:
             finder.look(text)
         sources = list(finder.found.values())
+        renamed: list[str] = []
         if output:
             output.protect(source.path for source in sources if source.path)
-            names = output.names([(source.name, source.origin) for source in sources], ending)
-            sources = [replace(source, name=name) for source, name in zip(sources, names, strict=True)]
-        return Inputs(sources, finder.problems, finder.left_out, finder.missed, fetched.pop_all())
+            wanted = sources
+            names = output.names([(source.name, source.origin) for source in wanted], ending)
+            sources = [replace(source, name=name) for source, name in zip(wanted, names, strict=True)]
+            renamed = [f"{of.shown} is {name}" for of, name in zip(wanted, names, strict=True) if name != of.name]
+        return Inputs(sources, finder.problems, finder.left_out, finder.missed, renamed, fetched.pop_all())

@@ -10,6 +10,7 @@ import numpy as np
 
 from facial_keypoints.core.errors import interruption
 from facial_keypoints.core.progress import progress
+from facial_keypoints.core.text import amount
 from facial_keypoints.inputs.decoder import Decoder
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.inputs.standard_input import read_standard_input
@@ -44,15 +45,11 @@ class Tally:
         self.faces += faces
 
     def __str__(self) -> str:
-        looked_at = [_counted(self.pictures, "picture")] if self.pictures or not self.videos else []
-        looked_at += [_counted(self.videos, "video")] if self.videos else []
+        looked_at = [amount(self.pictures, "picture")] if self.pictures or not self.videos else []
+        looked_at += [amount(self.videos, "video")] if self.videos else []
         rest = f"; nothing hidden in {self.unhidden}" if self.unhidden else ""
         rest += f"; {self.skipped} skipped" if self.skipped else ""
-        return f"{_counted(self.faces, self.thing)} in {' and '.join(looked_at)}{rest}"
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"
+        return f"{amount(self.faces, self.thing)} in {' and '.join(looked_at)}{rest}"
 
 
 def each(
@@ -71,7 +68,7 @@ def each(
         on_video: takes a source that is a video; returns how many different faces it has.
         on_done: takes a source that did not fail, and how many faces it has.
 
-    Raises what every source would meet: OSError where nothing can be written, PipelineError such as ModelError.
+    Raises what every source would meet: OSError where nothing can be written, KeypointsError such as ModelError.
     """
     tally = Tally()
     with closing(_read_ahead(sources)) as read:

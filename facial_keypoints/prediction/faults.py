@@ -6,7 +6,7 @@ import traceback
 
 import cv2
 
-from facial_keypoints.core.errors import DataError, PipelineError
+from facial_keypoints.core.errors import DataError, KeypointsError
 from facial_keypoints.core.text import brief
 from facial_keypoints.inputs.source import Source
 
@@ -22,7 +22,7 @@ def fault_of(source: Source, error: Exception) -> DataError:
     if isinstance(error, DataError):
         told = _by_its_address(source, str(error))
         return DataError(told if told.startswith(source.shown) else f"{source.shown}: {told}")
-    if isinstance(error, PipelineError) or (isinstance(error, OSError) and error.errno not in _OF_ONE_NAME):
+    if isinstance(error, KeypointsError) or (isinstance(error, OSError) and error.errno not in _OF_ONE_NAME):
         raise error
     if isinstance(error, OSError):
         fault = "so long a name that none is left for" if error.errno == errno.ENAMETOOLONG else "no name that suits"

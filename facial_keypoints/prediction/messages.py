@@ -14,11 +14,14 @@ from facial_keypoints.video.reading import Frame, FrameReader
 from facial_keypoints.video.writing import FrameWriter
 
 
-def announce(inputs: Inputs) -> None:
-    """Tell which arguments, and which files of folders, are not looked at."""
+def announce(inputs: Inputs, *, one_file: bool = False) -> None:
+    """Tell which arguments, and which files of folders, are not looked at, and which have another name in the output.
+
+    `one_file`: the results of all go to one, which tells of each what it is of.
+    """
     for problem in inputs.problems:
         skipped(problem)
-    for line in inputs.lines_left_out():
+    for line in inputs.lines_left_out() + ([] if one_file else inputs.lines_renamed()):
         tell(line)
 
 

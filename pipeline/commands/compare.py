@@ -73,7 +73,7 @@ def _sentence(split: str, difference: "Difference") -> str:
 
 def _draw(a: "Results", b: "Results", split: str, difference: "Difference", output: Path) -> list[Path]:
     """Both CEDs, and the faces that differ most where their frames and predictions are here; paths of the figures."""
-    from facial_keypoints.core.errors import PipelineError
+    from facial_keypoints.core.errors import KeypointsError
     from facial_keypoints.outputs.output_folder import OutputFolder
     from pipeline.evaluation.style import png, style
     from pipeline.experiments.comparison_figures import ced_pair_figure, face_pairs_figure
@@ -90,7 +90,7 @@ def _draw(a: "Results", b: "Results", split: str, difference: "Difference", outp
         try:
             pair = most_different_faces(a, b, split, FACES_SHOWN)
             figures["faces.png"] = face_pairs_figure(*pair, names, dataset=b.dataset)
-        except PipelineError as error:
+        except KeypointsError as error:
             tell(f"no picture of faces: {error}")
         pictures = {name: png(figure) for name, figure in figures.items()}
     folder = OutputFolder(output)

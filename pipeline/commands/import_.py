@@ -108,23 +108,36 @@ def import_labels(
 
 def _check(request: "Request") -> None:
     from facial_keypoints.core.errors import DataError
-    from pipeline.importing.importing import faults_of
+    from facial_keypoints.core.text import amount
+    from pipeline.datasets.formats.record import Fault
+    from pipeline.importing.importing import check_labels
 
-    count = 0
-    for fault in faults_of(request):
-        count += 1
+    faults = 0
+
+    def tell_fault(fault: Fault) -> None:
+        nonlocal faults
+        faults += 1
         say(f"{fault.where}: {fault.what}")
-    if count:
-        raise DataError(f"{count:,} entries cannot be imported; mend them, or leave them out with --skip-faulty")
-    say("nothing is wrong; without --dry-run the dataset is made")
+
+    found = check_labels(request, tell_fault)
+    objects, pictures = amount(found.objects, "object"), amount(found.pictures, "picture")
+    points, groups = amount(found.points, "point"), amount(found.groups, "group")
+    say(f"{objects} of {points} in {pictures} and {groups} can be imported")
+    if faults and request.skip_faulty:
+        say(f"without --dry-run they are, and {faults:,} other entries are left out")
+    elif faults:
+        raise DataError(f"{faults:,} entries cannot be imported; mend them, or leave them out with --skip-faulty")
+    else:
+        say("nothing is wrong; without --dry-run the dataset is made")
 
 
 def _report(name: str, done: "Imported") -> None:
-    from facial_keypoints.core.text import brief
+    from facial_keypoints.core.text import amount, brief
 
     tally, scheme = done.tally, done.scheme
     objects = ", ".join(f"{split} {count:,}" for split, count in tally.objects.items())
-    say(f"{_near(done.folder)}: {objects} objects in {done.pictures:,} pictures, {scheme.count} points each")
+    pictures, points = amount(done.pictures, "picture"), amount(scheme.count, "point")
+    say(f"{_near(done.folder)}: {objects} objects in {pictures}, {points} each")
     if tally.left_out:
         tell(f"note: {tally.left_out:,} entries are left out")
     if tally.turned:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facial_keypoints.core.terminal import say
+from facial_keypoints.core.text import amount
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ def scheme(
     shapes = _labels_beside(Path(check), found)
     midline = found.count - 2 * len(found.mirror_pairs)
     sides = f"{len(found.mirror_pairs)} mirror pairs and {midline} points that keep their number in a mirrored picture"
-    say(f"{found.title}: {len(found.regions)} regions, {sides}")
+    say(f"{found.title}: {amount(len(found.regions), 'region')}, {sides}")
     if guess_pairs:
         _tell_guess(found, shapes)
     _draw(found, shapes, output)

@@ -14,8 +14,8 @@ _NUMBERS = {"val NME %": "val_nme_percent", "test NME %": "test_nme_percent"}
 
 
 def search_settings(settings: list[str], trainings: int, jobs: int, seeds: str, storage: str) -> None:
-    """Search until `trainings` settings were tried, then tell the best. Raises PipelineError."""
-    from facial_keypoints.core.errors import ConfigError, PipelineError
+    """Search until `trainings` settings were tried, then tell the best. Raises KeypointsError."""
+    from facial_keypoints.core.errors import ConfigError, KeypointsError
     from pipeline.core.paths import workspace_root
     from pipeline.experiments.dvc import git
     from pipeline.experiments.dvc.temporary import none_begins
@@ -40,7 +40,7 @@ def search_settings(settings: list[str], trainings: int, jobs: int, seeds: str, 
         say(f"{search.study} waits to be gone on with, by the same command")
         raise
     if not _report(search):
-        raise PipelineError(f"none of {trainings} trainings came to its end; see sweeps/{search.study}/")
+        raise KeypointsError(f"none of {trainings} trainings came to its end; see sweeps/{search.study}/")
 
 
 def _report(search: Any) -> bool:

@@ -38,14 +38,14 @@ def sweep(
     sweeps/ says by how much each setting is behind the best, and whether that is more than the seeds make.
 
     With --search N, settings are chosen one after the other, each by the errors of the earlier ones, N in all; a
-    training that is worse than half of the others at the same epoch is broken off. The same command goes on with it.
+    training that is worse than half of the others at the same epoch is pruned. The same command goes on with it.
     """
     if search is not None:
         from pipeline.commands.search import search_settings
 
         search_settings(settings, search, jobs, seeds, storage)
         return
-    from facial_keypoints.core.errors import PipelineError
+    from facial_keypoints.core.errors import KeypointsError
     from pipeline.experiments.dvc.queue import free_name, work_off
     from pipeline.experiments.sweeps.plan import planned_trainings
     from pipeline.experiments.sweeps.settings import check, parse_seeds, parse_settings
@@ -65,20 +65,20 @@ def sweep(
     def on_done(experiment: str, status: str) -> None:
         try:
             if status == "Failed":
-                raise PipelineError(f"see: dvc queue logs {experiment}")
+                raise KeypointsError(f"see: dvc queue logs {experiment}")
             finished.append(_result(experiment, by_name[experiment]))
             told = f"validation NME {percent_text(finished[-1]['val_nme_percent'])}"
-        except PipelineError as error:
+        except KeypointsError as error:
             failed.append(experiment)
             told = f"FAILED, {error}"
         say(f"{experiment}: {told} ({_words(by_name[experiment])})")
 
     work_off(by_name, jobs, on_done)
     if not finished:
-        raise PipelineError(f"all {len(failed)} experiments failed; see why with: dvc queue logs {failed[0]}")
+        raise KeypointsError(f"all {len(failed)} experiments failed; see why with: dvc queue logs {failed[0]}")
     _report(name, finished, list(choices))
     if failed:
-        raise PipelineError(
+        raise KeypointsError(
             f"{len(failed)} of {len(by_name)} experiments failed: {', '.join(failed)}; dvc queue logs NAME"
         )
 

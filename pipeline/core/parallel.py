@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import cv2
 
-from facial_keypoints.core.errors import PipelineError
+from facial_keypoints.core.errors import KeypointsError
 from facial_keypoints.core.terminal import tell
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ _INLINE_TASKS = 4
 def map_on_cores(function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
     """`function` of each task, in their order, each on one core; a function and tasks that can be pickled.
 
-    Where no other process can be started, all is done in this one, which is told on stderr. Raises PipelineError where
+    Where no other process can be started, all is done in this one, which is told on stderr. Raises KeypointsError where
     one of them is killed.
     """
     cores = min(len(os.sched_getaffinity(0)), len(tasks))
@@ -35,7 +35,7 @@ def map_on_cores(function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
         try:
             yield from pool.map(function, tasks)
         except BrokenProcessPool:
-            raise PipelineError(
+            raise KeypointsError(
                 f"one of {cores} processes at work was killed, most likely as the memory ran out; free some and run "
                 "again, or do what takes so many on one core: taskset -c 0 dvc repro fetch pretrain"
             ) from None

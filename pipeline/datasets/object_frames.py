@@ -12,6 +12,7 @@ import numpy as np
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.terminal import tell
+from facial_keypoints.core.text import amount
 from pipeline.core.labels import HIDDEN, LABELS, write_keypoints_csv
 from pipeline.datasets.label_table import SPLITS, Sample, read_label_table
 
@@ -87,7 +88,8 @@ def _cut(table: Path, pictures: Path, count: int) -> Iterator[tuple[Sample, byte
             partly += not sample.visibility.all()
             yield sample, cv2.imencode(".png", cut_frame(picture, sample.frame), _FAST)[1].tobytes()
     if partly:
-        tell(f"note: of {partly:,} objects of {table} only some points are labelled; the network learns from those")
+        objects = amount(partly, "object")
+        tell(f"note: of {objects} of {table} only some points are labelled; the network learns from those")
 
 
 def _person(group: str, alike: Counter[str]) -> str:

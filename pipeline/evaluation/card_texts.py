@@ -10,7 +10,7 @@ on it; the errors below are means over frames, and single points are further off
 
 OTHERS_INTENDED = """\
 Placing {points} points on a picture of one {thing}, for teaching, research and tools that need its shape. Nothing here
-finds a {thing} in a picture: the search that comes along is for faces, and for models of the 68 points of iBUG alone.
+finds {a_thing} in a picture: the search that comes along is for faces, and for models of the 68 points of iBUG alone.
 Say where each {thing} is (`keypoints predict --box`), or give pictures of one each, cut out as the training frames are
 (`--whole`).
 

@@ -81,12 +81,12 @@ def _about(dataset: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _points_in_words(scheme: Scheme) -> str:
-    return f"{scheme.count} " + ("facial keypoints" if scheme.thing == "face" else f"keypoints of a {scheme.thing}")
+    return f"{scheme.count} " + ("facial keypoints" if scheme.thing == "face" else f"keypoints of {scheme.a_thing}")
 
 
 def _intended(scheme: Scheme) -> str:
     text = INTENDED if scheme == IBUG_68 else OTHERS_INTENDED
-    return text.format(points=scheme.count, thing=scheme.thing)
+    return text.format(points=scheme.count, thing=scheme.thing, a_thing=scheme.a_thing)
 
 
 def _of_some_points(measured: Metrics, scheme: Scheme) -> str:

@@ -22,7 +22,7 @@ from torch.fx import GraphModule
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.certainty import NINE_TENTHS
-from facial_keypoints.core.errors import ModelError, PipelineError
+from facial_keypoints.core.errors import KeypointsError, ModelError
 from facial_keypoints.core.onnx_runtime import import_onnxruntime
 from facial_keypoints.core.text import printable
 from pipeline.models.forward import BATCH, keypoints_on_cpu
@@ -94,7 +94,7 @@ def describe_export(model: Path) -> dict[str, str]:
         "input": f"frames: uint8 (batch, {side}, {side}), gray, one {scheme.thing} each",
         "size_px": str(side),
         "fit": fit,
-        "crop": f"the crop of a {scheme.thing} goes to the square so: {_FITS[fit]}",
+        "crop": f"the crop of {scheme.a_thing} goes to the square so: {_FITS[fit]}",
         "normalization": "none: gray levels 0..255 as they are",
         "output": f"keypoints: float32 (batch, {scheme.count}, 2), x then y in pixels of the {side}x{side} frame; "
         "the centre of the top left pixel is (0, 0)",
@@ -265,7 +265,7 @@ def _exporter_errors(kind: str) -> Iterator[None]:
     try:
         with redirect_stderr(io.StringIO()):
             yield
-    except (PipelineError, OSError):
+    except (KeypointsError, OSError):
         raise
     except Exception as error:
         cause: BaseException = error

@@ -10,6 +10,7 @@ import numpy as np
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.scheme import Scheme
+from facial_keypoints.core.text import amount
 from pipeline.core.labels import HIDDEN, UNLABELLED
 from pipeline.datasets.label_table import LABEL_TABLE, Sample
 
@@ -93,7 +94,7 @@ def facts_of(tally: Tally, pictures: int, scheme: Scheme, grouping: str, told: M
     labelled = percent_text(to_percent(tally.labelled / tally.points))
     hidden = percent_text(to_percent(tally.hidden / tally.points))
     return {
-        "objects": f"{total:,} objects in {pictures:,} pictures",
+        "objects": f"{amount(total, 'object')} in {amount(pictures, 'picture')}",
         "groups": f"{len(tally.groups):,}: {grouping}",
         **({"groups in training and test": f"{tally.in_both:,}"} if tally.in_both else {}),
         "training": counted["training"],

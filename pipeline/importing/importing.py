@@ -1,6 +1,6 @@
 """From labels and pictures to a dataset that fetch finds, whole or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from pipeline.importing.dataset_folder import IMPORTED, PICTURES, Tally, facts_o
 from pipeline.importing.pictures import place_picture
 from pipeline.importing.reading import Reading
 from pipeline.importing.samples import Convention
-from pipeline.importing.scheme_of_labels import guessed_scheme
+from pipeline.importing.scheme_of_labels import Told, guessed_scheme
 from pipeline.importing.splits import write_with_splits
 
 _TOLD_FAULTS = 20
@@ -72,19 +72,39 @@ class Imported:
     pictures: int
 
 
-def faults_of(request: Request) -> Iterator[Fault]:
-    """Everything that is wrong with the labels and pictures; nothing is written. Raises ConfigError, DataError."""
+@dataclass(frozen=True)
+class Checked:
+    """What an import would make of labels."""
+
+    objects: int
+    pictures: int
+    groups: int
+    points: int
+    """Of each object."""
+
+
+def check_labels(request: Request, on_fault: Callable[[Fault], None]) -> Checked:
+    """Go through labels and pictures as `import_dataset` does, and write nothing. Raises ConfigError, DataError.
+
+    `on_fault` gets everything that is wrong with an entry.
+    """
+    _free_places(request)
     reading, _ = _begin(request)
-    items = progress(reading.items(lambda name, content: None), label="check", total=0, unit="objects")
-    yield from (item for item in items if isinstance(item, Fault))
-    if not reading.manifest:
+    objects, groups = 0, set()
+    for item in progress(reading.items(lambda name, content: None), label="check", total=0, unit="objects"):
+        if isinstance(item, Fault):
+            on_fault(item)
+        else:
+            objects += 1
+            groups.add(item.group)
+    if not objects:
         raise DataError(f"{request.labels} holds no object that can be imported")
+    return Checked(objects, len(reading.manifest), len(groups), reading.count or 0)
 
 
 def import_dataset(request: Request) -> Imported:
     """Make datasets/NAME and imported/NAME. Raises ConfigError and DataError; then there is neither."""
-    target = _free(definition.DATASETS / request.name)
-    store = _free(workspace_root() / IMPORTED / request.name)
+    target, store = _free_places(request)
     reading, scheme = _begin(request)
     chosen, tally = Chosen(request.seed), Tally()
     with whole_folder(target) as folder, whole_folder(store) as kept:
@@ -101,10 +121,13 @@ def import_dataset(request: Request) -> Imported:
     return Imported(target, store / CONTACT_SHEET, made, scheme is None, tally, len(reading.manifest))
 
 
-def _free(place: Path) -> Path:
-    if place.exists():
-        raise ConfigError(f"{place} is there already; remove it, or choose another --name")
-    return place
+def _free_places(request: Request) -> tuple[Path, Path]:
+    """The folders of the dataset in git and of its pictures. Raises ConfigError where one is there already."""
+    places = definition.DATASETS / request.name, workspace_root() / IMPORTED / request.name
+    for place in places:
+        if place.exists():
+            raise ConfigError(f"{place} is there already; remove it, or choose another --name")
+    return places
 
 
 def _write_labels(folder: Path, items: Iterator[Sample | Fault], request: Request, tally: Tally, chosen: Chosen) -> str:
@@ -156,8 +179,8 @@ def _refuse_names_of_no_scheme(request: Request, reading: Reading) -> None:
 
 def _guessed(request: Request, reading: Reading, shapes: np.ndarray) -> Scheme:
     """A scheme out of what labels tell; see `guessed_scheme`."""
-    told = (reading.point_names, reading.edges, reading.mirror_pairs)
-    return guessed_scheme(request.name, reading.count or 0, *told, shapes)
+    told = Told(reading.point_names, reading.edges, reading.mirror_pairs, reading.thing)
+    return guessed_scheme(request.name, reading.count or 0, told, shapes)
 
 
 def _first(items: Iterator[Sample | Fault], request: Request, tally: Tally) -> Sample:

@@ -38,6 +38,7 @@ class Reading:
         self.point_names = _read_or_refuse(first, kind.point_names) if kind.point_names else []
         self.edges = _read_or_refuse(first, kind.edges) if kind.edges else []
         self.mirror_pairs = _read_or_refuse(first, kind.mirror_pairs) if kind.mirror_pairs else []
+        self.thing = _read_or_refuse(first, kind.thing) if kind.thing else ""
         self.reordered = bool(names) and sorted(names) == sorted(self.point_names)
         self._order = [self.point_names.index(name) for name in names] if self.reordered else None
         self.count: int | None = None
@@ -109,7 +110,7 @@ class Reading:
         return Sample(sample.picture, sample.group, sample.split, sample.frame, points, flags)
 
 
-def _read_or_refuse(file: Path, read: Callable[[Path], list[T]]) -> list[T]:
+def _read_or_refuse(file: Path, read: Callable[[Path], T]) -> T:
     """What `read` finds in a file. Raises DataError where it is none of the format."""
     try:
         return read(file)

@@ -40,7 +40,8 @@ def sample_of(record: Record, picture: Picture, name: str, count: int, conventio
     if len(points) != count:
         raise ValueError(f"it has {len(points)} points where {count} are expected")
     labelled = points[record.visibility != UNLABELLED]
-    _check(labelled, picture)
+    _check_shape(labelled)
+    _check_places(record, points, picture)
     if box is None and len(labelled) == 1:
         raise ValueError("one point is labelled and there is no box, so that its size is not known")
     group = group_of(record, name, convention.group_by)
@@ -79,17 +80,25 @@ def _in_our_pixels(record: Record, picture: Picture, convention: Convention) -> 
     return points, corners
 
 
-def _check(labelled: np.ndarray, picture: Picture) -> None:
+def _check_shape(labelled: np.ndarray) -> None:
     if not len(labelled):
         raise ValueError("none of its points is labelled")
     if len(labelled) > 1 and not np.ptp(labelled, axis=0).any():
         raise ValueError("all its points are one and the same")
+
+
+def _check_places(record: Record, points: np.ndarray, picture: Picture) -> None:
+    """Raise ValueError for one of (K, 2) points, in our pixels, that lies far from its picture."""
+    seen = record.visibility != UNLABELLED
     height, width = picture.pixels.shape[:2]
-    reach = _OUTSIDE_FRAC * np.ptp(labelled, axis=0).max() + 0.5
-    far = ((labelled < -reach) | (labelled > np.array([width - 1, height - 1]) + reach)).any(1)
+    reach = _OUTSIDE_FRAC * np.ptp(points[seen], axis=0).max() + 0.5
+    far = seen & ((points < -reach) | (points > np.array([width - 1, height - 1]) + reach)).any(1)
     if far.any():
-        x, y = labelled[far][0]
-        raise ValueError(f"the point {x:g}, {y:g} lies outside of its picture, which is {width} x {height}")
+        place = int(far.argmax())
+        x, y = record.points[place]
+        raise ValueError(
+            f"point {place} (from 0) at {x:g}, {y:g} lies outside of its picture, which is {width} x {height}"
+        )
 
 
 def frame_of(labelled: np.ndarray, box: np.ndarray | None) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,35 +12,36 @@ from pipeline.importing.mirror_pairs import pairs_by_name, pairs_by_place
 _WIDTH = 110
 
 
-def guessed_scheme(
-    name: str,
-    count: int,
-    names: Sequence[str],
-    edges: Sequence[tuple[int, int]],
-    pairs: Sequence[tuple[int, int]],
-    shapes: np.ndarray,
-) -> Scheme:
-    """A scheme out of what labels tell, its mirror pairs guessed where they do not tell them.
+@dataclass(frozen=True)
+class Told:
+    """What a file of labels tells of its points; of what it does not, nothing."""
 
-    Args:
-        count: number of points.
-        names: of the points, or none.
-        edges: pairs of points that a line joins.
-        pairs: mirror pairs, or none.
-        shapes: (N, count, 2) labels to guess from where the points have no names; N may be 0.
+    names: Sequence[str] = ()
+    edges: Sequence[tuple[int, int]] = ()
+    """Pairs of points that a line joins."""
+    mirror_pairs: Sequence[tuple[int, int]] = ()
+    thing: str = ""
+    """What the points are of."""
+
+
+def guessed_scheme(name: str, count: int, told: Told, shapes: np.ndarray) -> Scheme:
+    """A scheme of `count` points out of what labels tell, its mirror pairs guessed where they do not tell them.
+
+    `shapes`: (N, count, 2) labels to guess from where the points have no names; N may be 0.
     """
+    names = told.names
     named = any(not name.isdecimal() for name in names)
     by_place = pairs_by_place(shapes) if len(shapes) and not named else []
     return Scheme(
         name=name,
         title=f"{count} points of {name}",
         count=count,
-        mirror_pairs=tuple(pairs or (pairs_by_name(names) if named else by_place)),
+        mirror_pairs=tuple(told.mirror_pairs or (pairs_by_name(names) if named else by_place)),
         regions={"all": tuple(range(count))},
-        contours=tuple(Contour(edge, closed=False) for edge in edges),
+        contours=tuple(Contour(edge, closed=False) for edge in told.edges),
         normalizer="diagonal",
         point_names=tuple(names) if named else (),
-        thing="object",
+        thing=told.thing or "object",
     )
 
 

@@ -10,6 +10,9 @@ from facial_keypoints.core.terminal import tell
 from pipeline.datasets.label_table import Sample, read_label_table, write_label_table
 from pipeline.importing.dataset_folder import Tally
 
+_UNEVEN = 2
+"""Factor between the test's share of the objects and that asked for, from which it is told."""
+
 
 def write_with_splits(spool: Path, table: Path, count: int, tally: Tally, test_frac: float, seed: int) -> str:
     """Write the table with the splits as they should be, remove the spool, and say how they were chosen."""
@@ -28,8 +31,19 @@ def write_with_splits(spool: Path, table: Path, count: int, tally: Tally, test_f
     spool.unlink()
     if not held_out:
         return "no group is held out: the test repeats the training"
+    _tell_of_uneven_groups(tally, test_frac)
     drawn = f"{len(held_out):,} of {len(tally.groups):,} groups"
     return f"{drawn}, chosen at random with the seed {seed}, are the test"
+
+
+def _tell_of_uneven_groups(tally: Tally, test_frac: float) -> None:
+    """Tell where the test is far larger or smaller than asked for, as groups stay together."""
+    share = tally.objects["test"] / sum(tally.objects.values())
+    if not test_frac / _UNEVEN < share < test_frac * _UNEVEN:
+        tell(
+            f"note: the test has {share:.0%} of the objects where {test_frac:.0%} are asked for, as the "
+            f"{len(tally.groups):,} groups stay together; another --seed draws others"
+        )
 
 
 def _counted(samples: Iterator[Sample], tally: Tally) -> Iterator[Sample]:

@@ -65,7 +65,7 @@ def run(
 
 
 def _take_over(start: str, wanted: Description) -> None:
-    """Write the weights of a trained model that serve a training of the network `wanted`. Raises PipelineError."""
+    """Write the weights of a trained model that serve a training of the network `wanted`. Raises KeypointsError."""
     with TemporaryDirectory() as folder:
         found, network = _open(_file_of(start, Path(folder)))
     weights = weights_that_serve(network, found, wanted)

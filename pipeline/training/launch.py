@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import torch.distributed as dist
 
-from facial_keypoints.core.errors import ConfigError, PipelineError
+from facial_keypoints.core.errors import ConfigError, KeypointsError
 from facial_keypoints.core.text import shown
 from pipeline.training.workers import LAUNCHER, refuse_uneven, threads_each
 
@@ -20,7 +20,7 @@ def launched(stage: str, shards: int) -> bool:
         False where this process is to do the work: it is a worker, or nothing is said.
 
     Raises:
-        PipelineError: where a worker was killed. What one that failed had to say, it has said.
+        KeypointsError: where a worker was killed. What one that failed had to say, it has said.
     """
     if _WANTED not in os.environ or dist.is_torchelastic_launched():
         return False
@@ -60,7 +60,7 @@ def _torchrun(*arguments: str) -> None:
         if not killed:
             raise SystemExit(1) from None
         rank, failure = killed[0]
-        raise PipelineError(
+        raise KeypointsError(
             f"worker {rank} was killed ({failure.signal_name()}), perhaps as the memory ran out; run again, and the "
             "training goes on after its last epoch"
         ) from None

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 from torch.nn import functional
 
-from facial_keypoints.core.errors import ConfigError, PipelineError, interruption
+from facial_keypoints.core.errors import ConfigError, KeypointsError, interruption
 from facial_keypoints.core.text import brief
 from pipeline.training.frames import Batch
 from pipeline.training.meeting import meet
@@ -37,7 +37,7 @@ _FIRST_TELLS_S = 2.0
 """
 
 
-class LostWorkerError(PipelineError):
+class LostWorkerError(KeypointsError):
     """Another worker does not answer any more."""
 
 

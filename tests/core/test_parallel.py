@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from facial_keypoints.core.errors import PipelineError
+from facial_keypoints.core.errors import KeypointsError
 from pipeline.core.parallel import map_on_cores
 
 TASKS = range(6)
@@ -92,5 +92,5 @@ def test_with_as_many_processes_as_may_be_the_work_is_done_here(
 
 
 def test_a_worker_that_is_killed_ends_as_one_line_with_what_helps(two_cores: None):
-    with pytest.raises(PipelineError, match=r"was killed, most likely as the memory ran out; .*: taskset -c 0 dvc"):
+    with pytest.raises(KeypointsError, match=r"was killed, most likely as the memory ran out; .*: taskset -c 0 dvc"):
         list(map_on_cores(die_at_four, TASKS))

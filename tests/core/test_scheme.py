@@ -89,7 +89,7 @@ def test_facts_that_do_not_fit_together_are_refused(change: dict[str, Any], told
         ({"contours": [[0, 1]]}, "a contour holds points, a list, and closed, true or false"),
         ({"contours": [{"points": [0, 1.5], "closed": True}]}, "contours holds whole numbers"),
         ({"normalizer": "eyes"}, "normalizer is box, diagonal or a list of two points, not eyes"),
-        ({"colour": "red"}, "and no more; look at colour"),
+        ({"colour": "red"}, "and no more; colour is none of these"),
     ],
 )
 def test_a_scheme_that_is_written_wrongly_is_refused(change: dict[str, Any], told: str) -> None:
@@ -101,3 +101,15 @@ def test_a_scheme_that_is_written_wrongly_is_refused(change: dict[str, Any], tol
 def test_what_is_no_scheme_is_refused(data: Any) -> None:
     with pytest.raises(ValueError, match="a scheme holds"):
         scheme_from(data)
+
+
+def test_a_misspelt_key_of_a_scheme_is_named_beside_the_missing_one() -> None:
+    data = FIVE.as_data()
+    data["mirrorpairs"] = data.pop("mirror_pairs")
+    with pytest.raises(ValueError, match="and no more; mirror_pairs is missing, mirrorpairs is none of these"):
+        scheme_from(data)
+
+
+@pytest.mark.parametrize(("thing", "expected"), [("face", "a face"), ("object", "an object"), ("Ear", "an Ear")])
+def test_a_thing_has_its_article(thing: str, expected: str) -> None:
+    assert replace(FIVE, thing=thing).a_thing == expected

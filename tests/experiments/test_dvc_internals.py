@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from facial_keypoints.core.errors import PipelineError
+from facial_keypoints.core.errors import KeypointsError
 from pipeline.experiments.dvc.internals import Repository, open_repository, read_cached, run_dvc
 from tests.experiments.test_comparison import git
 from tests.stages.test_repro import fresh, here, project
@@ -54,7 +54,7 @@ def test_only_one_process_holds_the_lock(here: Path):
         open_repository() as first,
         first.locked(),
         open_repository() as second,
-        pytest.raises(PipelineError, match="is held by"),
+        pytest.raises(KeypointsError, match="is held by"),
         second.locked(),
     ):
         pass

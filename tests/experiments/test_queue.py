@@ -7,7 +7,7 @@ from unittest.mock import Mock, call
 
 import pytest
 
-from facial_keypoints.core.errors import ConfigError, GitError, PipelineError
+from facial_keypoints.core.errors import ConfigError, GitError, KeypointsError
 from pipeline.experiments.dvc.queue import _reason, free_name, put, statuses, work_off
 from pipeline.experiments.lookup import find_results
 from tests.stages.test_repro import fresh, here, project
@@ -25,7 +25,7 @@ def test_without_a_checkout_the_way_to_one_is_told(here: Path, tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     with pytest.raises(GitError, match="is no git repository"):
         free_name("sweep")
-    with pytest.raises(PipelineError, match="is no checkout of this project"):
+    with pytest.raises(KeypointsError, match="is no checkout of this project"):
         statuses()
 
 
@@ -36,7 +36,7 @@ def test_who_holds_the_lock_is_told_before_anything_is_queued(here: Path) -> Non
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        with pytest.raises(PipelineError, match=f"is held by process {holder.pid}"):
+        with pytest.raises(KeypointsError, match=f"is held by process {holder.pid}"):
             free_name("sweep")
         holder.communicate(b"\n")
 
@@ -58,7 +58,7 @@ def test_a_queue_that_cannot_be_read_says_what_helps(here: Path, monkeypatch) ->
         raise KeyError("body")
 
     monkeypatch.setattr("dvc.repo.experiments.queue.celery.LocalCeleryQueue.status", damaged)
-    with pytest.raises(PipelineError, match=r"the queue of DVC cannot be read: 'body'; .*rm -r \.dvc/tmp/exps"):
+    with pytest.raises(KeypointsError, match=r"the queue of DVC cannot be read: 'body'; .*rm -r \.dvc/tmp/exps"):
         statuses()
 
 
@@ -105,5 +105,5 @@ def test_the_reason_of_dvc_comes_without_its_support_address(told: str, reason: 
 def test_reports_are_sought_in_the_root_of_the_checkout(here: Path, name: str, monkeypatch) -> None:
     (here / "sub").mkdir()
     monkeypatch.chdir(here / "sub")
-    with pytest.raises(PipelineError, match=f"cd {here} && dvc"):
+    with pytest.raises(KeypointsError, match=f"cd {here} && dvc"):
         find_results(name)

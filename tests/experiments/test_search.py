@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from facial_keypoints.core.errors import ConfigError, PipelineError
+from facial_keypoints.core.errors import ConfigError, KeypointsError
 from pipeline.commands.runs import runs
 from pipeline.experiments.dvc.temporary import none_begins
 from pipeline.experiments.params import load_params
@@ -132,7 +132,7 @@ def test_the_same_search_goes_on_where_it_was(search):
 def test_a_training_that_fails_counts_and_leaves_the_others_alone(search):
     def failing(search, trial):
         if trial.number == 1:
-            raise PipelineError("see the log")
+            raise KeypointsError("see the log")
         return rate(search, trial)
 
     work(search, failing)
@@ -181,7 +181,7 @@ def test_a_worker_whose_trial_was_given_up_says_so_and_goes_on(search, capsys, e
         trial.set_user_attr(PRUNED_AFTER, 7)
         give_up(search, trial)
         if end == "fails":
-            raise PipelineError("see the log")
+            raise KeypointsError("see the log")
         if end == "pruned":
             raise TrialPruned
         return chosen
@@ -218,7 +218,7 @@ def test_a_heartbeat_outlives_a_database_that_fails(search, monkeypatch):
 def test_a_workspace_that_changed_ends_the_search(search, params):
     path = params / "params.yaml"
     path.write_text(path.read_text().replace("batch_size: 64", "batch_size: 32"))
-    with pytest.raises(PipelineError, match=r"params\.yaml changed since search-\w+ began"):
+    with pytest.raises(KeypointsError, match=r"params\.yaml changed since search-\w+ began"):
         work(search, rate)
     assert not trials(search)
 
@@ -263,7 +263,7 @@ def test_a_training_worse_than_the_median_is_broken_off_after_half_its_epochs(se
     trial = running_trial()
     for epoch in range(HALF - 4, HALF):
         trial.report(epoch, 9.0)
-    with pytest.raises(PrunedError, match=f"broken off after epoch {HALF}:"):
+    with pytest.raises(PrunedError, match=f"pruned after epoch {HALF}:"):
         trial.report(HALF, 9.0)
 
 
@@ -307,7 +307,7 @@ def test_an_ordinary_training_belongs_to_no_search():
     ],
 )
 def test_a_database_that_cannot_be_used_is_one_line_without_the_password(params, storage, told):
-    with pytest.raises(PipelineError, match=told) as caught:
+    with pytest.raises(KeypointsError, match=told) as caught:
         open_study(storage, "search-1")
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)

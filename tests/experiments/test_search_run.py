@@ -52,7 +52,7 @@ def test_a_search_ranks_what_two_workers_trained_and_breaks_bad_trainings_off(se
     assert len(rows) in (8, 9)  # two workers may each begin the last one
     assert len(complete) >= 5
     assert pruned
-    assert done.stdout.count(": broken off after epoch 2 ") == len(pruned)
+    assert done.stdout.count(": pruned after epoch 2 ") == len(pruned)
     assert all(float(row["val_nme_percent"]) == pytest.approx(3 + 100 * float(row["train.lr"])) for row in complete)
     best = complete[0]
     assert float(best["train.lr"]) == min(float(row["train.lr"]) for row in complete)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from facial_keypoints.core.errors import ConfigError, DataError, PipelineError
+from facial_keypoints.core.errors import ConfigError, DataError, KeypointsError
 from pipeline.commands.sweep import queue, sweep
 from pipeline.evaluation.style import style
 from pipeline.experiments.sweeps.figure import sweep_figure
@@ -259,7 +259,7 @@ def test_an_experiment_whose_reports_are_lost_leaves_the_others_alone(params, mo
     for name, stand_in in {"work_off": work_off, "free_name": lambda stem: f"{stem}1"}.items():
         monkeypatch.setattr(f"pipeline.experiments.dvc.queue.{name}", stand_in)
     monkeypatch.setattr("pipeline.experiments.dvc.queue.put", Mock())
-    with pytest.raises(PipelineError, match="2 of 3 experiments failed: sweep1-01, sweep1-02"):
+    with pytest.raises(KeypointsError, match="2 of 3 experiments failed: sweep1-01, sweep1-02"):
         sweep(["train.lr=0.001,0.002,0.003"])
     told = capsys.readouterr().out
     assert "sweep1-01: FAILED, reports/metrics.json of 1234567 is neither" in told

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+import facial_keypoints
 from facial_keypoints import KeypointDetector
 from facial_keypoints.core.boxes import distinct, overlaps
-from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.core.certainty import radii_holding
+from facial_keypoints.core.errors import ConfigError, DataError, ModelError
 from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.candidates import candidates_of_boxes, upright_candidates
@@ -376,3 +378,47 @@ def test_importing_the_package_loads_no_torch():
         "import facial_keypoints, sys; assert 'torch' not in sys.modules; assert facial_keypoints.KeypointDetector.load"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"min_score": 2}, "min_score is 2 but should be a number 0..1"),
+        ({"min_score": -0.1}, "min_score is -0.1 but"),
+        ({"min_score": "a"}, "min_score is 'a' but"),
+        ({"min_score": float("nan")}, "min_score is nan but"),
+        ({"convention": "mirrored"}, "convention is 'mirrored' but should be 'symmetric' or 'dataset'"),
+        ({"threads": 0}, "threads is 0 but should be a whole number from 1"),
+        ({"threads": 1.5}, "threads is 1.5 but"),
+    ],
+)
+def test_options_that_can_be_none_are_refused_before_anything_is_opened(option, told):
+    with pytest.raises(ConfigError, match=told):
+        KeypointDetector.load("no such model", **option)
+
+
+@pytest.mark.parametrize("option", [{"min_score": 2}, {"convention": "mirrored"}])
+def test_a_detector_of_ones_own_parts_checks_its_options_too(option):
+    with pytest.raises(ConfigError):
+        KeypointDetector(TorchNetwork(DiscNetwork(), SIDE, "pad"), DiscFinder(), **option)
+
+
+def test_faces_are_shown_in_a_line_and_can_be_compared():
+    first, second = disc_detector()(draw_discs(DISCS[:2]))
+    assert repr(first).startswith("Face(box=(")
+    assert "keypoints" not in repr(first)
+    assert len(repr(first)) < 250
+    assert first in [second, first]
+    assert len({first, second}) == 2
+
+
+def test_errors_are_those_of_the_package():
+    assert facial_keypoints.ConfigError is ConfigError
+    assert issubclass(facial_keypoints.ModelError, facial_keypoints.KeypointsError)
+    assert set(facial_keypoints.__all__) <= set(dir(facial_keypoints)) | {"Face", "KeypointDetector"}
+
+
+@pytest.mark.parametrize("share", [0, 1, 1.5, -1, float("nan")])
+def test_no_radius_holds_a_share_that_is_none(share):
+    with pytest.raises(ValueError, match="should be above 0 and below 1"):
+        radii_holding(share)

@@ -16,8 +16,9 @@ from pipeline.datasets.formats import FORMATS
 from pipeline.datasets.formats.record import Fault, Record
 from pipeline.datasets.label_table import Sample, read_label_table
 from pipeline.datasets.shipped_schemes import find_scheme
-from pipeline.importing.importing import Request, faults_of, import_dataset
+from pipeline.importing.importing import Request, import_dataset
 from tests.architecture import ROOT
+from tests.importing.checked import faults_of
 from tests.importing.conftest import points_of
 from tests.label_files import WRITERS, write_cofw
 
@@ -189,6 +190,18 @@ def test_mirror_pairs_of_coco_are_those_that_the_file_names(tmp_path: Path) -> N
     mirror_pairs = FORMATS["coco"].mirror_pairs
     assert mirror_pairs is not None
     assert mirror_pairs(tmp_path / "a.json") == [(2, 0)]
+
+
+@pytest.mark.parametrize(
+    ("names", "thing"),
+    [(["paw"], "paw"), ([" paw "], "paw"), (["cat", "dog"], ""), (["paw", "paw"], "paw"), (["x" * 41], ""), ([3], "")],
+)
+def test_what_the_points_are_of_is_the_one_category_of_coco(tmp_path: Path, names: list[Any], thing: str) -> None:
+    categories = [{"name": name, "keypoints": ["a", "b"]} for name in names] + [{"name": "box"}]
+    (tmp_path / "a.json").write_text(json.dumps({"categories": categories}))
+    read = FORMATS["coco"].thing
+    assert read is not None
+    assert read(tmp_path / "a.json") == thing
 
 
 @pytest.mark.parametrize("kind", ["course", "deeplabcut"])

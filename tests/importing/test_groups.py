@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -20,8 +21,9 @@ from pipeline.core.settings import Split
 from pipeline.datasets.label_table import read_label_table
 from pipeline.datasets.object_frames import read_upright, write_object_frames
 from pipeline.datasets.settings import Fetch, SyntheticFaces
-from pipeline.importing.importing import Imported, Request, faults_of, import_dataset
+from pipeline.importing.importing import Imported, Request, import_dataset
 from pipeline.stages import fetch, split
+from tests.importing.checked import faults_of
 
 FETCH = Fetch(source="mine", synthetic=SyntheticFaces(people=2, clips=1, frames=2, seed=0))
 Import = Callable[..., Imported]
@@ -82,7 +84,7 @@ def test_fields_of_coco_may_be_the_group(images: Path, request_of: Callable[...,
     (images / "labels.json").write_text(json.dumps({"images": pictures, "annotations": annotations}))
     request = request_of("coco", images / "labels.json", group_by="video_id", skip_faulty=True)
     assert groups_of(import_dataset(request)) == ["7"]
-    (fault,) = faults_of(request)
+    (fault,) = faults_of(replace(request, name="other"))
     assert fault.where == "labels.json annotation 2"
     assert "it has no 'video_id' that tells with what it is kept together" in fault.what
 
@@ -144,7 +146,7 @@ def test_rows_of_an_object_that_are_apart_are_named(images: Path, request_of: Ca
     of_ann = ["ann_00.png,0,40,50", "ann_00.png,2,50,55", "ann_00.png,1,60,70"]
     rows = [*of_ann[:2], "bob_00.png,0,40,50", "bob_00.png,1,60,70", of_ann[2]]
     (images / "labels.csv").write_text("\n".join(["picture,point,x,y", *rows]) + "\n")
-    faults = [*faults_of(request_of("csv", images / "labels.csv"))]
+    faults = faults_of(request_of("csv", images / "labels.csv"))
     assert [(fault.where, fault.what) for fault in faults] == [
         ("labels.csv line 6", "rows of ann_00.png stand above too; put them together")
     ]

@@ -119,7 +119,7 @@ def test_what_is_not_labelled_in_full_keeps_what_it_has(
     assert found.names == ["ann_00.png_00.jpg", "bob_00.png_00.jpg"]
     assert np.isnan(found.keypoints_source).all(-1).tolist() == [[False, False], [False, True]]
     assert found.hidden.tolist() == [[False, True], [False, False]]
-    assert "of 1 objects" in capsys.readouterr().err
+    assert "of 1 object of" in capsys.readouterr().err
 
 
 def test_points_that_no_object_labels_are_named(images: Path, checkout: Path) -> None:
@@ -141,12 +141,12 @@ FAULTS = {
     "none.png,40,50,2,60,70,2,,,,": "there is no picture 'none.png'",
     "broken.png,40,50,2,60,70,2,,,,": "broken.png: its picture is empty, truncated, beyond all size or no picture",
     "bomb.png,40,50,2,60,70,2,,,,": "bomb.png: its picture is empty, truncated, beyond all size or no picture",
-    "ann_00.png,40,50,2,60,700,2,,,,": "the point 60, 700 lies outside of its picture, which is 200 x 200",
-    "ann_00.png,40,50,2,60,,2,,,,": "a coordinate is '' where a number of pixels is expected",
+    "ann_00.png,40,50,2,60,700,2,,,,": "point 1 (from 0) at 60, 700 lies outside of its picture, which is 200 x 200",
+    "ann_00.png,40,50,2,60,,2,,,,": "point 1 (from 0): a coordinate is '' where a number of pixels is expected",
     "ann_00.png,40,50,2,60,inf,2,,,,": "a coordinate is 'inf' where a number",
     "ann_00.png,40,50,2,left,70,2,,,,": "a coordinate is 'left' where a number",
     "ann_00.png,40,50,2,1e9,70,2,,,,": "a coordinate is '1e9' where a number",
-    "ann_00.png,40,50,7,60,70,2,,,,": "a point has the flag '7' where 0",
+    "ann_00.png,40,50,7,60,70,2,,,,": "point 0 (from 0): its flag is '7' where 0",
     "ann_00.png,40,50,2,60,70": "more or fewer fields than the first line",
     "ann_00.png,40,50,2,60,70,2,,,,,,": "more or fewer fields than the first line",
     "ann_00.png,,,0,,,0,,,,": "none of its points is labelled",
@@ -171,6 +171,7 @@ def test_a_dry_run_tells_everything_that_is_wrong_and_writes_nothing(images: Pat
         assert what in line
     again = f"labels.csv line {len(FAULTS) + 3}: an entry before it has the same points in the same picture"
     assert again in lines
+    assert lines[-1] == "1 object of 2 points in 1 picture and 1 group can be imported"
     assert f"{len(FAULTS) + 1} entries cannot be imported" in error
     assert not (checkout / "datasets").exists()
     assert not (checkout / "imported").exists()
@@ -195,11 +196,41 @@ def test_a_name_that_is_taken_is_refused(images: Path, checkout: Path) -> None:
     arguments = ("import", "--format", "csv", "--labels", table, "--name", "mine")
     status, told, _ = invoke(*arguments)
     assert status == 0
-    assert told.splitlines()[0] == "datasets/mine: training 1, test 0 objects in 1 pictures, 2 points each"
+    assert told.splitlines()[0] == "datasets/mine: training 1, test 0 objects in 1 picture, 2 points each"
     assert "look at imported/mine/contact_sheet.png, then: dvc exp run -S fetch.source=mine" in told
-    status, _, error = invoke(*arguments)
-    assert status == 1
-    assert "datasets/mine is there already; remove it, or choose another --name" in error
+    for dry in ((), ("--dry-run",)):
+        status, _, error = invoke(*arguments, *dry)
+        assert status == 1
+        assert "datasets/mine is there already; remove it, or choose another --name" in error
+
+
+def test_a_dry_run_tells_what_it_would_make(images: Path, checkout: Path) -> None:
+    rows = ("ann_00.png,40,50,2,60,70,2,,,,", "ann_00.png,80,90,2,60,70,2,,,,", "bob_00.png,40,50,2,60,70,2,,,,")
+    table = table_of(images / "labels.csv", *rows, "none.png,40,50,2,60,70,2,,,,")
+    arguments = ("import", "--format", "csv", "--labels", table, "--name", "mine", "--dry-run", "--skip-faulty")
+    status, told, _ = invoke(*arguments)
+    assert status == 0
+    assert told.splitlines()[-2:] == [
+        "3 objects of 2 points in 2 pictures and 2 groups can be imported",
+        "without --dry-run they are, and 1 other entries are left out",
+    ]
+
+
+@pytest.mark.parametrize(("objects", "told"), [(7, True), (2, False)])
+def test_a_test_far_larger_than_asked_for_is_told(
+    images: Path, request_of: Callable[..., Request], capsys: pytest.CaptureFixture[str], objects: int, told: bool
+) -> None:
+    rows = [f"ann_00.png,{40 + row},50,2,60,70,2,,,," for row in range(objects)]
+    rows += [f"{name}_00.png,{40 + row},50,2,60,70,2,,,," for name in ("bob", "cy") for row in range(2)]
+    sizes = set()
+    for seed in (0, 1, 11):
+        table = table_of(images / "labels.csv", *rows)
+        done = import_dataset(request_of("csv", table, name=f"mine{seed}", test_frac=0.3, seed=seed))
+        sizes.add(done.tally.objects["test"])
+        share = done.tally.objects["test"] / len(rows)
+        expected = f"note: the test has {share:.0%} of the objects where 30% are asked for, as the 3 groups stay"
+        assert (expected in capsys.readouterr().err) == (told and share > 0.6)
+    assert sizes == {2, objects}
 
 
 @pytest.mark.parametrize(("scheme", "told"), [((), True), (("--scheme", "ibug-68"), False)])

@@ -17,7 +17,7 @@ from pipeline.core.metrics import normalizer_in_words, normalizing_length
 from pipeline.datasets.shipped_schemes import find_scheme, shipped_names
 from pipeline.importing.importing import Request, import_dataset
 from pipeline.importing.mirror_pairs import pairs_by_name, pairs_by_place
-from pipeline.importing.scheme_of_labels import guessed_scheme, scheme_text
+from pipeline.importing.scheme_of_labels import Told, guessed_scheme, scheme_text
 from tests.core.test_scheme import FIVE
 from tests.faces import drawn_face
 from tests.label_files import write_coco
@@ -99,7 +99,7 @@ def test_a_scheme_of_labels_has_their_names_and_lines(images: Path, request_of: 
 
 
 @pytest.mark.parametrize(
-    "scheme", [FIVE, IBUG_68, guessed_scheme("Ünï: 'a'", 2, ["a: b", "#c"], [], [], np.empty((0, 2, 2)))]
+    "scheme", [FIVE, IBUG_68, guessed_scheme("Ünï: 'a'", 2, Told(["a: b", "#c"]), np.empty((0, 2, 2)))]
 )
 def test_a_scheme_is_read_as_it_was_written(scheme: Scheme) -> None:
     assert scheme_from(load_yaml(scheme_text(scheme, "A comment,\nof two lines.").encode())) == scheme

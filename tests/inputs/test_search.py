@@ -261,6 +261,13 @@ def test_every_page_is_a_source_with_a_name_of_its_own(here):
     assert not any(source.is_video for source in sources)
 
 
+def test_names_that_were_taken_are_told(here):
+    fill(here, {"a/1.jpg": JPEG, "b/1.jpg": JPEG, "b/2.jpg": JPEG})
+    assert find("a/1.jpg", "b/2.jpg").lines_renamed() == []
+    told = "names that were taken have a number: 1 (b/1.jpg is 1-2); all are listed in .keypoints-outputs"
+    assert find("a", "b").lines_renamed() == [told]
+
+
 def test_a_file_of_too_many_pages_is_told(here):
     directory = b"\1\0" + b"\0\1\4\0\1\0\0\0\x08\0\0\0"
     pages = b"".join(directory + (8 + 18 * (number + 1)).to_bytes(4, "little") for number in range(2000))

@@ -172,8 +172,8 @@ def test_methods_are_compared_after_the_same_steps_by_the_mean_over_seeds():
         for steps, nme in trainings
     ]
     *_, at_random, by_search = search.as_markdown(pd.DataFrame(rows)).splitlines()
-    assert at_random == "| at random | nan % | 8.50 % | 8.50 % | 6.50 % | 6.00, 7.00 | 4, 0 broken off |"
-    assert by_search == "| by search | nan % | 8.50 % | 8.50 % | 8.50 % | 8.00, 9.00 | 8, 4 broken off |"
+    assert at_random == "| at random | nan % | 8.50 % | 8.50 % | 6.50 % | 6.00, 7.00 | 4, 0 pruned |"
+    assert by_search == "| by search | nan % | 8.50 % | 8.50 % | 8.50 % | 8.00, 9.00 | 8, 4 pruned |"
 
 
 def test_growth_is_that_from_the_second_size_to_the_last_by_frame_worked_on():

@@ -39,6 +39,8 @@ class Format:
     """Lines between points that a file tells of."""
     mirror_pairs: Callable[[Path], list[tuple[int, int]]] | None = None
     """Points that change places in a mirrored picture, where a file tells them."""
+    thing: Callable[[Path], str] | None = None
+    """What the points are of, where a file tells it."""
     scheme: str | None = None
     """The scheme of all files of this format."""
 
@@ -58,7 +60,7 @@ class Format:
 FORMATS: dict[str, Format] = {
     "pts": Format("*.pts", 1, pts.read),
     "dlib": Format("*.xml", 0, dlib_xml.read, dlib_xml.point_names),
-    "coco": Format("*.json", 0, coco.read, coco.point_names, coco.edges, coco.mirror_pairs),
+    "coco": Format("*.json", 0, coco.read, coco.point_names, coco.edges, coco.mirror_pairs, coco.thing),
     "cvat": Format("*.xml", 0.5, cvat.read, cvat.point_names),
     "label-studio": Format("*.json", 0.5, label_studio.read, label_studio.point_names),
     "wflw": Format("*.txt", 0, wflw.read, scheme="wflw-98"),

@@ -14,6 +14,9 @@ from pipeline.core.labels import HIDDEN, SEEN
 from pipeline.datasets.formats.json_files import elements
 from pipeline.datasets.formats.record import Entries, Fault, Record, attempt, box_of, record
 
+_LONGEST_NAME = 40
+"""Characters of a category's name that is taken for what the points are of."""
+
 
 def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     """The objects of a file, in its order."""
@@ -73,8 +76,20 @@ def mirror_pairs(path: Path) -> list[tuple[int, int]]:
     return [(places[str(one)], places[str(other)]) for one, other in category.get("keypoint_flip_map", [])]
 
 
+def thing(path: Path) -> str:
+    """What the points are of: the name of the category, or nothing where there are several, or no short name."""
+    names = {category.get("name") for category in _categories(path)}
+    name = names.pop() if len(names) == 1 else None
+    return name.strip() if isinstance(name, str) and len(name) <= _LONGEST_NAME else ""
+
+
 def _category(path: Path) -> dict[str, Any]:
-    categories = [category for category in elements(path, "categories") if category.get("keypoints")]
+    categories = _categories(path)
     if any(category["keypoints"] != categories[0]["keypoints"] for category in categories):
         raise DataError(f"{path}: its categories have different points; split it into a file for each")
     return categories[0] if categories else {}
+
+
+def _categories(path: Path) -> list[dict[str, Any]]:
+    """Those that have points."""
+    return [category for category in elements(path, "categories") if category.get("keypoints")]

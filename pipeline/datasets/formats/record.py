@@ -55,11 +55,18 @@ def record(where: str, picture: str, points: Iterable[Sequence[object]], **more:
     """A record of points x, y and perhaps a flag, numbers or texts of such. Raises ValueError for anything else."""
     if not isinstance(picture, str) or not picture.strip():
         raise ValueError("it names no picture")
-    rows = [_point(*row) for row in points]
+    rows = [_point_or_fault(place, row) for place, row in enumerate(points)]
     if not rows:
         raise ValueError("it has no points")
     array = np.array(rows, np.float64)
     return Record(where, picture.strip(), array[:, :2].copy(), array[:, 2].astype(np.uint8), **more)  # type: ignore[arg-type]
+
+
+def _point_or_fault(place: int, row: Sequence[object]) -> tuple[float, float, float]:
+    try:
+        return _point(*row)
+    except ValueError as error:
+        raise ValueError(f"point {place} (from 0): {error}") from None
 
 
 def _point(x: object, y: object, flag: object = SEEN) -> tuple[float, float, float]:
@@ -67,9 +74,7 @@ def _point(x: object, y: object, flag: object = SEEN) -> tuple[float, float, flo
         return math.nan, math.nan, UNLABELLED
     seen = number(flag, "a flag")
     if seen not in (UNLABELLED, HIDDEN, SEEN):
-        raise ValueError(
-            f"a point has the flag {shown(flag)} where 0 (not labelled), 1 (hidden) or 2 (seen) is expected"
-        )
+        raise ValueError(f"its flag is {shown(flag)} where 0 (not labelled), 1 (hidden) or 2 (seen) is expected")
     return (number(x), number(y), seen) if seen else (math.nan, math.nan, UNLABELLED)
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from facial_keypoints.core.errors import PipelineError
+from facial_keypoints.core.errors import KeypointsError
 from pipeline.experiments.dvc import git
 
 
@@ -57,7 +57,7 @@ class Repository:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold DVC's lock. Raises PipelineError where another process has it and keeps it for seconds."""
+        """Hold DVC's lock. Raises KeypointsError where another process has it and keeps it for seconds."""
         from dvc.lock import LockError
 
         try:
@@ -66,7 +66,7 @@ class Repository:
             path = self.temporary / "lock"
             holder = path.read_text(errors="replace").strip()
             process = f"process {holder}" if holder.isdigit() else "another process"
-            raise PipelineError(
+            raise KeypointsError(
                 f"{path} is held by {process}, a DVC at work in this checkout; wait for its end (ps shows it) and run "
                 "again"
             ) from None
@@ -156,7 +156,7 @@ def _forget_last_run(stage: Any) -> None:
 
 @contextmanager
 def open_repository() -> Iterator[Repository]:
-    """The repository of the present folder. Raises PipelineError where DVC cannot open it, git's reason first."""
+    """The repository of the present folder. Raises KeypointsError where DVC cannot open it, git's reason first."""
     from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.repo import Repo
 
@@ -164,19 +164,19 @@ def open_repository() -> Iterator[Repository]:
     try:
         repo = Repo()
     except NotDvcRepoError:
-        raise PipelineError(
+        raise KeypointsError(
             f"{Path.cwd()} is no checkout of this project, or its folder .dvc is lost; go to the checkout, or bring "
             "that back: git checkout .dvc"
         ) from None
     except OSError as error:
         if remedy := _other_place(error):
-            raise PipelineError(f"DVC cannot use a folder outside of the checkout: {error}; {remedy}") from None
+            raise KeypointsError(f"DVC cannot use a folder outside of the checkout: {error}; {remedy}") from None
         raise
     except Exception as error:  # of the readers of git's and DVC's files
         git.check()
         settings = "mend or remove .dvc/config.local, or bring back: git checkout .dvc/config"
         remedy = settings if isinstance(error, DvcException) else "see: dvc doctor"
-        raise PipelineError(f"DVC cannot open this checkout: {error}; {remedy}") from None
+        raise KeypointsError(f"DVC cannot open this checkout: {error}; {remedy}") from None
     with repo:
         yield Repository(repo)
 

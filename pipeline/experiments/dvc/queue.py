@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from facial_keypoints.core.errors import ConfigError, PipelineError
+from facial_keypoints.core.errors import ConfigError, KeypointsError
 from pipeline.experiments.dvc import git
 from pipeline.experiments.dvc.experiments import commit_of
 from pipeline.experiments.dvc.internals import open_repository
@@ -23,7 +23,7 @@ _TRIES = 3
 def free_name(stem: str) -> str:
     """`stem` and the least number such that no experiment's name begins so yet.
 
-    Raises GitError or PipelineError where no experiment can start.
+    Raises GitError or KeypointsError where no experiment can start.
     """
     git.head()
     with open_repository() as repository, repository.locked():
@@ -111,13 +111,13 @@ def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
 def statuses() -> dict[str, str]:
     """Name -> status of every experiment that the queue knows, as `Repository.queue_statuses` has it.
 
-    Raises PipelineError.
+    Raises KeypointsError.
     """
     with open_repository() as repository:
         try:
             return repository.queue_statuses()
         except Exception as error:  # of DVC, Celery, or whatever else reads its files
-            raise PipelineError(
+            raise KeypointsError(
                 f"the queue of DVC cannot be read: {error or type(error).__name__}; mend that, or give up what waits "
                 "in it: rm -r .dvc/tmp/exps"
             ) from None

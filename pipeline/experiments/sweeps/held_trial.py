@@ -9,7 +9,7 @@ HEARTBEAT_S, GRACE_S = 10, 60
 """A worker says so often that it lives; after so long a silence, its training is another worker's to begin again."""
 EXPERIMENT, TEST, FAILURE, PRUNED_AFTER = "experiment", "test_nme_percent", "failure", "pruned_after_epoch"
 """Attributes of a trial: name of its DVC experiment, its error on test, why it failed, the epoch after which it was
-broken off."""
+pruned."""
 _RETRIES = 3
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from facial_keypoints.core.errors import PipelineError
+from facial_keypoints.core.errors import KeypointsError
 from facial_keypoints.core.percent import percent_text
 from facial_keypoints.core.terminal import say, tell
 from pipeline.core.paths import workspace_root
@@ -46,7 +46,7 @@ class Search:
 
 
 def work_in_processes(search: Search, jobs: int) -> None:
-    """Let `jobs` processes work on the search until it is done. Raises PipelineError where one of them fails."""
+    """Let `jobs` processes work on the search until it is done. Raises KeypointsError where one of them fails."""
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_worker, args=(search,)) for _ in range(jobs)]
     try:
@@ -61,7 +61,7 @@ def work_in_processes(search: Search, jobs: int) -> None:
             worker.join()
         raise
     if ended := [worker for worker in workers if worker.exitcode]:
-        raise PipelineError(f"{len(ended)} of {jobs} workers ended early; the same command goes on with the search")
+        raise KeypointsError(f"{len(ended)} of {jobs} workers ended early; the same command goes on with the search")
 
 
 def _worker(search: Search) -> None:
@@ -75,7 +75,7 @@ def _worker(search: Search) -> None:
         work(search, train)
     except KeyboardInterrupt:
         os._exit(0)
-    except PipelineError as error:
+    except KeypointsError as error:
         tell(f"error: {error}")
         os._exit(1)
 
@@ -117,7 +117,7 @@ def work(search: Search, training: Callable[[Search, Any], float]) -> None:
 
 
 def has_ended(trial: Any) -> bool:
-    """Whether a trial counts: it has an error, was broken off or failed by itself, and is not begun again."""
+    """Whether a trial counts: it has an error, was pruned or failed by itself, and is not begun again."""
     return trial.state.name in {"COMPLETE", "PRUNED"} or FAILURE in trial.user_attrs
 
 
@@ -148,7 +148,7 @@ def _end(search: Search, trial: Any, training: Callable[[Search, Any], float]) -
         return {"state": TrialState.COMPLETE, "values": training(search, trial)}
     except TrialPruned:
         return {"state": TrialState.PRUNED}
-    except PipelineError as error:
+    except KeypointsError as error:
         trial.set_user_attr(FAILURE, str(error))
         return {"state": TrialState.FAIL}
 
@@ -156,7 +156,7 @@ def _end(search: Search, trial: Any, training: Callable[[Search, Any], float]) -
 def train(search: Search, trial: Any) -> float:
     """Train with what the study chooses next, as an experiment of DVC; returns the NME on val, percent.
 
-    Raises optuna's TrialPruned where the search breaks the training off, PipelineError where it fails.
+    Raises optuna's TrialPruned where the search breaks the training off, KeypointsError where it fails.
     """
     from optuna import TrialPruned
 
@@ -170,10 +170,10 @@ def train(search: Search, trial: Any) -> float:
     if not good:
         attributes = trial.study.get_trials(deepcopy=False)[trial.number].user_attrs
         if PRUNED_AFTER in attributes:
-            say(f"{name}: broken off after epoch {attributes[PRUNED_AFTER]} ({told})")
+            say(f"{name}: pruned after epoch {attributes[PRUNED_AFTER]} ({told})")
             raise TrialPruned
         say(f"{name}: FAILED, see {log} ({told})")
-        raise PipelineError(f"see {log}")
+        raise KeypointsError(f"see {log}")
     metrics = find_results(name).metrics
     trial.set_user_attr(TEST, metrics["test.nme_percent"])
     say(f"{name}: validation NME {percent_text(metrics['val.nme_percent'])} ({told})")
@@ -195,11 +195,11 @@ def _free_name(name: str) -> str:
 
 
 def _refuse_other_parameters(search: Search) -> None:
-    """Raise PipelineError where params.yaml is no more what the search began with."""
+    """Raise KeypointsError where params.yaml is no more what the search began with."""
     with none_begins(workspace_root() / SWEEPS):
         changed = study_name(search.space, search.seed) != search.study
     if changed:
-        raise PipelineError(
+        raise KeypointsError(
             f"params.yaml changed since {search.study} began, and its trainings would not compare; change it back and "
             "run the same command, or run it as it is for a new search"
         )

@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock
 
 from facial_keypoints.core.addresses import without_credentials
-from facial_keypoints.core.errors import ConfigError, PipelineError
+from facial_keypoints.core.errors import ConfigError, KeypointsError
 from pipeline.core.params import flatten
 from pipeline.core.paths import workspace_root
 from pipeline.experiments.params import load_params
@@ -38,9 +38,9 @@ STUDY, TRIAL = "KEYPOINTS_SEARCH", "KEYPOINTS_SEARCH_TRIAL"
 _BUSY_S = 60
 """Longest wait for another process that is writing an SQLite file."""
 _FIRST_TRIALS = 5
-"""Trainings that are not broken off: before there are as many, a median says little."""
+"""Trainings that are not pruned: before there are as many, a median says little."""
 _FIRST_EPOCHS = 0.5
-"""Share of the epochs after which the first training is broken off: earlier, high learning rates look bad.
+"""Share of the epochs after which the first training is pruned: earlier, high learning rates look bad.
 
 Of the 54 trainings at random of `benchmarks.search`, the rank correlation (Spearman) between the error after a share of
 the epochs and that at the end is -0.5 after a quarter, 0.6 after half, 0.93 after three quarters.
@@ -62,7 +62,7 @@ def study_name(space: Space, seed: int) -> str:
 
 @contextmanager
 def storage_errors(storage: str) -> Iterator[None]:
-    """Turn a failure of the database into a PipelineError, keep Optuna's log lines and warnings from the terminal."""
+    """Turn a failure of the database into a KeypointsError, keep Optuna's log lines and warnings from the terminal."""
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -79,13 +79,13 @@ def storage_errors(storage: str) -> Iterator[None]:
                 f"--storage {shown} needs a driver that is not installed: {gist(cause)}; for postgresql:// it comes "
                 "with: pip install 'psycopg[binary]'"
             ) from None
-        raise PipelineError(
+        raise KeypointsError(
             f"the search's database {shown} cannot be used: {gist(cause)}; mend it, or name another with --storage"
         ) from None
 
 
 def open_study(storage: str, name: str, pruner: Any = None) -> Any:
-    """The `optuna.Study` of this name, made if it is not there. Raises PipelineError.
+    """The `optuna.Study` of this name, made if it is not there. Raises KeypointsError.
 
     `pruner` is of `median_pruner` where trials report their epochs.
     """
@@ -136,7 +136,7 @@ def median_pruner() -> Any:
 
 @contextmanager
 def _made_by_one(address: str) -> Iterator[None]:
-    """Let one process of this host at a time make the tables; two at once trip each other up. Raises PipelineError."""
+    """Let one process of this host at a time make the tables; two at once trip each other up. Raises KeypointsError."""
     folder = workspace_root() / SWEEPS
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".search.lock"):

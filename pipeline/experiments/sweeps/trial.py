@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from facial_keypoints.core.errors import PipelineError
+from facial_keypoints.core.errors import KeypointsError
 from facial_keypoints.core.terminal import tell
 from pipeline.experiments.sweeps.held_trial import PRUNED_AFTER
 from pipeline.experiments.sweeps.study import from_environment, median_pruner, open_study, storage_errors
 
 
-class BrokenOffError(PipelineError):
+class BrokenOffError(KeypointsError):
     """The search wants no more of this training."""
 
 
@@ -43,12 +43,12 @@ class RunningTrial:
                 wanted = self._report(epoch, val_nme_percent)
         except BrokenOffError:
             raise
-        except PipelineError as error:
+        except KeypointsError as error:
             tell(f"warning: {error}; training goes on to its end")
             self._failed = True
             return
         if not wanted:
-            raise PrunedError(f"broken off after epoch {epoch}: worse than the median of the search's trainings so far")
+            raise PrunedError(f"pruned after epoch {epoch}: worse than the median of the search's trainings so far")
 
     def _report(self, epoch: int, val_nme_percent: float) -> bool:
         """Whether the study wants to know how it goes on."""

@@ -7,7 +7,7 @@ Input: (N, H, W, 3) uint8 RGB pictures of one face each, of any size. Output: (N
 the pixels of the pictures given, the centre of the top left pixel being (0, 0).
 
 Of a network that tells how certain its points are, the output is a dictionary of these "keypoints" and of "radii", (N,
-K) float32 pixels: in one of two cases the true point lies within this radius of the keypoint.
+K) float32 pixels: the true point should lie within this radius of the keypoint with a probability of 50 %.
 """
 
 import os

@@ -1,0 +1,9 @@
+from pipeline.datasets.formats.record import Fault
+from pipeline.importing.importing import Request, check_labels
+
+
+def faults_of(request: Request) -> list[Fault]:
+    """What a dry run tells."""
+    faults: list[Fault] = []
+    check_labels(request, faults.append)
+    return faults
