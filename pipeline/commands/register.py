@@ -21,7 +21,6 @@ def register(
     people, lies below zero (on the same test faces where a run has no val). Load it with
     mlflow.pyfunc.load_model("models:/facial-keypoints@champion").
     """
-    from facial_keypoints.core.errors import DataError
     from pipeline.experiments.comparison import paired
     from pipeline.experiments.lookup import find_results
     from pipeline.experiments.tracking import registry
@@ -40,10 +39,11 @@ def register(
     try:
         split, difference = paired(find_results(reigning.run_id), results)
     except ValueError:
-        raise DataError(
-            f"{named} and the champion, version {reigning.number}, are measured on different frames; the alias stays: "
-            "register a run on the champion's frames"
-        ) from None
+        say(
+            f"{named} does not become champion: version {reigning.number}, which is, was measured on other frames; "
+            "register a run on the same"
+        )
+        return
     interval = f"NME on {split} {difference}, against version {reigning.number}"
     if difference.b_is_better:
         registry.crown(version)
@@ -57,10 +57,13 @@ def _find(name: str | None) -> Any:
     from facial_keypoints.core.atomic_files import file_sha256
     from facial_keypoints.core.errors import ModelError, TrackingError
     from pipeline.core import paths
+    from pipeline.experiments.run_list import recorded_as
     from pipeline.experiments.tracking import run_search
 
     if name is not None:
         found = run_search.find_run(name)
+        if found is None and (run_id := recorded_as(name)):
+            found = run_search.find_run(run_id)
         remedy = f"no finished run of MLflow is called {name}; see them with: keypoints runs"
     elif paths.MODEL.exists():
         found = run_search.run_of_model(file_sha256(paths.MODEL))

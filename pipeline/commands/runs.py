@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from facial_keypoints.core.terminal import say, tell
+from facial_keypoints.core.text import amount
 from pipeline.commands.fitted_table import Side, say_fitted, say_wrapped, terminal_width
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _COLUMNS_EXPLAINED = (
 _ROOMY_EXPLAINED = "AUC %: area under the curve of the faces' errors on val up to 8 %; above 8 %: share of its faces."
 _OTHER_FACES = "val holds other faces there, as fetch or split differ: not to be ranked with the others"
 _NO_VAL = "no val, as nobody was held out or the run is older: ranked by the test"
-_PRUNED = "its search broke the training off, as it was worse than half of the others so far"
+_PRUNED = "its search ended the training early, as it was worse than half of the others so far"
 _OTHER_VERSION = "made by another version, which has other parameters too: see compare"
 
 
@@ -32,6 +33,7 @@ def runs() -> None:
     """
     from pipeline.core import paths
     from pipeline.experiments.run_list import baseline_params, listed_runs, ranked, short_names
+    from pipeline.experiments.tracking.run_search import count_unfinished
     from pipeline.experiments.tracking.store_location import shown_store
 
     found, faults = listed_runs()
@@ -51,6 +53,8 @@ def runs() -> None:
     say("")
     for note in _notes(rows):
         say_wrapped(note)
+    if unfinished := count_unfinished():
+        say_wrapped(f"Not shown: {amount(unfinished, 'run')} of MLflow, unfinished, failed or interrupted.")
 
 
 def _columns(whose: str) -> dict[str, Side]:
@@ -88,7 +92,7 @@ def _val(row: "RankedRun") -> str:
     """The error on val and its mark, or that there is none to rank by."""
     from pipeline.experiments.run_list import VAL_NME
 
-    if row.run.broken_off:
+    if row.run.pruned:
         return "PRUNED"
     return _number(row.run.metrics.get(VAL_NME)) + ("*" if row.run.has_val and row.other_faces else "")
 
@@ -109,7 +113,7 @@ def _notes(rows: "list[RankedRun]") -> list[str]:
     marks = {
         f"* {_OTHER_FACES}.": any(row.run.has_val and row.other_faces for row in rows),
         f"- {_NO_VAL}.": any(not row.run.has_val for row in rows),
-        f"PRUNED: {_PRUNED}.": any(row.run.broken_off for row in rows),
+        f"PRUNED: {_PRUNED}.": any(row.run.pruned for row in rows),
         f"(other version) {_OTHER_VERSION}.": any(row.other_version for row in rows),
     }
     notes += [note for note, occurs in marks.items() if occurs]

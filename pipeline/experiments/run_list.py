@@ -38,8 +38,8 @@ class ListedRun:
     """Dotted name -> value, as `Results` has them."""
     metrics: Mapping[str, float]
     """Dotted name -> value, as `Results` has them."""
-    broken_off: bool = False
-    """Whether a search broke the training off; its error on val is then that of its last epoch."""
+    pruned: bool = False
+    """Whether a search pruned the training; its error on val is then that of its last epoch."""
 
     @property
     def has_val(self) -> bool:
@@ -75,7 +75,7 @@ def baseline_params() -> tuple[str, Mapping[str, str]]:
 
 
 def ranked(runs: Sequence[ListedRun], baseline: Mapping[str, str]) -> list[RankedRun]:
-    """The runs by val NME, the best first; then those on other faces, those without val by test NME, the broken off."""
+    """The runs by val NME, the best first; then those on other faces, those without val by test NME, the pruned."""
     rows = [_beside(run, baseline) for run in runs]
     return sorted(rows, key=_rank)
 
@@ -83,14 +83,14 @@ def ranked(runs: Sequence[ListedRun], baseline: Mapping[str, str]) -> list[Ranke
 def _beside(run: ListedRun, baseline: Mapping[str, str]) -> RankedRun:
     shared = [name for name in baseline if name in run.params]
     differs = {name: run.params[name] for name in shared if not same_value(run.params[name], baseline[name])}
-    # A run that was broken off has the parameters of its training alone.
-    other = bool(baseline) and not run.broken_off and set(baseline) != set(run.params)
+    # A run that was pruned has the parameters of its training alone.
+    other = bool(baseline) and not run.pruned and set(baseline) != set(run.params)
     return RankedRun(run, differs, other)
 
 
 def _rank(row: RankedRun) -> tuple[bool, bool, bool, float]:
     error = row.run.metrics[VAL_NME if row.run.has_val else TEST_NME]
-    return row.run.broken_off, not row.run.has_val, row.other_faces, error
+    return row.run.pruned, not row.run.has_val, row.other_faces, error
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
@@ -111,11 +111,16 @@ def listed_runs() -> tuple[list[ListedRun], list[str]]:
     of_mlflow = list(_mlflow_runs())
     merged = [_with_mlflow(run, of_mlflow) for run in of_dvc]
     taken = {run.run_id for run in merged}
-    return merged + [run for run in of_mlflow if run.run_id not in taken] + list(_broken_off()), faults
+    return merged + [run for run in of_mlflow if run.run_id not in taken] + list(_pruned_runs()), faults
 
 
-def _broken_off() -> Iterator[ListedRun]:
-    for run in run_search.broken_off_runs():
+def recorded_as(name: str) -> str | None:
+    """The id of MLflow's record of the DVC experiment `name`, which may be called by another that did the same."""
+    return next((run.run_id for run in listed_runs()[0] if run.dvc_name == name), None)
+
+
+def _pruned_runs() -> Iterator[ListedRun]:
+    for run in run_search.pruned_runs():
         tags, metrics = run.data.tags, run.data.metrics
         if (error := metrics.get(metric_name(f"{CURVES}.val_nme_percent"))) is not None:
             yield ListedRun(tags.get(DVC_EXPERIMENT), run.info.run_id, run.data.params, {VAL_NME: error}, True)

@@ -10,7 +10,7 @@ from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.experiments.dvc.experiments import experiment_commits
 from pipeline.experiments.lookup import find_results
-from pipeline.experiments.run_list import ListedRun, listed_runs, ranked, short_names
+from pipeline.experiments.run_list import ListedRun, listed_runs, ranked, recorded_as, short_names
 from pipeline.experiments.tracking import mlflow_store, run_search
 from pipeline.experiments.tracking.model_location import locate_model
 from pipeline.experiments.tracking.run_search import find_run
@@ -99,6 +99,24 @@ def test_a_run_that_both_keep_is_one_line_with_both_names(store, two_revisions):
     runs, faults = listed_runs()
     assert faults == []
     assert [(each.dvc_name, each.run_id) for each in runs] == [("HEAD", None), ("tried", recorded), (None, other)]
+
+
+def test_an_experiment_is_registered_by_its_own_name_though_mlflow_calls_it_otherwise(store, two_revisions):
+    recorded = finished(PARAMS, {"val.nme": 0.04, "test.nme": 0.04}, dvc_experiment="did-the-same")
+    assert recorded_as("tried") == recorded
+    assert recorded_as("nobody's") is None
+    done = CliRunner().invoke(app, ["register", "tried"])
+    assert "no finished run" not in done.stderr
+
+
+def test_runs_that_are_not_finished_are_counted(store, two_revisions):
+    finished(PARAMS, {"val.nme": 0.04, "test.nme": 0.04})
+    assert "Not shown" not in listed()
+    opened = mlflow_store.open_store()
+    opened.client.create_run(opened.experiment_id)
+    pruned = opened.client.create_run(opened.experiment_id, tags={"trial_state": "PRUNED"}).info.run_id
+    opened.client.set_terminated(pruned, "KILLED")
+    assert "Not shown: 1 run of MLflow, unfinished, failed or interrupted." in listed()
 
 
 def test_the_table_fits_80_columns_and_leads_with_the_best(store, two_revisions):

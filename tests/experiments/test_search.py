@@ -21,7 +21,7 @@ from pipeline.experiments.sweeps.space import Range, parse_space, refuse_ranges
 from pipeline.experiments.sweeps.study import SWEEPS, open_study, study_name, trial_environment
 from pipeline.experiments.sweeps.trial import BrokenOffError, PrunedError, running_trial
 from pipeline.experiments.tracking.live_run import training_run
-from pipeline.experiments.tracking.run_search import broken_off_runs
+from pipeline.experiments.tracking.run_search import pruned_runs
 from tests.architecture import ROOT
 
 pytestmark = [
@@ -259,7 +259,7 @@ def reporting(search, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_training_worse_than_the_median_is_broken_off_after_half_its_epochs(search, reporting):
+def test_a_training_worse_than_the_median_is_pruned_after_half_its_epochs(search, reporting):
     trial = running_trial()
     for epoch in range(HALF - 4, HALF):
         trial.report(epoch, 9.0)
@@ -319,11 +319,11 @@ def test_the_seed_is_no_part_of_the_space(params):
 
 
 @pytest.mark.slow
-def test_a_training_that_is_broken_off_shows_as_pruned(search, reporting, empty_store, capsys):
+def test_a_training_that_is_pruned_shows_as_pruned(search, reporting, empty_store, capsys):
     shutil.copy(empty_store, "mlflow.db")
     with pytest.raises(PrunedError), training_run({"train.lr": 0.02, "train.seed": 0}, "ab" * 32) as live:
         live.log({HALF: {"train_loss": 9.5, "val_nme_percent": 9.0}})
-    ((pruned, params),) = [(run.info, run.data) for run in broken_off_runs()]
+    ((pruned, params),) = [(run.info, run.data) for run in pruned_runs()]
     assert (pruned.status, params.tags["trial_state"]) == ("KILLED", "PRUNED")
     assert (params.tags["search"], params.tags["trial"]) == (search.study, str(reporting))
     runs()
@@ -331,7 +331,7 @@ def test_a_training_that_is_broken_off_shows_as_pruned(search, reporting, empty_
     (row,) = [line for line in told.splitlines() if pruned.run_id[:8] in line]
     assert "PRUNED" in row
     assert "lr=0.02" in row
-    assert "PRUNED: its search broke the training off" in " ".join(told.split())
+    assert "PRUNED: its search ended the training early" in " ".join(told.split())
     with training_run({"train.lr": 0.02, "train.seed": 0}, "ab" * 32):
         pass  # the same training, begun again by hand, is a run of its own
-    assert len(broken_off_runs()) == 1
+    assert len(pruned_runs()) == 1

@@ -260,7 +260,7 @@ def test_a_store_that_cannot_be_made_or_mended_is_one_line_at_once(
 
 
 @pytest.mark.slow
-def test_a_store_whose_making_was_broken_off_is_not_there(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_whose_making_was_interrupted_is_not_there(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (workspace / "mlflow.db").unlink()
     (workspace / "mlflow.db.lock").touch()
     before = {path.name for path in workspace.iterdir()}

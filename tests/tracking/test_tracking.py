@@ -456,7 +456,7 @@ def test_track_names_what_the_metrics_lack(workspace: Path) -> None:
         run_track()
 
 
-def test_a_training_that_was_broken_off_goes_on_in_its_run(workspace: Path) -> None:
+def test_a_training_that_was_interrupted_goes_on_in_its_run(workspace: Path) -> None:
     with contextlib.suppress(KeyboardInterrupt), training_run(TRAIN_PARAMS, KEY) as run:
         run.log({1: EPOCHS[1]})
         raise KeyboardInterrupt
@@ -480,7 +480,7 @@ def test_workers_that_torchrun_starts_anew_on_another_host_go_on_in_the_run(
     assert len(runs()) == count
 
 
-def test_another_training_does_not_go_on_in_the_run_of_one_that_was_broken_off(workspace: Path) -> None:
+def test_another_training_does_not_go_on_in_the_run_of_one_that_was_interrupted(workspace: Path) -> None:
     with pytest.raises(KeyboardInterrupt), training_run(TRAIN_PARAMS, "other"):
         raise KeyboardInterrupt
     train_live()

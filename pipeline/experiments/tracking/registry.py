@@ -35,7 +35,7 @@ def add_version(run: Any) -> Version:
     with mlflow_store.mlflow_errors():
         store = mlflow_store.open_store()
         client = store.client
-        # A run also lists the models that were begun for it, broken off and deleted.
+        # A run also lists the models that were begun for it, interrupted and deleted.
         begun = client.search_logged_models([store.experiment_id], f"source_run_id = '{run.info.run_id}'")
     models = [model for model in begun if model.status == "READY"]
     if not models:

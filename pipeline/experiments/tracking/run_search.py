@@ -79,11 +79,19 @@ def all_runs() -> list[Any]:
         return finished_runs(store) if store else []
 
 
-def broken_off_runs() -> list[Any]:
-    """Every run that a search broke off, newest first. Raises TrackingError."""
+def pruned_runs() -> list[Any]:
+    """Every run that a search pruned, newest first. Raises TrackingError."""
     with mlflow_store.mlflow_errors():
         store = find_store()
         return _runs(store, f"tags.{TRIAL_STATE} = '{PRUNED}'") if store else []
+
+
+def count_unfinished() -> int:
+    """Number of runs that go on, failed or were interrupted. Raises TrackingError."""
+    with mlflow_store.mlflow_errors():
+        store = find_store()
+        runs = _runs(store, "attributes.status != 'FINISHED'") if store else []
+    return sum(run.data.tags.get(TRIAL_STATE) != PRUNED for run in runs)
 
 
 def run_of_model(model_digest: str) -> Any | None:
