@@ -50,7 +50,12 @@ def add_command(app: typer.Typer, command: Callable[..., None], name: str | None
         with errors_as_one_line(name or command.__name__):
             command(*args, **options)
 
-    app.command(name)(guarded)
+    app.command(name, help=_paragraphs(command.__doc__ or ""))(guarded)
+
+
+def _paragraphs(text: str) -> str:
+    """The text with a line a paragraph, for typer keeps the line ends of docstrings."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 class Terminated(KeyboardInterrupt):

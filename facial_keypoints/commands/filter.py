@@ -60,7 +60,7 @@ def filter_faces(
     from facial_keypoints.filters.files import HIDING, Job, filter_files
     from facial_keypoints.filters.sticker import load_sticker
     from facial_keypoints.inputs.search import find_sources
-    from facial_keypoints.network import tell_if_shipped
+    from facial_keypoints.network import tell_model
     from facial_keypoints.outputs.output_folder import OutputFolder
     from facial_keypoints.prediction.messages import announce
     from facial_keypoints.prediction.standard_output import refuse_all_but_one_picture
@@ -79,7 +79,7 @@ def filter_faces(
         suspicious=name in HIDING,
     )
     if model is None:
-        tell_if_shipped(found.network)
+        tell_model(found.network)
     if found.network.scheme != IBUG_68:
         raise ModelError(
             f"--name {name} needs {IBUG_68.title}, and this model has {found.network.scheme.title}; choose "

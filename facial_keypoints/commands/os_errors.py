@@ -6,6 +6,7 @@ import traceback
 
 from facial_keypoints.commands import ENTRY_POINTS
 from facial_keypoints.core.extensions import extensions
+from facial_keypoints.core.text import reason_of
 
 _REMEDIES = {
     errno.EMFILE: "allow more open files: ulimit -n 4096",
@@ -13,6 +14,8 @@ _REMEDIES = {
     errno.EAGAIN: "end other programs, or allow more processes: ulimit -u",
     errno.ENOMEM: "end other programs, which take the memory",
     errno.EACCES: "get the rights to that place",
+    errno.ENOENT: "look at that name, or make its folder,",
+    errno.ENOTDIR: "look at that name,",
     errno.EROFS: "make that place writable, or work in a copy,",
 }
 
@@ -28,7 +31,7 @@ def is_of_the_system(error: BaseException) -> bool:
 
 def one_line(error: BaseException, command: str) -> str:
     """What went wrong, and what helps; where no file is named, the command and the place in the code are."""
-    reason = "the memory ran out" if isinstance(error, MemoryError) else str(error) or type(error).__name__
+    reason = "the memory ran out" if isinstance(error, MemoryError) else reason_of(error)
     if getattr(error, "filename", None) is None:
         reason = f"{command}: {reason}{_place(error)}"
     return f"{reason}; {_remedy(error)} and run again"

@@ -125,7 +125,7 @@ def predict(
     from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, say_result
     from facial_keypoints.detector import KeypointDetector
     from facial_keypoints.inputs.search import find_sources, inputs_key
-    from facial_keypoints.network import tell_if_shipped
+    from facial_keypoints.network import tell_model
     from facial_keypoints.outputs.output_folder import OutputFolder
     from facial_keypoints.prediction.files import Job, predict_files
     from facial_keypoints.prediction.messages import announce
@@ -148,7 +148,7 @@ def predict(
     )
     points = found.predictor.convention
     if model is None:
-        tell_if_shipped(found.network)
+        tell_model(found.network)
     if not (whole or box):
         found.check_search()
     find = (lambda image: [found.whole(image)]) if whole else (lambda image: found(image, boxes)) if box else None

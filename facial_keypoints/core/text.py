@@ -1,5 +1,6 @@
 """Text from outside, made fit to be shown."""
 
+import os
 import re
 import reprlib
 from collections.abc import Sequence
@@ -20,6 +21,15 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """The text as one line of a terminal: line ends as spaces, the rest printable, the middle of a flood left out."""
     return printable(shortened(" ".join(re.split(r"\s*\n\s*", text.strip())), _LINE_MOST))
+
+
+def reason_of(error: BaseException, path: object = None) -> str:
+    """What an error says, of one of the system without its number: the file, unless it is `path`, and the reason."""
+    if not (isinstance(error, OSError) and error.strerror and str(error).startswith("[Errno ")):
+        return str(error) or type(error).__name__
+    file = error.filename if isinstance(error.filename, str | bytes) else None
+    named = file is not None and os.fsdecode(file) != str(path)
+    return f"{os.fsdecode(file)}: {error.strerror}" if file is not None and named else error.strerror
 
 
 def shortened(text: str, most: int) -> str:

@@ -17,7 +17,7 @@ from facial_keypoints.finding.candidates import Candidates, candidates_of_boxes,
 from facial_keypoints.finding.scores import scores_of
 from facial_keypoints.finding.tilted import tilted_candidates
 from facial_keypoints.finding.windows import mean_face_in, rotated_windows, to_gray
-from facial_keypoints.network import Network, open_network
+from facial_keypoints.network import SHIPPED, Network, open_network
 
 MIN_SCORE = 0.5
 """Score from which a face counts as found, unless another is given."""
@@ -139,7 +139,8 @@ class KeypointDetector:
         if self.network.scheme != IBUG_68:
             raise ModelError(
                 f"faces are searched for models of {IBUG_68.title}, and this one has {self.network.scheme.title}; say "
-                f"where each {self.network.scheme.thing} is with --box, or give pictures of one each with --whole"
+                f"where each {self.network.scheme.thing} is with --box, or give pictures of one each with --whole; "
+                f"faces are found with the model of the package: --model {SHIPPED}"
             )
 
     def whole(self, image: np.ndarray) -> Face:

@@ -22,7 +22,7 @@ from facial_keypoints.core.scheme import Scheme
 from facial_keypoints.core.terminal import tell
 from facial_keypoints.network.onnx import SHIPPED, OnnxNetwork
 
-__all__ = ["SHIPPED", "Network", "OnnxNetwork", "Plugin", "is_onnx", "open_network", "tell_if_shipped"]
+__all__ = ["SHIPPED", "Network", "OnnxNetwork", "Plugin", "is_onnx", "open_network", "tell_model"]
 _GROUP = "facial_keypoints.networks"
 
 
@@ -106,10 +106,11 @@ def is_onnx(path: Path) -> bool:
     return head.startswith(b"\x08") and not head.endswith(b"{")  # which opens the header after 8 bytes of its length
 
 
-def tell_if_shipped(network: Network) -> None:
-    """Tell the user, who named no model, in one line if it is the one of the package that predicts."""
-    if isinstance(network, OnnxNetwork) and network.path == SHIPPED:
-        tell(f"model: {SHIPPED.name}, which comes with the package; SHA-256 {network.digest[:12]}")
+def tell_model(network: Network) -> None:
+    """Tell the user, who named no model, in one line which predicts: that of the package or of the workspace."""
+    shipped = isinstance(network, OnnxNetwork) and network.path == SHIPPED
+    which = f"{SHIPPED.name}, which comes with the package" if shipped else "that of the workspace"
+    tell(f"model: {which}; SHA-256 {network.digest[:12]}")
 
 
 def _plugin() -> Plugin:

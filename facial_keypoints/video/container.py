@@ -44,7 +44,10 @@ def opened(path: Path) -> Iterator[InputContainer]:
 
 def no_video(path: Path) -> DataError:
     """The error for a file in which no video can be decoded."""
-    return DataError(f"{printable(str(path))} holds no video that can be decoded here; convert it with another program")
+    return DataError(
+        f"{printable(str(path))} holds no video that can be decoded here; where it may be "
+        "incomplete, copy it anew, else convert it with another program"
+    )
 
 
 def _open(path: Path) -> BinaryIO:

@@ -9,7 +9,7 @@ import typer
 
 from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.scheme import Scheme
-from facial_keypoints.core.terminal import say
+from facial_keypoints.core.terminal import say, tell
 
 
 class Kind(StrEnum):
@@ -32,12 +32,16 @@ def export(
     Before it is written, it is compared with PyTorch on frames of data/processed, or on synthetic ones where there
     are none: a point that is off by more than 0.05 px is an error. 8 bits round by more; how much is measured and told.
     """
-    from facial_keypoints.core.errors import ModelError
+    from facial_keypoints.core.errors import ConfigError, ModelError
     from facial_keypoints.outputs.output_folder import OutputFolder
     from pipeline.commands.weights import weights_of
 
     if int8 and kind is not Kind.onnx:
         raise ModelError("--int8 goes with --format onnx; leave one of the two away")
+    if output.suffix != f".{kind}":
+        raise ConfigError(f"--output is {output} but a file of this format ends in .{kind}; call it so")
+    if not output.parent.is_dir():
+        raise ConfigError(f"--output is {output}, and there is no folder {output.parent}; make it first")
     with TemporaryDirectory() as folder:
         source = weights_of(model, Path(folder), "export")
         with OutputFolder(output.parent, [source]).writing(output.name, "export") as partial:
@@ -59,6 +63,7 @@ def _write(source: Path, target: Path, kind: Kind, int8: bool, scratch: Path) ->
     side = description.preprocess.size_px
     calibration = training_frames(side) if int8 else None
     frames, whose = frames_to_compare(side)
+    tell(f"exporting to {kind} and comparing: half a minute to two")
     exact = target if calibration is None else scratch / "float32.onnx"
     difference = export_model(source, load_model(source), exact, kind=kind, frames=frames)
     say(f"{kind}: no point is further than {difference:.1g} px from PyTorch's on {len(frames)} {whose}")

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from facial_keypoints.commands.predict import Model
 from facial_keypoints.core.terminal import say, tell
 
 
@@ -15,7 +14,9 @@ def inspect(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the figures and index.html.")] = Path(
         "inspected"
     ),
-    model: Model = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model file of a training, or MLflow URI; else the model of this workspace.")
+    ] = None,
     layer: Annotated[
         list[str] | None,
         typer.Option(help="Layer to show maps and kernels of, once for each; else the last of each size of maps."),

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import reason_of
 from pipeline.core.samples import count_samples, read_samples, read_samples_in_parts
 from pipeline.core.stored_arrays import StoredArray
 
@@ -97,7 +98,7 @@ class StoredArrays:
         return arrays
 
     def _fault(self, error: Exception) -> DataError:
-        return DataError(f"{self.folder}: {error}; make it again with: dvc repro preprocess")
+        return DataError(f"{self.folder}: {reason_of(error, self.folder)}; make it again with: dvc repro preprocess")
 
 
 def load_arrays(folder: Path, points: int = -1) -> Arrays[StoredArray]:

@@ -8,7 +8,7 @@ from typing import Any
 from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.plain_files import read_plain
-from facial_keypoints.core.text import shown
+from facial_keypoints.core.text import reason_of, shown
 
 _JSON_BYTES = 1_000_000
 _JSON_LEVELS = 10
@@ -19,7 +19,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         return load_json(read_plain(path, _JSON_BYTES))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: {error}; make it again with: dvc repro") from None
+        raise DataError(f"{path}: {reason_of(error, path)}; make it again with: dvc repro") from None
 
 
 def load_json(content: bytes) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import SourceError
+from facial_keypoints.core.text import reason_of
 
 Manifest = Mapping[str, str]
 
@@ -20,7 +21,7 @@ def read_manifest(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"manifest {path} cannot be read ({error}); {remedy}") from None
+        raise SourceError(f"manifest {path} cannot be read ({reason_of(error, path)}); {remedy}") from None
     manifest: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         match = _LINE.fullmatch(line)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from facial_keypoints.core.addresses import without_credentials
 from facial_keypoints.core.errors import SourceError
-from facial_keypoints.core.text import brief, printable
+from facial_keypoints.core.text import brief, printable, reason_of
 from pipeline.core.redaction import without_secrets
 
 VARIABLE = "KEYPOINTS_MIRROR"
@@ -128,4 +128,4 @@ def is_final(error: Exception) -> bool:
 
 def told(error: Exception) -> str:
     """What an error says, which may be in the words of a server: in short and without secrets."""
-    return brief(without_secrets(" ".join(str(error).split())) or type(error).__name__, 200)
+    return brief(without_secrets(" ".join(reason_of(error).split())), 200)

@@ -8,7 +8,7 @@ import pandas as pd
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.percent import to_percent
 from facial_keypoints.core.plain_files import read_plain
-from facial_keypoints.core.text import brief
+from facial_keypoints.core.text import brief, reason_of
 from pipeline.core import paths
 from pipeline.core.stored_arrays import load_array
 from pipeline.core.tables import TABLE_BYTES
@@ -53,5 +53,5 @@ def read_test_point_errors(faces: int, points: int) -> np.ndarray:
         if np.isinf(errors).any() or np.isnan(errors).all(1).any():
             raise ValueError("it holds no number for a face")
     except (OSError, ValueError) as error:
-        raise DataError(f"{paths.TEST_ERRORS}: {error}; {_AGAIN}") from None
+        raise DataError(f"{paths.TEST_ERRORS}: {reason_of(error, paths.TEST_ERRORS)}; {_AGAIN}") from None
     return errors

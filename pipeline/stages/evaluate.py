@@ -16,6 +16,7 @@ from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.scheme import Scheme
+from facial_keypoints.core.text import reason_of
 from pipeline.core import metrics, paths
 from pipeline.core.arrays import PART_ROWS, StoredArrays
 from pipeline.core.dataset_scheme import read_scheme
@@ -147,7 +148,7 @@ def _mean_training_shape(scheme: Scheme) -> tuple[np.ndarray, np.ndarray]:
     try:
         labels = StoredArray([path], np.float32, (-1, scheme.count, 2))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: {error}; make it again with: dvc repro preprocess") from None
+        raise DataError(f"{path}: {reason_of(error, path)}; make it again with: dvc repro preprocess") from None
     sums, counts = np.zeros((scheme.count, 2)), np.zeros((scheme.count, 2), int)
     for start in range(0, len(labels), PART_ROWS):
         part = labels[start : start + PART_ROWS]

@@ -98,8 +98,7 @@ def test_a_disk_that_takes_nothing_is_one_line_and_leaves_what_was_there(
     else:
         shell("mount", "-o", "remount,ro", str(folder))
     line = error_line(capsys, stage)
-    assert line.startswith("error: [Errno ")
-    assert f": '{folder.as_posix()}" in line
+    assert line.startswith(f"error: {folder.as_posix()}")
     remedies = ("free or mend that place", "make that place writable, or work in a copy,")
     assert line.endswith(tuple(f"; {remedy} and run again" for remedy in remedies))
     assert result.read_bytes() == before

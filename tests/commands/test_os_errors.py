@@ -35,6 +35,8 @@ def line_of(capsys: pytest.CaptureFixture[str], work: Callable[[], object], comm
     [
         (errno.ENOSPC, "free or mend that place"),
         (errno.EIO, "free or mend that place"),
+        (errno.ENOENT, "look at that name, or make its folder,"),
+        (errno.ENOTDIR, "look at that name,"),
         (errno.EACCES, "get the rights to that place"),
         (errno.EROFS, "make that place writable, or work in a copy,"),
         (errno.EMFILE, "allow more open files: ulimit -n 4096"),
@@ -44,9 +46,9 @@ def line_of(capsys: pytest.CaptureFixture[str], work: Callable[[], object], comm
     ],
 )
 def test_an_error_has_its_remedy_with_a_file_and_without(number: int, remedy: str, capsys: pytest.CaptureFixture[str]):
-    reason = f"[Errno {number}] {os.strerror(number)}"
+    reason = os.strerror(number)
     with_file = line(capsys, OSError(number, os.strerror(number), "data/raw"))
-    assert with_file == f"{reason}: 'data/raw'; {remedy} and run again"
+    assert with_file == f"data/raw: {reason}; {remedy} and run again"
     assert line(capsys, OSError(number, os.strerror(number))) == f"fetch: {reason}; {remedy} and run again"
 
 
@@ -69,7 +71,7 @@ def test_where_no_file_is_named_the_place_in_the_code_is(
     monkeypatch.setattr("pipeline.experiments.sweeps.settings.load_params", full)
     monkeypatch.chdir(tmp_path)
     told = line_of(capsys, lambda: check([]), "sweep")
-    assert told.startswith("sweep: [Errno 5] Input/output error (in pipeline.experiments.sweeps.settings.check); ")
+    assert told.startswith("sweep: Input/output error (in pipeline.experiments.sweeps.settings.check); ")
 
 
 def test_without_a_folder_for_temporary_files_one_is_asked_for(

@@ -190,7 +190,8 @@ def test_probe_says_what_is_wrong(fetching: Fetching, folder: Path) -> None:
     assert probe(choose_source(CLOSED, fetching.root), MANIFEST) is None
     fetching.choose(folder / "nowhere")
     told = str(probe(choose_source(CLOSED, fetching.root), MANIFEST))
-    assert told.startswith(f"cannot read KEYPOINTS_MIRROR={folder}/nowhere: [Errno 2] No such file or directory")
+    assert told.startswith(f"cannot read KEYPOINTS_MIRROR={folder}/nowhere: ")
+    assert "No such file or directory" in told
     assert told.endswith("holds neither test_frames_keypoints.csv nor data/test_frames_keypoints.csv")
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from facial_keypoints import network as room
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError
-from facial_keypoints.network import SHIPPED, OnnxNetwork, is_onnx, open_network, tell_if_shipped
+from facial_keypoints.network import SHIPPED, OnnxNetwork, is_onnx, open_network, tell_model
 from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.models.model_file import save_model
@@ -42,8 +42,8 @@ def test_the_model_of_a_workspace_predicts_in_pytorch(own_model, capsys):
     opened = open_network()
     assert isinstance(opened, TorchNetwork)
     assert opened.digest == file_sha256(own_model)
-    tell_if_shipped(opened)
-    assert capsys.readouterr().err == ""
+    tell_model(opened)
+    assert capsys.readouterr().err == f"model: that of the workspace; SHA-256 {opened.digest[:12]}\n"
 
 
 def test_the_model_that_the_shipped_file_was_exported_from_is_run_by_that_file(own_model, tmp_path, monkeypatch):
@@ -105,7 +105,7 @@ def test_predict_takes_an_onnx_file_and_says_no_more(workspace, tmp_path):
     assert json.loads((workspace / "predicted/me.json").read_text())["model_sha256"] == file_sha256(file)
 
 
-@pytest.mark.parametrize("command", [["inspect", "me.jpg"], ["export", "--output", "face.pt2"]])
+@pytest.mark.parametrize("command", [["inspect", "me.jpg"], ["export", "--output", "face.onnx"]])
 def test_what_needs_weights_refuses_an_onnx_file_in_one_line(workspace, tmp_path, command):
     write_frame(workspace / "me.jpg")
     file = write_small_onnx(tmp_path / "small.onnx")

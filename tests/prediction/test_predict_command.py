@@ -249,7 +249,7 @@ def test_what_all_would_meet_ends_the_batch_in_one_line(predict, photos, monkeyp
 
     monkeypatch.setattr("facial_keypoints.prediction.files.write_picture", full)
     result = predict(photos / "one.jpg", photos / "two.png", "--whole", status=1)
-    assert one_line(result).startswith("error: [Errno 28] No space left on device")
+    assert one_line(result).startswith("error: predicted/one.jpg: No space left on device; free or mend that place")
 
 
 def test_a_file_that_vanishes_or_changes_meanwhile_is_told(predict, photos, monkeypatch):
