@@ -66,7 +66,7 @@ class _Lines:
         if not self.total:
             return f"{self.label}: {self.done} {self.unit}, {rate:.3g}/s"
         left = self.total - self.done
-        rest = f"{left / rate:.0f} s left" if left > 0 else f"{now - self.start:.0f} s in all"
+        rest = f"{_duration(left / rate)} left" if left > 0 else f"{_duration(now - self.start)} in all"
         return f"{self.label}: {self.done}/{self.total} {self.unit}, {rate:.3g}/s, {rest}"
 
 
@@ -80,8 +80,8 @@ class EpochLines:
         """`epoch` counts from 1; `val_nme` is a fraction, None where nobody was held out."""
         self._told += 1
         left_s = (time.monotonic() - self._start) / self._told * (self._epochs - epoch)
-        parts = [f"epoch {epoch}/{self._epochs}", f"train {train_loss:.3g}"]
-        parts += [] if val_nme is None else [f"val {percent_text(to_percent(val_nme))}"]
+        parts = [f"epoch {epoch}/{self._epochs}", f"loss {train_loss:.3g}"]
+        parts += [] if val_nme is None else [f"NME on val {percent_text(to_percent(val_nme))}"]
         parts += [f"{_duration(left_s)} left"] if epoch < self._epochs else []
         tqdm.write("  ".join(parts), file=sys.stdout)
         sys.stdout.flush()

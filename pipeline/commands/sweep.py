@@ -58,7 +58,8 @@ def sweep(
     name = free_name("sweep")
     by_name = {f"{name}-{number:02d}": training for number, training in enumerate(planned, start=1)}
     queue(by_name)
-    say("Working. Ctrl+C leaves the queue at work; end it with: dvc queue stop --kill")
+    say("Working: a line comes as each ends; look on at one with: dvc queue logs --follow NAME")
+    say("Ctrl+C leaves the queue at work; end it with: dvc queue stop --kill")
     finished: list[dict[str, Any]] = []
     failed: list[str] = []
 

@@ -171,7 +171,7 @@ def test_every_epoch_is_a_line(capsys, monkeypatch):
     lines.tell(3, 4.0, None)
     lines.tell(4, 3.0, 0.04)
     assert capsys.readouterr().out.splitlines() == [
-        "epoch 2/4  train 5.12  val 4.41 %  60 s left",
-        "epoch 3/4  train 4  75 s left",
-        "epoch 4/4  train 3  val 4.00 %",
+        "epoch 2/4  loss 5.12  NME on val 4.41 %  60 s left",
+        "epoch 3/4  loss 4  75 s left",
+        "epoch 4/4  loss 3  NME on val 4.00 %",
     ]
