@@ -45,11 +45,26 @@ def edited_yaml(path: Path, edit: Callable[[Any], None]) -> bytes:
     """What a file should hold after `edit` of its values, comments kept. Raises as `read_yaml` does."""
     yaml = YAML(typ="rt", pure=True)
     yaml.Parser, yaml.width = _RoundTripParser, 10 * _MOST_CHARACTERS  # never break a line
-    document = _loaded(yaml, read_plain(path, _MOST_BYTES))
+    content = read_plain(path, _MOST_BYTES)
+    document = _loaded(yaml, content)
     edit(document)
     text = io.StringIO()
     yaml.dump(document, text)
-    return text.getvalue().encode()
+    return _spaced_alike(text.getvalue().split("\n"), content.decode().split("\n")).encode()
+
+
+def _spaced_alike(lines: list[str], before: list[str]) -> str:
+    """The lines with as many spaces before their comments as before: ruamel keeps the column where it can."""
+    if len(lines) == len(before):
+        lines = [_with_gap(new, old) for new, old in zip(lines, before, strict=True)]
+    return "\n".join(lines)
+
+
+def _with_gap(new: str, old: str) -> str:
+    comment = re.search(r"( +)(#.*)$", old)
+    if comment is None or not new.endswith(comment[2]):
+        return new
+    return new.removesuffix(comment[2]).rstrip() + comment[0]
 
 
 def _loaded(yaml: YAML, content: bytes) -> Any:

@@ -1,5 +1,6 @@
 """Safetensors files, looked at before they are read. The format: https://github.com/huggingface/safetensors#format"""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +24,10 @@ def open_tensors(path: Path, most_header_bytes: int = MODEL_HEADER_BYTES) -> Ite
     check_plain(path)
     with path.open("rb") as file:
         header_bytes = int.from_bytes(file.read(8), "little")
+        if header_bytes > os.fstat(file.fileno()).st_size - 8:
+            raise ValueError("it is no safetensors file, or is cut short")
     if header_bytes > most_header_bytes:
-        raise ValueError(f"its header claims {header_bytes:,} bytes where {most_header_bytes:,} are the most")
+        raise ValueError(f"its header has {header_bytes:,} bytes where {most_header_bytes:,} are the most")
     try:
         with safe_open(path, framework="pt") as opened:
             yield opened

@@ -58,6 +58,15 @@ def test_nothing_is_left_of_the_recipe_before(name, before, params):
     assert load_params(params) == wanted
 
 
+@pytest.mark.parametrize("name", recipe_names())
+def test_there_and_back_leaves_every_byte_as_it_was(name, params):
+    before = params.read_bytes()
+    write_values(recipe_values(name), params)
+    assert not [line for line in params.read_text().splitlines() if " # " in line and "  # " not in line]
+    write_values(recipe_values(DEFAULT), params)
+    assert params.read_bytes() == before
+
+
 def test_applying_names_each_change(params):
     epochs = load_params(params).train.epochs
     assert f"train.epochs: {epochs} -> 7" in write_values(recipe_values("naimishnet_bn"), params)
