@@ -21,7 +21,10 @@ class Kind(StrEnum):
 
 def export(
     output: Annotated[Path, typer.Option(help="File to write.")],
-    kind: Annotated[Kind, typer.Option("--format", help="ONNX for any runtime, or PyTorch's own.")] = Kind.onnx,
+    kind: Annotated[
+        Kind | None,
+        typer.Option("--format", help="ONNX for any runtime, or PyTorch's own.", show_default="the ending of the file"),
+    ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="Convolutions in 8 bits: a smaller and faster file.")] = False,
     model: Annotated[
         str | None, typer.Option(help="Model file or MLflow URI; else the model of this workspace.")
@@ -36,10 +39,9 @@ def export(
     from facial_keypoints.outputs.output_folder import OutputFolder
     from pipeline.commands.weights import weights_of
 
+    kind = _kind_of(output, kind)
     if int8 and kind is not Kind.onnx:
         raise ModelError("--int8 goes with --format onnx; leave one of the two away")
-    if output.suffix != f".{kind}":
-        raise ConfigError(f"--output is {output} but a file of this format ends in .{kind}; call it so")
     if not output.parent.is_dir():
         raise ConfigError(f"--output is {output}, and there is no folder {output.parent}; make it first")
     with TemporaryDirectory() as folder:
@@ -47,6 +49,16 @@ def export(
         with OutputFolder(output.parent, [source]).writing(output.name, "export") as partial:
             _write(source, partial, kind, int8, Path(folder))
     say(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+
+
+def _kind_of(output: Path, kind: Kind | None) -> Kind:
+    """The format of a file, by its ending. Raises ConfigError for another ending, or one of another format."""
+    from facial_keypoints.core.errors import ConfigError
+
+    endings = [f".{each}" for each in Kind if kind in (None, each)]
+    if output.suffix not in endings:
+        raise ConfigError(f"--output is {output} but should end in {' or '.join(endings)}; call it so")
+    return Kind(output.suffix[1:])
 
 
 def _write(source: Path, target: Path, kind: Kind, int8: bool, scratch: Path) -> None:
