@@ -114,11 +114,16 @@ def resume_training(
         tell(history)
 
     def on_epoch(epoch: Epoch, state: State) -> None:
+        checkpoint.write(state, [*history, epoch])  # before anybody hears of it: what was told, no restart takes back
         history.append(epoch)
-        checkpoint.write(state, history)  # before anybody hears of it: what was told, no restart takes back
         tell([epoch])
 
-    return training(on_epoch=on_epoch, resume=saved), history
+    try:
+        return training(on_epoch=on_epoch, resume=saved), history
+    except KeyboardInterrupt:
+        if history and not checkpoint.failed:
+            terminal.tell(f"epochs 1 to {len(history)} are kept: the same training goes on after them")
+        raise
 
 
 class Checkpoint:

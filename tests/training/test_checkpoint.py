@@ -25,7 +25,7 @@ from pipeline.models import build_network
 from pipeline.models.settings import Model
 from pipeline.stages import preprocess, split, train
 from pipeline.training import checkpoint
-from pipeline.training.checkpoint import Checkpoint, resumable, training_key
+from pipeline.training.checkpoint import Checkpoint, resumable, resume_training, training_key
 from pipeline.training.frames import LabelledFrames
 from pipeline.training.initial_weights import write_weights
 from pipeline.training.trainer import Epoch, fit
@@ -155,6 +155,21 @@ def test_the_checkpoint_goes_when_all_is_well_and_stays_when_not(workspace):
     with resumable(KEY) as checkpoint:
         assert checkpoint.read()[0] is not None
     assert not list((workspace / ".checkpoints/train").iterdir())
+
+
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_an_interrupted_training_tells_what_is_kept(tmp_path, capsys, epochs):
+    def training(on_epoch, resume):
+        for number in range(1, epochs + 1):
+            on_epoch(Epoch(number, 0.1, 1.0, None, None), STATE)
+        raise KeyboardInterrupt
+
+    checkpoint = Checkpoint(tmp_path / "state", KEY)
+    with pytest.raises(KeyboardInterrupt):
+        resume_training(training, checkpoint, lambda epochs: None)
+    told = "epochs 1 to 2 are kept: the same training goes on after them\n"
+    assert capsys.readouterr().err == (told if epochs else "")
+    assert len(checkpoint.read()[1]) == epochs
 
 
 @pytest.mark.slow
