@@ -39,8 +39,11 @@ class TrainingFrames(Protocol):
     def chosen_batches(self, rows: Iterable[Tensor]) -> Iterator[Batch]:
         """A batch for each (B,) rows."""
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        """All rows in their order, `size` at once; the last batch may be smaller."""
+    def batches(self, size: int, first: int = 0, every: int = 1) -> Iterator[Batch]:
+        """All rows in their order, `size` at once; the last batch may be smaller.
+
+        Of these batches, counted from 0, `first` and then each that is `every` further on.
+        """
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,17 @@ class LabelledFrames:
     def chosen_batches(self, rows: Iterable[Tensor]) -> Iterator[Batch]:
         return map(self.batch, rows)
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        return self.chosen_batches(torch.split(torch.arange(len(self)), size))
+    def batches(self, size: int, first: int = 0, every: int = 1) -> Iterator[Batch]:
+        return self.chosen_batches(in_order(len(self), size, first, every))
 
     def none(self) -> "LabelledFrames":
         """No frames, of the same size, scheme and device: what a training without validation validates on."""
         return replace(self, images=self.images[:0], keypoints_crop=self.keypoints_crop[:0])
+
+
+def in_order(count: int, size: int, first: int, every: int) -> Iterator[Tensor]:
+    """Rows of the batches of `TrainingFrames.batches`, of `count` frames."""
+    return (torch.arange(start, min(start + size, count)) for start in range(first * size, count, every * size))
 
 
 def mean_shape(parts: Iterable[Tensor], count: int) -> Tensor:

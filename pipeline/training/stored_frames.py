@@ -14,7 +14,7 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.scheme import Scheme
 from pipeline.core.arrays import StoredArrays
 from pipeline.models.network import to_unit
-from pipeline.training.frames import MEAN_OF, Batch, LabelledFrames, TrainingFrames, mean_shape
+from pipeline.training.frames import MEAN_OF, Batch, LabelledFrames, TrainingFrames, in_order, mean_shape
 
 _WINDOW = 512
 """Frames that are read together, in the order in which they lie, while as many that were read before are trained on."""
@@ -35,10 +35,8 @@ class StoredFrames:
         parts = np.split(self._rows, range(MEAN_OF, len(self), MEAN_OF))
         return mean_shape((torch.from_numpy(self._arrays.keypoints_crop[rows]) for rows in parts), len(self))
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        return self.chosen_batches(
-            torch.arange(start, min(start + size, len(self))) for start in range(0, len(self), size)
-        )
+    def batches(self, size: int, first: int = 0, every: int = 1) -> Iterator[Batch]:
+        return self.chosen_batches(in_order(len(self), size, first, every))
 
     def chosen_batches(self, rows: Iterable[Tensor]) -> Iterator[Batch]:
         """A batch for each (B,) rows; a thread reads those of the next window while those of one are used."""

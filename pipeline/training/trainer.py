@@ -93,7 +93,7 @@ def fit(
         if epoch == settings.epochs:
             refine(training.average.network, train, workers)
             if len(val):
-                training.average.network.calibrate(val.batches(_EVALUATED_AT_ONCE), workers.each)
+                training.average.network.calibrate(*workers.share(val, _EVALUATED_AT_ONCE))
         val_loss, val_nme = validate(training.average.network, val, settings, workers)
         on_epoch(Epoch(epoch, lr, train_loss, val_loss, val_nme), training.state())
         lines.tell(epoch, train_loss, val_nme)
@@ -229,7 +229,7 @@ class Training:
 def refine(network: KeypointNetwork, frames: TrainingFrames, workers: Workers = ALONE) -> None:
     """Fit the refinement of a network whose weights are final, on the frames it was trained on, and switch it on."""
     network.skip_refinement(False)
-    network.fit_refinement(frames.batches(_EVALUATED_AT_ONCE), workers.each)
+    network.fit_refinement(*workers.share(frames, _EVALUATED_AT_ONCE))
 
 
 def validate(
@@ -246,7 +246,8 @@ def validate(
         measured = measurable(truth, frames.scheme)
         return loss, nme(last_estimate(estimates).cpu().numpy()[measured], truth[measured], frames.scheme)
 
+    own, each = workers.share(frames, _EVALUATED_AT_ONCE)
     with torch.inference_mode():
-        losses, errors = zip(*workers.each(measure, frames.batches(_EVALUATED_AT_ONCE)), strict=True)
+        losses, errors = zip(*each(measure, own), strict=True)
     found = np.concatenate(errors)
     return sum(losses) / len(frames), float(found.mean()) if len(found) else None

@@ -6,6 +6,7 @@ network is measured, and exchange what they find. The first one alone keeps chec
 
 import contextlib
 import itertools
+import math
 import os
 import re
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -24,7 +26,8 @@ from torch.nn import functional
 
 from facial_keypoints.core.errors import ConfigError, KeypointsError, interruption
 from facial_keypoints.core.text import brief
-from pipeline.training.frames import Batch
+from pipeline.models.network import Each
+from pipeline.training.frames import Batch, TrainingFrames
 from pipeline.training.meeting import meet
 
 T = TypeVar("T")
@@ -78,17 +81,22 @@ class Workers:
             dist.all_gather_single(total, _in_order(slices.flatten(0, 1)))
         return total[:length].to(own.device)
 
-    def each(self, function: Callable[[Tensor, Tensor], T], batches: Iterable[Batch]) -> Iterable[T]:
-        """`function` of each batch, in their order: every worker does some of them, and gets what the others found."""
-        if self.count == 1:
-            return itertools.starmap(function, batches)
-        return self._in_rounds(function, iter(batches))
+    def share(self, frames: TrainingFrames, size: int) -> tuple[Iterator[Batch], Each]:
+        """The batches of `size` of all frames that are this worker's to do, and how it does them.
 
-    def _in_rounds(self, function: Callable[[Tensor, Tensor], T], batches: Iterator[Batch]) -> Iterator[T]:
+        The other value takes a function and those batches, and gives what the function is of every batch, in their
+        order: every worker reads and does some of them, and gets what the others found.
+        """
+        own = frames.batches(size, self.number, self.count)
+        return own, partial(self._in_rounds, math.ceil(len(frames) / size / self.count))
+
+    def _in_rounds(
+        self, rounds: int, function: Callable[[Tensor, Tensor], T], own: Iterable[tuple[Tensor, Tensor]]
+    ) -> Iterator[T]:
         """In each round every worker does a batch, if there is one for it, and gives the others what it found."""
-        while of_round := list(itertools.islice(batches, self.count)):
-            own = [function(*batch) for batch in of_round[self.number : self.number + 1]]
-            yield from itertools.chain(*self._of_all(own))
+        found = itertools.starmap(function, own)
+        for _ in range(rounds):
+            yield from itertools.chain(*self._of_all(list(itertools.islice(found, 1))))
 
     def from_first(self, value: T) -> T:
         """What the first worker gives; what the others give is not looked at."""

@@ -54,8 +54,10 @@ def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[LabelledFrame
 @pytest.mark.parametrize("size", [1, 4, 30])
 def test_batches_are_those_of_frames_in_memory(both: tuple[LabelledFrames, StoredFrames], size: int) -> None:
     order = torch.randperm(len(both[0]), generator=torch.Generator().manual_seed(0))
-    batches = [[*one.batches(size), *one.chosen_batches(order.split(size))] for one in both]
+    batches = [[*one.batches(size), *one.batches(size, 1, 3), *one.chosen_batches(order.split(size))] for one in both]
     assert len(batches[0]) == len(batches[1])
+    whole, every_third = (list(both[1].batches(size, *of)) for of in ((), (1, 3)))
+    assert [images.tolist() for images, _ in every_third] == [images.tolist() for images, _ in whole[1::3]]
     for (images, keypoints), (stored_images, stored_keypoints) in zip(*batches, strict=True):
         assert torch.equal(images, stored_images)
         assert torch.equal(keypoints.nan_to_num(), stored_keypoints.nan_to_num())

@@ -12,12 +12,14 @@ from torch import nn
 from typer.testing import CliRunner
 
 from facial_keypoints.core.errors import ConfigError
+from facial_keypoints.core.scheme import IBUG_68
 from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.core.settings import Preprocess, Split
 from pipeline.experiments.recipe import write_values
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.stages import preprocess, split
+from pipeline.training.frames import LabelledFrames
 from pipeline.training.initial_weights import write_weights
 from pipeline.training.launch import launched
 from pipeline.training.parts import part_seed, sum_over_parts
@@ -66,18 +68,20 @@ def test_parts_are_added_in_their_order():
 
 
 def test_what_workers_share_comes_in_the_order_of_the_batches(monkeypatch):
-    batches = [(torch.tensor(number), torch.tensor(0)) for number in range(5)]
-    of_first, held = iter([[0], [2], [4]]), []
+    of_first, read = iter([[0], [2], [4]]), []
+    frames = LabelledFrames(torch.zeros(9, 8, 8, dtype=torch.uint8), torch.arange(9.0).view(9, 1, 1), IBUG_68)
 
-    def read():
-        for number, batch in enumerate(batches):
-            held.append(number)
-            yield batch
+    def number(_, keypoints):
+        read.append(int(keypoints[0]) // 2)
+        return read[-1]
 
     monkeypatch.setattr(Workers, "_of_all", lambda _, own: [next(of_first), own])
-    found = Workers(1, 2).each(lambda number, _: int(number), read())
-    assert [(number, len(held)) for number in found] == [(0, 2), (1, 2), (2, 4), (3, 4), (4, 5)]  # held in no memory
-    assert list(ALONE.each(lambda number, _: int(number), batches)) == [0, 1, 2, 3, 4]
+    own, each = Workers(1, 2).share(frames, 2)
+    assert [(found, len(read)) for found in each(number, own)] == [(0, 1), (1, 1), (2, 2), (3, 2), (4, 2)]
+    assert read == [1, 3]  # those of the other worker are not read, and none is held in memory
+    own, each = ALONE.share(frames, 2)
+    monkeypatch.undo()
+    assert list(each(number, own)) == [0, 1, 2, 3, 4]
 
 
 def test_workers_that_would_train_something_else_are_named(monkeypatch):
