@@ -30,13 +30,15 @@ ELSEWHERE = 0.1
 """Overlap with a face up to which an answer is invented."""
 NEAR = 0.3
 """Overlap from which a place that is proposed holds a face, before the network frames it by its points."""
+COLUMNS = ("found %", "proposed %", "false")
+"""What the page tells of each detector."""
 INTRODUCTION = """# What the detectors find
 
-`python -m benchmarks.detectors` writes this page. Each cell tells three numbers: found, in percent of the faces: an
-answer overlaps it by more than half (intersection over union of the boxes round the 68 points); in brackets proposed,
-in percent: the search alone names its place; and how many answers overlap no face, in all {pictures} pictures of the
-row ({empty} without a face). All detectors see the same pictures; people and frames are others than those to which the
-score was fitted.
+`python -m benchmarks.detectors` writes this page. Of each detector it tells how many of the faces it finds, in percent
+(an answer overlaps the face by more than half: intersection over union of the boxes round the 68 points); of how many
+its search alone proposes a place, in percent; and false: how many answers overlap no face, in all {pictures} pictures
+of the row ({empty} without a face). All detectors see the same pictures; people and frames are others than those to
+which the score was fitted.
 """
 
 Kind = Callable[[np.random.Generator], Scene]
@@ -110,11 +112,11 @@ class Count:
         self.invented += int((shares.max(1, initial=0) < ELSEWHERE).sum())
 
     def __str__(self) -> str:
-        """Percent found, in brackets percent proposed, and how many were invented in all pictures."""
+        """Cells of a row, under COLUMNS."""
         found, proposed = (
             f"{100 * count / self.faces:.0f}" if self.faces else "-" for count in (self.found, self.proposed)
         )
-        return f"{found} ({proposed}), {self.invented}"
+        return f"{found} | {proposed} | {self.invented}"
 
 
 def contestants(model: str | None) -> dict[str, KeypointDetector]:
@@ -128,7 +130,8 @@ def contestants(model: str | None) -> dict[str, KeypointDetector]:
 
 def table(title: str, kinds: dict[str, Iterable[Scene]], detectors: dict[str, KeypointDetector]) -> list[str]:
     """Lines of a table, a row a kind of picture."""
-    lines = [f"| {title} | {' | '.join(detectors)} |", f"|---|{'---|' * len(detectors)}"]
+    columns = [cell for name in detectors for cell in (f"{name}: {COLUMNS[0]}", *COLUMNS[1:])]
+    lines = [f"| {title} | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     for name, drawn in kinds.items():
         counts = {key: Count() for key in detectors}
         for scene in drawn:

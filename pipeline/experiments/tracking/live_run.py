@@ -138,7 +138,7 @@ def _interrupted(store: Store, key: str) -> str | None:
     """Id of the run in which a training with this key, of this host or of this launch, ended before its time.
 
     One that is RUNNING belongs to a living process, unless torchrun has started its workers anew, perhaps on another
-    host. One that FINISHED waits for `track`, and one that a search broke off stays so.
+    host. One that FINISHED waits for `track`, and one that a search pruned stays so.
     """
     host, launch = mlflow_store.process_tags()["host"], _launch()
     for run in mlflow_store.find_runs(store, TRAINING_KEY, key):

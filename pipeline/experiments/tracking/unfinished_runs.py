@@ -34,7 +34,7 @@ def drop_note(model_digest: str) -> None:
 def unfinished_runs(store: Store, model_digest: str) -> list[Any]:
     """Runs in which this host trained the weights with this SHA-256, by its note, and that name no model; newest first.
 
-    One that is RUNNING belongs to a living process, and one that a search broke off stays so.
+    One that is RUNNING belongs to a living process, and one that a search pruned stays so.
     """
     try:
         key = _note(model_digest).read_text(encoding="ascii")
