@@ -6,16 +6,21 @@ Everything that goes wrong is a `KeypointsError`, whose text says what, what was
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from facial_keypoints.core.errors import ConfigError, DataError, KeypointsError, ModelError
-
 if TYPE_CHECKING:
+    from facial_keypoints.core.errors import ConfigError, DataError, KeypointsError, ModelError
     from facial_keypoints.detector import Face, KeypointDetector
 
 __all__ = ["ConfigError", "DataError", "Face", "KeypointDetector", "KeypointsError", "ModelError"]
 
 
 def __getattr__(name: str) -> Any:
-    """Bring `Face` and `KeypointDetector` when asked for: they load OpenCV and what runs the network."""
+    """Bring what is asked for: `KeypointDetector` loads OpenCV and what runs the network."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("facial_keypoints.detector"), name)
+    home = "core.errors" if name.endswith("Error") else "detector"
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    """Also what has not been asked for yet, for completion."""
+    return sorted({*globals(), *__all__})

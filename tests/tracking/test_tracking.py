@@ -30,6 +30,7 @@ from pipeline.evaluation.metrics_file import read_metrics, write_metrics
 from pipeline.experiments.params import load_params
 from pipeline.experiments.tracking import mlflow_store, runs_page, ui
 from pipeline.experiments.tracking.live_run import LAUNCH, training_run
+from pipeline.experiments.tracking.run_process import process_tags, start_of
 from pipeline.experiments.tracking.runs_page import OLDER_COLUMNS, START_VIEW, describe_experiment
 from pipeline.experiments.tracking.store_location import EXPERIMENT
 from pipeline.export import formats
@@ -474,7 +475,7 @@ def test_workers_that_torchrun_starts_anew_on_another_host_go_on_in_the_run(
 ) -> None:
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "this")
     store = mlflow_store.open_store()
-    tags = mlflow_store.process_tags() | {"host": "cut off", mlflow_store.TRAINING_KEY: KEY, LAUNCH: launch}
+    tags = process_tags() | {"host": "cut off", mlflow_store.TRAINING_KEY: KEY, LAUNCH: launch}
     store.client.create_run(store.experiment_id, tags=tags)
     train_live()
     assert len(runs()) == count
@@ -562,7 +563,7 @@ def test_runs_of_dead_processes_are_closed_and_those_of_living_ones_are_not(work
     while psutil.Process(zombie.pid).status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
     parent = {"pid": str(os.getppid())}
-    begun = mlflow_store._start_of(os.getppid())
+    begun = start_of(os.getppid())
     processes = {
         "dead": ({"pid": str(dead.pid)}, "KILLED"),
         "zombie": ({"pid": str(zombie.pid)}, "KILLED"),
@@ -572,7 +573,7 @@ def test_runs_of_dead_processes_are_closed_and_those_of_living_ones_are_not(work
     }
     store = mlflow_store.open_store()
     for name, (tags, _) in processes.items():
-        store.client.create_run(store.experiment_id, tags=mlflow_store.process_tags() | tags, run_name=name)
+        store.client.create_run(store.experiment_id, tags=process_tags() | tags, run_name=name)
     train_live()
     status = {run.info.run_name: run.info.status for run in runs() if run.info.run_name in processes}
     assert status == {name: expected for name, (_, expected) in processes.items()}
@@ -581,7 +582,7 @@ def test_runs_of_dead_processes_are_closed_and_those_of_living_ones_are_not(work
 
 def test_a_run_of_before_is_known_by_the_number_of_its_process_alone(workspace: Path) -> None:
     store = mlflow_store.open_store()
-    tags = {"host": mlflow_store.process_tags()["host"], "pid": str(os.getppid())}
+    tags = {"host": process_tags()["host"], "pid": str(os.getppid())}
     store.client.create_run(store.experiment_id, tags=tags)
     mlflow_store.close_dead_runs(store)
     assert [run.info.status for run in runs()] == ["RUNNING"]

@@ -24,6 +24,7 @@ from pipeline.experiments.tracking.mlflow_store import (
     Value,
     find_runs,
 )
+from pipeline.experiments.tracking.run_process import process_tags
 from pipeline.experiments.tracking.runs_page import describe_experiment
 from pipeline.experiments.tracking.unfinished_runs import drop_note, unfinished_runs
 
@@ -100,7 +101,7 @@ def _begin(store: Store, record: RunRecord, runs: list[Any]) -> str:
         if surplus.info.status == "FINISHED":
             store.client.delete_run(surplus.info.run_id)
     if not runs:
-        tags = mlflow_store.process_tags()
+        tags = process_tags()
         return str(store.client.create_run(store.experiment_id, tags=tags, run_name=record.name).info.run_id)
     run_id = str(runs[0].info.run_id)
     store.client.update_run(run_id, status="RUNNING", name=record.name)
@@ -112,7 +113,7 @@ def _tags(record: RunRecord) -> dict[str, str]:
     dataset = record.dataset
     tags = {"dataset": dataset["dataset"], "dataset_revision": dataset["revision"], "dataset_digest": dataset["sha256"]}
     tags |= {
-        **mlflow_store.process_tags(),
+        **process_tags(),
         MODEL_DIGEST: record.model_digest,
         "mlflow.note.content": record.description,
     }

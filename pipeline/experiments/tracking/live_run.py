@@ -21,6 +21,7 @@ from pipeline.experiments.tracking.mlflow_store import (
     Store,
     Value,
 )
+from pipeline.experiments.tracking.run_process import process_tags
 from pipeline.experiments.tracking.unfinished_runs import drop_note, leave_note
 
 LAUNCH = "launch"
@@ -55,7 +56,7 @@ class LiveRun:
         self._key = key
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # no training waits longer for a curve
         name = os.environ.get("DVC_EXP_NAME") or f"{params.get('model.name', 'model')} in training"
-        tags = mlflow_store.process_tags() | {TRAINING_KEY: key, **(self._trial.tags if self._trial else {})}
+        tags = process_tags() | {TRAINING_KEY: key, **(self._trial.tags if self._trial else {})}
         tags |= {DVC_EXPERIMENT: os.environ["DVC_EXP_NAME"]} if "DVC_EXP_NAME" in os.environ else {}
         tags |= {LAUNCH: launch} if (launch := _launch()) else {}
         with self._outliving_failures():
@@ -140,7 +141,7 @@ def _interrupted(store: Store, key: str) -> str | None:
     One that is RUNNING belongs to a living process, unless torchrun has started its workers anew, perhaps on another
     host. One that FINISHED waits for `track`, and one that a search pruned stays so.
     """
-    host, launch = mlflow_store.process_tags()["host"], _launch()
+    host, launch = process_tags()["host"], _launch()
     for run in mlflow_store.find_runs(store, TRAINING_KEY, key):
         status, tags = run.info.status, run.data.tags
         ended_early = status in {"KILLED", "FAILED"} and tags.get("host") == host

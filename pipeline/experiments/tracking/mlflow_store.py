@@ -13,12 +13,12 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from facial_keypoints.core.errors import TrackingError
 from pipeline.core.redaction import without_secrets
 from pipeline.experiments.tracking.local_store import lock, prepare
+from pipeline.experiments.tracking.run_process import lives
 from pipeline.experiments.tracking.store_location import (
     EXPERIMENT,
     VARIABLE,
@@ -38,7 +38,7 @@ TRACK_DIGEST = "track_digest"
 DVC_EXPERIMENT = "dvc_experiment"
 """Tag of a run: name of the DVC experiment that made it."""
 TRIAL_STATE, PRUNED = "trial_state", "PRUNED"
-"""Tag of a run that a search broke off, and its value."""
+"""Tag of a run that a search pruned, and its value."""
 
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -55,7 +55,6 @@ _PREAMBLE = "(raised as a result of "
 """What SQLAlchemy may put before the database's own words."""
 _OTHER_VERSION = ("out-of-date database schema", "Can't locate revision")
 _REFUSED = "failed with error code 401"
-_BOOT = "/proc/sys/kernel/random/boot_id"
 
 CURVES = "curves"
 """Section of MLflow's pages with what was measured after each epoch: sorted by name, it is the first of all."""
@@ -185,46 +184,13 @@ def find_runs(store: Store, tag: str, value: str) -> list[Any]:
     return list(store.client.search_runs([store.experiment_id], f"tags.{tag} = '{value}'"))
 
 
-def process_tags() -> dict[str, str]:
-    """Tags of a run that name the process that writes it, to find out whether it still lives."""
-    return {"host": socket.gethostname(), "pid": str(os.getpid()), "process_start": _start_of(os.getpid()) or ""}
-
-
 def close_dead_runs(store: Store) -> None:
     """Mark as KILLED the runs that processes of this host left RUNNING when they died."""
     for run in store.client.search_runs(
         [store.experiment_id], f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
     ):
-        if not _alive(run.data.tags):
+        if not lives(run.data.tags):
             store.client.set_terminated(run.info.run_id, "KILLED")
-
-
-def _alive(tags: Mapping[str, str]) -> bool:
-    """Whether the process of these `process_tags` of this host lives, and not only another one with its number."""
-    pid = int(tags["pid"])
-    if pid == os.getpid():  # asked before this process opens a run: an earlier process had its number
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    start = _start_of(pid)
-    return start is None or start == tags.get("process_start", start)
-
-
-def _start_of(pid: int) -> str | None:
-    """When a process was started, "ended" of one that its parent has not asked after yet; None where it is hidden.
-
-    The clock ticks since the machine came up, with the number of that.
-    """
-    try:
-        *_, facts = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")
-        state, *_ = fields = facts.split()
-        return "ended" if state in {"Z", "X"} else f"{fields[19]} {Path(_BOOT).read_text(encoding='ascii').strip()}"
-    except (OSError, IndexError, ValueError):
-        return None
 
 
 def set_tags(store: Store, run_id: str, tags: Mapping[str, str]) -> None:

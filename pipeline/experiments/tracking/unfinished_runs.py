@@ -15,8 +15,8 @@ from pipeline.experiments.tracking.mlflow_store import (
     TRIAL_STATE,
     Store,
     find_runs,
-    process_tags,
 )
+from pipeline.experiments.tracking.run_process import process_tags
 
 
 def leave_note(model_digest: str, key: str) -> None:
