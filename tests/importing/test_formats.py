@@ -194,7 +194,15 @@ def test_mirror_pairs_of_coco_are_those_that_the_file_names(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("names", "thing"),
-    [(["paw"], "paw"), ([" paw "], "paw"), (["cat", "dog"], ""), (["paw", "paw"], "paw"), (["x" * 41], ""), ([3], "")],
+    [
+        (["paw"], "paw"),
+        ([" paw "], "paw"),
+        (["cat", "dog"], ""),
+        (["paw", "paw"], "paw"),
+        (["x" * 41], ""),
+        (["\x1b[31m"], ""),
+        ([3], ""),
+    ],
 )
 def test_what_the_points_are_of_is_the_one_category_of_coco(tmp_path: Path, names: list[Any], thing: str) -> None:
     categories = [{"name": name, "keypoints": ["a", "b"]} for name in names] + [{"name": "box"}]

@@ -80,7 +80,8 @@ def thing(path: Path) -> str:
     """What the points are of: the name of the category, or nothing where there are several, or no short name."""
     names = {category.get("name") for category in _categories(path)}
     name = names.pop() if len(names) == 1 else None
-    return name.strip() if isinstance(name, str) and len(name) <= _LONGEST_NAME else ""
+    short = isinstance(name, str) and len(name) <= _LONGEST_NAME and name.isprintable()
+    return str(name).strip() if short else ""
 
 
 def _category(path: Path) -> dict[str, Any]:
