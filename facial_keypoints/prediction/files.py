@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.terminal import tell
 from facial_keypoints.detector import Convention, Face, KeypointDetector
 from facial_keypoints.inputs.source import Source
@@ -16,7 +17,7 @@ from facial_keypoints.prediction.annotations.run_file import RunFile
 from facial_keypoints.prediction.batch import Tally, each
 from facial_keypoints.prediction.formats import About, FaceWriter, Format, RunFormat
 from facial_keypoints.prediction.lost_pages import remove_lost_pages
-from facial_keypoints.prediction.messages import tell_faults, telling_removed, watched
+from facial_keypoints.prediction.messages import tell_faults, telling_removed, warn_of_no_face, watched
 from facial_keypoints.prediction.overlay import draw_faces, picture_overlay
 from facial_keypoints.prediction.picture_files import write_picture
 from facial_keypoints.prediction.point_files import face_writer
@@ -52,6 +53,11 @@ class Job:
     """What else shapes the results: a run goes on where one with the same inputs, options and model was interrupted."""
     convention: Convention = "symmetric"
     """Of the points, for what is written about them."""
+
+    @property
+    def knows_faces(self) -> bool:
+        """Whether the user says where faces are, and the score of one says whether that is so."""
+        return self.find is not None and self.detector.network.scheme == IBUG_68
 
 
 Points = Callable[[Source, Target | None, About], AbstractContextManager[FaceWriter]]
@@ -133,6 +139,8 @@ def _picture(job: Job, points: Points, source: Source, picture: np.ndarray) -> i
             write(0, 0.0, dict(enumerate(faces, start=1)))
         if target and job.overlay:
             write_picture(target, picture_overlay(picture, faces, range(1, len(faces) + 1) if len(faces) > 1 else ()))
+    if job.knows_faces:
+        warn_of_no_face(source, [min((face.score for face in faces), default=1.0)])
     return len(faces)
 
 
@@ -153,6 +161,7 @@ def _video(job: Job, points: Points, source: Source) -> int:
     )
     look = FaceTracker(job.detector, job.smooth) if job.find is None else KnownFaces(job.find, job.smooth)
     seen: set[int] = set()
+    lowest: list[float] = []
     done = 0
     reader = FrameReader(video)
     with ExitStack() as files:
@@ -162,9 +171,11 @@ def _video(job: Job, points: Points, source: Source) -> int:
         for done, frame in enumerate(watched(reader, source), start=1):
             faces = look(frame.image, frame.time_s)
             seen |= set(faces)
+            lowest += [min(face.score for face in faces.values())] if faces and job.knows_faces else []
             write(done - 1, frame.time_s, faces)
             if show:
                 show(frame._replace(image=draw_faces(frame.image, list(faces.values()), list(faces))))
+    warn_of_no_face(source, lowest)
     tell_faults(source, done, reader, show)
     return len(seen)
 

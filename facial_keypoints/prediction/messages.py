@@ -1,12 +1,13 @@
 """What is said while many pictures and videos are looked at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.terminal import tell
 from facial_keypoints.core.text import counted
+from facial_keypoints.detector import MIN_SCORE
 from facial_keypoints.inputs.search import Inputs
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
@@ -33,6 +34,15 @@ def skipped(error: DataError) -> None:
 def warn(text: str) -> None:
     """Tell in one line what may be wrong with a result."""
     tell(f"warning: {text}")
+
+
+def warn_of_no_face(source: Source, lowest: Sequence[float]) -> None:
+    """Warn where the user says that faces are and the network sees none.
+
+    `lowest`: score of the least likely of them, in each frame. Of a video, half of the frames may be so.
+    """
+    if lowest and (score := sorted(lowest)[(len(lowest) - 1) // 2]) < MIN_SCORE:
+        warn(f"the model sees no face where it is told to look in {source.shown} (score {score:.2f})")
 
 
 @contextmanager
