@@ -4,23 +4,40 @@ Everything that goes wrong is a `KeypointsError`, whose text says what, what was
 """
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facial_keypoints.core.errors import ConfigError, DataError, KeypointsError, ModelError
+    from facial_keypoints.core.errors import ConfigError, DataError, KeypointsError, KeypointsWarning, ModelError
     from facial_keypoints.detector import Face, KeypointDetector
+    from facial_keypoints.prediction.tracks import FaceTracker
 
-__all__ = ["ConfigError", "DataError", "Face", "KeypointDetector", "KeypointsError", "ModelError"]
+    __version__: str
 
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "Face",
+    "FaceTracker",
+    "KeypointDetector",
+    "KeypointsError",
+    "KeypointsWarning",
+    "ModelError",
+    "__version__",
+]
+_HOMES = {"Face": "detector", "FaceTracker": "prediction.tracks", "KeypointDetector": "detector"}
+"""Where in the package a name is, if not among the errors."""
 
-def __getattr__(name: str) -> Any:
-    """Bring what is asked for: `KeypointDetector` loads OpenCV and what runs the network."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "core.errors" if name.endswith("Error") else "detector"
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+if not TYPE_CHECKING:  # which would take any name for one of these
 
+    def __getattr__(name: str) -> Any:
+        """Bring what is asked for: `KeypointDetector` loads OpenCV and what runs the network."""
+        if name == "__version__":
+            return importlib.metadata.version("facial-keypoints")
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'core.errors')}"), name)
 
-def __dir__() -> list[str]:
-    """Also what has not been asked for yet, for completion."""
-    return sorted({*globals(), *__all__})
+    def __dir__() -> list[str]:
+        """Also what has not been asked for yet, for completion."""
+        return sorted({*globals(), *__all__})

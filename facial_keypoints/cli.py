@@ -3,9 +3,10 @@
 import functools
 import importlib.metadata
 import signal
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -13,7 +14,7 @@ from facial_keypoints.commands.extensions import Commands, command_extensions, m
 from facial_keypoints.commands.filter import filter_faces
 from facial_keypoints.commands.os_errors import is_of_the_system, one_line
 from facial_keypoints.commands.predict import predict
-from facial_keypoints.core.errors import KeypointsError, interruption
+from facial_keypoints.core.errors import KeypointsError, KeypointsWarning, interruption
 from facial_keypoints.core.terminal import ReaderLeftError, say, standard_streams, tell
 
 HELP = "Find the 68 keypoints of faces in your own pictures and videos; in a checkout, train and measure the model."
@@ -69,7 +70,8 @@ def errors_as_one_line(command: str = "keypoints") -> Iterator[None]:
     `command` is named where nothing else tells what was being done.
     """
     try:
-        yield
+        with _warnings_as_one_line():
+            yield
     except ReaderLeftError:
         raise typer.Exit(0) from None  # it has seen what it wanted, as `head -1` has
     except (Exception, KeyboardInterrupt) as error:
@@ -78,6 +80,23 @@ def errors_as_one_line(command: str = "keypoints") -> Iterator[None]:
         if (message := _message(error, command)) is None:
             raise
         _fail(message, 1)
+
+
+@contextmanager
+def _warnings_as_one_line() -> Iterator[None]:
+    """Inside, tell our own warnings as notes, each time."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, KeypointsWarning):
+                tell(f"note: {message}")
+            else:
+                others(message, category, *place, **more)
+
+        warnings.simplefilter("always", KeypointsWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _message(error: BaseException, command: str) -> str | None:

@@ -5,6 +5,10 @@ class KeypointsError(Exception):
     """Base of all: something the user can mend, which the command line shows as one line before it ends with 1."""
 
 
+class KeypointsWarning(UserWarning):
+    """Something goes on less well than it could; the command line shows its message as one line."""
+
+
 class ConfigError(KeypointsError):
     """A parameter is unknown, missing, mistyped or out of range."""
 

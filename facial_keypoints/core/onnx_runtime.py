@@ -6,6 +6,7 @@ https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
 
 import os
 import re
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,9 @@ Its tag and its length may be written with needless bytes, and it may stand befo
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, StringStringEntryProto
 """
 
+MOST_THREADS = 1000
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Microseconds of processor time and of the period in which a container may use them."""
 MOST_BYTES = 500_000_000
 """Of a model file that is read: more than twice the largest network there is."""
 
@@ -39,20 +43,50 @@ def import_onnxruntime() -> ModuleType:
 def default_threads() -> int:
     """OMP_NUM_THREADS, by which users tell PyTorch too, else a thread for each core that this process may use."""
     told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdecimal() and 0 < int(told) < 1000 else len(os.sched_getaffinity(0))
+    return int(told) if told.isdecimal() and 0 < int(told) <= MOST_THREADS else _cores()
 
 
-def open_session(content: bytes, threads: int | None = None) -> Any:
-    """An InferenceSession of the content of an ONNX file, silent and on the processor.
+def _cores() -> int:
+    """Cores that this process may use, by what it is bound to and by the quota of its container (cgroup 2)."""
+    bound = len(os.sched_getaffinity(0))
+    try:
+        quota, period = _QUOTA.read_text(encoding="ascii").split()
+        return max(1, min(bound, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # "max" is no quota
+        return bound
 
-    Args:
-        content: of a file, which may come from anywhere.
-        threads: with how many threads it computes; None for `default_threads`.
 
-    Raises:
-        ValueError: the content is no model that ONNX Runtime runs, or its weights lie in other files.
-        MissingRuntimeError: ONNX Runtime is not installed.
-    """
+class Session:
+    """A network of ONNX Runtime on the processor, silent; thread-safe, and pickled with the content of its file."""
+
+    def __init__(self, content: bytes, threads: int | None = None) -> None:
+        """Open the content of an ONNX file.
+
+        Args:
+            content: of a file, which may come from anywhere.
+            threads: with how many threads it computes; None for `default_threads`.
+
+        Raises:
+            ValueError: the content is no model that ONNX Runtime runs, or its weights lie in other files.
+            MissingRuntimeError: ONNX Runtime is not installed.
+        """
+        self._opened_by = content, threads
+        self._session = _opened(content, threads)
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.inputs: list[Any] = self._session.get_inputs()
+        self.outputs: list[Any] = self._session.get_outputs()
+
+    def __reduce__(self) -> tuple[type["Session"], tuple[bytes, int | None]]:
+        return Session, self._opened_by
+
+    def run(self, outputs: list[str], inputs: dict[str, Any]) -> list[Any]:
+        """The arrays of the named outputs for the named input arrays. Raises ValueError where the network fails."""
+        results: list[Any] = _with_value_errors(self._session.run, outputs, inputs)
+        return results
+
+
+def _opened(content: bytes, threads: int | None) -> Any:
+    """What `Session` opens, as ONNX Runtime has it."""
     try:
         onnxruntime = import_onnxruntime()
     except ImportError as error:
@@ -65,12 +99,6 @@ def open_session(content: bytes, threads: int | None = None) -> Any:
     options.intra_op_num_threads = threads or default_threads()
     options.log_severity_level = 4  # what goes wrong is raised too
     return _with_value_errors(onnxruntime.InferenceSession, content, options, providers=["CPUExecutionProvider"])
-
-
-def run_session(session: Any, outputs: list[str], inputs: dict[str, Any]) -> list[Any]:
-    """The arrays of the named outputs for the named input arrays. Raises ValueError where the network fails."""
-    results: list[Any] = _with_value_errors(session.run, outputs, inputs)
-    return results
 
 
 def _with_value_errors(call: Any, *args: Any, **options: Any) -> Any:

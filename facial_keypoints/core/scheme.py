@@ -57,6 +57,9 @@ class Scheme:
     thing: str = "face"
     """What the points are of, in the singular, for figures and reports."""
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.count))
+
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST_POINTS:
             raise ValueError(f"a scheme has 1 to {MOST_POINTS:,} points, not {self.count}")

@@ -1,6 +1,7 @@
 """A face that was found."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,21 @@ class Face:
     radii: np.ndarray | None = field(default=None, repr=False)
     """(K,) float32, px: half of the true points lie within this radius of the predicted ones, and nine of ten within
     `core.certainty.NINE_TENTHS` times it. None of a network that does not know."""
+
+    def as_data(self) -> dict[str, Any]:
+        """The face in plain numbers and lists for JSON, rounded as `keypoints predict` writes it.
+
+        "box", "score", "rotation_deg" (None for points of another scheme than 68), "keypoints" and, if the network
+        knows them, "radius_px".
+        """
+        data = {
+            "box": [round(value, 2) for value in self.box],
+            "score": round(self.score, 3),
+            "rotation_deg": self.rotation_deg._asdict() if self.rotation_deg else None,
+            "keypoints": np.round(self.keypoints.astype(np.float64), 3).tolist(),
+        }
+        radii = {} if self.radii is None else {"radius_px": np.round(self.radii.astype(np.float64), 3).tolist()}
+        return data | radii
 
 
 def make_face(keypoints: np.ndarray, score: float, scheme: Scheme = IBUG_68, radii: np.ndarray | None = None) -> Face:

@@ -1,15 +1,19 @@
 """Faces of pictures: searched for, and their keypoints predicted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
+from os import PathLike
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from facial_keypoints.core.boxes import distinct, overlaps
 from facial_keypoints.core.errors import ConfigError, DataError, ModelError
+from facial_keypoints.core.onnx_runtime import MOST_THREADS
 from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.text import shown
 from facial_keypoints.detector.face import Face, make_face
 from facial_keypoints.detector.point_predictor import Convention, PointPredictor
 from facial_keypoints.finding.box_detector import BoxDetector, DetectorName, box_detector, check_boxes
@@ -89,42 +93,50 @@ class KeypointDetector:
 
         Raises:
             ModelError: the model or the detector's file is missing, damaged or of another kind.
-            ConfigError: a score beyond 0..1, no such convention, or not one thread at least.
+            ConfigError: a score beyond 0..1, no such convention or detector, not 1 to 1000 threads, or no path.
         """
-        _check_options(min_score=min_score, convention=convention, threads=threads)
+        _check_options(min_score=min_score, convention=convention, threads=threads, detector=detector)
+        for name, file in {"model": model, "detector_model": detector_model}.items():
+            if not (file is None or (isinstance(file, str | PathLike) and str(file))):
+                raise ConfigError(f"{name} is {shown(file)} but should be a path; change it, or leave it out")
         network = open_network(model, threads)
         find = box_detector(detector, detector_model, suspicious=suspicious)
         if min_score is None:
             min_score = SUSPECTED_SCORE if suspicious else MIN_SCORE
         return cls(network, find, min_score=min_score, convention=convention, suspicious=suspicious)
 
-    def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Face]:
+    def __repr__(self) -> str:
+        return f"KeypointDetector(model {self.network.digest[:12]}, {type(self.find).__name__})"
+
+    def __call__(self, image: np.ndarray, boxes: ArrayLike | None = None) -> list[Face]:
         """Find the faces of a picture.
 
         Args:
             image: (H, W, 3) RGB or (H, W) gray, uint8.
-            boxes: (K, 4) x, y, width, height round faces whose places are known, px; then nothing is searched.
+            boxes: (K, 4) x, y, width, height round faces whose places are known, px; then nothing is searched. A face
+                that is not upright in its box is looked at in other rotations.
 
         Returns:
             Faces from left to right, or one for each of `boxes`, in their order.
 
         Raises:
-            DataError: the picture has another shape or type, or a box lies outside it.
+            DataError: the picture has another shape or type, or the boxes have, or one lies outside it.
             ModelError: the network predicts points that are no numbers, or far outside of its crops.
         """
         return self.many([image], None if boxes is None else [boxes])[0]
 
-    def many(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Face]]:
+    def many(self, images: Iterable[np.ndarray], boxes: Iterable[ArrayLike] | None = None) -> list[list[Face]]:
         """As for one picture, for several of any sizes: the faces of all go through the network in one batch.
 
-        Where a search that knows upright faces alone finds none, tilted ones are searched for.
+        Where a search that knows upright faces alone finds none, tilted ones are searched for. `boxes`: those of each
+        picture. Raises DataError also for a single picture, and for boxes of fewer or more pictures.
         """
         if boxes is None:
             self.check_search()
-        grays = [to_gray(_checked(image)) for image in images]
+        images = _several(images)
+        grays = [to_gray(image) for image in images]
         if boxes is not None:
-            checked = [check_boxes(given, gray.shape) for given, gray in zip(boxes, grays, strict=True)]
-            return self.faces_in(grays, [candidates_of_boxes(part) for part in checked])
+            return self.faces_in(grays, self._given(list(boxes), grays))
         found = [self.find(image, gray) for image, gray in zip(images, grays, strict=True)]
         faces_of = self._found(grays, found)
         if self.find.upright_only:
@@ -133,6 +145,16 @@ class KeypointDetector:
             for index, faces in zip(empty, self._found([grays[index] for index in empty], tilted), strict=True):
                 faces_of[index] = faces
         return faces_of
+
+    def _given(self, boxes: Sequence[ArrayLike], grays: Sequence[np.ndarray]) -> list[Candidates]:
+        """Candidates of the boxes that a user gave for each picture. Raises DataError."""
+        if len(boxes) != len(grays):
+            raise DataError(f"there are boxes of {len(boxes)} pictures, and {len(grays)} pictures; give those of each")
+        any_tilt = self.network.scheme == IBUG_68  # nothing tells which way up other points are
+        candidates = [
+            candidates_of_boxes(check_boxes(given, gray.shape)) for given, gray in zip(boxes, grays, strict=True)
+        ]
+        return [part._replace(any_tilt=np.full(len(part.windows), any_tilt)) for part in candidates]
 
     def check_search(self) -> None:
         """Raise ModelError for a network of other points: where faces lie in its frames was not measured."""
@@ -149,7 +171,7 @@ class KeypointDetector:
         Its points are those of the dataset's convention, as its labels are.
         `image` is (H, W, 3) RGB or (H, W) gray, uint8. Raises DataError, ModelError.
         """
-        points, disagreement, radii = self.predictor.whole(to_gray(_checked(image)))
+        points, disagreement, radii = self.predictor.whole(to_gray(checked_picture(image)))
         return make_face(points, float(scores_of(np.array(disagreement))), self.network.scheme, radii)
 
     def faces_in(self, grays: Sequence[np.ndarray], candidates: Sequence[Candidates]) -> list[list[Face]]:
@@ -237,21 +259,43 @@ class KeypointDetector:
         return sorted((faces[row] for row in kept), key=lambda face: face.box[:2])
 
 
-def _check_options(*, min_score: float | None, convention: str | None, threads: int | None = None) -> None:
+def _check_options(
+    *, min_score: float | None, convention: str | None, threads: int | None = None, detector: str = "auto"
+) -> None:
     """Raise ConfigError for an option that is given and can be none."""
     if min_score is not None and not (isinstance(min_score, Real) and 0 <= min_score <= 1):
-        raise ConfigError(f"min_score is {min_score!r} but should be a number 0..1; change it")
-    if convention is not None and convention not in get_args(Convention):
-        allowed = " or ".join(repr(name) for name in get_args(Convention))
-        raise ConfigError(f"convention is {convention!r} but should be {allowed}; change it")
-    if threads is not None and not (isinstance(threads, Integral) and threads >= 1):
-        raise ConfigError(f"threads is {threads!r} but should be a whole number from 1; change it, or leave it out")
+        raise ConfigError(f"min_score is {shown(min_score)} but should be a number 0..1; change it")
+    for name, value, allowed in (
+        ("convention", convention, (None, *get_args(Convention))),
+        ("detector", detector, get_args(DetectorName)),
+    ):
+        if value not in allowed:
+            choices = " or ".join(repr(choice) for choice in allowed if choice)
+            raise ConfigError(f"{name} is {shown(value)} but should be {choices}; change it")
+    whole = isinstance(threads, Integral) and not isinstance(threads, bool)
+    if threads is not None and not (whole and 1 <= threads <= MOST_THREADS):
+        raise ConfigError(
+            f"threads is {shown(threads)} but should be a whole number 1..{MOST_THREADS}; change it, or leave it out"
+        )
 
 
-def _checked(image: np.ndarray) -> np.ndarray:
+def _several(images: Iterable[np.ndarray]) -> list[np.ndarray]:
+    """The pictures. Raises DataError where one of them is none, or where all is a single one."""
+    if isinstance(images, np.ndarray) and images.ndim < 4:
+        raise DataError(f"{images.dtype} {images.shape} is no list of pictures; for one, call the detector itself")
+    given = list(images)
+    for place, image in enumerate(given):
+        try:
+            checked_picture(image)
+        except DataError as error:
+            raise DataError(f"picture {place} (from 0): {error}" if len(given) > 1 else str(error)) from None
+    return given
+
+
+def checked_picture(image: np.ndarray) -> np.ndarray:
     """The picture itself. Raises DataError unless it is uint8, (H, W, 3) or (H, W), and not empty."""
     shaped = isinstance(image, np.ndarray) and (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3))
     if not shaped or image.dtype != np.uint8 or not image.size:
-        shown = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else repr(image)[:40]
-        raise DataError(f"the picture is {shown} but should be uint8 (H, W, 3) RGB or (H, W) gray; convert it")
+        what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
+        raise DataError(f"the picture is {what} but should be a uint8 array, (H, W, 3) RGB or (H, W) gray; convert it")
     return image

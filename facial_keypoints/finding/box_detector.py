@@ -1,13 +1,14 @@
 """What proposes boxes that may hold a face; the keypoint network decides afterwards which of them do."""
 
+import warnings
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from facial_keypoints.core.errors import DataError, ModelError
+from facial_keypoints.core.errors import DataError, KeypointsWarning, ModelError
 from facial_keypoints.core.onnx_runtime import MissingRuntimeError
-from facial_keypoints.core.terminal import tell
 from facial_keypoints.finding import yunet_file
 from facial_keypoints.finding.haar import HaarDetector
 from facial_keypoints.finding.suspicious import SUSPECTED, SuspiciousDetector
@@ -16,6 +17,7 @@ from facial_keypoints.finding.yunet import MIN_SCORE, YuNetDetector
 DetectorName = Literal["auto", "yunet", "haar"]
 BoxDetector = HaarDetector | YuNetDetector | SuspiciousDetector
 
+_BOXES = "give (K, 4) numbers, x, y, width and height of each, in pixels"
 _FARTHEST_PX = 1e15
 """Beyond, whole pixels are lost in rounding, and products of sides overflow."""
 
@@ -24,8 +26,8 @@ def box_detector(name: str, file: Path | str | None, *, suspicious: bool = False
     """The detector of a name.
 
     Args:
-        name: "yunet", "haar", or "auto" for YuNet where its file and ONNX Runtime are or can be had, else Haar, which a
-            line then tells.
+        name: "yunet", "haar", or "auto" for YuNet where its file and ONNX Runtime are or can be had, else Haar, of
+            which a KeypointsWarning tells.
         file: YuNet's file; None for that of KEYPOINTS_YUNET, else for the one in the cache folder, fetched once.
         suspicious: propose what may less likely be a face, too: "auto" is then YuNet and Haar together.
 
@@ -71,15 +73,16 @@ def _yunet_path(given: Path | None, *, insist: bool) -> Path | None:
 
 
 def _tell_of_haar(error: ModelError) -> None:
-    tell(f"note: OpenCV's Haar cascade finds the faces, less well: {error}")
+    warnings.warn(f"OpenCV's Haar cascade finds the faces, less well: {error}", KeypointsWarning, stacklevel=2)
 
 
-def check_boxes(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def check_boxes(boxes: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
     """(K, 4) float64 of the boxes x, y, width, height that a user gave in place of a detector's.
 
-    Raises DataError for a box that does not meet the (H, W, ...) picture or has a side below one pixel.
+    Raises DataError for what are no such boxes, or where one does not meet the (H, W, ...) picture or has a side below
+    one pixel.
     """
-    given = np.asarray(boxes, np.float64).reshape(-1, 4)
+    given = _four_numbers_each(boxes)
     for x, y, width, height in given:
         meets = x < shape[1] and y < shape[0] and x + width > 0 and y + height > 0
         near = np.abs([x, y, width, height]).max() <= _FARTHEST_PX  # False for numbers that are none, too
@@ -89,3 +92,15 @@ def check_boxes(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
                 "pixels; give x,y,width,height in its pixels"
             )
     return given
+
+
+def _four_numbers_each(boxes: ArrayLike) -> np.ndarray:
+    """(K, 4) float64 of (K, 4) numbers, of those of one box, or of none. Raises DataError for anything else."""
+    try:
+        given = np.asarray(boxes)
+    except (TypeError, ValueError, RuntimeError):  # rows of several lengths, a tensor that keeps its gradient
+        raise DataError(f"the boxes are {type(boxes).__name__} that is no array; {_BOXES}") from None
+    whole = given.ndim == 2 and given.shape[1] == 4
+    if given.dtype.kind not in "iuf" or not (whole or given.shape in ((4,), (0,))):
+        raise DataError(f"the boxes are {given.dtype} {given.shape}; {_BOXES}")
+    return given.astype(np.float64).reshape(-1, 4)

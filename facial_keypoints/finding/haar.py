@@ -30,6 +30,9 @@ class HaarDetector:
     def __init__(self) -> None:
         self._own = threading.local()  # a cascade keeps scratch memory, so that each thread needs one
 
+    def __reduce__(self) -> tuple[type["HaarDetector"], tuple[()]]:
+        return HaarDetector, ()
+
     def __call__(self, image: np.ndarray, gray: np.ndarray) -> Candidates:
         """Find places that may hold a face.
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from facial_keypoints.core.errors import ModelError
-from facial_keypoints.core.onnx_runtime import open_session, run_session
+from facial_keypoints.core.onnx_runtime import Session
 from facial_keypoints.core.plain_files import read_plain
 from facial_keypoints.core.text import brief, printable, shown
 
@@ -46,7 +46,7 @@ class YuNetNetwork:
         except (OSError, ValueError) as error:
             raise ModelError(f"{self._file} cannot be read ({getattr(error, 'strerror', error)}); {_REMEDY}") from None
         try:
-            self._session = open_session(content.replace(_FIXED, _FREE), _THREADS)
+            self._session = Session(content.replace(_FIXED, _FREE), _THREADS)
         except ValueError as error:
             raise self._no_model(error) from None
         self(np.zeros((32, 32), np.uint8), 1.0)
@@ -66,7 +66,7 @@ class YuNetNetwork:
         colours = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image
         padded = cv2.copyMakeBorder(colours, *padding, cv2.BORDER_CONSTANT)
         try:
-            maps = run_session(self._session, _OUTPUTS, {"input": cv2.dnn.blobFromImage(padded, swapRB=True)})
+            maps = self._session.run(_OUTPUTS, {"input": cv2.dnn.blobFromImage(padded, swapRB=True)})
             rows = np.concatenate([_rows(stride, padded.shape, maps, min_score) for stride in _STRIDES])
         except ValueError as error:
             raise self._no_model(error) from None

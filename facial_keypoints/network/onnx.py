@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from facial_keypoints.core.errors import ModelError
-from facial_keypoints.core.onnx_runtime import MOST_BYTES, open_session, run_session
+from facial_keypoints.core.onnx_runtime import MOST_BYTES, Session
 from facial_keypoints.core.plain_files import read_plain
 from facial_keypoints.core.prediction import Prediction
 from facial_keypoints.core.scheme import Scheme, scheme_from
@@ -45,11 +45,11 @@ class OnnxNetwork:
         self.path = path
         with self._in_one_line():
             content = read_plain(path, MOST_BYTES)
-            self._session = open_session(content, threads)
-            self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-            self.size_px = _side(self._session.get_inputs())
+            self._session = Session(content, threads)
+            self.metadata = self._session.metadata
+            self.size_px = _side(self._session.inputs)
             self.fit, self.scheme = _fit(self.metadata), _scheme(self.metadata)
-            self._shapes = _shapes(self._session.get_outputs(), self.scheme)
+            self._shapes = _shapes(self._session.outputs, self.scheme)
         self.digest = hashlib.sha256(content).hexdigest()
 
     @property
@@ -78,7 +78,7 @@ class OnnxNetwork:
 
     def _run(self, crops: np.ndarray) -> list[np.ndarray]:
         """The outputs of `self._shapes`, float64."""
-        found: list[np.ndarray] = run_session(self._session, list(self._shapes), {"frames": crops})
+        found: list[np.ndarray] = self._session.run(list(self._shapes), {"frames": crops})
         for part, shape in zip(found, self._shapes.values(), strict=True):
             if part.shape != (len(crops), *shape):
                 raise ValueError(f"it answers {shown(part.shape)} where {(len(crops), *shape)} was promised")

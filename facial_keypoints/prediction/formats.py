@@ -61,17 +61,7 @@ def frame_record(frame: int, time_s: float, faces: Faces) -> dict[str, Any]:
 
 
 def _face_records(faces: Faces) -> list[dict[str, Any]]:
-    return [
-        {
-            "face": number,
-            "box": [round(value, 2) for value in face.box],
-            "score": round(face.score, 3),
-            "rotation_deg": face.rotation_deg._asdict() if face.rotation_deg else None,
-            "keypoints": np.round(face.keypoints.astype(np.float64), 3).tolist(),
-        }
-        | ({} if face.radii is None else {"radius_px": np.round(face.radii.astype(np.float64), 3).tolist()})
-        for number, face in faces.items()
-    ]
+    return [{"face": number} | face.as_data() for number, face in faces.items()]
 
 
 _CSV_COLUMNS = ["source", "model_sha256", "frame", "time_s", "face", "score"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from facial_keypoints.core.boxes import boxes_of_points, distinct, overlaps
-from facial_keypoints.detector import SAME_FACE, Face, KeypointDetector, make_face
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.detector import SAME_FACE, Face, KeypointDetector, checked_picture, make_face
 from facial_keypoints.finding.windows import to_gray, windows_of_points
 from facial_keypoints.prediction.smoothing import OneEuro
 from facial_keypoints.video.times import ROUNDING_S
@@ -46,7 +47,15 @@ class FaceTracker:
         self._searched, self._searched_s = -_SEARCH_EVERY_FRAMES, 0.0
 
     def __call__(self, image: np.ndarray, time_s: float) -> dict[int, Face]:
-        """Faces, by number from 1, of the next (H, W, 3) uint8 RGB frame, which is later than the one before."""
+        """Faces, by number from 1, of the next (H, W, 3) uint8 RGB frame.
+
+        Raises DataError for another shape or type, and where `time_s` is not later than the frame before.
+        """
+        checked_picture(image)
+        if self._frame >= 0 and not time_s > self._time_s:
+            raise DataError(
+                f"the frame at {time_s:g} s is not later than the one before, at {self._time_s:g} s; give them in order"
+            )
         self._frame, self._time_s = self._frame + 1, time_s
         gray = to_gray(image)
         active = [track for track in self._tracks if track.seen == self._frame - 1]

@@ -1,3 +1,6 @@
+import copy
+import json
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -41,6 +44,7 @@ from tests.discs import (
     disc_face,
     draw_discs,
 )
+from tests.faces import drawn_face
 
 WRONG_BOXES = [
     [400, 10, 20, 20],
@@ -388,19 +392,95 @@ def test_importing_the_package_loads_no_torch():
         ({"min_score": "a"}, "min_score is 'a' but"),
         ({"min_score": float("nan")}, "min_score is nan but"),
         ({"convention": "mirrored"}, "convention is 'mirrored' but should be 'symmetric' or 'dataset'"),
-        ({"threads": 0}, "threads is 0 but should be a whole number from 1"),
+        ({"threads": 0}, "threads is 0 but should be a whole number 1..1000"),
         ({"threads": 1.5}, "threads is 1.5 but"),
+        ({"threads": True}, "threads is True but"),
+        ({"threads": 100_000}, "threads is 100000 but should be a whole number 1..1000"),
+        ({"detector": "foo"}, "detector is 'foo' but should be 'auto' or 'yunet' or 'haar'"),
+        ({"model": ""}, "model is '' but should be a path"),
+        ({"model": 3}, "model is 3 but should be a path"),
+        ({"detector_model": b"x"}, "detector_model is b'x' but should be a path"),
     ],
 )
 def test_options_that_can_be_none_are_refused_before_anything_is_opened(option, told):
     with pytest.raises(ConfigError, match=told):
-        KeypointDetector.load("no such model", **option)
+        KeypointDetector.load(**{"model": "no such model"} | option)
 
 
 @pytest.mark.parametrize("option", [{"min_score": 2}, {"convention": "mirrored"}])
 def test_a_detector_of_ones_own_parts_checks_its_options_too(option):
     with pytest.raises(ConfigError):
         KeypointDetector(TorchNetwork(DiscNetwork(), SIDE, "pad"), DiscFinder(), **option)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "told"),
+    [
+        (np.ones((4, 5)), r"the boxes are float64 \(4, 5\); give \(K, 4\) numbers"),
+        ([[10, 10], [200, 200]], r"the boxes are int64 \(2, 2\)"),
+        (np.ones((2, 2, 4)), r"the boxes are float64 \(2, 2, 4\)"),
+        ([1, 2, 3], r"the boxes are int64 \(3,\)"),
+        ([[1, 2, 3, 4], [1, 2]], "the boxes are list that is no array"),
+        (["a", "b"], "the boxes are <U1"),
+        ([None], "the boxes are object"),
+        ({"x": 1}, "the boxes are object"),
+        (True, r"the boxes are bool \(\)"),
+        (np.ones((1, 4), complex), "the boxes are complex128"),
+        (torch.ones(1, 4, requires_grad=True), "the boxes are Tensor that is no array"),
+    ],
+)
+def test_boxes_of_another_shape_are_refused(boxes, told):
+    with pytest.raises(DataError, match=told):
+        disc_detector()(draw_discs(DISCS), boxes)
+
+
+def test_boxes_may_be_lists_arrays_or_none_at_all():
+    detector, picture = disc_detector(), draw_discs(DISCS)
+    (face,) = detector(picture, [46, 56, 28, 28])
+    for boxes in ([[46, 56, 28, 28]], np.array([[46, 56, 28, 28]]), torch.tensor([[46.0, 56, 28, 28]])):
+        np.testing.assert_array_equal(detector(picture, boxes)[0].keypoints, face.keypoints)
+    assert detector(picture, []) == detector(picture, np.zeros((0, 4))) == detector(picture, ()) == []
+
+
+def test_what_is_no_list_of_pictures_is_refused():
+    detector, picture = disc_detector(), draw_discs(DISCS)
+    with pytest.raises(DataError, match="is no list of pictures; for one, call the detector itself"):
+        detector.many(picture)
+    with pytest.raises(DataError, match=r"picture 1 \(from 0\): the picture is float64"):
+        detector.many([picture, picture.astype(float)])
+    with pytest.raises(DataError, match="the picture is a list but should be a uint8 array"):
+        detector(picture.tolist())
+    with pytest.raises(DataError, match="there are boxes of 1 pictures, and 2 pictures"):
+        detector.many([picture, picture], [[]])
+    assert [len(faces) for faces in detector.many(each for each in (picture, picture))] == [3, 3]
+    assert detector.many(np.stack([picture, picture]))[0][0].keypoints.shape == (68, 2)
+
+
+def test_a_detector_can_be_copied_to_another_process():
+    detector = KeypointDetector.load(detector="haar", threads=1)
+    assert repr(detector) == f"KeypointDetector(model {detector.network.digest[:12]}, HaarDetector)"
+    picture, _ = drawn_face()
+    before, after = detector.whole(picture), pickle.loads(pickle.dumps(detector)).whole(picture)
+    np.testing.assert_array_equal(before.keypoints, after.keypoints)
+    assert [len(faces) for faces in (detector(picture), copy.deepcopy(detector)(picture))] == [1, 1]
+
+
+def test_a_face_upside_down_in_its_box_is_found():
+    detector = KeypointDetector.load(detector="haar", threads=1)
+    picture, points = drawn_face()
+    side = len(picture)
+    (upright,) = detector(picture, np.array([[*points.min(0), *np.ptp(points, axis=0)]]))
+    turned = side - 1 - points
+    (face,) = detector(np.ascontiguousarray(picture[::-1, ::-1]), np.array([[*turned.min(0), *np.ptp(turned, axis=0)]]))
+    assert min(face.score, upright.score) > 0.5
+    assert np.abs(side - 1 - face.keypoints - upright.keypoints).max() < 3
+
+
+def test_a_face_is_plain_data_for_json():
+    (face, *_) = disc_detector()(draw_discs(DISCS))
+    data = json.loads(json.dumps(face.as_data()))
+    assert set(data) == {"box", "score", "rotation_deg", "keypoints"}
+    assert np.array(data["keypoints"]) == pytest.approx(face.keypoints, abs=0.001)
 
 
 def test_faces_are_shown_in_a_line_and_can_be_compared():

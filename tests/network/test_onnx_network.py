@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
+from facial_keypoints.core import onnx_runtime
 from facial_keypoints.core.errors import ModelError
 from facial_keypoints.core.onnx_runtime import default_threads
 from facial_keypoints.core.scheme import IBUG_68
@@ -82,12 +84,37 @@ def test_threads_that_share_a_network_get_their_own_answers(file):
 
 
 def test_threads_are_those_asked_for_else_of_the_environment_else_the_cores(file, monkeypatch):
-    assert OnnxNetwork(file, threads=3)._session.get_session_options().intra_op_num_threads == 3
+    def threads_of(network):
+        return network._session._session.get_session_options().intra_op_num_threads
+
+    assert threads_of(OnnxNetwork(file, threads=3)) == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert OnnxNetwork(file)._session.get_session_options().intra_op_num_threads == 2
+    assert threads_of(OnnxNetwork(file)) == 2
     for useless in ("", "0", "many", "9" * 20):
         monkeypatch.setenv("OMP_NUM_THREADS", useless)
         assert default_threads() == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [("max 100000", 8), ("200000 100000", 2), ("50000 100000", 1), ("1600000 100000", 8), ("", 8)],
+)
+def test_a_container_has_as_many_threads_as_its_quota(tmp_path, monkeypatch, quota, expected):
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr(onnx_runtime, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert default_threads() == expected
+
+
+def test_a_network_goes_to_another_process_with_its_file(file):
+    before = OnnxNetwork(file)
+    crops = np.zeros((2, before.size_px, before.size_px), np.uint8)
+    content = pickle.dumps(before)
+    file.unlink()
+    after = pickle.loads(content)
+    np.testing.assert_array_equal(before(crops), after(crops))
+    assert (after.digest, after.scheme) == (before.digest, before.scheme)
 
 
 def test_outputs_that_nobody_asked_for_do_not_matter(tmp_path):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from facial_keypoints.core.errors import DataError
 from facial_keypoints.detector import KeypointDetector
 from facial_keypoints.prediction.smoothing import OneEuro
 from facial_keypoints.prediction.tracks import FaceTracker, KnownFaces
@@ -207,3 +208,18 @@ def test_who_appears_between_two_searches_is_found_where_every_frame_is_searched
     follow = FaceTracker(disc_detector(), every_frame=every_frame)
     assert len(follow(draw_discs([here]), 0.0)) == 1
     assert len(follow(draw_discs([here, newcomer]), 0.04)) == found
+
+
+@pytest.mark.parametrize("later_s", [0.0, -1.0, float("nan")])
+def test_a_frame_that_is_not_later_is_refused(later_s):
+    tracker, picture = FaceTracker(disc_detector()), draw_discs([(60.0, 70.0, 14.0)])
+    tracker(picture, 5.0)
+    with pytest.raises(DataError, match="is not later than the one before, at 5 s; give them in order"):
+        tracker(picture, 5.0 + later_s)
+    assert list(tracker(picture, 5.1)) == [1]
+
+
+@pytest.mark.parametrize("frame", [np.zeros((40, 40, 4), np.uint8), np.zeros((40, 40, 3)), None])
+def test_what_is_no_frame_is_refused(frame):
+    with pytest.raises(DataError, match="should be a uint8 array"):
+        FaceTracker(disc_detector())(frame, 0.0)
