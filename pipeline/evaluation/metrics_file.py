@@ -7,7 +7,7 @@ that are whole they say nothing.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Self
 
 from pydantic import TypeAdapter, ValidationError
@@ -66,7 +66,7 @@ class GroupMetrics:
     @classmethod
     def empty(cls) -> Self:
         """Those of no faces."""
-        return cls(0, *[None] * 9)
+        return cls(0, **{field.name: None for field in fields(cls)[1:] if field.default is MISSING})
 
     @property
     def nme_ci95_percent(self) -> tuple[float, float] | None:

@@ -30,15 +30,20 @@ from pipeline.models.tensor_files import open_tensors
 _SCHEME = "scheme"
 _KEY = "facial_keypoints"
 """The only key of the metadata: safetensors writes several in an order that changes between processes."""
-_LATER_OPTIONS = {
-    "coarse_width": 16,
-    "coarse_blocks": 0,
-    "coarse_far_prob": 0.0,
-    "coarse_far_deg": 0.0,
-    "coarse_neighbour_prob": 0.0,
-    "spread": False,
+_LATER_OPTIONS: dict[str, dict[str, Any]] = {
+    "coarse_to_fine": {
+        "coarse_width": 16,
+        "coarse_blocks": 0,
+        "coarse_far_prob": 0.0,
+        "coarse_far_deg": 0.0,
+        "coarse_neighbour_prob": 0.0,
+        "spread": False,
+    },
 }
-"""Options of coarse_to_fine that files of before do not name, as their networks have them."""
+"""Section of `Model` -> options that files of before do not name, as their networks have them.
+
+A section for another network is new as a whole: with its options here, files of before can still be read.
+"""
 _REMEDY = "give another, or train again: dvc repro -fs train"
 _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
 """Types of the tensors in networks by safetensors' names."""
@@ -124,11 +129,11 @@ def checked_description(values: Any) -> Description:
 
 def _add_later_options(values: Any) -> None:
     """Name what a file of before leaves unsaid; values of other types than expected stay as they are."""
-    for section in ("model", "coarse_to_fine"):
-        values = values.get(section) if isinstance(values, dict) else None
-    if isinstance(values, dict):
-        for name, value in _LATER_OPTIONS.items():
-            values.setdefault(name, value)
+    model = values.get("model") if isinstance(values, dict) else None
+    if isinstance(model, dict):
+        for section, later in _LATER_OPTIONS.items():
+            named = model.get(section, {})
+            model[section] = later | named if isinstance(named, dict) else named
 
 
 class _NotDrawn(TorchFunctionMode):

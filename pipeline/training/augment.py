@@ -45,6 +45,8 @@ def augment(
 ) -> tuple[Tensor, Tensor]:
     """Randomly changed copies of images and their keypoints.
 
+    A change whose amount is none draws no random number, unless it always did: else every training would change.
+
     Args:
         images: (B, 1, S, S) float32, 0..1.
         keypoints_crop: (B, K, 2) crop pixels, NaN where a point is not labelled.

@@ -2,6 +2,7 @@
 
 import contextlib
 import tracemalloc
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.detector import Face
-from facial_keypoints.filters.apply import picture_filter
+from facial_keypoints.filters.apply import Name, picture_filter
 from facial_keypoints.filters.art import softened
 from facial_keypoints.filters.crop import aligned_crop
 from facial_keypoints.filters.privacy import blur, pixelate
@@ -21,7 +22,7 @@ from tests.faces import drawn_face
 
 SIZES = [(1, 1), (1, 90), (70, 1), (60, 80)]
 FACE = disc_face(40, 30, 12)
-FILTERS = ["sunglasses", "hat", "moustache", "sticker", "blur", "pixelate", "crop", "swap", "mesh"]
+FILTERS = get_args(Name)
 STICKER = Sticker(np.ones((9, 9, 4), np.float32), np.array([36, 45]), np.array([[1.0, 4], [7, 4]]))
 
 

@@ -46,7 +46,8 @@ def test_the_default_recipe_is_params_yaml_as_it_comes(params):
 def test_the_default_recipe_names_all_of_its_sections_but_the_seed(params):
     sections = ("model", "augment", "pretrain", "train")
     named = {key for key in flatten(load_params(params)) if key.split(".")[0] in sections}
-    assert set(recipe_values(DEFAULT)) == named - {"pretrain.seed", "train.seed"} | {"split.val_people_frac"}
+    wanted = named - {"pretrain.seed", "train.seed"} | {"split.val_people_frac"}
+    assert set(recipe_values(DEFAULT)) == wanted, "recipes/default.yaml holds what params.yaml does"
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -17,7 +17,7 @@ from facial_keypoints.filters.hat import hat
 from facial_keypoints.filters.head import fit_head
 from facial_keypoints.filters.light import light_of
 from facial_keypoints.filters.moustache import moustache
-from facial_keypoints.filters.net import mesh, net_points, net_triangles
+from facial_keypoints.filters.net import net_points, net_triangles
 from facial_keypoints.filters.outline import cover, face_size
 from facial_keypoints.filters.piecewise import carried, covering_triangle, grid_triangles
 from facial_keypoints.filters.privacy import CELLS, blur, pixelate
@@ -30,7 +30,7 @@ from tests.core.test_yaml_files import aliases
 from tests.discs import disc_face
 from tests.faces import SIDE, drawn_face
 
-ON_ONE_FACE = [sunglasses, hat, moustache, blur, pixelate, mesh]
+ON_ONE_FACE = list(apply._ON_ONE.values())
 BESIDE = np.array([SIDE, 0])
 NO_SHADOW = Shadow(drop_mm=0, blur_mm=1, strength=0)
 

@@ -32,6 +32,13 @@ def imported(request: Request) -> dict[str, Sample]:
     return {sample.picture: sample for sample in read_label_table(done.folder / "labels.csv", done.scheme.count)}
 
 
+def test_every_format_is_written_here_and_told_in_the_docs() -> None:
+    written = {name for name, _, _ in WRITERS.values()} | {"cofw"}
+    assert written == {*FORMATS}, "write the format in WRITERS of tests/label_files.py"
+    told = {line.split("`")[1] for line in (ROOT / "docs/own-data.md").read_text().splitlines() if line[:3] == "| `"}
+    assert {*FORMATS} <= told, "tell of the format in the table of docs/own-data.md"
+
+
 @pytest.mark.parametrize("kind", WRITERS)
 def test_what_is_written_in_a_format_is_imported_again(
     kind: str, faces: Faces, request_of: Callable[..., Request], images: Path

@@ -451,4 +451,4 @@ def test_a_disk_that_is_full_is_no_fault_of_the_labels(
 
 
 def test_the_command_offers_exactly_the_formats_there_are():
-    assert [*LabelFormat] == [*FORMATS]
+    assert {*LabelFormat} == {*FORMATS}, "name the format in LabelFormat of pipeline/commands/import_.py too"

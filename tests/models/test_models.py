@@ -17,7 +17,7 @@ from pipeline.models import NETWORKS, build_network, coarse_to_fine, count_param
 from pipeline.models.coarse_to_fine import upright_shape
 from pipeline.models.fine_network import FineNetworks, log_width, mean_position, spatial_softmax
 from pipeline.models.forward import predict_crops, predict_faces
-from pipeline.models.model_file import load_model, read_description, save_model
+from pipeline.models.model_file import checked_description, load_model, read_description, save_model
 from pipeline.models.network import KeypointNetwork
 from pipeline.models.tensor_geometry import face_size, similarity_about_centre
 from pipeline.models.window import Window
@@ -417,6 +417,29 @@ def test_the_correction_takes_a_face_rotated_far_for_one_rotated_a_little():
     assert torch.equal(far, farther)
     assert not torch.allclose(near, far)
     assert near[0, -4:].tolist() == pytest.approx([np.cos(0.1), np.sin(0.1), (0.9 * usual).log().item(), 1], abs=1e-5)
+
+
+def test_a_file_of_before_is_read_whatever_options_networks_have_got_since():
+    model = {
+        "name": "coarse_to_fine",
+        "weights": "scratch",
+        "window_frac": 1.0,
+        "coarse_to_fine": {
+            "coarse_px": 56,
+            "fine_px": 96,
+            "fine_margin_frac": 0.15,
+            "fine_width": 32,
+            "fine_pyramid": 96,
+            "fine_networks": 1,
+            "mirrored_view": True,
+            "correction_ridge": 1.0,
+        },
+    }
+    described = {"model": model, "preprocess": {"size_px": 224, "fit": "pad"}}
+    try:
+        assert checked_description(described).model.coarse_to_fine.spread is False
+    except ValueError as error:
+        pytest.fail(f"{error}: give what files of before had in _LATER_OPTIONS of pipeline/models/model_file.py")
 
 
 def test_files_from_before_there_was_a_spread_are_read(tmp_path):

@@ -56,7 +56,9 @@ def test_dvc_names_the_paths_of_the_code():
     assert {out for out in made if not any(out.startswith(f"{folder}/") for folder in folders)} == (
         named - folders - not_made
     )
-    assert {out for out in made if out.startswith("reports/figures/")} == {path.as_posix() for path in paths.FIGURES}
+    drawn = {out for out in made if out.startswith("reports/figures/")}
+    assert drawn == {path.as_posix() for path in paths.FIGURES}, "FIGURES of pipeline/core/paths.py and render differ"
+    assert drawn <= set(DEFINED["track"]["deps"]), "track logs every figure: name it in its deps in dvc.yaml too"
 
 
 def test_pictures_of_people_stay_out_of_git():
@@ -116,7 +118,7 @@ def test_a_full_disk_ends_as_one_line(raw, monkeypatch):
     (raw.parents[1] / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     result = CliRunner().invoke(app, ["split"])
     assert result.exit_code == 1
-    assert "No space left on device: 'data/split/samples.csv'; free or mend that place" in result.stderr
+    assert "data/split/samples.csv: No space left on device; free or mend that place" in result.stderr
     assert result.stderr.count("\n") == 1
 
 

@@ -567,7 +567,7 @@ def test_runs_of_dead_processes_are_closed_and_those_of_living_ones_are_not(work
     processes = {
         "dead": ({"pid": str(dead.pid)}, "KILLED"),
         "zombie": ({"pid": str(zombie.pid)}, "KILLED"),
-        "another with its number": (parent, "KILLED"),
+        "another with its number": (parent | {"process_start": "0 of another boot"}, "KILLED"),
         "alive": (parent | {"process_start": begun}, "RUNNING"),
         "elsewhere": ({"pid": str(dead.pid), "host": "other"}, "RUNNING"),
     }

@@ -25,6 +25,26 @@ NOTHING = Augment(
     cover=Cover(prob=0, max_frac=0),
     degrade=Degrade(prob=0, shrink_max=1, blur_px=0, motion_px=0, gamma_max=1, noise=0, jpeg_quality=50),
 )
+EVERYTHING = dataclasses.replace(
+    NOTHING,
+    rotation_deg=30,
+    scale_max=1.25,
+    shift_frac=0.1,
+    mirror_prob=0.5,
+    brightness=0.2,
+    contrast=0.3,
+    occlusion_prob=0.5,
+    occlusion_max_frac=0.3,
+    fade_frac=0.5,
+    stretch_max=1.1,
+    bend_frac=0.02,
+    cover=dataclasses.replace(NOTHING.cover, prob=0.5, max_frac=0.5),
+    degrade=dataclasses.replace(
+        NOTHING.degrade, prob=0.5, shrink_max=3, blur_px=2, motion_px=8, gamma_max=2, noise=0.1, jpeg_quality=10
+    ),
+)
+NOTHING_DRAWS, EVERYTHING_DRAWS = 0.20997126434913482, 0.7274397162397861
+"""The next random number after a batch was changed: it tells how many were drawn, and decides all that follow."""
 SIDE = 64
 
 
@@ -220,7 +240,13 @@ def test_a_patch_covers_a_bounded_rectangle_of_one_gray_level():
 
 def test_one_seed_gives_one_result():
     images, points = batch()
-    cover, degrade = Cover(prob=0.5, max_frac=0.5), Degrade(0.5, 3.0, 2.0, 8.0, 2.0, 0.1, 10.0)
-    amounts = Augment(30, 1.25, 0.1, 0.5, 0.2, 0.3, 0.5, 0.3, 0.5, 1.1, 0.02, cover, degrade)
-    first, second = (augment(images, points, amounts, seeded(7), flip_index=IBUG_68.flip_index) for _ in range(2))
+    first, second = (augment(images, points, EVERYTHING, seeded(7), flip_index=IBUG_68.flip_index) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize(("amounts", "draws"), [(NOTHING, NOTHING_DRAWS), (EVERYTHING, EVERYTHING_DRAWS)])
+def test_no_training_of_before_sees_other_random_numbers(amounts, draws):
+    generator = seeded(7)
+    augment(*batch(), amounts, generator, flip_index=IBUG_68.flip_index)
+    drawn = torch.rand(1, generator=generator, dtype=torch.float64).item()
+    assert drawn == draws, "a new change of frames may draw nothing where its amount is none"

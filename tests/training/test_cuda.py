@@ -10,10 +10,10 @@ from facial_keypoints.core.scheme import IBUG_68
 from pipeline.models.coarse_to_fine import CoarseToFine
 from pipeline.models.forward import keypoints_on_cpu, predict_crops
 from pipeline.training.frames import LabelledFrames
-from pipeline.training.settings import Augment, Cover, Degrade
 from pipeline.training.trainer import Training, fit
 from tests.discs import FACE, draw_discs
 from tests.training import test_trainer
+from tests.training.test_augment import EVERYTHING
 
 pytestmark = [
     pytest.mark.slow,
@@ -21,21 +21,6 @@ pytestmark = [
 ]
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 SIDE = 96
-EVERYTHING = Augment(
-    rotation_deg=25,
-    scale_max=1.2,
-    shift_frac=0.1,
-    mirror_prob=0.5,
-    brightness=0.2,
-    contrast=0.3,
-    occlusion_prob=0.5,
-    occlusion_max_frac=0.3,
-    fade_frac=0.5,
-    stretch_max=1.1,
-    bend_frac=0.01,
-    cover=Cover(prob=0.5, max_frac=0.8),
-    degrade=Degrade(prob=0.5, shrink_max=4, blur_px=3, motion_px=6, gamma_max=2, noise=0.1, jpeg_quality=10),
-)
 SETTINGS = dataclasses.replace(test_trainer.SETTINGS, batch_size=8, precision="float32", lr=0.003, weight_decay=0.1)
 
 
