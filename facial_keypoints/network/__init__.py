@@ -6,6 +6,7 @@ one, for its PyTorch models and those in MLflow.
 """
 
 import importlib
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from facial_keypoints.network.onnx import SHIPPED, OnnxNetwork
 
 __all__ = ["SHIPPED", "Network", "OnnxNetwork", "Plugin", "is_onnx", "open_network", "tell_model"]
 _GROUP = "facial_keypoints.networks"
+_ADDRESS = re.compile(r"[a-z0-9-]+:/")
+"""Begins what lies elsewhere, in MLflow or at an address, though it may end in .onnx."""
 
 
 class Network(Protocol):
@@ -76,7 +79,7 @@ def open_network(model: Path | str | None = None, threads: int | None = None) ->
     """
     if model is None:
         return _own_or_shipped(threads)
-    if is_onnx(Path(model)):
+    if is_onnx(Path(model)) and not _ADDRESS.match(str(model)):
         return OnnxNetwork(Path(model), threads)
     with _needed_for(model), tempfile.TemporaryDirectory() as folder:
         plugin = _plugin()
@@ -129,6 +132,6 @@ def _needed_for(model: Path | str) -> Iterator[None]:
     except ImportError as error:
         lacking = error.name or "the pipeline"
         raise ModelError(
-            f"{model} is no ONNX file, and {lacking}, which other models need, is not installed; give a file of "
+            f"{model} is no ONNX file here, and {lacking}, which other models need, is not installed; give a file of "
             "keypoints export, or install the pipeline in a checkout: make install"
         ) from None

@@ -57,19 +57,30 @@ def test_the_library_alone_has_the_shipped_model_and_onnx_files(own_model, tmp_p
     monkeypatch.setattr(room, "_plugin", no_plugin)
     assert open_network().digest == file_sha256(SHIPPED)
     assert open_network(write_small_onnx(tmp_path / "small.onnx")).size_px == 64
-    for other in (own_model, "runs:/0123/model", tmp_path / "none"):
+    for other in (own_model, "runs:/0123/model", "runs:/0123/model/face.onnx", "https://a.b/c.onnx", tmp_path / "none"):
         with pytest.raises(ModelError) as caught:
             open_network(other)
         assert str(caught.value).startswith(
-            f"{other} is no ONNX file, and the pipeline, which other models need, is not"
+            f"{other} is no ONNX file here, and the pipeline, which other models need, is not"
         )
         assert "make install" in str(caught.value)
+
+
+def test_an_onnx_file_that_lies_in_mlflow_is_brought_here(tmp_path, monkeypatch):
+    class Brings:
+        @staticmethod
+        def locate_model(model, folder):
+            assert model == "runs:/0123/model/face.onnx"
+            return write_small_onnx(folder / "face.onnx")
+
+    monkeypatch.setattr(room, "_plugin", lambda: Brings)
+    assert open_network("runs:/0123/model/face.onnx").size_px == 64
 
 
 def test_a_package_that_a_model_needs_is_named(own_model, monkeypatch):
     monkeypatch.setitem(sys.modules, "pipeline.models.torch_network", None)
     with pytest.raises(
-        ModelError, match=r"safetensors is no ONNX file, and pipeline.models.torch_network, which other"
+        ModelError, match=r"safetensors is no ONNX file here, and pipeline.models.torch_network, which other"
     ):
         open_network()
 
