@@ -1,6 +1,7 @@
 """Find faces and their keypoints in pictures, by a trained network: 68 points of the iBUG 300-W scheme, or yours.
 
-Everything that goes wrong is a `KeypointsError`, whose text says what, what was expected, and the remedy.
+What is wrong with a picture, a box, an option or a model is a `KeypointsError`, whose text says what, what was
+expected, and the remedy.
 """
 
 import importlib

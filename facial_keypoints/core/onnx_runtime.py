@@ -52,7 +52,7 @@ def _cores() -> int:
     try:
         quota, period = _QUOTA.read_text(encoding="ascii").split()
         return max(1, min(bound, round(int(quota) / int(period))))
-    except (OSError, ValueError):  # "max" is no quota
+    except (OSError, ValueError, ZeroDivisionError):  # "max" is no quota
         return bound
 
 

@@ -27,9 +27,8 @@ def reason_of(error: BaseException, path: object = None) -> str:
     """What an error says, of one of the system without its number: the file, unless it is `path`, and the reason."""
     if not (isinstance(error, OSError) and error.strerror and str(error).startswith("[Errno ")):
         return str(error) or type(error).__name__
-    file = error.filename if isinstance(error.filename, str | bytes) else None
-    named = file is not None and os.fsdecode(file) != str(path)
-    return f"{os.fsdecode(file)}: {error.strerror}" if file is not None and named else error.strerror
+    files = [os.fsdecode(file) for file in (error.filename, error.filename2) if isinstance(file, str | bytes) and file]
+    return error.strerror if files in ([], [str(path)]) else f"{' -> '.join(files)}: {error.strerror}"
 
 
 def shortened(text: str, most: int) -> str:

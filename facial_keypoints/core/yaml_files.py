@@ -50,14 +50,16 @@ def edited_yaml(path: Path, edit: Callable[[Any], None]) -> bytes:
     edit(document)
     text = io.StringIO()
     yaml.dump(document, text)
-    return _spaced_alike(text.getvalue().split("\n"), content.decode().split("\n")).encode()
+    return _laid_out_as(content.decode(), text.getvalue()).encode()
 
 
-def _spaced_alike(lines: list[str], before: list[str]) -> str:
-    """The lines with as many spaces before their comments as before: ruamel keeps the column where it can."""
-    if len(lines) == len(before):
-        lines = [_with_gap(new, old) for new, old in zip(lines, before, strict=True)]
-    return "\n".join(lines)
+def _laid_out_as(before: str, text: str) -> str:
+    """The text with the line ends of another, and as many spaces before comments: ruamel keeps their column."""
+    end = "\r\n" if "\r\n" in before else "\n"
+    lines, old_lines = (each.replace("\r\n", "\n").removesuffix("\n").split("\n") for each in (text, before))
+    if len(lines) == len(old_lines):
+        lines = [_with_gap(new, old) for new, old in zip(lines, old_lines, strict=True)]
+    return end.join(lines) + (end if before.endswith("\n") else "")
 
 
 def _with_gap(new: str, old: str) -> str:

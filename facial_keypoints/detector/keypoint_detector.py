@@ -13,7 +13,7 @@ from facial_keypoints.core.boxes import distinct, overlaps
 from facial_keypoints.core.errors import ConfigError, DataError, ModelError
 from facial_keypoints.core.onnx_runtime import MOST_THREADS
 from facial_keypoints.core.scheme import IBUG_68
-from facial_keypoints.core.text import shown
+from facial_keypoints.core.text import amount, shown
 from facial_keypoints.detector.face import Face, make_face
 from facial_keypoints.detector.point_predictor import Convention, PointPredictor
 from facial_keypoints.finding.box_detector import BoxDetector, DetectorName, box_detector, check_boxes
@@ -95,14 +95,14 @@ class KeypointDetector:
             ModelError: the model or the detector's file is missing, damaged or of another kind.
             ConfigError: a score beyond 0..1, no such convention or detector, not 1 to 1000 threads, or no path.
         """
+        if min_score is None:
+            min_score = SUSPECTED_SCORE if suspicious else MIN_SCORE
         _check_options(min_score=min_score, convention=convention, threads=threads, detector=detector)
         for name, file in {"model": model, "detector_model": detector_model}.items():
             if not (file is None or (isinstance(file, str | PathLike) and str(file))):
                 raise ConfigError(f"{name} is {shown(file)} but should be a path; change it, or leave it out")
         network = open_network(model, threads)
         find = box_detector(detector, detector_model, suspicious=suspicious)
-        if min_score is None:
-            min_score = SUSPECTED_SCORE if suspicious else MIN_SCORE
         return cls(network, find, min_score=min_score, convention=convention, suspicious=suspicious)
 
     def __repr__(self) -> str:
@@ -136,6 +136,8 @@ class KeypointDetector:
         images = _several(images)
         grays = [to_gray(image) for image in images]
         if boxes is not None:
+            if not isinstance(boxes, Iterable):
+                raise DataError(f"{shown(boxes)} is no list of the boxes of each picture")
             return self.faces_in(grays, self._given(list(boxes), grays))
         found = [self.find(image, gray) for image, gray in zip(images, grays, strict=True)]
         faces_of = self._found(grays, found)
@@ -149,7 +151,8 @@ class KeypointDetector:
     def _given(self, boxes: Sequence[ArrayLike], grays: Sequence[np.ndarray]) -> list[Candidates]:
         """Candidates of the boxes that a user gave for each picture. Raises DataError."""
         if len(boxes) != len(grays):
-            raise DataError(f"there are boxes of {len(boxes)} pictures, and {len(grays)} pictures; give those of each")
+            of, given = amount(len(boxes), "picture"), amount(len(grays), "picture")
+            raise DataError(f"there are boxes of {of}, and {given}; give those of each")
         any_tilt = self.network.scheme == IBUG_68  # nothing tells which way up other points are
         candidates = [
             candidates_of_boxes(check_boxes(given, gray.shape)) for given, gray in zip(boxes, grays, strict=True)
@@ -260,18 +263,14 @@ class KeypointDetector:
 
 
 def _check_options(
-    *, min_score: float | None, convention: str | None, threads: int | None = None, detector: str = "auto"
+    *, min_score: float, convention: str | None, threads: int | None = None, detector: str = "auto"
 ) -> None:
-    """Raise ConfigError for an option that is given and can be none."""
-    if min_score is not None and not (isinstance(min_score, Real) and 0 <= min_score <= 1):
+    """Raise ConfigError for an option that can be none."""
+    if not (isinstance(min_score, Real) and 0 <= min_score <= 1):
         raise ConfigError(f"min_score is {shown(min_score)} but should be a number 0..1; change it")
-    for name, value, allowed in (
-        ("convention", convention, (None, *get_args(Convention))),
-        ("detector", detector, get_args(DetectorName)),
-    ):
-        if value not in allowed:
-            choices = " or ".join(repr(choice) for choice in allowed if choice)
-            raise ConfigError(f"{name} is {shown(value)} but should be {choices}; change it")
+    if convention is not None:
+        _check_choice("convention", convention, get_args(Convention))
+    _check_choice("detector", detector, get_args(DetectorName))
     whole = isinstance(threads, Integral) and not isinstance(threads, bool)
     if threads is not None and not (whole and 1 <= threads <= MOST_THREADS):
         raise ConfigError(
@@ -279,10 +278,17 @@ def _check_options(
         )
 
 
+def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    if not (isinstance(value, str) and value in choices):
+        raise ConfigError(f"{name} is {shown(value)} but should be {' or '.join(map(repr, choices))}; change it")
+
+
 def _several(images: Iterable[np.ndarray]) -> list[np.ndarray]:
     """The pictures. Raises DataError where one of them is none, or where all is a single one."""
-    if isinstance(images, np.ndarray) and images.ndim < 4:
-        raise DataError(f"{images.dtype} {images.shape} is no list of pictures; for one, call the detector itself")
+    one = isinstance(images, np.ndarray) and (images.ndim < 3 or (images.ndim == 3 and images.shape[2] == 3))
+    if one or not isinstance(images, Iterable):
+        what = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else shown(images)
+        raise DataError(f"{what} is no list of pictures; for one, call the detector itself")
     given = list(images)
     for place, image in enumerate(given):
         try:

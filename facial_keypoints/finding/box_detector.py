@@ -47,7 +47,7 @@ def box_detector(name: str, file: Path | str | None, *, suspicious: bool = False
     except MissingRuntimeError as error:
         if name == "yunet" or given:
             raise
-        _tell_of_haar(error)
+        _tell_of_haar(error, stacklevel=4)
         return HaarDetector()
     return SuspiciousDetector(yunet) if suspicious and name == "auto" else yunet
 
@@ -68,12 +68,13 @@ def _yunet_path(given: Path | None, *, insist: bool) -> Path | None:
     except yunet_file.NotFetchedError as error:
         if insist:
             raise
-        _tell_of_haar(error)
+        _tell_of_haar(error, stacklevel=5)
         return None
 
 
-def _tell_of_haar(error: ModelError) -> None:
-    warnings.warn(f"OpenCV's Haar cascade finds the faces, less well: {error}", KeypointsWarning, stacklevel=2)
+def _tell_of_haar(error: ModelError, stacklevel: int) -> None:
+    """Warn; `stacklevel` leads to who loads a detector."""
+    warnings.warn(f"OpenCV's Haar cascade finds the faces, less well: {error}", KeypointsWarning, stacklevel)
 
 
 def check_boxes(boxes: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
@@ -96,11 +97,15 @@ def check_boxes(boxes: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
 
 def _four_numbers_each(boxes: ArrayLike) -> np.ndarray:
     """(K, 4) float64 of (K, 4) numbers, of those of one box, or of none. Raises DataError for anything else."""
+    if np.ma.is_masked(boxes):
+        raise DataError(f"some numbers of the boxes are masked; {_BOXES}")
     try:
         given = np.asarray(boxes)
-    except (TypeError, ValueError, RuntimeError):  # rows of several lengths, a tensor that keeps its gradient
-        raise DataError(f"the boxes are {type(boxes).__name__} that is no array; {_BOXES}") from None
-    whole = given.ndim == 2 and given.shape[1] == 4
-    if given.dtype.kind not in "iuf" or not (whole or given.shape in ((4,), (0,))):
+        numbers = given.astype(np.float64) if given.dtype.kind in "iufO" and given.size else given
+    except (TypeError, ValueError, RuntimeError):  # rows of several lengths, a tensor that keeps its gradient, None
+        raise DataError(f"the boxes are {type(boxes).__name__} of other than numbers; {_BOXES}") from None
+    if not given.size:
+        return np.zeros((0, 4))
+    if numbers.dtype != np.float64 or not (given.shape == (4,) or (given.ndim == 2 and given.shape[1] == 4)):
         raise DataError(f"the boxes are {given.dtype} {given.shape}; {_BOXES}")
-    return given.astype(np.float64).reshape(-1, 4)
+    return numbers.reshape(-1, 4)

@@ -79,7 +79,7 @@ def open_network(model: Path | str | None = None, threads: int | None = None) ->
     """
     if model is None:
         return _own_or_shipped(threads)
-    if is_onnx(Path(model)) and not _ADDRESS.match(str(model)):
+    if is_onnx(Path(model)) and (Path(model).is_file() or not _ADDRESS.match(str(model))):
         return OnnxNetwork(Path(model), threads)
     with _needed_for(model), tempfile.TemporaryDirectory() as folder:
         plugin = _plugin()

@@ -1,12 +1,15 @@
 """Track faces through a video: a face is looked for where it was, and keeps its number."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 
 from facial_keypoints.core.boxes import boxes_of_points, distinct, overlaps
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import shown
 from facial_keypoints.detector import SAME_FACE, Face, KeypointDetector, checked_picture, make_face
 from facial_keypoints.finding.windows import to_gray, windows_of_points
 from facial_keypoints.prediction.smoothing import OneEuro
@@ -52,7 +55,9 @@ class FaceTracker:
         Raises DataError for another shape or type, and where `time_s` is not later than the frame before.
         """
         checked_picture(image)
-        if self._frame >= 0 and not time_s > self._time_s:
+        if not (isinstance(time_s, Real) and math.isfinite(time_s)):
+            raise DataError(f"the time of the frame is {shown(time_s)} but should be a number of seconds")
+        if self._frame >= 0 and time_s <= self._time_s:
             raise DataError(
                 f"the frame at {time_s:g} s is not later than the one before, at {self._time_s:g} s; give them in order"
             )

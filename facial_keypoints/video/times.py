@@ -10,6 +10,8 @@ _ON_S = 24 * 3600.0
 """Seconds back and on: a longer step is the start of another recording that was joined on. A camera that records when
 something moves may rest for hours within one file."""
 
+_LEAST_S = 1e-6
+"""Smallest step: a smaller one comes of rounding, and of a time that was put beside one that was repeated."""
 ROUNDING_S = 0.001
 """Times in WebM are whole milliseconds."""
 
@@ -45,7 +47,7 @@ class Clock:
         elif not -_BACK_S < time - self._last < _ON_S:
             self._shift += self._last + self._usual_s - time
             time = self._last + self._usual_s
-        elif time <= self._last:  # half a step, so that later times need not be changed
+        elif time < self._last + _LEAST_S:  # half a step, so that later times need not be changed
             time = self._last + self._usual_s / 2
         else:
             self._usual_s = min(self._usual_s, time - self._last)

@@ -41,7 +41,7 @@ def export(
 
     kind = _kind_of(output, kind)
     if int8 and kind is not Kind.onnx:
-        raise ModelError("--int8 goes with --format onnx; leave one of the two away")
+        raise ModelError("--int8 is for ONNX; call the file .onnx, or leave --int8 out")
     if not output.parent.is_dir():
         raise ConfigError(f"--output is {output}, and there is no folder {output.parent}; make it first")
     with TemporaryDirectory() as folder:
@@ -56,9 +56,9 @@ def _kind_of(output: Path, kind: Kind | None) -> Kind:
     from facial_keypoints.core.errors import ConfigError
 
     endings = [f".{each}" for each in Kind if kind in (None, each)]
-    if output.suffix not in endings:
+    if output.suffix.lower() not in endings:
         raise ConfigError(f"--output is {output} but should end in {' or '.join(endings)}; call it so")
-    return Kind(output.suffix[1:])
+    return Kind(output.suffix[1:].lower())
 
 
 def _write(source: Path, target: Path, kind: Kind, int8: bool, scratch: Path) -> None:

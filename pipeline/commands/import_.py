@@ -124,7 +124,7 @@ def _check(request: "Request") -> None:
     points, groups = amount(found.points, "point"), amount(found.groups, "group")
     say(f"{objects} of {points} in {pictures} and {groups} can be imported")
     if faults and request.skip_faulty:
-        say(f"without --dry-run they are, and {faults:,} other entries are left out")
+        say(f"without --dry-run they are; left out: {faults:,}")
     elif faults:
         raise DataError(f"{faults:,} entries cannot be imported; mend them, or leave them out with --skip-faulty")
     else:

@@ -28,18 +28,18 @@ _OTHER_VERSION = "made by another version, which has other parameters too: see c
 def runs() -> None:
     """Show the runs of DVC and MLflow, the best on val first, and what differs in each from params.yaml of HEAD.
 
-    `experiment` is the name for `keypoints compare` and `dvc exp apply`; `MLflow` is the one for `keypoints register`
-    and for `keypoints predict --model runs:/NAME/model`, and does for `compare` too.
+    `experiment` is the name for `dvc exp apply`; `MLflow` is the one for `keypoints predict --model runs:/NAME/model`;
+    `keypoints compare` and `register` take either.
     """
     from pipeline.core import paths
     from pipeline.experiments.run_list import baseline_params, listed_runs, ranked, short_names
-    from pipeline.experiments.tracking.run_search import count_unfinished
     from pipeline.experiments.tracking.store_location import shown_store
 
     found, faults = listed_runs()
     if not found:
         nowhere = faults[0] if faults else f"make one with: {paths.in_root('dvc repro')}"
         say(f"no run yet, neither here nor in MLflow at {shown_store()}; {nowhere}")
+        _say_unfinished()
         return
     for fault in faults:
         tell(f"left out: {fault}")
@@ -53,6 +53,12 @@ def runs() -> None:
     say("")
     for note in _notes(rows):
         say_wrapped(note)
+    _say_unfinished()
+
+
+def _say_unfinished() -> None:
+    from pipeline.experiments.tracking.run_search import count_unfinished
+
     if unfinished := count_unfinished():
         say_wrapped(f"Not shown: {amount(unfinished, 'run')} of MLflow, unfinished, failed or interrupted.")
 
@@ -119,6 +125,6 @@ def _notes(rows: "list[RankedRun]") -> list[str]:
     notes += [note for note, occurs in marks.items() if occurs]
     return [
         *notes,
-        "Next, by either name: keypoints compare A B; by that of MLflow: keypoints register ID, and keypoints predict "
+        "Next, by either name: keypoints compare A B, keypoints register NAME; by that of MLflow: keypoints predict "
         "--model runs:/ID/model",
     ]

@@ -33,7 +33,7 @@ def search_settings(settings: list[str], trainings: int, jobs: int, seeds: str, 
         space = parse_space(parse_settings(settings))
         search = Search(address, study_name(space, numbers[0]), space, numbers[0], trainings)
     open_study(address, search.study)  # so that its failure is told once
-    say(f"{search.study}: {trainings} trainings. Ctrl+C breaks off; the same command goes on")
+    say(f"{search.study}: {trainings} trainings. Ctrl+C ends it; the same command goes on")
     try:
         work_in_processes(search, jobs)
     except KeyboardInterrupt:

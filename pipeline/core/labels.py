@@ -18,7 +18,7 @@ from facial_keypoints.core.atomic_files import whole
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.plain_files import check_plain
 from facial_keypoints.core.scheme import MOST_POINTS
-from facial_keypoints.core.text import brief, shown
+from facial_keypoints.core.text import brief, reason_of, shown
 from pipeline.core.tables import TABLE_BYTES
 
 LABELS = {"training": "training_frames_keypoints.csv", "test": "test_frames_keypoints.csv"}
@@ -104,7 +104,8 @@ def open_label_rows(path: Path, points: int | None = None) -> Iterator["LabelRow
     except FileNotFoundError:
         raise DataError(f"{path} is missing; fetch the frames again with: dvc repro -fs fetch") from None
     except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{path} is not CSV text ({error}); fetch it again with: dvc repro -fs fetch") from None
+        told = reason_of(error, path)
+        raise DataError(f"{path} is not CSV text ({told}); fetch it again with: dvc repro -fs fetch") from None
 
 
 class LabelRows:

@@ -13,6 +13,7 @@ import cv2
 
 from facial_keypoints.core.errors import KeypointsError
 from facial_keypoints.core.terminal import tell
+from facial_keypoints.core.text import reason_of
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,7 +55,7 @@ def _pool(cores: int) -> ProcessPoolExecutor | None:
     except (OSError, ImportError, NotImplementedError, RuntimeError) as error:
         if pool:
             pool.shutdown(cancel_futures=True)
-        told = f"no other process can be started ({error}): look at /dev/shm and at ulimit -u"
+        told = f"no other process can be started ({reason_of(error)}): look at /dev/shm and at ulimit -u"
         tell(f"warning: {told}; going on in this one, on one core")
         return None
     return pool

@@ -88,7 +88,6 @@ def check_labels(request: Request, on_fault: Callable[[Fault], None]) -> Checked
 
     `on_fault` gets everything that is wrong with an entry.
     """
-    _free_places(request)
     reading, _ = _begin(request)
     objects, groups = 0, set()
     for item in progress(reading.items(lambda name, content: None), label="check", total=0, unit="objects"):
@@ -99,6 +98,7 @@ def check_labels(request: Request, on_fault: Callable[[Fault], None]) -> Checked
             groups.add(item.group)
     if not objects:
         raise DataError(f"{request.labels} holds no object that can be imported")
+    _free_places(request)
     return Checked(objects, len(reading.manifest), len(groups), reading.count or 0)
 
 

@@ -38,8 +38,9 @@ def write_with_splits(spool: Path, table: Path, count: int, tally: Tally, test_f
 
 def _tell_of_uneven_groups(tally: Tally, test_frac: float) -> None:
     """Tell where the test is far larger or smaller than asked for, as groups stay together."""
-    share = tally.objects["test"] / sum(tally.objects.values())
-    if not test_frac / _UNEVEN < share < test_frac * _UNEVEN:
+    objects = sum(tally.objects.values())
+    share = tally.objects["test"] / objects
+    if len(tally.groups) < objects and not test_frac / _UNEVEN < share < test_frac * _UNEVEN:
         tell(
             f"note: the test has {share:.0%} of the objects where {test_frac:.0%} are asked for, as the "
             f"{len(tally.groups):,} groups stay together; another --seed draws others"

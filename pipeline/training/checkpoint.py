@@ -20,7 +20,7 @@ from torch import Tensor
 
 from facial_keypoints.core import terminal
 from facial_keypoints.core.atomic_files import file_sha256, remove_abandoned, whole
-from facial_keypoints.core.text import brief
+from facial_keypoints.core.text import brief, reason_of
 from pipeline.core.paths import workspace_root
 from pipeline.models.device import has_bfloat16
 from pipeline.models.network import KeypointNetwork
@@ -143,7 +143,7 @@ class Checkpoint:
                 partial.write_bytes(save(tensors, {_KEY: header}))
         except OSError as error:
             if not self.failed:
-                terminal.tell(f"warning: no checkpoint can be kept ({error}); training goes on")
+                terminal.tell(f"warning: no checkpoint can be kept ({reason_of(error)}); training goes on")
             self.failed = True
 
     def remove(self) -> None:

@@ -12,6 +12,8 @@ from facial_keypoints.core.text import amount, reason_of
         (FileNotFoundError(2, "No such file or directory", "a/b"), Path("a/b"), "No such file or directory"),
         (FileNotFoundError(2, "No such file or directory", b"a/b"), "a/b", "No such file or directory"),
         (OSError(5, "Input/output error"), None, "Input/output error"),
+        (OSError(5, "Input/output error", ""), None, "Input/output error"),
+        (OSError(18, "Invalid link", "a/b", None, "c/d"), "a/b", "a/b -> c/d: Invalid link"),
         (OSError("no number"), None, "no number"),
         (ValueError("odd"), "a/b", "odd"),
         (ValueError(), None, "ValueError"),

@@ -59,8 +59,10 @@ def test_nothing_is_left_of_the_recipe_before(name, before, params):
     assert load_params(params) == wanted
 
 
+@pytest.mark.parametrize("change", [lambda text: text, lambda text: text.replace(b"\n", b"\r\n"), bytes.rstrip])
 @pytest.mark.parametrize("name", recipe_names())
-def test_there_and_back_leaves_every_byte_as_it_was(name, params):
+def test_there_and_back_leaves_every_byte_as_it_was(name, change, params):
+    params.write_bytes(change(params.read_bytes()))
     before = params.read_bytes()
     write_values(recipe_values(name), params)
     assert not [line for line in params.read_text().splitlines() if " # " in line and "  # " not in line]

@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -392,6 +393,8 @@ def test_importing_the_package_loads_no_torch():
         ({"min_score": "a"}, "min_score is 'a' but"),
         ({"min_score": float("nan")}, "min_score is nan but"),
         ({"convention": "mirrored"}, "convention is 'mirrored' but should be 'symmetric' or 'dataset'"),
+        ({"convention": np.zeros(2)}, r"convention is array\(\[0., 0.\]\) but should be"),
+        ({"detector": [1]}, r"detector is \[1\] but should be"),
         ({"threads": 0}, "threads is 0 but should be a whole number 1..1000"),
         ({"threads": 1.5}, "threads is 1.5 but"),
         ({"threads": True}, "threads is True but"),
@@ -407,7 +410,7 @@ def test_options_that_can_be_none_are_refused_before_anything_is_opened(option, 
         KeypointDetector.load(**{"model": "no such model"} | option)
 
 
-@pytest.mark.parametrize("option", [{"min_score": 2}, {"convention": "mirrored"}])
+@pytest.mark.parametrize("option", [{"min_score": 2}, {"min_score": None}, {"convention": "mirrored"}])
 def test_a_detector_of_ones_own_parts_checks_its_options_too(option):
     with pytest.raises(ConfigError):
         KeypointDetector(TorchNetwork(DiscNetwork(), SIDE, "pad"), DiscFinder(), **option)
@@ -420,13 +423,14 @@ def test_a_detector_of_ones_own_parts_checks_its_options_too(option):
         ([[10, 10], [200, 200]], r"the boxes are int64 \(2, 2\)"),
         (np.ones((2, 2, 4)), r"the boxes are float64 \(2, 2, 4\)"),
         ([1, 2, 3], r"the boxes are int64 \(3,\)"),
-        ([[1, 2, 3, 4], [1, 2]], "the boxes are list that is no array"),
+        ([[1, 2, 3, 4], [1, 2]], "the boxes are list of other than numbers"),
         (["a", "b"], "the boxes are <U1"),
-        ([None], "the boxes are object"),
-        ({"x": 1}, "the boxes are object"),
+        ([None], r"the boxes are object \(1,\)"),
+        ({"x": 1}, "the boxes are dict of other than numbers"),
+        (np.ma.masked_array([[1, 2, 30, 40]], mask=[[0, 0, 1, 0]]), "some numbers of the boxes are masked"),
         (True, r"the boxes are bool \(\)"),
         (np.ones((1, 4), complex), "the boxes are complex128"),
-        (torch.ones(1, 4, requires_grad=True), "the boxes are Tensor that is no array"),
+        (torch.ones(1, 4, requires_grad=True), "the boxes are Tensor of other than numbers"),
     ],
 )
 def test_boxes_of_another_shape_are_refused(boxes, told):
@@ -437,9 +441,10 @@ def test_boxes_of_another_shape_are_refused(boxes, told):
 def test_boxes_may_be_lists_arrays_or_none_at_all():
     detector, picture = disc_detector(), draw_discs(DISCS)
     (face,) = detector(picture, [46, 56, 28, 28])
-    for boxes in ([[46, 56, 28, 28]], np.array([[46, 56, 28, 28]]), torch.tensor([[46.0, 56, 28, 28]])):
+    one = [[46, 56, 28, 28]]
+    for boxes in (one, np.array(one), np.array(one, object), torch.tensor(one), pd.DataFrame(one), np.ma.array(one)):
         np.testing.assert_array_equal(detector(picture, boxes)[0].keypoints, face.keypoints)
-    assert detector(picture, []) == detector(picture, np.zeros((0, 4))) == detector(picture, ()) == []
+    assert detector(picture, []) == detector(picture, np.zeros((0, 4))) == detector(picture, [[]]) == []
 
 
 def test_what_is_no_list_of_pictures_is_refused():
@@ -450,13 +455,19 @@ def test_what_is_no_list_of_pictures_is_refused():
         detector.many([picture, picture.astype(float)])
     with pytest.raises(DataError, match="the picture is a list but should be a uint8 array"):
         detector(picture.tolist())
-    with pytest.raises(DataError, match="there are boxes of 1 pictures, and 2 pictures"):
+    with pytest.raises(DataError, match="there are boxes of 1 picture, and 2 pictures"):
         detector.many([picture, picture], [[]])
+    for wrong in (5, None):
+        with pytest.raises(DataError, match="is no list of pictures"):
+            detector.many(wrong)
+        with pytest.raises(DataError, match="no list of the boxes of each picture"):
+            detector.many([picture], 5)
+    assert [len(faces) for faces in detector.many(np.stack([to_gray(picture)] * 2))] == [3, 3]
     assert [len(faces) for faces in detector.many(each for each in (picture, picture))] == [3, 3]
     assert detector.many(np.stack([picture, picture]))[0][0].keypoints.shape == (68, 2)
 
 
-def test_a_detector_can_be_copied_to_another_process():
+def test_a_detector_can_be_pickled_and_copied():
     detector = KeypointDetector.load(detector="haar", threads=1)
     assert repr(detector) == f"KeypointDetector(model {detector.network.digest[:12]}, HaarDetector)"
     picture, _ = drawn_face()

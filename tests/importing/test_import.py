@@ -212,7 +212,7 @@ def test_a_dry_run_tells_what_it_would_make(images: Path, checkout: Path) -> Non
     assert status == 0
     assert told.splitlines()[-2:] == [
         "3 objects of 2 points in 2 pictures and 2 groups can be imported",
-        "without --dry-run they are, and 1 other entries are left out",
+        "without --dry-run they are; left out: 1",
     ]
 
 

@@ -210,7 +210,13 @@ def test_who_appears_between_two_searches_is_found_where_every_frame_is_searched
     assert len(follow(draw_discs([here, newcomer]), 0.04)) == found
 
 
-@pytest.mark.parametrize("later_s", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("time_s", [None, "1", float("nan"), float("inf")])
+def test_a_time_that_is_none_is_refused(time_s):
+    with pytest.raises(DataError, match="the time of the frame is"):
+        FaceTracker(disc_detector())(draw_discs([]), time_s)
+
+
+@pytest.mark.parametrize("later_s", [0.0, -1.0])
 def test_a_frame_that_is_not_later_is_refused(later_s):
     tracker, picture = FaceTracker(disc_detector()), draw_discs([(60.0, 70.0, 14.0)])
     tracker(picture, 5.0)

@@ -720,6 +720,15 @@ def test_a_recording_that_rests_for_hours_keeps_its_times():
     assert [clock(Fraction(at)) for at in (0, 1, 7201, 7202)] == [0, 1, 7201, 7202]
 
 
+@pytest.mark.parametrize("rate", [10, 20, Fraction(24000, 1001), 25, 30, 50, 60])
+def test_times_increase_however_often_one_is_repeated(rate):
+    frames = [number for number in range(40) for _ in range(1 + (number % 5 == 3))]
+    clock = Clock(Fraction(0), float(1 / rate))
+    times = np.array([clock(Fraction(number) / Fraction(rate)) for number in frames])
+    assert np.diff(times).min() > 0.2 / float(rate)
+    assert abs(times[-1] - frames[-1] / float(rate)) < 1.1 / float(rate)
+
+
 def test_a_step_of_more_than_a_day_is_where_recordings_were_joined():
     clock = Clock(Fraction(0), 0.04)
     assert [clock(Fraction(at)) for at in (0, 1, 200_000, 200_001)] == pytest.approx([0, 1, 1.04, 2.04])

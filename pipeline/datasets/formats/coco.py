@@ -78,10 +78,11 @@ def mirror_pairs(path: Path) -> list[tuple[int, int]]:
 
 def thing(path: Path) -> str:
     """What the points are of: the name of the category, or nothing where there are several, or no short name."""
-    names = {category.get("name") for category in _categories(path)}
-    name = names.pop() if len(names) == 1 else None
-    short = isinstance(name, str) and len(name) <= _LONGEST_NAME and name.isprintable()
-    return str(name).strip() if short else ""
+    names = [category.get("name") for category in _categories(path)]
+    if not names or any(name != names[0] for name in names):
+        return ""
+    short = isinstance(names[0], str) and len(names[0]) <= _LONGEST_NAME and names[0].isprintable()
+    return str(names[0]).strip() if short else ""
 
 
 def _category(path: Path) -> dict[str, Any]:

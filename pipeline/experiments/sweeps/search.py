@@ -156,7 +156,7 @@ def _end(search: Search, trial: Any, training: Callable[[Search, Any], float]) -
 def train(search: Search, trial: Any) -> float:
     """Train with what the study chooses next, as an experiment of DVC; returns the NME on val, percent.
 
-    Raises optuna's TrialPruned where the search breaks the training off, KeypointsError where it fails.
+    Raises optuna's TrialPruned where the search prunes the training, KeypointsError where it fails.
     """
     from optuna import TrialPruned
 

@@ -128,7 +128,7 @@ def _storage(address: str) -> Any:
 
 
 def median_pruner() -> Any:
-    """An `optuna.pruners.BasePruner` that breaks off what is worse than the median of the others at that epoch."""
+    """An `optuna.pruners.BasePruner` that ends early what is worse than the median of the others at that epoch."""
     from optuna.pruners import MedianPruner
 
     return MedianPruner(_FIRST_TRIALS, int(_FIRST_EPOCHS * load_params().train.epochs))
