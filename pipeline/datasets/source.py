@@ -70,7 +70,7 @@ class Source:
             yield
         except Exception as error:  # each backend of fsspec has exceptions of its own
             kind = TransientSourceError if "://" in self.place and not is_final(error) else SourceError
-            raise kind(f"cannot read {self.shown}: {told(error)}; {WAYS_ON}") from error
+            raise kind(f"cannot read {self.shown}: {told(error, self.place)}; {WAYS_ON}") from error
 
     @property
     def _is_http(self) -> bool:
@@ -126,6 +126,6 @@ def is_final(error: Exception) -> bool:
     return isinstance(error, no_file | ValueError | ImportError)
 
 
-def told(error: Exception) -> str:
-    """What an error says, which may be in the words of a server: in short and without secrets."""
-    return brief(without_secrets(" ".join(reason_of(error).split())), 200)
+def told(error: Exception, place: str | None = None) -> str:
+    """What an error of a place says, which may be in the words of a server: in short and without secrets."""
+    return brief(without_secrets(" ".join(reason_of(error, place).split())), 200)
