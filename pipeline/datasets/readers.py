@@ -38,7 +38,7 @@ def find_reader(source: Source, manifest: Manifest) -> Callable[[Collection[str]
     for root in (source, source.below("data")):
         if any(_is_file(_content(root.below(name), _START_BYTES)) for name in some):
             return lambda wanted: _read_folder(root, wanted)
-    why = told(start) if isinstance(start, Exception) else "it is empty or a web page"
+    why = told(start, source.place) if isinstance(start, Exception) else "it is empty or a web page"
     raise ValueError(f"{why}, and holds neither {some[0]} nor data/{some[0]}")
 
 

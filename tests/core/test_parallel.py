@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from facial_keypoints.core.errors import KeypointsError
+from facial_keypoints.core.text import reason_of
 from pipeline.core.parallel import map_on_cores
 
 TASKS = range(6)
@@ -68,7 +69,7 @@ def test_without_semaphores_the_work_is_done_here(
 ):
     monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refuse(error))
     line = told_to_be_done_here(capsys)
-    assert str(error) in line
+    assert reason_of(error) in line
     assert "/dev/shm" in line
 
 
