@@ -104,7 +104,8 @@ def test_predict_says_which_model_it_took_and_writes_its_digest(workspace):
     done = predict()
     assert done.exit_code == 0, done.output
     shipped = file_sha256(SHIPPED)
-    told, _ = done.stderr.splitlines()  # the other line says that nothing in this picture is a face
+    told, no_face = done.stderr.splitlines()
+    assert no_face.startswith("warning: the model sees no face where it is told to look in me.jpg")
     assert told == f"model: ibug68.onnx, which comes with the package; SHA-256 {shipped[:12]}"
     assert json.loads((workspace / "predicted/me.json").read_text())["model_sha256"] == shipped
 
@@ -113,8 +114,8 @@ def test_predict_takes_an_onnx_file_and_says_no_more(workspace, tmp_path):
     write_frame(workspace / "me.jpg")
     file = write_small_onnx(tmp_path / "small.onnx")
     done = predict("--model", file)
-    assert done.exit_code == 0
-    assert "model:" not in done.stderr
+    no_face = "warning: the model sees no face where it is told to look in me.jpg (score 0.00)\n"
+    assert (done.exit_code, done.stderr) == (0, no_face)
     assert json.loads((workspace / "predicted/me.json").read_text())["model_sha256"] == file_sha256(file)
 
 
