@@ -3,14 +3,15 @@
     python -m benchmarks.trainings leaderboard         # or another study of benchmarks/studies.py
     python -m benchmarks.trainings leaderboard:resnet18    # one entry of it
 
-Several may run at once: each takes the next training that nobody has begun. Two of them with OMP_NUM_THREADS=1 get more
-out of two cores than one; what a training costs is therefore measured apart, in benchmarks/costs.py.
+A training that was stopped goes on after its last whole epoch. Several may run at once: each takes the next training
+that nobody has begun. Two of them with OMP_NUM_THREADS=1 get more out of two cores than one; what a training costs is
+therefore measured apart, in benchmarks/costs.py.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from benchmarks.kept_models import FOLDER, keep
 from benchmarks.studies import STUDIES
 from facial_keypoints.core.atomic_files import whole
 from pipeline.core import metrics, paths
+from pipeline.core.params import flatten
 from pipeline.experiments.params import Params
 from pipeline.models import count_parameters
 from pipeline.models.coarse_to_fine import CoarseToFine
@@ -34,10 +36,12 @@ from pipeline.models.device import best_device
 from pipeline.models.forward import predict_crops
 from pipeline.models.model_file import load_model
 from pipeline.models.network import KeypointNetwork
+from pipeline.training.checkpoint import resumable, resume_training, training_key
 from pipeline.training.frames import LabelledFrames
 from pipeline.training.initial_weights import Weights, load_transferred, new_network, transferable_weights
 from pipeline.training.pretraining import pretraining
-from pipeline.training.trainer import fit, refine, validate
+from pipeline.training.trainer import Epoch, fit, refine, validate
+from pipeline.training.training_state import State
 
 FOLD_ERRORS = Path("reports/unseen_people.csv")
 _BAD_PICTURES = 118
@@ -109,7 +113,11 @@ def committed_model(job: Job) -> KeypointNetwork | None:
 def _last_trained(params: Params, fold: int, frames: Frames) -> KeypointNetwork:
     """Kept until another is trained: jobs that follow each other and differ in their last options alone share it."""
     train_rows, _, _ = divide(frames.samples, fold, params.split)
-    return train_network(params, frames.faces(train_rows, best_device()))
+    device = best_device()
+    key = training_key("train", flatten({"fold": fold, "params": params}), [paths.SAMPLES, paths.PROCESSED], device)
+    with resumable(key) as checkpoint:
+        training = partial(train_network, params, frames.faces(train_rows, device))
+        return resume_training(training, checkpoint, lambda _: None)[0]
 
 
 def _without_last_options(params: Params) -> Params:
@@ -127,15 +135,25 @@ def refine_as_asked(network: KeypointNetwork, params: Params, train: LabelledFra
         refine(network, train)
 
 
-def train_network(params: Params, train: LabelledFrames) -> KeypointNetwork:
-    """A network trained by params.yaml's sections as the train stage does it, without validation on the way."""
+def train_network(
+    params: Params,
+    train: LabelledFrames,
+    *,
+    on_epoch: Callable[[Epoch, State], None] = lambda epoch, state: None,
+    resume: State | None = None,
+) -> KeypointNetwork:
+    """A network trained by params.yaml's sections as the train stage does it, without validation on the way.
+
+    `on_epoch` and `resume` are those of `trainer.fit`.
+    """
     device = train.images.device
     weights = pretrained_weights(params, device) if params.pretrain.epochs else {}
     torch.manual_seed(params.train.seed)
     network = new_network(params.model, params.preprocess, train)
     if weights:
         load_transferred(network, weights)
-    return fit(network, train, train.none(), settings=params.train, amounts=params.augment, on_epoch=lambda *_: None)
+    training = partial(fit, network, train, train.none(), settings=params.train, amounts=params.augment)
+    return training(on_epoch=on_epoch, resume=resume)
 
 
 def pretrained_weights(params: Params, device: torch.device) -> Weights:

@@ -21,6 +21,7 @@ from pipeline.experiments.recipe import with_values
 from pipeline.models import build_network
 from pipeline.models.network import KeypointNetwork
 from pipeline.training.frames import LabelledFrames
+from pipeline.training.trainer import Epoch
 from tests.architecture import ROOT
 from tests.metrics import measured as metrics_of
 
@@ -174,7 +175,7 @@ def test_a_training_becomes_a_row_also_in_a_fold(fold, tmp_path, monkeypatch):
     TABLE.parent.mkdir()
     given = frames()
     shape = torch.from_numpy(given.keypoints_crop[0]) + torch.tensor([1.0, 0.0])
-    monkeypatch.setattr(trainings, "train_network", lambda *_: AlwaysTheMean(shape))
+    monkeypatch.setattr(trainings, "train_network", lambda *_, **__: AlwaysTheMean(shape))
     trainings.run_all([Job("a", "b", params, fold)], given)
     row = read_table().iloc[0]
     assert row["nme"] == pytest.approx(1 / 20)
@@ -185,6 +186,31 @@ def test_a_training_becomes_a_row_also_in_a_fold(fold, tmp_path, monkeypatch):
     assert np.isnan(row["nme_unseen_people"]) == (not fold)
     assert trainings.FOLD_ERRORS.exists() == bool(fold)
     assert is_done(Job("a", "b", params, fold))
+
+
+def test_a_training_that_was_stopped_goes_on_after_its_last_epoch(tmp_path, monkeypatch):
+    params = load_params(ROOT / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    TABLE.parent.mkdir()
+    resumed = []
+
+    def stopped_after_an_epoch(*_, on_epoch, resume):
+        resumed.append(resume)
+        if resume is None:
+            on_epoch(Epoch(1, 0.1, 2.0, None, None), {"weights": torch.arange(3.0)})
+            raise KeyboardInterrupt
+        return AlwaysTheMean(torch.zeros(68, 2))
+
+    monkeypatch.setattr(trainings, "train_network", stopped_after_an_epoch)
+    stopped, *others = [Job("a", "b", params, fold) for fold in (1, 2)]
+    with pytest.raises(KeyboardInterrupt):
+        trainings.run_all([stopped], frames())
+    with pytest.raises(KeyboardInterrupt):
+        trainings.run_all(others, frames())  # of another fold: it does not take the first one's weights
+    trainings.run_all([stopped], frames())
+    assert resumed[:2] == [None, None]
+    assert resumed[2]["weights"].tolist() == [0, 1, 2]
+    assert is_done(stopped)
 
 
 @pytest.fixture
@@ -251,7 +277,7 @@ def test_the_error_on_bad_pictures_is_measured_on_val_where_the_study_asks_for_i
     monkeypatch.chdir(tmp_path)
     TABLE.parent.mkdir()
     monkeypatch.setattr(trainings, "_BAD_PICTURES", 5)
-    monkeypatch.setattr(trainings, "train_network", lambda *_: AlwaysTheMean(torch.zeros(68, 2)))
+    monkeypatch.setattr(trainings, "train_network", lambda *_, **__: AlwaysTheMean(torch.zeros(68, 2)))
     monkeypatch.setattr(robustness, "corrupted_nme", lambda _, images, keypoints: len(images) / 100)
     for study, split in (("ablation", 0.1), ("shorter", 0.1), ("leaderboard", 0.0)):
         trainings.run_all([Job(study, "b", with_values({"split.val_people_frac": split}))], frames())
@@ -266,7 +292,9 @@ def test_jobs_that_differ_in_their_last_options_share_a_training(tmp_path, monke
     TABLE.parent.mkdir()
     trained = []
     shape = torch.zeros(68, 2)
-    monkeypatch.setattr(trainings, "train_network", lambda params, _: trained.append(params) or AlwaysTheMean(shape))
+    monkeypatch.setattr(
+        trainings, "train_network", lambda params, *_, **__: trained.append(params) or AlwaysTheMean(shape)
+    )
     options = ["correction_ridge", "mirrored_view"]
     values = [{}, *({f"model.coarse_to_fine.{name}": value} for name, value in zip(options, [1e6, False], strict=True))]
     given = frames()
