@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from facial_keypoints.core.errors import ConfigError, DataError, KeypointsError, KeypointsWarning, ModelError
     from facial_keypoints.detector import Face, KeypointDetector
+    from facial_keypoints.filters.crop import aligned_crop
+    from facial_keypoints.inputs.pictures import read_picture
+    from facial_keypoints.prediction.overlay import draw_faces
     from facial_keypoints.prediction.tracks import FaceTracker
 
     __version__: str
@@ -25,8 +28,18 @@ __all__ = [
     "KeypointsWarning",
     "ModelError",
     "__version__",
+    "aligned_crop",
+    "draw_faces",
+    "read_picture",
 ]
-_HOMES = {"Face": "detector", "FaceTracker": "prediction.tracks", "KeypointDetector": "detector"}
+_HOMES = {
+    "Face": "detector",
+    "FaceTracker": "prediction.tracks",
+    "KeypointDetector": "detector",
+    "aligned_crop": "filters.crop",
+    "draw_faces": "prediction.overlay",
+    "read_picture": "inputs.pictures",
+}
 """Where in the package a name is, if not among the errors."""
 
 if not TYPE_CHECKING:  # which would take any name for one of these

@@ -164,8 +164,8 @@ class KeypointDetector:
         if self.network.scheme != IBUG_68:
             raise ModelError(
                 f"faces are searched for models of {IBUG_68.title}, and this one has {self.network.scheme.title}; say "
-                f"where each {self.network.scheme.thing} is with --box, or give pictures of one each with --whole; "
-                f"faces are found with the model of the package: --model {SHIPPED}"
+                f"where each {self.network.scheme.thing} is with --box (boxes in Python), or give pictures of one "
+                f"each with --whole (whole); faces are found with the model of the package: --model {SHIPPED}"
             )
 
     def whole(self, image: np.ndarray) -> Face:

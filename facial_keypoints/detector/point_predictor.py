@@ -113,8 +113,8 @@ class PointPredictor:
             farthest = 0.0 if points is None else float(np.abs(points).max(initial=0)) / self.network.size_px
             if not farthest <= _FARTHEST_SIDES:  # False for what is no number, too
                 raise ModelError(
-                    "the model predicts points that are no numbers, or far outside of every picture; give another with "
-                    "--model, or train it again"
+                    "the model predicts points that are no numbers, or far outside of every picture; give another "
+                    "model, or train it again"
                 )
         return estimates, np.full(estimates.shape[::2], np.nan) if radii is None else radii, views
 

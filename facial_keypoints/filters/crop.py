@@ -3,7 +3,11 @@
 import cv2
 import numpy as np
 
+from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import resize_matrix, transform_points
+from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.core.text import shown
+from facial_keypoints.detector import checked_picture
 from facial_keypoints.filters.outline import part_round
 
 EYES_Y = 0.42
@@ -12,18 +16,34 @@ EYES_FRAC = 0.31
 """Distance of the eyes over the side; less for a head in profile, which brings the eyes closer."""
 _MOUTH_FRAC = 0.35
 """Distance from the eyes to the mouth over the side: it decides for a head in profile."""
+_MOST_PX = 32_766
+"""OpenCV's warps refuse larger ones."""
 _RIGHT_EYE, _LEFT_EYE, _MOUTH = slice(36, 42), slice(42, 48), slice(48, 60)
 
 
 def aligned_crop(image: np.ndarray, keypoints: np.ndarray, size_px: int) -> np.ndarray:
-    """(size_px, size_px, 3) uint8 upright face of (68, 2) keypoints in an (H, W, 3) picture; black beyond that."""
+    """An upright face, cut out of a picture.
+
+    Args:
+        image: (H, W, 3) RGB or (H, W) gray, uint8.
+        keypoints: (68, 2) of the face, px of the picture.
+        size_px: side of what is cut out, 1 to 32766.
+
+    Returns:
+        (size_px, size_px, 3) uint8, or (size_px, size_px) of a gray picture; black beyond the picture.
+
+    Raises:
+        DataError: the picture or the keypoints have another shape or type, or the side is none.
+    """
+    checked_picture(image)
+    _check(keypoints, size_px)
     matrix = crop_from_picture(keypoints, size_px)
     scale = float(np.hypot(matrix[0, 0], matrix[0, 1]))
     corners = np.array([[-1, -1], [size_px, -1], [size_px, size_px], [-1, size_px]], np.float64)
     there = transform_points(np.linalg.inv(matrix), corners)
     part, left, top = part_round(image, there, 4 + 4 / scale)
     if not part.size:
-        return np.zeros((size_px, size_px, 3), np.uint8)
+        return np.zeros((size_px, size_px, *image.shape[2:]), np.uint8)
     matrix[:2, 2] += matrix[:2, :2] @ (left, top)
     steps = max(0, round(np.log2(1 / scale) - 0.5))
     if steps:  # a warp averages four pixels only, so that the picture is reduced first
@@ -31,6 +51,15 @@ def aligned_crop(image: np.ndarray, keypoints: np.ndarray, size_px: int) -> np.n
         matrix = matrix @ np.linalg.inv(resize_matrix(part.shape[:2], (height, width)))
         part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.warpAffine(part, matrix[:2], (size_px, size_px), flags=cv2.INTER_LINEAR))
+
+
+def _check(keypoints: np.ndarray, size_px: int) -> None:
+    """Raise DataError unless an upright face can be cut out by these."""
+    points = np.asarray(keypoints)
+    if points.shape != (IBUG_68.count, 2) or points.dtype.kind not in "fiu" or not np.isfinite(points).all():
+        raise DataError(f"the keypoints are {shown(keypoints)} but should be (68, 2) numbers, those of {IBUG_68.title}")
+    if not (isinstance(size_px, int | np.integer) and 1 <= size_px <= _MOST_PX):
+        raise DataError(f"size_px is {shown(size_px)} but should be a side of 1 to {_MOST_PX} pixels")
 
 
 def crop_from_picture(keypoints: np.ndarray, size_px: int) -> np.ndarray:

@@ -7,13 +7,14 @@ import stat
 import warnings
 from collections.abc import Iterator
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.text import printable
+from facial_keypoints.core.text import printable, reason_of, shown
 from facial_keypoints.inputs.kinds import Kind, content_of_file
 from facial_keypoints.inputs.rgb import rgb_of
 
@@ -43,20 +44,21 @@ _BARE_MARKERS = (0x01, 0xD8)
 """Markers that no length follows."""
 
 
-def read_picture(source: Path | bytes, page: int = 0) -> np.ndarray:
+def read_picture(source: str | PathLike[str] | bytes, page: int = 0) -> np.ndarray:
     """(H, W, 3) uint8 RGB of a file or its bytes, upright by its EXIF orientation.
 
-    Transparent pictures are put on white, deeper ones scaled to eight bits; of several frames, number `page` is read.
-    Raises DataError for what is missing, damaged, no picture, or beyond the limits above.
+    Transparent pictures are put on white, deeper ones scaled to eight bits; of several frames, number `page` is read,
+    counted from 0. Raises DataError for what is missing, damaged, no picture, or beyond the limits above.
     """
+    if not isinstance(source, str | PathLike | bytes):
+        raise DataError(f"{shown(source)} is no picture; give the path of a file, or its bytes")
     name = "the picture" if isinstance(source, bytes) else printable(str(source))
-    content = source if isinstance(source, bytes) else read_bytes(source)
+    content = source if isinstance(source, bytes) else read_bytes(Path(source))
     try:
         if content.startswith(b"\xff\xd8") and next(_scan_places(content, 0), 0) > HEADER_LIMIT:
             raise _TooMuchError(f"has more than {HEADER_LIMIT >> 20} MB before its pixels; save it anew without notes")
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            if page:
-                image.seek(page)
+            _go_to_page(image, page)
             _refuse_too_much(image, content)
             image.load()
             return rgb_of(image)
@@ -74,7 +76,15 @@ def read_picture(source: Path | bytes, page: int = 0) -> np.ndarray:
 
 
 class _TooMuchError(Exception):
-    """A picture is beyond a limit; the message goes on where its name ends."""
+    """A picture is beyond a limit, or a page beyond its last; the message goes on where its name ends."""
+
+
+def _go_to_page(image: Image.Image, page: int) -> None:
+    """Raise _TooMuchError where there is no such page."""
+    try:
+        image.seek(page)
+    except EOFError:
+        raise _TooMuchError(f"has no page {page}, counted from 0, or is damaged there; give another page") from None
 
 
 def _too_many_pixels() -> str:
@@ -125,14 +135,15 @@ def _unknown(content: bytes) -> str:
 
 def read_bytes(path: Path) -> bytes:
     """A whole file, of up to BYTE_LIMIT bytes. Raises DataError."""
-    shown = printable(str(path))
+    name = printable(str(path))
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a device or pipe may never end
-            raise DataError(f"{shown} is no file; give a picture, or send it to standard input and give -")
+            raise DataError(f"{name} is no file; give a picture, or send it to standard input and give -")
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             content = file.read(min(os.fstat(file.fileno()).st_size, BYTE_LIMIT) + 1)
-    except OSError as error:
-        raise DataError(f"{shown} cannot be read ({error.strerror}); correct the path or its permissions") from None
+    except (OSError, ValueError) as error:
+        why = reason_of(error, path)
+        raise DataError(f"{name} cannot be read ({why}); correct the path or its permissions") from None
     if len(content) > BYTE_LIMIT:
-        raise DataError(f"{shown} has more than {BYTE_LIMIT >> 20} MB, too many for a picture; make it smaller")
+        raise DataError(f"{name} has more than {BYTE_LIMIT >> 20} MB, too many for a picture; make it smaller")
     return content

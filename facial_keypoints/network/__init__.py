@@ -21,10 +21,13 @@ from facial_keypoints.core.extensions import extensions
 from facial_keypoints.core.prediction import Prediction
 from facial_keypoints.core.scheme import Scheme
 from facial_keypoints.core.terminal import tell
+from facial_keypoints.core.text import printable, shortened
 from facial_keypoints.network.onnx import SHIPPED, OnnxNetwork
 
 __all__ = ["SHIPPED", "Network", "OnnxNetwork", "Plugin", "is_onnx", "open_network", "tell_model"]
 _GROUP = "facial_keypoints.networks"
+_NAME_MOST = 120
+"""Characters of a name in a message: the system refuses names of more than 255, and people write them by accident."""
 _ADDRESS = re.compile(r"[a-z0-9-]+:/")
 """Begins what lies elsewhere, in MLflow or at an address, though it may end in .onnx."""
 
@@ -79,9 +82,10 @@ def open_network(model: Path | str | None = None, threads: int | None = None) ->
     """
     if model is None:
         return _own_or_shipped(threads)
-    if is_onnx(Path(model)) and (Path(model).is_file() or not _ADDRESS.match(str(model))):
-        return OnnxNetwork(Path(model), threads)
-    with _needed_for(model), tempfile.TemporaryDirectory() as folder:
+    with _in_one_line(model):
+        if is_onnx(Path(model)) and (Path(model).is_file() or not _ADDRESS.match(str(model))):
+            return OnnxNetwork(Path(model), threads)
+    with _in_one_line(model), tempfile.TemporaryDirectory() as folder:
         plugin = _plugin()
         path = plugin.locate_model(model, Path(folder)) or Path(model)
         return OnnxNetwork(path, threads) if is_onnx(path) else plugin.open_model(path, threads)
@@ -96,7 +100,7 @@ def _own_or_shipped(threads: int | None) -> Network:
     own = plugin.locate_model(None, Path())
     if own is None or file_sha256(own) == shipped.trained_digest:
         return shipped
-    with _needed_for(own):
+    with _in_one_line(own):
         return plugin.open_model(own, threads)
 
 
@@ -125,10 +129,15 @@ def _plugin() -> Plugin:
 
 
 @contextmanager
-def _needed_for(model: Path | str) -> Iterator[None]:
-    """Turn the lack of a plugin, or of a package that it needs, into a ModelError."""
+def _in_one_line(model: Path | str) -> Iterator[None]:
+    """Turn a file that the system refuses, and the lack of a plugin or of a package it needs, into a ModelError."""
     try:
         yield
+    except OSError as error:
+        if error.filename != str(model):
+            raise
+        where = shortened(printable(str(model)), _NAME_MOST)
+        raise ModelError(f"{where} cannot be read ({error.strerror}); look at the name, or give another") from None
     except ImportError as error:
         lacking = error.name or "the pipeline"
         raise ModelError(

@@ -10,9 +10,11 @@ import cv2
 import numpy as np
 
 from facial_keypoints.core.boxes import boxes_of_points
+from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import resize_matrix, transform_points
 from facial_keypoints.core.scheme import Contour
-from facial_keypoints.detector import Face
+from facial_keypoints.core.text import amount
+from facial_keypoints.detector import Face, checked_picture
 from facial_keypoints.prediction.face_numbers import draw_numbers
 
 Colour = tuple[int, int, int]
@@ -83,11 +85,24 @@ def _enlargement(shape: tuple[int, ...], faces: Sequence[Face]) -> int:
 
 
 def draw_faces(picture: np.ndarray, faces: Sequence[Face], numbers: Sequence[int] = ()) -> np.ndarray:
-    """A copy of an (H, W, 3) uint8 RGB picture with the faces drawn on it, and their numbers if there are any.
+    """A copy of a picture with the faces drawn on it.
 
-    A face with a point that is no number is not drawn.
+    Args:
+        picture: (H, W, 3) RGB or (H, W) gray, uint8.
+        faces: in pixels of the picture; one with a point that is no number is not drawn.
+        numbers: that are drawn beside the faces, in their order, or none.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        DataError: the picture has another shape or type, or there are fewer or more numbers than faces.
     """
-    drawn = np.array(picture, order="C")
+    if numbers and len(numbers) != len(faces):
+        raise DataError(f"there are {amount(len(numbers), 'number')} of {amount(len(faces), 'face')}; give one of each")
+    drawn = np.array(checked_picture(picture), order="C")
+    if drawn.ndim == 2:
+        drawn = np.repeat(drawn[..., None], 3, axis=2)
     faces, numbers = _finite(faces, numbers)
     for face in faces:
         _draw_face(drawn, face)

@@ -260,6 +260,31 @@ def test_a_mark_between_the_eyes_is_found_there_in_the_crop(size):
     np.testing.assert_allclose(centre, [EYES_Y * size - 0.5, size / 2 - 0.5], atol=0.3)
 
 
+def test_a_crop_of_a_gray_picture_is_gray():
+    image, keypoints = drawn_face(0, 0, 20)
+    crop = aligned_crop(image, keypoints, 64)
+    np.testing.assert_array_equal(aligned_crop(image[..., 0], keypoints, 64), crop[..., 0])
+    assert aligned_crop(image[..., 0], keypoints + 9000, 64).shape == (64, 64)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"image": None}, "the picture is a NoneType but should be"),
+        ({"image": np.zeros((9, 9, 3))}, r"the picture is float64 \(9, 9, 3\) but should be"),
+        ({"keypoints": np.zeros((5, 2))}, r"the keypoints are array\(.* but should be \(68, 2\) numbers, those of"),
+        ({"keypoints": np.full((68, 2), np.nan)}, r"but should be \(68, 2\) numbers"),
+        ({"keypoints": "me"}, r"the keypoints are 'me' but should be"),
+        ({"size_px": 0}, "size_px is 0 but should be a side of 1 to 32766 pixels"),
+        ({"size_px": 2.5}, "size_px is 2.5 but"),
+    ],
+)
+def test_what_no_face_can_be_cut_out_of_is_told(change, told):
+    given = {"image": np.zeros((9, 9, 3), np.uint8), "keypoints": np.random.rand(68, 2), "size_px": 9}
+    with pytest.raises(DataError, match=told):
+        aligned_crop(**given | change)
+
+
 # Swaps
 
 

@@ -195,7 +195,9 @@ def test_whole_looks_at_the_picture_as_evaluate_does():
 def test_a_network_that_answers_no_numbers_is_named(answer):
     detector: Any = disc_detector()
     detector.network.module.shape.fill_(answer)
-    with pytest.raises(ModelError, match="no numbers, or far outside of every picture; give another with --model"):
+    with pytest.raises(
+        ModelError, match="no numbers, or far outside of every picture; give another model, or train it again"
+    ):
         detector.whole(draw_discs(DISCS))
 
 

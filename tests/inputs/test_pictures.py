@@ -148,8 +148,21 @@ def test_pages_are_read_one_by_one():
     for number in range(3):
         picture = read_picture(file.getvalue(), page=number)
         assert (picture.shape, picture.max()) == ((3, 4 + number, 3), 60 * number)
-    with pytest.raises(DataError, match="is damaged"):
-        read_picture(file.getvalue(), page=3)
+    for number in (3, -1):
+        with pytest.raises(DataError, match=f"^the picture has no page {number}, counted from 0, or is damaged there"):
+            read_picture(file.getvalue(), page=number)
+    with pytest.raises(DataError, match=r"^the picture has no page 1, "):
+        read_picture(encoded(pages[0]), page=1)
+
+
+def test_a_path_may_be_text_and_what_is_none_is_told(tmp_path):
+    Image.new("L", (4, 3), 60).save(tmp_path / "a.png")
+    assert read_picture(str(tmp_path / "a.png")).shape == (3, 4, 3)
+    with pytest.raises(DataError, match=r"^a\\x00 cannot be read \(embedded null byte\); correct the path"):
+        read_picture("a\0")
+    for nothing in (None, 3, np.zeros((4, 4, 3), np.uint8)):
+        with pytest.raises(DataError, match="is no picture; give the path of a file, or its bytes"):
+            read_picture(nothing)
 
 
 def test_memory_is_accounted_for_before_it_is_taken(monkeypatch):

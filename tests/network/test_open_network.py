@@ -66,6 +66,18 @@ def test_the_library_alone_has_the_shipped_model_and_onnx_files(own_model, tmp_p
         assert "make install" in str(caught.value)
 
 
+@pytest.mark.parametrize("ending", ["", ".onnx"])
+def test_a_name_that_no_file_can_have_is_told_in_a_line(ending):
+    with pytest.raises(ModelError) as caught:
+        open_network(300 * "x" + ending)
+    told = str(caught.value)
+    assert told.endswith(" cannot be read (File name too long); look at the name, or give another")
+    assert told.startswith("xxx")
+    assert len(told) < 200
+    with pytest.raises(ModelError, match=r"^a\\nb is no file; "):
+        open_network("a\nb")
+
+
 def test_an_onnx_file_that_lies_in_mlflow_is_brought_here(tmp_path, monkeypatch):
     class Brings:
         @staticmethod

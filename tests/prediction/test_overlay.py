@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from facial_keypoints.core.errors import DataError
 from facial_keypoints.detector import Face, make_face
 from facial_keypoints.finding.head_rotation import HeadRotation
 from facial_keypoints.prediction.face_numbers import draw_numbers
@@ -28,6 +29,22 @@ def drawn(size: float, numbers: tuple[int, ...] = ()) -> tuple[np.ndarray, Face]
 def changed(picture: np.ndarray, least: int = 10) -> np.ndarray:
     """(H, W) whether a pixel is no longer the ground."""
     return np.abs(picture.astype(int) - GROUND).max(-1) > least
+
+
+def test_a_gray_picture_is_drawn_on_as_its_rgb():
+    gray = np.full((200, 200), GROUND, np.uint8)
+    there = [face(100, 100, 60)]
+    assert np.array_equal(draw_faces(gray, there), draw_faces(np.stack([gray] * 3, -1), there))
+    assert (gray == GROUND).all()
+
+
+def test_what_cannot_be_drawn_on_is_told():
+    there = [face(100, 100, 60)]
+    for picture in (None, np.zeros((9, 9, 4), np.uint8), np.zeros((9, 9, 3))):
+        with pytest.raises(DataError, match=r"^the picture is .* but should be a uint8 array"):
+            draw_faces(picture, there)
+    with pytest.raises(DataError, match=r"^there are 2 numbers of 1 face; give one of each$"):
+        draw_faces(np.zeros((200, 200, 3), np.uint8), there, [1, 2])
 
 
 @pytest.mark.parametrize("size", SIZES)

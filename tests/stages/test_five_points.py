@@ -182,7 +182,9 @@ def test_a_model_of_another_thing_calls_it_by_its_name(tmp_path: Path, workspace
     assert written["info"]["convention"] == "dataset"
     assert [len(found["keypoints"]) for found in written["annotations"]] == [15, 15]
     done = CliRunner().invoke(app, command)
-    assert "say where each paw is with --box, or give pictures of one each with --whole" in done.stderr
+    assert (
+        "say where each paw is with --box (boxes in Python), or give pictures of one each with --whole" in done.stderr
+    )
 
 
 @pytest.mark.parametrize("command", [["predict"], ["inspect"]])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from facial_keypoints.core.addresses import without_credentials
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError, TrackingError
+from facial_keypoints.core.text import printable
 from pipeline.core import paths
 from pipeline.experiments.tracking.local_store import prepare
 from pipeline.experiments.tracking.logged_model import EXPORTED
@@ -73,7 +74,9 @@ def _located(model: Path | str, folder: Path, patterns: list[str]) -> Path:
         return _from_mlflow(model, folder, patterns)
     path = Path(model)
     if not path.is_file():
-        raise ModelError(f"{path} is no file; give a model file or an MLflow URI, or train one with: dvc repro train")
+        raise ModelError(
+            f"{printable(str(path))} is no file; give a model file or an MLflow URI, or train one with: dvc repro train"
+        )
     return path
 
 
