@@ -219,6 +219,37 @@ def test_what_the_points_are_of_is_the_one_category_of_coco(tmp_path: Path, name
     assert read(tmp_path / "a.json") == thing
 
 
+def labels_of(kind: str, points: dict[str, tuple[int, int]]) -> str:
+    """A file of labels of one face, its points in this order."""
+    if kind == "csv":
+        header = ",".join(f"{name}_x,{name}_y" for name in points)
+        return f"picture,{header}\na.png,{','.join(f'{x},{y}' for x, y in points.values())}\n"
+    annotation = {"image_id": 1, "keypoints": [value for x, y in points.values() for value in (x, y, 2)]}
+    category = {"name": "face", "keypoints": list(points)}
+    return json.dumps(
+        {"images": [{"id": 1, "file_name": "a.png"}], "annotations": [annotation], "categories": [category]}
+    )
+
+
+@pytest.mark.parametrize("kind", ["coco", "csv"])
+def test_points_of_a_further_file_are_known_by_their_names(tmp_path: Path, kind: str) -> None:
+    """Not by their place: files of one folder may list the same points in another order, or fewer."""
+    names = ("nose", "chin", "ear")
+    for content, expected in (
+        ({"nose": (1, 2), "chin": (3, 4), "ear": (5, 6)}, [[1, 2], [3, 4], [5, 6]]),
+        ({"ear": (5, 6), "nose": (1, 2), "chin": (3, 4)}, [[1, 2], [3, 4], [5, 6]]),
+        ({"ear": (5, 6), "nose": (1, 2)}, [[1, 2], [np.nan, np.nan], [5, 6]]),
+    ):
+        (tmp_path / "a").write_text(labels_of(kind, content))
+        (only,) = entries(kind, tmp_path / "a", names)
+        assert isinstance(only, Record)
+        np.testing.assert_array_equal(only.points, expected)
+    (tmp_path / "a").write_text(labels_of(kind, {"nose": (1, 2), "chin": (3, 4), "paw": (5, 6)}))
+    (fault,) = entries(kind, tmp_path / "a", names)
+    assert isinstance(fault, Fault)
+    assert "there is no point called 'paw'; they are nose, chin, ear" in str(fault)
+
+
 @pytest.mark.parametrize("kind", ["course", "deeplabcut"])
 def test_empty_lines_of_a_table_are_no_entries(tmp_path: Path, kind: str) -> None:
     tables = {

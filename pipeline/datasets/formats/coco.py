@@ -12,7 +12,7 @@ from typing import Any
 from facial_keypoints.core.errors import DataError
 from pipeline.core.labels import HIDDEN, SEEN
 from pipeline.datasets.formats.json_files import elements
-from pipeline.datasets.formats.record import Entries, Fault, Record, attempt, box_of, record
+from pipeline.datasets.formats.record import Entries, Fault, Record, attempt, box_of, rearranged, record
 
 _LONGEST_NAME = 40
 """Characters of a category's name that is taken for what the points are of."""
@@ -25,6 +25,7 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
         if pictures.setdefault(picture.get("id"), picture).get("file_name") != picture.get("file_name"):
             yield Fault(f"{path.name} image {picture.get('id')}", "another image has this id already")
     tells_hidden = any(2 in annotation.get("keypoints", [])[2::3] for annotation in elements(path, "annotations"))
+    own = point_names(path)
     seen: set[object] = set()
     for place, annotation in enumerate(elements(path, "annotations")):
         identity = annotation.get("id", place)
@@ -33,10 +34,17 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
             yield Fault(where, "another annotation has this id already")
             continue
         seen.add(identity)
-        yield attempt(where, _read, annotation, pictures, tells_hidden)
+        yield attempt(where, _read, annotation, pictures, tells_hidden, own, names)
 
 
-def _read(where: str, annotation: dict[str, Any], pictures: dict[Any, dict[str, Any]], tells_hidden: bool) -> Record:
+def _read(
+    where: str,
+    annotation: dict[str, Any],
+    pictures: dict[Any, dict[str, Any]],
+    tells_hidden: bool,
+    own: Sequence[str],
+    names: Sequence[str],
+) -> Record:
     flat = annotation["keypoints"]
     if len(flat) % 3:
         raise ValueError(f"keypoints holds {len(flat)} numbers, no multiple of three")
@@ -45,7 +53,7 @@ def _read(where: str, annotation: dict[str, Any], pictures: dict[Any, dict[str, 
     picture = pictures[annotation["image_id"]]
     box = annotation.get("bbox")
     flags = [SEEN if flag == HIDDEN and not tells_hidden else flag for flag in flat[2::3]]
-    points = zip(flat[::3], flat[1::3], flags, strict=True)
+    points = rearranged(list(zip(flat[::3], flat[1::3], flags, strict=True)), own, names)
     return record(where, picture["file_name"], points, box=box_of(box) if box else None, columns=picture | annotation)
 
 

@@ -26,6 +26,7 @@ from pipeline.datasets.formats.record import (
     box_of,
     in_order,
     is_empty,
+    rearranged,
     record,
 )
 
@@ -41,12 +42,12 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
         rows = csv.DictReader(file, restkey="", restval=None)
         columns = _header(path, rows)
         numbered = _numbered(rows)
-        points = list(_points_of(columns).values())
+        points = _points_of(columns)
         if "point" in columns:
             yield from _objects(path.name, numbered, columns, names)
             return
         for line, row in numbered:
-            yield attempt(f"{path.name} line {line}", _wide, row, columns["picture"], points)
+            yield attempt(f"{path.name} line {line}", _wide, row, columns["picture"], points, names)
 
 
 def _objects(file: str, rows: Iterator[tuple[int, Row]], columns: dict[str, str], names: Sequence[str]) -> Entries:
@@ -113,11 +114,11 @@ def _numbered(rows: "csv.DictReader[str]") -> Iterator[tuple[int, Row]]:
         yield rows.line_num, row
 
 
-def _wide(where: str, row: Row, picture: str, columns: list[dict[str, str]]) -> Record:
+def _wide(where: str, row: Row, picture: str, columns: dict[str, dict[str, str]], names: Sequence[str]) -> Record:
     if "" in row or None in row.values():
         raise ValueError("it has more or fewer fields than the first line")
-    points = [(row[axes["x"]], row[axes["y"]], *_flag(row, axes.get("v"))) for axes in columns]
-    return record(where, row[picture], points, **_more(row))
+    points = [(row[axes["x"]], row[axes["y"]], *_flag(row, axes.get("v"))) for axes in columns.values()]
+    return record(where, row[picture], rearranged(points, list(columns), names), **_more(row))
 
 
 def _long(where: str, rows: list[tuple[int, Row]], columns: dict[str, str], names: Sequence[str]) -> Record:
