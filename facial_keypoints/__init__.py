@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from facial_keypoints.core.errors import ConfigError, DataError, KeypointsError, KeypointsWarning, ModelError
     from facial_keypoints.detector import Face, KeypointDetector
+    from facial_keypoints.filters.apply import filter_faces
     from facial_keypoints.filters.crop import aligned_crop
     from facial_keypoints.inputs.pictures import read_picture
     from facial_keypoints.prediction.overlay import draw_faces
@@ -30,6 +31,7 @@ __all__ = [
     "__version__",
     "aligned_crop",
     "draw_faces",
+    "filter_faces",
     "read_picture",
 ]
 _HOMES = {
@@ -38,6 +40,7 @@ _HOMES = {
     "KeypointDetector": "detector",
     "aligned_crop": "filters.crop",
     "draw_faces": "prediction.overlay",
+    "filter_faces": "filters.apply",
     "read_picture": "inputs.pictures",
 }
 """Where in the package a name is, if not among the errors."""

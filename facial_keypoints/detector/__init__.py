@@ -8,7 +8,22 @@ for face in detector(rgb):
 """
 
 from facial_keypoints.detector.face import Face, make_face
-from facial_keypoints.detector.keypoint_detector import MIN_SCORE, SAME_FACE, KeypointDetector, checked_picture
+from facial_keypoints.detector.keypoint_detector import (
+    MIN_SCORE,
+    SAME_FACE,
+    KeypointDetector,
+    checked_picture,
+    rgb_copy,
+)
 from facial_keypoints.detector.point_predictor import Convention
 
-__all__ = ["MIN_SCORE", "SAME_FACE", "Convention", "Face", "KeypointDetector", "checked_picture", "make_face"]
+__all__ = [
+    "MIN_SCORE",
+    "SAME_FACE",
+    "Convention",
+    "Face",
+    "KeypointDetector",
+    "checked_picture",
+    "make_face",
+    "rgb_copy",
+]

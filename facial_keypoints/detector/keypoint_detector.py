@@ -305,3 +305,9 @@ def checked_picture(image: np.ndarray) -> np.ndarray:
         what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
         raise DataError(f"the picture is {what} but should be a uint8 array, (H, W, 3) RGB or (H, W) gray; convert it")
     return image
+
+
+def rgb_copy(image: np.ndarray) -> np.ndarray:
+    """(H, W, 3) RGB copy of an (H, W, 3) RGB or (H, W) gray picture. Raises DataError as `checked_picture`."""
+    copy = np.array(checked_picture(image), order="C")
+    return copy if copy.ndim == 3 else np.repeat(copy[..., None], 3, axis=2)

@@ -7,6 +7,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.detector import Face, rgb_copy
 from facial_keypoints.filters.crop import aligned_crop
 from facial_keypoints.filters.glasses import sunglasses
 from facial_keypoints.filters.hat import hat
@@ -33,6 +35,31 @@ _ON_ONE = {
     "pixelate": pixelate,
     "mesh": mesh,
 }
+
+
+def filter_faces(image: np.ndarray, faces: Sequence[Face], name: str, *, sticker: Sticker | None = None) -> np.ndarray:
+    """A copy of a picture with a filter on its faces.
+
+    Args:
+        image: (H, W, 3) RGB or (H, W) gray, uint8.
+        faces: that were found in it, with the 68 points of iBUG; "swap" needs two.
+        name: one of `Name` but "crop", which `aligned_crop` makes.
+        sticker: what the filter "sticker" puts on.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        DataError: the picture has another shape or type, no such filter makes one picture, its sticker is missing, or
+            the points make no face in the picture.
+    """
+    if name == "crop":
+        raise DataError("crop makes a picture of each face; cut them out with aligned_crop")
+    if any(face.scheme != IBUG_68 for face in faces):
+        raise DataError(f"{name} needs faces with the points of {IBUG_68.title}; find them with another model")
+    apply = picture_filter(name, crop_px=0, sticker=sticker)
+    (made,) = apply(rgb_copy(image), [face.keypoints for face in faces])
+    return made
 
 
 def picture_filter(name: str, *, crop_px: int, sticker: Sticker | None) -> PictureFilter:
@@ -65,7 +92,7 @@ def _check(keypoints: np.ndarray, shape: tuple[int, ...]) -> None:
     if not farthest <= _REACH * max(shape[:2]):
         raise DataError(
             f"points {farthest:.3g} pixels away make no face in a picture of {shape[1]} x {shape[0]}; "
-            "train the model again, or choose another with --model"
+            "train the model again, or choose another"
         )
 
 

@@ -14,7 +14,7 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import resize_matrix, transform_points
 from facial_keypoints.core.scheme import Contour
 from facial_keypoints.core.text import amount
-from facial_keypoints.detector import Face, checked_picture
+from facial_keypoints.detector import Face, rgb_copy
 from facial_keypoints.prediction.face_numbers import draw_numbers
 
 Colour = tuple[int, int, int]
@@ -100,9 +100,7 @@ def draw_faces(picture: np.ndarray, faces: Sequence[Face], numbers: Sequence[int
     """
     if numbers and len(numbers) != len(faces):
         raise DataError(f"there are {amount(len(numbers), 'number')} of {amount(len(faces), 'face')}; give one of each")
-    drawn = np.array(checked_picture(picture), order="C")
-    if drawn.ndim == 2:
-        drawn = np.repeat(drawn[..., None], 3, axis=2)
+    drawn = rgb_copy(picture)
     faces, numbers = _finite(faces, numbers)
     for face in faces:
         _draw_face(drawn, face)

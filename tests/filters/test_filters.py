@@ -1,5 +1,6 @@
 import os
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -10,6 +11,8 @@ from PIL import Image
 
 from facial_keypoints.commands import filter as filter_command
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.scheme import IBUG_68
+from facial_keypoints.detector import make_face
 from facial_keypoints.filters import apply
 from facial_keypoints.filters.crop import EYES_FRAC, EYES_Y, aligned_crop, crop_from_picture
 from facial_keypoints.filters.glasses import sunglasses
@@ -283,6 +286,37 @@ def test_what_no_face_can_be_cut_out_of_is_told(change, told):
     given = {"image": np.zeros((9, 9, 3), np.uint8), "keypoints": np.random.rand(68, 2), "size_px": 9}
     with pytest.raises(DataError, match=told):
         aligned_crop(**given | change)
+
+
+@pytest.mark.parametrize("name", [name for name in get_args(apply.Name) if name not in ("crop", "sticker")])
+def test_a_filter_on_faces_leaves_the_picture_as_it_is_and_takes_gray_ones(name):
+    image, keypoints = drawn_face(0, 0, 20)
+    pair = np.concatenate([image, image], 1)
+    gray, faces = pair[..., 1].copy(), [make_face(points, 1.0) for points in (keypoints, keypoints + BESIDE)]
+    before = gray.copy()
+    made = apply.filter_faces(gray, faces, name)
+    assert made.shape == pair.shape
+    assert (made != before[..., None]).any()
+    np.testing.assert_array_equal(gray, before)
+    np.testing.assert_array_equal(apply.filter_faces(np.stack([gray] * 3, -1), faces, name), made)
+    np.testing.assert_array_equal(gray, before)
+
+
+def test_faces_that_cannot_be_filtered_are_told():
+    image, keypoints = drawn_face(0, 0, 20)
+    face = make_face(keypoints, 1.0)
+    paw = replace(face, scheme=replace(IBUG_68, name="paws"))
+    for given, told in (
+        (([], "crop"), "cut them out with aligned_crop"),
+        (([], "beard"), "no filter is called 'beard'"),
+        (([face], "sticker"), "its sticker is missing"),
+        (([face], "swap"), "swap needs two faces in the picture but 1 found"),
+        (([paw], "hat"), "hat needs faces with the points of"),
+    ):
+        with pytest.raises(DataError, match=told):
+            apply.filter_faces(image, *given)
+    with pytest.raises(DataError, match="the picture is a list but should be"):
+        apply.filter_faces([image], [face], "hat")
 
 
 # Swaps
