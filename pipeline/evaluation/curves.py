@@ -84,11 +84,9 @@ def learning_curves_figure(
         _curve(loss, history, "val_loss", "baseline", "validation")
         loss.legend()
         _curve(nme[0], history, "val_nme_percent", "baseline")
-        nme[0].set_title("Validation NME (%), log scale")
-        _log_scale(nme[0])
+        nme[0].set_title(f"Validation NME (%){_log_scale(nme[0])}")
     _curve(rate, history, "lr", "quiet")
-    loss.set_title("Loss, log scale")
-    _log_scale(loss)
+    loss.set_title(f"Loss{_log_scale(loss)}")
     rate.set_title("Learning rate")
     rate.set_ylim(bottom=0)
     for axes in panels:
@@ -104,11 +102,14 @@ def _curve(axes: Axes, history: pd.DataFrame, column: str, color: str, label: st
     axes.plot(history["epoch"], history[column], color=PALETTE[color], marker=marker, label=label)
 
 
-def _log_scale(axes: Axes) -> None:
-    """Logarithmic y with plain numbers on it, close enough together to read off a narrow range too."""
+def _log_scale(axes: Axes) -> str:
+    """Make y logarithmic, with plain numbers on it, close enough together to read off a narrow range too.
+
+    Returns what the title says of it: nothing where it stays linear, as the logarithm of a likelihood may be below 0.
+    """
     low, high = axes.dataLim.intervaly
     if low <= 0:
-        return
+        return ""
     axes.set_yscale("log")
     if high < 5 * low:
         axes.set_ylim(low / 1.05, high * 1.05)
@@ -117,3 +118,4 @@ def _log_scale(axes: Axes) -> None:
         axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 3, 5)))
     axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_locator(ticker.NullLocator())
+    return ", log scale"

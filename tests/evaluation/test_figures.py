@@ -412,6 +412,18 @@ def test_learning_curves_show_validation_only_where_there_is_one(epochs: int) ->
     assert "alidation" not in texts(without)
 
 
+def test_a_loss_that_falls_below_0_is_drawn_on_a_linear_scale() -> None:
+    """As the negative logarithm of a likelihood may."""
+    history = pd.DataFrame({"epoch": [1, 2], "lr": 0.1, "train_loss": [9.0, 2.0], "val_loss": [8.0, -0.5]})
+    for last, scale, title in ((-0.5, "linear", "Loss"), (0.5, "log", "Loss, log scale")):
+        history.loc[1, "val_loss"] = last
+        figure = curves.learning_curves_figure(
+            history.assign(val_nme_percent=4.3), train_faces=10, val_faces=2, dataset="mine", scheme=IBUG_68
+        )
+        assert [axes.get_yscale() for axes in figure.axes] == [scale, "log", "linear"]
+        assert [axes.get_title() for axes in figure.axes] == [title, "Validation NME (%), log scale", "Learning rate"]
+
+
 def test_a_mean_face_and_errors_of_some_points_leave_the_others_out() -> None:
     faces = faces_of(3)
     faces[0, 5] = np.nan
