@@ -7,7 +7,7 @@ for face in detector(rgb):
     print(face.box, face.score, face.keypoints)
 """
 
-from facial_keypoints.detector.face import Face, make_face
+from facial_keypoints.detector.face import Face, checked_faces, make_face
 from facial_keypoints.detector.keypoint_detector import (
     MIN_SCORE,
     SAME_FACE,
@@ -23,6 +23,7 @@ __all__ = [
     "Convention",
     "Face",
     "KeypointDetector",
+    "checked_faces",
     "checked_picture",
     "make_face",
     "rgb_copy",

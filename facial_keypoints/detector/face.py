@@ -1,12 +1,15 @@
 """A face that was found."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from facial_keypoints.core.boxes import boxes_of_points
+from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.scheme import IBUG_68, Scheme
+from facial_keypoints.core.text import shown
 from facial_keypoints.finding.head_rotation import HeadRotation, head_rotation
 
 
@@ -53,3 +56,11 @@ def make_face(keypoints: np.ndarray, score: float, scheme: Scheme = IBUG_68, rad
     rotation = head_rotation(keypoints) if scheme == IBUG_68 else None
     known = radii.astype(np.float32) if radii is not None and np.isfinite(radii).all() else None
     return Face((x, y, width, height), float(score), keypoints.astype(np.float32), rotation, scheme, known)
+
+
+def checked_faces(faces: Iterable[Face]) -> list[Face]:
+    """The faces as a list. Raises DataError for what is no series of faces."""
+    given = list(faces) if isinstance(faces, Iterable) else None
+    if given is None or not all(isinstance(face, Face) for face in given):
+        raise DataError(f"the faces are {shown(faces)} but should be a list of Face, as a detector gives them")
+    return given

@@ -1,6 +1,6 @@
 """Filters by name, for all the faces of a picture."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Literal, get_args
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.scheme import IBUG_68
-from facial_keypoints.detector import Face, rgb_copy
+from facial_keypoints.core.text import shown
+from facial_keypoints.detector import Face, checked_faces, rgb_copy
 from facial_keypoints.filters.crop import aligned_crop
 from facial_keypoints.filters.glasses import sunglasses
 from facial_keypoints.filters.hat import hat
@@ -37,14 +38,14 @@ _ON_ONE = {
 }
 
 
-def filter_faces(image: np.ndarray, faces: Sequence[Face], name: str, *, sticker: Sticker | None = None) -> np.ndarray:
+def filter_faces(image: np.ndarray, faces: Iterable[Face], name: str, *, sticker: Sticker | None = None) -> np.ndarray:
     """A copy of a picture with a filter on its faces.
 
     Args:
         image: (H, W, 3) RGB or (H, W) gray, uint8.
         faces: that were found in it, with the 68 points of iBUG; "swap" needs two.
         name: one of `Name` but "crop", which `aligned_crop` makes.
-        sticker: what the filter "sticker" puts on.
+        sticker: what the filter "sticker" puts on, from `filters.sticker.load_sticker`.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -55,6 +56,9 @@ def filter_faces(image: np.ndarray, faces: Sequence[Face], name: str, *, sticker
     """
     if name == "crop":
         raise DataError("crop makes a picture of each face; cut them out with aligned_crop")
+    if not isinstance(sticker, Sticker | None):
+        raise DataError(f"sticker is {shown(sticker)} but should be what filters.sticker.load_sticker gives")
+    faces = checked_faces(faces)
     if any(face.scheme != IBUG_68 for face in faces):
         raise DataError(f"{name} needs faces with the points of {IBUG_68.title}; find them with another model")
     apply = picture_filter(name, crop_px=0, sticker=sticker)

@@ -55,10 +55,13 @@ def aligned_crop(image: np.ndarray, keypoints: np.ndarray, size_px: int) -> np.n
 
 def _check(keypoints: np.ndarray, size_px: int) -> None:
     """Raise DataError unless an upright face can be cut out by these."""
-    points = np.asarray(keypoints)
+    try:
+        points = np.asarray(keypoints)
+    except ValueError:  # rows of different lengths
+        points = np.zeros(0)
     if points.shape != (IBUG_68.count, 2) or points.dtype.kind not in "fiu" or not np.isfinite(points).all():
         raise DataError(f"the keypoints are {shown(keypoints)} but should be (68, 2) numbers, those of {IBUG_68.title}")
-    if not (isinstance(size_px, int | np.integer) and 1 <= size_px <= _MOST_PX):
+    if isinstance(size_px, bool) or not (isinstance(size_px, int | np.integer) and 1 <= size_px <= _MOST_PX):
         raise DataError(f"size_px is {shown(size_px)} but should be a side of 1 to {_MOST_PX} pixels")
 
 

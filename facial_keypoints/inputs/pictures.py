@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from facial_keypoints.core.addresses import without_credentials
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.text import printable, reason_of, shown
 from facial_keypoints.inputs.kinds import Kind, content_of_file
@@ -52,6 +53,8 @@ def read_picture(source: str | PathLike[str] | bytes, page: int = 0) -> np.ndarr
     """
     if not isinstance(source, str | PathLike | bytes):
         raise DataError(f"{shown(source)} is no picture; give the path of a file, or its bytes")
+    if isinstance(source, str) and "://" in source:
+        raise DataError(f"{printable(without_credentials(source))} is an address; give what it holds, as bytes")
     name = "the picture" if isinstance(source, bytes) else printable(str(source))
     content = source if isinstance(source, bytes) else read_bytes(Path(source))
     try:

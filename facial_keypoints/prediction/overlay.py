@@ -1,7 +1,7 @@
 """Draw faces on a picture: lines along the features, the points, the box, all in proportion to the face."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import compress
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import resize_matrix, transform_points
 from facial_keypoints.core.scheme import Contour
 from facial_keypoints.core.text import amount
-from facial_keypoints.detector import Face, rgb_copy
+from facial_keypoints.detector import Face, checked_faces, rgb_copy
 from facial_keypoints.prediction.face_numbers import draw_numbers
 
 Colour = tuple[int, int, int]
@@ -84,7 +84,7 @@ def _enlargement(shape: tuple[int, ...], faces: Sequence[Face]) -> int:
     return max(1, min(wanted, _ENLARGED_MOST_PX // max(shape)))
 
 
-def draw_faces(picture: np.ndarray, faces: Sequence[Face], numbers: Sequence[int] = ()) -> np.ndarray:
+def draw_faces(picture: np.ndarray, faces: Iterable[Face], numbers: Sequence[int] = ()) -> np.ndarray:
     """A copy of a picture with the faces drawn on it.
 
     Args:
@@ -96,9 +96,10 @@ def draw_faces(picture: np.ndarray, faces: Sequence[Face], numbers: Sequence[int
         (H, W, 3) uint8 RGB.
 
     Raises:
-        DataError: the picture has another shape or type, or there are fewer or more numbers than faces.
+        DataError: the picture has another shape or type, the faces are none, or their number is not that of `numbers`.
     """
-    if numbers and len(numbers) != len(faces):
+    faces = checked_faces(faces)
+    if len(numbers) not in (0, len(faces)):
         raise DataError(f"there are {amount(len(numbers), 'number')} of {amount(len(faces), 'face')}; give one of each")
     drawn = rgb_copy(picture)
     faces, numbers = _finite(faces, numbers)

@@ -280,6 +280,8 @@ def test_a_crop_of_a_gray_picture_is_gray():
         ({"keypoints": "me"}, r"the keypoints are 'me' but should be"),
         ({"size_px": 0}, "size_px is 0 but should be a side of 1 to 32766 pixels"),
         ({"size_px": 2.5}, "size_px is 2.5 but"),
+        ({"size_px": True}, "size_px is True but"),
+        ({"keypoints": [[1, 2], [3]]}, r"the keypoints are \[\[1, 2\], \[3\]\] but should be"),
     ],
 )
 def test_what_no_face_can_be_cut_out_of_is_told(change, told):
@@ -312,9 +314,12 @@ def test_faces_that_cannot_be_filtered_are_told():
         (([face], "sticker"), "its sticker is missing"),
         (([face], "swap"), "swap needs two faces in the picture but 1 found"),
         (([paw], "hat"), "hat needs faces with the points of"),
+        ((face, "hat"), "the faces are Face.* but should be a list of Face"),
     ):
         with pytest.raises(DataError, match=told):
             apply.filter_faces(image, *given)
+    with pytest.raises(DataError, match=r"sticker is 'me\.png' but should be what filters.sticker.load_sticker gives"):
+        apply.filter_faces(image, [face], "sticker", sticker="me.png")
     with pytest.raises(DataError, match="the picture is a list but should be"):
         apply.filter_faces([image], [face], "hat")
 

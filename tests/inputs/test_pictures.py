@@ -160,6 +160,11 @@ def test_a_path_may_be_text_and_what_is_none_is_told(tmp_path):
     assert read_picture(str(tmp_path / "a.png")).shape == (3, 4, 3)
     with pytest.raises(DataError, match=r"^a\\x00 cannot be read \(embedded null byte\); correct the path"):
         read_picture("a\0")
+    with pytest.raises(
+        DataError, match=r"^https://\S*a\.b/c\.jpg is an address; give what it holds, as bytes$"
+    ) as error:
+        read_picture("https://me:secret@a.b/c.jpg")
+    assert "secret" not in str(error.value)
     for nothing in (None, 3, np.zeros((4, 4, 3), np.uint8)):
         with pytest.raises(DataError, match="is no picture; give the path of a file, or its bytes"):
             read_picture(nothing)

@@ -43,6 +43,11 @@ def test_what_cannot_be_drawn_on_is_told():
     for picture in (None, np.zeros((9, 9, 4), np.uint8), np.zeros((9, 9, 3))):
         with pytest.raises(DataError, match=r"^the picture is .* but should be a uint8 array"):
             draw_faces(picture, there)
+    for faces in (None, there[0], [there[0].keypoints]):
+        with pytest.raises(
+            DataError, match=r"^the faces are .* but should be a list of Face, as a detector gives them"
+        ):
+            draw_faces(np.zeros((200, 200, 3), np.uint8), faces)
     with pytest.raises(DataError, match=r"^there are 2 numbers of 1 face; give one of each$"):
         draw_faces(np.zeros((200, 200, 3), np.uint8), there, [1, 2])
 
