@@ -96,8 +96,9 @@ def _check_places(record: Record, points: np.ndarray, picture: Picture) -> None:
     if far.any():
         place = int(far.argmax())
         x, y = record.points[place]
+        turned = "" if picture.orientation == 1 else ", turned as its EXIF says"
         raise ValueError(
-            f"point {place} (from 0) at {x:g}, {y:g} lies outside of its picture, which is {width} x {height}"
+            f"point {place} (from 0) at {x:g}, {y:g} lies outside of its picture, which is {width} x {height}{turned}"
         )
 
 

@@ -189,6 +189,18 @@ def test_a_turned_picture_keeps_its_points_up_to_the_frames(
     assert [frame[int(y), int(x)].tolist() for x, y in points] == [[255] * 3] * 2
 
 
+def test_a_point_outside_of_a_turned_picture_tells_of_the_turn(images: Path, of_table: Import) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((120, 200, 3), np.uint8)).save(images / "turned.png", exif=exif)
+    (images / "labels.csv").write_text("picture,x0,y0,x1,y1\nturned.png,150,20,190,30\n")
+    arguments = ["import", "--format", "csv", "--labels", str(images / "labels.csv"), "--name", "mine"]
+    done = CliRunner().invoke(app, [*arguments, "--exif", "shown"])
+    assert done.exit_code == 1
+    told = "point 0 (from 0) at 150, 20 lies outside of its picture, which is 120 x 200, turned as its EXIF says"
+    assert told in done.output
+
+
 def test_a_turned_avif_is_refused(images: Path, of_table: Import) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
