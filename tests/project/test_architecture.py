@@ -51,17 +51,23 @@ def test_a_module_imports_only_what_its_room_may(module):
     assert here in MAY_IMPORT, f"name the room {here} in tests/architecture.py"
     for imported in graph().find_modules_directly_imported_by(module):
         if imported.split(".")[0] in ONLY_IN:
-            assert lies_in(module, ONLY_IN[imported.split(".")[0]]), f"{module} imports {imported}"
+            homes = ONLY_IN[imported.split(".")[0]]
+            assert lies_in(module, homes), f"{module} imports {imported}: let {' or '.join(homes)} do what needs it"
         elif lies_in(imported, ("facial_keypoints", "pipeline")) and room(imported) != here:
             settings = module.startswith("pipeline.") and is_settings(imported)
-            assert settings or lies_in(imported, MAY_IMPORT[here]), f"{module} imports {imported}"
+            allowed = MAY_IMPORT[here]
+            assert settings or lies_in(imported, allowed), (
+                f"{module} imports {imported}, but {here} may import only {', '.join(allowed) or 'nothing of ours'} "
+                "(tests/architecture.py): move what both need to one of those, or let the caller pass it in"
+            )
 
 
 @pytest.mark.parametrize("package", [*PACKAGES, "benchmarks", "examples"])
 def test_no_module_imports_itself_through_others(package):
     graph = grimp.build_graph(package, exclude_type_checking_imports=True, cache_dir=None)
     pairs = [(one, other) for one in graph.modules for other in graph.find_modules_directly_imported_by(one)]
-    assert not [pair for pair in pairs if graph.chain_exists(importer=pair[1], imported=pair[0])]
+    circles = [pair for pair in pairs if graph.chain_exists(importer=pair[1], imported=pair[0])]
+    assert not circles, "each of these modules imports the other, if through others: move what both need to a third"
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -69,7 +75,8 @@ def test_a_stage_depends_on_the_rooms_it_imports(stage):
     rooms = rooms_of(stage)
     left = {module for module in needed_by(stage) if not lies_in(module, rooms)}
     assert not {module for module in left if has_code(module)}, "name their room in dvc.yaml, or why not in NOT_NEEDED"
-    assert not [place for place in rooms if not any(lies_in(module, (place,)) for module in needed_by(stage))]
+    idle = [place for place in rooms if not any(lies_in(module, (place,)) for module in needed_by(stage))]
+    assert not idle, f"the stage {stage} imports nothing of them: take them out of its deps in dvc.yaml"
 
 
 def has_code(module: str) -> bool:
@@ -80,12 +87,13 @@ def has_code(module: str) -> bool:
 
 def test_stages_know_nothing_of_each_other():
     stages = [module for module in modules() if lies_in(module, ("pipeline.stages",))]
-    assert not [(a, b) for a in stages for b in graph().find_modules_directly_imported_by(a) if b in stages]
+    pairs = [(a, b) for a in stages for b in graph().find_modules_directly_imported_by(a) if b in stages]
+    assert not pairs, "move what both stages need to a room below, as a stage is run again where its own file changes"
 
 
 @pytest.mark.parametrize("stage", CODE)
 def test_the_checkpoint_of_a_training_follows_the_code_that_its_stage_depends_on(stage):
-    assert set(CODE[stage]) == set(code_of(stage))
+    assert set(CODE[stage]) == set(code_of(stage)), "make CODE of checkpoint.py and the deps in dvc.yaml alike"
 
 
 @pytest.mark.parametrize(
