@@ -48,6 +48,20 @@ def import_labels(
     images: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Folder of the pictures; else that of the labels.")
     ] = None,
+    test_labels: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE|FOLDER",
+            help="Labels that are the official test, in --labels or elsewhere; may be given several times. Else groups "
+            "are chosen at random.",
+        ),
+    ] = None,
+    test_images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Folder of the pictures of the test; else --images, or that of its labels."
+        ),
+    ] = None,
     scheme: Annotated[
         str | None,
         typer.Option(help="Scheme: a file, or a name that `keypoints scheme` lists; else as the labels tell."),
@@ -82,14 +96,18 @@ def import_labels(
     """
     from facial_keypoints.core.errors import ConfigError
     from pipeline.importing.importing import Request, import_dataset
+    from pipeline.importing.places import folder_of
 
     if not _NAME.fullmatch(name):
         raise ConfigError("--name is letters, digits, -, _ and . and at most 60 of them, as in my-faces")
-    folder = images or (labels if labels.is_dir() else labels.parent)
+    if test_images and not test_labels:
+        raise ConfigError("--test-images are the pictures of --test-labels; give both, or neither")
     request = Request(
         format=format_.value,
         labels=labels,
-        images=folder,
+        images=images or folder_of(labels),
+        test_labels=test_labels or (),
+        test_images=test_images or images,
         name=name,
         scheme=scheme,
         first_pixel=first_pixel,

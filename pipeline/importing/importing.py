@@ -1,6 +1,6 @@
 """From labels and pictures to a dataset that fetch finds, whole or not at all."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from pipeline.importing.chosen import Chosen
 from pipeline.importing.contact_sheet import contact_sheet
 from pipeline.importing.dataset_folder import IMPORTED, PICTURES, Tally, facts_of, write_dataset_folder
 from pipeline.importing.pictures import place_picture
+from pipeline.importing.places import places_of
 from pipeline.importing.reading import Reading
 from pipeline.importing.samples import Convention
 from pipeline.importing.scheme_of_labels import Told, guessed_scheme
@@ -57,6 +58,10 @@ class Request:
     licence: str
     group_by: str | None = None
     """What is kept together in one split; see `pipeline.importing.samples.group_of`."""
+    test_labels: Sequence[Path] = ()
+    """Files, or folders of such, that are the official test; all others train."""
+    test_images: Path | None = None
+    """Folder of their pictures, where these do not lie beside them."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def import_dataset(request: Request) -> Imported:
     reading, scheme = _begin(request)
     chosen, tally = Chosen(request.seed), Tally()
     with whole_folder(target) as folder, whole_folder(store) as kept:
-        items = reading.items(partial(place_picture, request.images, kept / PICTURES))
+        items = reading.items(partial(place_picture, reading.pictures, kept / PICTURES))
         how = _write_labels(folder, items, request, tally, chosen)
         made = scheme or _guessed(request, reading, chosen.shapes(reading.count or 0))
         note = "Of these labels." if scheme else "Made from the labels: look at its pairs with keypoints scheme --check"
@@ -143,10 +148,9 @@ def _begin(request: Request) -> tuple[Reading, Scheme | None]:
     named = request.scheme or kind.scheme
     scheme = find_scheme(named) if named else None
     first_pixel = kind.first_pixel if request.first_pixel is None else request.first_pixel
-    if not request.images.is_dir():
-        raise DataError(f"there is no folder {request.images}; name that of the pictures with --images")
+    places = places_of(request.labels, request.images, request.test_labels, request.test_images)
     convention = Convention(first_pixel, request.stored, request.group_by)
-    reading = Reading(kind, request.labels, request.images, convention, scheme.point_names if scheme else ())
+    reading = Reading(kind, places, convention, scheme.point_names if scheme else ())
     if scheme:
         reading.count = scheme.count
         if scheme.point_names and reading.point_names and not reading.reordered:
@@ -245,5 +249,10 @@ def _how_read(request: Request, reading: Reading) -> dict[str, str]:
         "labels": f"format {request.format}; they gave the centre of the top left pixel the coordinate {first_pixel:g}",
         "turned by EXIF": f"{len(reading.turned):,} pictures; labels are of pictures as they are {way}",
         "licence": request.licence,
-        "source": f"labels {request.labels.name}, pictures {request.images.name}",
+        "source": f"labels {request.labels.name}, pictures {request.images.name}" + _test_source(request),
     }
+
+
+def _test_source(request: Request) -> str:
+    names = ", ".join(test.name for test in request.test_labels)
+    return f"; of the test: labels {names}" if names else ""

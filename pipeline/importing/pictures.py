@@ -47,12 +47,15 @@ class Picture:
 class PictureFolder:
     """Finds the pictures that labels name in a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, all_pictures: Path, folder: Path) -> None:
+        """`folder` is `all_pictures` or a folder in that, from which pictures are named."""
+        self._folder = folder
+        below = folder.resolve().relative_to(all_pictures.resolve()).as_posix()
+        self._before = "" if below == "." else f"{below}/"
         self._left_away: int | None = None
 
     def find(self, name: str) -> str:
-        """Path below the folder of the picture that a label calls `name`, which may lack its ending.
+        """Path below the folder of all pictures of the one that a label calls `name`, which may lack its ending.
 
         Labels may be from another machine: of the folders before the name as many are left away as it takes to find the
         first picture, and of all others then as many. Raises ValueError where there is none, or its name cannot stand
@@ -63,14 +66,14 @@ class PictureFolder:
             below = "/".join(parts[first:])
             if found := self._with_ending(below):
                 self._left_away = first
-                return _fit_for_manifest(found)
-        raise ValueError(f"there is no picture {shown(name)} in {self.folder}")
+                return _fit_for_manifest(self._before + found)
+        raise ValueError(f"there is no picture {shown(name)} in {self._folder}")
 
     def _with_ending(self, name: str) -> str | None:
         """The name of the picture `name`, or of the only one that is called so but for its ending."""
-        if (self.folder / name).is_file():
+        if (self._folder / name).is_file():
             return name
-        found = [name + ending for ending in ENDINGS if (self.folder / (name + ending)).is_file()]
+        found = [name + ending for ending in ENDINGS if (self._folder / (name + ending)).is_file()]
         if len(found) > 1:
             raise ValueError(f"{shown(name)} may be {found[0]} or {found[1]}; name the ending, or remove one")
         return found[0] if found else None

@@ -3,6 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from pipeline.datasets.formats import UNREADABLE, Format
 from pipeline.datasets.formats.record import Fault, Record
 from pipeline.datasets.label_table import Sample
 from pipeline.importing.pictures import Picture, PictureFolder, load_picture
+from pipeline.importing.places import Place, common_folder, files_of
 from pipeline.importing.samples import Convention, sample_of
 
 T = TypeVar("T")
@@ -23,18 +25,20 @@ _KEPT_PICTURES = 4
 """Decoded pictures that are kept, for the next object in one of them."""
 
 
-Place = Callable[[str, bytes | None], None]
+PlacePicture = Callable[[str, bytes | None], None]
 """What becomes of a picture: its path below the folder of pictures, and its content where the labels hold it."""
 
 
 class Reading:
-    """One way through the files of labels of a format."""
+    """One way through the labels of a format, those that train before those of an official test."""
 
-    def __init__(self, kind: Format, labels: Path, images: Path, convention: Convention, names: Sequence[str]) -> None:
+    def __init__(self, kind: Format, places: Sequence[Place], convention: Convention, names: Sequence[str]) -> None:
         """names: the order of a scheme's points, where it names them."""
-        self._kind, self._labels, self._convention = kind, labels, convention
-        self._images = PictureFolder(images)
-        first = next(kind.files(labels))
+        self._kind, self._places, self._convention = kind, places, convention
+        self.pictures = common_folder(places)
+        """The folder below which all pictures lie."""
+        self._folders = {place: PictureFolder(self.pictures, place.images) for place in places}
+        _, first = next(files_of(places, kind))
         self.point_names = _read_or_refuse(first, kind.point_names) if kind.point_names else []
         self.edges = _read_or_refuse(first, kind.edges) if kind.edges else []
         self.mirror_pairs = _read_or_refuse(first, kind.mirror_pairs) if kind.mirror_pairs else []
@@ -52,21 +56,20 @@ class Reading:
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
         self._seen: set[bytes] = set()
 
-    def items(self, place: Place) -> Iterator[Sample | Fault]:
+    def items(self, place: PlacePicture) -> Iterator[Sample | Fault]:
         """Samples and faults in the order of the labels; `place` gets each picture with a sample once."""
-        root = self._labels if self._labels.is_dir() else self._labels.parent
-        for file in self._kind.files(self._labels):
+        for there, file in files_of(self._places, self._kind):
             try:
-                for entry in self._kind.read(file, root, self.point_names):
-                    yield entry if isinstance(entry, Fault) else self._item(entry, place)
+                for entry in self._kind.read(file, there.root, self.point_names):
+                    yield entry if isinstance(entry, Fault) else self._item(entry, there, place)
             except DataError as error:
                 yield Fault(file.name, str(error))
             except UNREADABLE as error:
                 yield Fault(file.name, _not_of_the_format(error))
 
-    def _item(self, record: Record, place: Place) -> Sample | Fault:
+    def _item(self, record: Record, there: Place, place: PlacePicture) -> Sample | Fault:
         try:
-            name, picture = self._picture(record)
+            name, picture = self._picture(record, there)
             sample = self._sample(record, name, picture)
         except (ValueError, OSError) as error:
             return Fault(record.where, str(error))
@@ -76,7 +79,7 @@ class Reading:
             self.manifest[name] = picture.sha256
             if picture.orientation != 1:
                 self.turned[name] = None
-        return sample
+        return replace(sample, split=there.split or sample.split)
 
     def _sample(self, record: Record, name: str, picture: Picture) -> Sample:
         if self.count is None:
@@ -90,10 +93,10 @@ class Reading:
         self._seen.add(key)
         return sample
 
-    def _picture(self, record: Record) -> tuple[str, Picture]:
-        name = record.picture if record.content is not None else self._images.find(record.picture)
+    def _picture(self, record: Record, there: Place) -> tuple[str, Picture]:
+        name = record.picture if record.content is not None else self._folders[there].find(record.picture)
         if name not in self._pictures:
-            content = record.content if record.content is not None else (self._images.folder / name).read_bytes()
+            content = record.content if record.content is not None else (self.pictures / name).read_bytes()
             try:
                 self._pictures[name] = load_picture(content)
             except ValueError as error:
