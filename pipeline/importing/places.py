@@ -17,7 +17,7 @@ class Place:
     """A file, or a folder of such."""
     images: Path
     split: str | None = None
-    """Of all its objects, training or test; None: as the labels tell."""
+    """Of its objects, training or test, but for those that the labels call test; None: as the labels tell."""
 
     @property
     def root(self) -> Path:

@@ -79,7 +79,7 @@ class Reading:
             self.manifest[name] = picture.sha256
             if picture.orientation != 1:
                 self.turned[name] = None
-        return replace(sample, split=there.split or sample.split)
+        return sample if sample.split == "test" else replace(sample, split=there.split or sample.split)
 
     def _sample(self, record: Record, name: str, picture: Picture) -> Sample:
         if self.count is None:

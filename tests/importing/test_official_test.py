@@ -100,6 +100,17 @@ def test_folders_of_pts_may_be_the_test_in_and_beside_the_others(images: Path, r
     }
 
 
+def test_rows_that_a_table_calls_test_stay_so(images: Path, request_of: Ask) -> None:
+    header = "picture,split,x0,y0,x1,y1,x2,y2"
+    for name, rows in {
+        "some": ["ann_00.png,training,1,2,30,4,5,60", "bob_00.png,test,1,2,30,4,5,60"],
+        "more": ["cy_00.png,training,1,2,30,4,5,60"],
+    }.items():
+        (images / f"{name}.csv").write_text("\n".join([header, *rows]) + "\n")
+    done = import_dataset(request_of("csv", images / "some.csv", test_labels=(images / "more.csv",)))
+    assert splits_of(done) == {"ann_00.png": "training", "bob_00.png": "test", "cy_00.png": "test"}
+
+
 def test_an_object_of_the_test_that_also_trains_is_a_fault(coco: Path, request_of: Ask) -> None:
     leaked = write_coco(coco / "val.json", "2.png")
     ask = request_of(
