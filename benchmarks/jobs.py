@@ -23,10 +23,14 @@ class Job:
     fold: int = 0
 
     def key(self) -> dict[str, str]:
-        """What makes it the same training as one in the table."""
+        """What makes it the same training as one in the table; options of other networks than its own do not count."""
         names = {"split", "preprocess", "model", "augment", "train"}
         names |= {"pretrain"} if self.params.pretrain.epochs else set()
         sections = {name: values for name, values in asdict(self.params).items() if name in names}
+        network = sections["model"]["name"]
+        sections["model"] = {
+            name: value for name, value in sections["model"].items() if name == network or not isinstance(value, dict)
+        }
         digest = hashlib.sha256(json.dumps(sections, sort_keys=True).encode()).hexdigest()[:12]
         values = (self.study, self.entry, self.params.train.seed, self.fold, digest)
         return dict(zip(KEY, map(str, values), strict=True))

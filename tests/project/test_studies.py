@@ -8,7 +8,7 @@ import torch
 
 from benchmarks import report, robustness, trainings
 from benchmarks.frames import FOLDS, Frames, divide
-from benchmarks.jobs import TABLE, Job, is_done, read_table
+from benchmarks.jobs import KEY, TABLE, Job, is_done, read_table
 from benchmarks.kept_models import FOLDER
 from benchmarks.leaderboard_figure import apart, leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
@@ -186,6 +186,30 @@ def test_a_training_becomes_a_row_also_in_a_fold(fold, tmp_path, monkeypatch):
     assert np.isnan(row["nme_unseen_people"]) == (not fold)
     assert trainings.FOLD_ERRORS.exists() == bool(fold)
     assert is_done(Job("a", "b", params, fold))
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_the_trainings_in_the_table_are_of_the_present_parameters(study):
+    """Else the studies train everything anew, and the tables show another default than the pipeline's."""
+    rows = pd.read_csv(ROOT / TABLE, dtype=str)
+    there = set(zip(*(rows.loc[rows["study"] == study, key] for key in KEY[1:]), strict=True))
+    present = {tuple(list(job.key().values())[1:]) for job in STUDIES[study]()}
+    assert there <= present, (
+        f"{there - present} are of other parameters: train anew (python -m benchmarks.trainings {study}), or, where a "
+        f"new option leaves a training as it is, give its row the new digest in {TABLE}; there are {present}"
+    )
+
+
+@pytest.mark.parametrize("option", [("coarse_px", 64), ("fine_networks", 2)])
+def test_options_of_another_network_make_no_other_training(option):
+    plain, changed = {"model.name": "resnet18"}, {f"model.coarse_to_fine.{option[0]}": option[1]}
+    ours, others = ({job(values)["digest"] for values in (known, known | changed)} for known in ({}, plain))
+    assert len(ours) == 2
+    assert len(others) == 1
+
+
+def job(values: dict[str, object]) -> dict[str, str]:
+    return Job("a", "b", with_values(values)).key()
 
 
 def test_a_training_that_was_stopped_goes_on_after_its_last_epoch(tmp_path, monkeypatch):
