@@ -59,13 +59,13 @@ def read_picture(source: str | PathLike[str] | bytes, page: int = 0) -> np.ndarr
     content = source if isinstance(source, bytes) else read_bytes(Path(source))
     try:
         if content.startswith(b"\xff\xd8") and next(_scan_places(content, 0), 0) > HEADER_LIMIT:
-            raise _TooMuchError(f"has more than {HEADER_LIMIT >> 20} MB before its pixels; save it anew without notes")
+            raise _RefusedError(f"has more than {HEADER_LIMIT >> 20} MB before its pixels; save it anew without notes")
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             _go_to_page(image, page)
             _refuse_too_much(image, content)
             image.load()
             return rgb_of(image)
-    except _TooMuchError as error:
+    except _RefusedError as error:
         raise DataError(f"{name} {error}") from None
     except Image.DecompressionBombError:  # Pillow raises it too, from a higher limit
         raise DataError(f"{name} {_too_many_pixels()}") from None
@@ -78,16 +78,16 @@ def read_picture(source: str | PathLike[str] | bytes, page: int = 0) -> np.ndarr
         raise DataError(f"{name} is damaged ({reason}); save or copy it anew") from None
 
 
-class _TooMuchError(Exception):
-    """A picture is beyond a limit, or a page beyond its last; the message goes on where its name ends."""
+class _RefusedError(Exception):
+    """A picture is refused, for a limit or a page that it lacks; the message goes on where its name ends."""
 
 
 def _go_to_page(image: Image.Image, page: int) -> None:
-    """Raise _TooMuchError where there is no such page."""
+    """Raise _RefusedError where there is no such page."""
     try:
         image.seek(page)
     except EOFError:
-        raise _TooMuchError(f"has no page {page}, counted from 0, or is damaged there; give another page") from None
+        raise _RefusedError(f"has no page {page}, counted from 0, or is damaged there; give another page") from None
 
 
 def _too_many_pixels() -> str:
@@ -95,19 +95,19 @@ def _too_many_pixels() -> str:
 
 
 def _refuse_too_much(image: Image.Image, content: bytes) -> None:
-    """Raise _TooMuchError for a picture whose pixels, memory or scans are beyond the limits."""
+    """Raise _RefusedError for a picture whose pixels, memory or scans are beyond the limits."""
     pixels = image.width * image.height
     if pixels > PIXEL_LIMIT:
-        raise _TooMuchError(_too_many_pixels())
+        raise _RefusedError(_too_many_pixels())
     needed = len(content) + pixels * _PIXEL_BYTES.get(image.format or "", _OTHER_PIXEL_BYTES)
     if needed > MEMORY_LIMIT:
-        raise _TooMuchError(
+        raise _RefusedError(
             f"is {image.format} of {pixels / 1e6:.0f} million pixels, which takes {needed >> 20} MB to read where "
             f"{MEMORY_LIMIT >> 20} are the limit; shrink it, or convert it to JPEG"
         )
     scans = _scan_places(content, getattr(image, "offset", 0)) if image.format in ("JPEG", "MPO") else iter(())
     if sum(1 for _ in islice(scans, SCAN_LIMIT + 1)) > SCAN_LIMIT:
-        raise _TooMuchError(f"has more than {SCAN_LIMIT} scans, which takes too long to read; save it anew")
+        raise _RefusedError(f"has more than {SCAN_LIMIT} scans, which takes too long to read; save it anew")
 
 
 def _scan_places(jpeg: bytes, start: int) -> Iterator[int]:

@@ -255,4 +255,5 @@ def _how_read(request: Request, reading: Reading) -> dict[str, str]:
 
 def _test_source(request: Request) -> str:
     names = ", ".join(test.name for test in request.test_labels)
-    return f"; of the test: labels {names}" if names else ""
+    pictures = f", pictures {request.test_images.name}" if request.test_images else ""
+    return f"; of the test: labels {names}{pictures}" if names else ""

@@ -25,7 +25,7 @@ _KEPT_PICTURES = 4
 """Decoded pictures that are kept, for the next object in one of them."""
 
 
-PlacePicture = Callable[[str, bytes | None], None]
+PutPicture = Callable[[str, bytes | None], None]
 """What becomes of a picture: its path below the folder of pictures, and its content where the labels hold it."""
 
 
@@ -56,30 +56,30 @@ class Reading:
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
         self._seen: set[bytes] = set()
 
-    def items(self, place: PlacePicture) -> Iterator[Sample | Fault]:
-        """Samples and faults in the order of the labels; `place` gets each picture with a sample once."""
-        for there, file in files_of(self._places, self._kind):
+    def items(self, put: PutPicture) -> Iterator[Sample | Fault]:
+        """Samples and faults in the order of the labels; `put` gets each picture with a sample once."""
+        for place, file in files_of(self._places, self._kind):
             try:
-                for entry in self._kind.read(file, there.root, self.point_names):
-                    yield entry if isinstance(entry, Fault) else self._item(entry, there, place)
+                for entry in self._kind.read(file, place.root, self.point_names):
+                    yield entry if isinstance(entry, Fault) else self._item(entry, place, put)
             except DataError as error:
                 yield Fault(file.name, str(error))
             except UNREADABLE as error:
                 yield Fault(file.name, _not_of_the_format(error))
 
-    def _item(self, record: Record, there: Place, place: PlacePicture) -> Sample | Fault:
+    def _item(self, record: Record, place: Place, put: PutPicture) -> Sample | Fault:
         try:
-            name, picture = self._picture(record, there)
+            name, picture = self._picture(record, place)
             sample = self._sample(record, name, picture)
         except (ValueError, OSError) as error:
             return Fault(record.where, str(error))
         self.tells_groups |= record.group is not None
         if name not in self.manifest:
-            place(name, record.content)
+            put(name, record.content)
             self.manifest[name] = picture.sha256
             if picture.orientation != 1:
                 self.turned[name] = None
-        return sample if sample.split == "test" else replace(sample, split=there.split or sample.split)
+        return sample if sample.split == "test" else replace(sample, split=place.split or sample.split)
 
     def _sample(self, record: Record, name: str, picture: Picture) -> Sample:
         if self.count is None:
@@ -93,8 +93,8 @@ class Reading:
         self._seen.add(key)
         return sample
 
-    def _picture(self, record: Record, there: Place) -> tuple[str, Picture]:
-        name = record.picture if record.content is not None else self._folders[there].find(record.picture)
+    def _picture(self, record: Record, place: Place) -> tuple[str, Picture]:
+        name = record.picture if record.content is not None else self._folders[place].find(record.picture)
         if name not in self._pictures:
             content = record.content if record.content is not None else (self.pictures / name).read_bytes()
             try:

@@ -65,7 +65,7 @@ def test_pictures_of_train_and_test_may_lie_in_folders_of_their_own(coco: Path) 
     assert "training 2, test 1 objects in 3 pictures" in told.output
     card = Path("datasets/mine/README.md").read_text()
     assert "| split | as the labels have it |" in card
-    assert "labels train.json, pictures train2017; of the test: labels val.json" in card
+    assert "labels train.json, pictures train2017; of the test: labels val.json, pictures val2017" in card
     fetch.run(fetch=Fetch(source="mine", synthetic=SyntheticFaces(people=2, clips=1, frames=2, seed=0)))
     for folder, count, picture in (("training", 2, "train2017/1.png"), ("test", 1, "val2017/1.png")):
         names, _ = read_keypoints_csv(paths.RAW / LABELS[folder])
