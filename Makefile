@@ -63,7 +63,7 @@ light: $(LIGHT)/.installed  ## the tests of the library installed alone, on any 
 coverage: $(VENV)/.installed  ## every test, and the share of branches that they take: a third more time than test
 	$(PYTEST) --cov
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.installed  ## Ruff and mypy, strict
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
@@ -74,7 +74,7 @@ verify: $(VENV)/.installed  ## prove that two rebuilds in two environments give 
 ui: $(VENV)/.installed  ## browse the runs in MLflow at http://127.0.0.1:5000
 	@$(RUN) -m pipeline ui
 
-studies: $(VENV)/.installed  ## train whatever the leaderboard, the folds, the shorter ones and the ablation lack: hours
+studies: $(VENV)/.installed  ## run the missing trainings of all studies: hours
 	$(RUN) -m benchmarks.costs
 	MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=68719476736 \
 	$(RUN) -m benchmarks.trainings leaderboard unseen_people shorter ablation
@@ -87,5 +87,5 @@ lock: pyproject.toml  ## refresh requirements.lock from pyproject.toml
 		--no-emit-index-url --custom-compile-command "make lock" --extra dev --extra build pyproject.toml -o requirements.lock
 	rm -rf .venv-lock
 
-clean:  ## remove the environments and what the stages left; the DVC cache and the MLflow store stay
+clean:  ## remove environments, data, checkpoints and the networks of studies; DVC's cache and MLflow's store stay
 	rm -rf $(VENV) $(LIGHT) .checkpoints data

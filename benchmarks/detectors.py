@@ -35,10 +35,10 @@ COLUMNS = ("found %", "proposed %", "false")
 INTRODUCTION = """# What the detectors find
 
 `python -m benchmarks.detectors` writes this page. Of each detector it tells how many of the faces it finds, in percent
-(an answer overlaps the face by more than half: intersection over union of the boxes round the 68 points); of how many
-its search alone proposes a place, in percent; and false: how many answers overlap no face, in all {pictures} pictures
-of the row ({empty} without a face). All detectors see the same pictures; people and frames are others than those to
-which the score was fitted.
+(a detection overlaps the face by more than half: intersection over union of the boxes round the 68 points); of how many
+its search alone proposes a place, in percent; and false: how many detections overlap no face, in all {pictures}
+pictures of the row ({empty} without a face). All detectors see the same pictures; people and frames are others than
+those to which the score was fitted.
 """
 
 Kind = Callable[[np.random.Generator], Scene]

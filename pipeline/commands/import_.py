@@ -41,7 +41,7 @@ _NAME = re.compile(r"\w[\w.-]{0,59}")
 
 def import_labels(
     format_: Annotated[
-        LabelFormat, typer.Option("--format", metavar="FORMAT", help=f"Of the labels: {', '.join(LabelFormat)}.")
+        LabelFormat, typer.Option("--format", metavar="FORMAT", help=f"Format of the labels: {', '.join(LabelFormat)}.")
     ],
     labels: Annotated[Path, typer.Option(metavar="FILE|FOLDER", help="File of labels, or folder of such.")],
     name: Annotated[str, typer.Option(help="Of the dataset: a folder of datasets/, a value of fetch.source.")],
@@ -71,7 +71,9 @@ def import_labels(
     test_frac: Annotated[
         float, typer.Option(min=0, max=0.9, help="Share of the groups held out for the test; 0: test on the training.")
     ] = 0.2,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the choice of groups for the test.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Random seed of the choice of groups for the test.")
+    ] = 0,
     group_by: Annotated[
         str | None,
         typer.Option(
@@ -87,7 +89,7 @@ def import_labels(
     exif: Annotated[
         ExifWay, typer.Option(help="Whether labels are of turned pictures as they are shown, or as they are stored.")
     ] = ExifWay.shown,
-    licence: Annotated[str, typer.Option(help="Of the pictures and labels.")] = "not told",
+    licence: Annotated[str, typer.Option(help="Licence of the pictures and labels.")] = "not told",
 ) -> None:
     """Make a dataset out of pictures and labels: then `dvc exp run -S fetch.source=NAME` trains on it.
 

@@ -1,4 +1,7 @@
-"""The model that comes with the package: the network of dvc.lock in 8 bits, with what its users have to know."""
+"""The model that comes with the package: the network of dvc.lock in 8 bits, with what its users have to know.
+
+Its card, which says what it is good for and what not, lies beside it.
+"""
 
 import hashlib
 import json
@@ -18,6 +21,8 @@ from pipeline.export.quantization import quantize
 from pipeline.export.sample_frames import frames_to_compare, labelled_error, training_frames
 from pipeline.models.model_file import open_model_file
 
+_OF_ONE_RUN = {"train": paths.MODEL, "evaluate": paths.METRICS, "render": paths.MODEL_CARD}
+"""Stage -> its output that the model, or its card, is made from."""
 MOST_BYTES = 5_000_000
 MOST_NME_CHANGE_PERCENT = 0.03
 """The most by which 8 bits may change the NME on the labelled frames of a split."""
@@ -37,9 +42,9 @@ def write_shipped(target: Path, scratch: Path, reported: Mapping[str, float], da
 
     Raises:
         ModelError: the file is too large, or its errors are not those that were reported.
-        DataError: model and reports are not those of dvc.lock, or the prepared frames are not there.
+        DataError: model, metrics and card are not those of dvc.lock, or the prepared frames are not there.
     """
-    locked = {path: _locked_md5(stage, path) for stage, path in (("train", paths.MODEL), ("evaluate", paths.METRICS))}
+    locked = {path: _locked_md5(stage, path) for stage, path in _OF_ONE_RUN.items()}
     description, network = open_model_file(paths.MODEL)
     side, exact = description.preprocess.size_px, scratch / "float32.onnx"
     export_model(paths.MODEL, network, exact, kind="onnx", frames=frames_to_compare(side)[0])

@@ -38,7 +38,7 @@ def error_percent(name: str) -> float:
 
 
 def write_lock() -> None:
-    outs = {"train": paths.MODEL, "evaluate": paths.METRICS}
+    outs = {"train": paths.MODEL, "evaluate": paths.METRICS, "render": paths.MODEL_CARD}
     stages = {stage: {"outs": [{"path": path.as_posix(), "md5": md5(path)}]} for stage, path in outs.items()}
     paths.LOCK.write_text(json.dumps({"stages": stages}))
 
@@ -56,6 +56,7 @@ def checkout(tmp_path_factory):
         write_model(paths.MODEL)
         errors = {name: group(4, nme_percent=error_percent(name)) for name in ("val", "test")}
         write_metrics(measured(dataset="youtube-faces", **errors))
+        paths.MODEL_CARD.write_text("# Model card\n")
         write_lock()
     return folder
 
@@ -66,7 +67,7 @@ def ship(checkout, monkeypatch):
     monkeypatch.setattr(room, "SHIPPED", checkout / "shipped.onnx")
     monkeypatch.setattr(shipped, "export_model", export_once)
     monkeypatch.setattr(shipped, "MOST_NME_CHANGE_PERCENT", 5)  # an untrained network has an error of hundreds
-    before = {path: path.read_bytes() for path in (paths.METRICS, paths.MODEL, paths.LOCK)}
+    before = {path: path.read_bytes() for path in (paths.METRICS, paths.MODEL, paths.MODEL_CARD, paths.LOCK)}
     yield lambda: CliRunner().invoke(app, ["ship"])
     for path, content in before.items():
         path.write_bytes(content)
@@ -83,12 +84,17 @@ def test_the_file_is_that_of_the_lock_and_the_same_bytes_again(ship):
     assert told["trained"] == pytest.approx({name: error_percent(name) for name in ("val", "test")}, abs=1e-3)
     assert made.metadata["data"].startswith("5,770 frames cut from YouTube Faces")
     assert "NME on val: " in done.stdout
+    assert Path("shipped.md").read_text() == "# Model card\n"
     assert ship().exit_code == 0
     assert file.read_bytes() == content
 
 
 def spoil_model():
     write_model(paths.MODEL, seed=1)
+
+
+def spoil_card():
+    paths.MODEL_CARD.write_text("of another model")
 
 
 def spoil_lock():
@@ -105,6 +111,7 @@ def spoil_report():
     ("spoil", "expected"),
     [
         (spoil_model, "data/model/model.safetensors is not the one of dvc.lock; make it: dvc repro"),
+        (spoil_card, "reports/model_card.md is not the one of dvc.lock; make it: dvc repro"),
         (spoil_lock, "dvc.lock and data/model/model.safetensors cannot be compared"),
         (spoil_report, "and 5 points are the most that they may differ; train again"),
     ],
