@@ -1,1 +1,1 @@
-"""Where frames come from: the public archive, a mirror of it, or synthetic faces."""
+"""Where frames come from: a public archive or a mirror of it, an imported dataset, or synthetic faces."""

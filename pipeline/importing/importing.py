@@ -26,8 +26,8 @@ from pipeline.importing.dataset_folder import IMPORTED, PICTURES, Tally, facts_o
 from pipeline.importing.pictures import place_picture
 from pipeline.importing.places import places_of
 from pipeline.importing.reading import Reading
-from pipeline.importing.samples import Convention
-from pipeline.importing.scheme_of_labels import Told, guessed_scheme
+from pipeline.importing.samples import BY_FOLDER, BY_PICTURE, Convention
+from pipeline.importing.scheme_of_labels import guessed_scheme
 from pipeline.importing.splits import write_with_splits
 
 _TOLD_FAULTS = 20
@@ -149,14 +149,14 @@ def _begin(request: Request) -> tuple[Reading, Scheme | None]:
     scheme = find_scheme(named) if named else None
     first_pixel = kind.first_pixel if request.first_pixel is None else request.first_pixel
     places = places_of(request.labels, request.images, request.test_labels, request.test_images)
-    convention = Convention(first_pixel, request.stored, request.group_by)
-    reading = Reading(kind, places, convention, scheme.point_names if scheme else ())
+    convention = Convention(first_pixel, request.stored)
+    reading = Reading(kind, places, convention, request.group_by, scheme.point_names if scheme else ())
     if scheme:
         reading.count = scheme.count
-        if scheme.point_names and reading.point_names and not reading.reordered:
+        if scheme.point_names and reading.told.names and not reading.reordered:
             tell("note: the labels name their points otherwise than the scheme; their order is taken as it is")
-    elif reading.point_names:
-        reading.count = len(reading.point_names)
+    elif reading.told.names:
+        reading.count = len(reading.told.names)
         _leave_out_stray_lines(request, reading)
         _refuse_names_of_no_scheme(request, reading)
     return reading, scheme
@@ -164,16 +164,17 @@ def _begin(request: Request) -> tuple[Reading, Scheme | None]:
 
 def _leave_out_stray_lines(request: Request, reading: Reading) -> None:
     """Leave out lines to points that are not there."""
-    lines, points = reading.edges, range(len(reading.point_names))
-    reading.edges = [(one, other) for one, other in lines if one in points and other in points]
-    if left_out := len(lines) - len(reading.edges):
+    lines, points = reading.told.edges, range(len(reading.told.names))
+    kept = [(one, other) for one, other in lines if one in points and other in points]
+    reading.told = replace(reading.told, edges=kept)
+    if left_out := len(lines) - len(kept):
         tell(f"note: {left_out} lines of the skeleton in {request.labels} join points that it does not name; left out")
 
 
 def _refuse_names_of_no_scheme(request: Request, reading: Reading) -> None:
     """Raise DataError where no scheme can be made of the points that labels name."""
     try:
-        scheme_from(_guessed(request, reading, np.empty((0, len(reading.point_names), 2))).as_data())
+        scheme_from(_guessed(request, reading, np.empty((0, len(reading.told.names), 2))).as_data())
     except ValueError as error:
         raise DataError(
             f"{request.labels} names its points so that no scheme can be made of them: {error}; rename them there, or "
@@ -183,8 +184,7 @@ def _refuse_names_of_no_scheme(request: Request, reading: Reading) -> None:
 
 def _guessed(request: Request, reading: Reading, shapes: np.ndarray) -> Scheme:
     """A scheme out of what labels tell; see `guessed_scheme`."""
-    told = Told(reading.point_names, reading.edges, reading.mirror_pairs, reading.thing)
-    return guessed_scheme(request.name, reading.count or 0, told, shapes)
+    return guessed_scheme(request.name, reading.count or 0, reading.told, shapes)
 
 
 def _first(items: Iterator[Sample | Fault], request: Request, tally: Tally) -> Sample:
@@ -236,9 +236,11 @@ def _pixels(path: Path) -> np.ndarray:
 
 def _grouping(request: Request, reading: Reading) -> str:
     """What is kept together, in words."""
-    by = request.group_by or ("as the labels tell" if reading.tells_groups else "picture")
-    words = {"picture": "each is a picture with its objects", "folder": "each is a folder of pictures"}
-    return words.get(by, by if by == "as the labels tell" else f"by {by}")
+    if request.group_by is None and reading.tells_groups:
+        return "as the labels tell"
+    by = request.group_by or BY_PICTURE
+    words = {BY_PICTURE: "each is a picture with its objects", BY_FOLDER: "each is a folder of pictures"}
+    return words.get(by, f"by {by}")
 
 
 def _how_read(request: Request, reading: Reading) -> dict[str, str]:

@@ -4,8 +4,6 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -13,13 +11,12 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.scheme import MOST_POINTS
 from facial_keypoints.core.text import brief
 from pipeline.datasets.formats import UNREADABLE, Format
+from pipeline.datasets.formats.names import Told
 from pipeline.datasets.formats.record import Fault, Record
 from pipeline.datasets.label_table import Sample
 from pipeline.importing.pictures import Picture, PictureFolder, load_picture
 from pipeline.importing.places import Place, common_folder, files_of
-from pipeline.importing.samples import Convention, sample_of
-
-T = TypeVar("T")
+from pipeline.importing.samples import Convention, group_of, sample_of
 
 _KEPT_PICTURES = 4
 """Decoded pictures that are kept, for the next object in one of them."""
@@ -32,19 +29,23 @@ PutPicture = Callable[[str, bytes | None], None]
 class Reading:
     """One way through the labels of a format, those that train before those of an official test."""
 
-    def __init__(self, kind: Format, places: Sequence[Place], convention: Convention, names: Sequence[str]) -> None:
-        """names: the order of a scheme's points, where it names them."""
-        self._kind, self._places, self._convention = kind, places, convention
+    def __init__(
+        self,
+        kind: Format,
+        places: Sequence[Place],
+        convention: Convention,
+        group_by: str | None,
+        names: Sequence[str],
+    ) -> None:
+        """group_by: see `group_of`. names: the order of a scheme's points, where it names them."""
+        self._kind, self._places, self._convention, self._group_by = kind, places, convention, group_by
         self.pictures = common_folder(places)
         """The folder below which all pictures lie."""
         self._folders = {place: PictureFolder(self.pictures, place.images) for place in places}
-        _, first = next(files_of(places, kind))
-        self.point_names = _read_or_refuse(first, kind.point_names) if kind.point_names else []
-        self.edges = _read_or_refuse(first, kind.edges) if kind.edges else []
-        self.mirror_pairs = _read_or_refuse(first, kind.mirror_pairs) if kind.mirror_pairs else []
-        self.thing = _read_or_refuse(first, kind.thing) if kind.thing else ""
-        self.reordered = bool(names) and sorted(names) == sorted(self.point_names)
-        self._order = [self.point_names.index(name) for name in names] if self.reordered else None
+        self.told = _told(kind, places)
+        """What the labels tell of their points."""
+        self.reordered = bool(names) and sorted(names) == sorted(self.told.names)
+        self._order = [self.told.names.index(name) for name in names] if self.reordered else None
         self.count: int | None = None
         """Number of points that each object should have; None: as many as the first has."""
         self.manifest: dict[str, str] = {}
@@ -60,7 +61,7 @@ class Reading:
         """Samples and faults in the order of the labels; `put` gets each picture with a sample once."""
         for place, file in files_of(self._places, self._kind):
             try:
-                for entry in self._kind.read(file, place.root, self.point_names):
+                for entry in self._kind.read(file, place.root, self.told.names):
                     yield entry if isinstance(entry, Fault) else self._item(entry, place, put)
             except DataError as error:
                 yield Fault(file.name, str(error))
@@ -86,7 +87,10 @@ class Reading:
             if len(record.points) > MOST_POINTS:
                 raise ValueError(f"it has {len(record.points):,} points; {MOST_POINTS:,} are the most of a scheme")
             self.count = len(record.points)
-        sample = self._in_order(sample_of(record, picture, name, self.count, self._convention))
+        if len(record.points) != self.count:
+            raise ValueError(f"it has {len(record.points)} points where {self.count} are expected")
+        group = group_of(record, name, self._group_by)
+        sample = self._in_order(sample_of(record, picture, name, group, self._convention))
         key = hashlib.sha256(name.encode() + b"\0" + sample.points.tobytes()).digest()[:12]
         if key in self._seen:
             raise ValueError("an entry before it has the same points in the same picture")
@@ -113,12 +117,27 @@ class Reading:
         return Sample(sample.picture, sample.group, sample.split, sample.frame, points, flags)
 
 
-def _read_or_refuse(file: Path, read: Callable[[Path], T]) -> T:
-    """What `read` finds in a file. Raises DataError where it is none of the format."""
-    try:
-        return read(file)
-    except UNREADABLE as error:
-        raise DataError(f"{file}: {_not_of_the_format(error)}") from None
+def _told(kind: Format, places: Sequence[Place]) -> Told:
+    """What the first file that names points tells, else the first that can be read.
+
+    Raises DataError where none can.
+    """
+    found: list[Told] = []
+    errors: list[DataError] = []
+    for _, file in files_of(places, kind):
+        try:
+            told = kind.facts(file) if kind.facts else Told()
+        except DataError as error:
+            errors.append(error)
+        except UNREADABLE as error:
+            errors.append(DataError(f"{file}: {_not_of_the_format(error)}"))
+        else:
+            if told.names or kind.facts is None:
+                return told
+            found.append(told)
+    if not found:
+        raise errors[0]
+    return found[0]
 
 
 def _not_of_the_format(error: Exception) -> str:

@@ -12,8 +12,8 @@ from pipeline.datasets.formats.record import Record, is_empty
 from pipeline.datasets.label_table import MOST_SIDE_PX, Sample
 from pipeline.importing.pictures import Picture
 
-PLACES = ("picture", "folder")
-"""Groups that labels of each format have."""
+BY_PICTURE, BY_FOLDER = "picture", "folder"
+"""What --group-by calls the groups that labels of each format have."""
 _OUTSIDE_FRAC = 0.1
 """A point may lie this far outside of the picture, in sizes of the object: of faces that the border cuts some do."""
 _LARGEST_FRAME = 6
@@ -24,27 +24,22 @@ _LONGEST_FRAC = 0.8
 
 @dataclass(frozen=True)
 class Convention:
-    """How a file counts pixels, and what of it belongs together."""
+    """How a file counts pixels."""
 
     first_pixel: float
     """Coordinate of the centre of the top left pixel."""
     stored: bool
     """Whether it is of the picture as it is stored, not as its EXIF orientation has it shown."""
-    group_by: str | None = None
-    """What is kept together: see `group_of`."""
 
 
-def sample_of(record: Record, picture: Picture, name: str, count: int, convention: Convention) -> Sample:
+def sample_of(record: Record, picture: Picture, name: str, group: str, convention: Convention) -> Sample:
     """The sample in our pixels. Raises ValueError saying what is wrong with the record."""
     points, box = _in_our_pixels(record, picture, convention)
-    if len(points) != count:
-        raise ValueError(f"it has {len(points)} points where {count} are expected")
     labelled = points[record.visibility != UNLABELLED]
     _check_shape(labelled)
     _check_places(record, points, picture)
     if box is None and len(labelled) == 1:
         raise ValueError("one point is labelled and there is no box, so that its size is not known")
-    group = group_of(record, name, convention.group_by)
     frame = frame_of(labelled, box)
     if frame[2] > min(MOST_SIDE_PX, _LARGEST_FRAME * max(picture.pixels.shape[:2])):
         raise ValueError(f"its frame would be {frame[2]:,} pixels wide, as its box is too large for its picture")
@@ -58,8 +53,8 @@ def group_of(record: Record, name: str, group_by: str | None) -> str:
     """
     if group_by is None:
         return record.group or name
-    if group_by in PLACES:
-        return name if group_by == "picture" else PurePosixPath(name).parent.as_posix()
+    if group_by in (BY_PICTURE, BY_FOLDER):
+        return name if group_by == BY_PICTURE else PurePosixPath(name).parent.as_posix()
     wanted = group_by.casefold()
     value = next((value for column, value in record.columns.items() if column.casefold() == wanted), None)
     if not isinstance(value, str | int) or is_empty(value):

@@ -2,26 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from facial_keypoints.core.scheme import Contour, Scheme
+from pipeline.datasets.formats.names import Told, are_numbers
 from pipeline.importing.mirror_pairs import pairs_by_name, pairs_by_place
 
 _WIDTH = 110
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a file of labels tells of its points; of what it does not, nothing."""
-
-    names: Sequence[str] = ()
-    edges: Sequence[tuple[int, int]] = ()
-    """Pairs of points that a line joins."""
-    mirror_pairs: Sequence[tuple[int, int]] = ()
-    thing: str = ""
-    """What the points are of."""
 
 
 def guessed_scheme(name: str, count: int, told: Told, shapes: np.ndarray) -> Scheme:
@@ -30,7 +18,7 @@ def guessed_scheme(name: str, count: int, told: Told, shapes: np.ndarray) -> Sch
     `shapes`: (N, count, 2) labels to guess from where the points have no names; N may be 0.
     """
     names = told.names
-    named = any(not name.isdecimal() for name in names)
+    named = not are_numbers(names)
     by_place = pairs_by_place(shapes) if len(shapes) and not named else []
     return Scheme(
         name=name,

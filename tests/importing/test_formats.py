@@ -13,6 +13,7 @@ import pytest
 
 from facial_keypoints.core.errors import DataError
 from pipeline.datasets.formats import FORMATS
+from pipeline.datasets.formats.names import Told
 from pipeline.datasets.formats.record import Fault, Record
 from pipeline.datasets.label_table import Sample, read_label_table
 from pipeline.datasets.shipped_schemes import find_scheme
@@ -70,6 +71,12 @@ def test_cofw_brings_its_pictures_and_what_is_occluded(
 
 def entries(kind: str, path: Path, names: tuple[str, ...] = ()) -> list[Record | Fault]:
     return list(FORMATS[kind].read(path, path.parent, names))
+
+
+def told_by(kind: str, path: Path) -> Told:
+    facts = FORMATS[kind].facts
+    assert facts is not None
+    return facts(path)
 
 
 def test_flags_of_coco_say_what_is_not_labelled_and_what_is_hidden(tmp_path: Path) -> None:
@@ -186,17 +193,13 @@ def test_a_skeleton_of_coco_counts_from_1_unless_it_can_only_count_from_0(
 ) -> None:
     category = {"name": "paw", "keypoints": ["a", "b", "c"], "skeleton": skeleton}
     (tmp_path / "a.json").write_text(json.dumps({"categories": [category]}))
-    edges = FORMATS["coco"].edges
-    assert edges is not None
-    assert edges(tmp_path / "a.json") == lines
+    assert told_by("coco", tmp_path / "a.json").edges == lines
 
 
 def test_mirror_pairs_of_coco_are_those_that_the_file_names(tmp_path: Path) -> None:
     category = {"name": "paw", "keypoints": ["a", "b", "c"], "keypoint_flip_map": [["c", "a"]]}
     (tmp_path / "a.json").write_text(json.dumps({"categories": [category]}))
-    mirror_pairs = FORMATS["coco"].mirror_pairs
-    assert mirror_pairs is not None
-    assert mirror_pairs(tmp_path / "a.json") == [(2, 0)]
+    assert told_by("coco", tmp_path / "a.json").mirror_pairs == [(2, 0)]
 
 
 @pytest.mark.parametrize(
@@ -214,9 +217,7 @@ def test_mirror_pairs_of_coco_are_those_that_the_file_names(tmp_path: Path) -> N
 def test_what_the_points_are_of_is_the_one_category_of_coco(tmp_path: Path, names: list[Any], thing: str) -> None:
     categories = [{"name": name, "keypoints": ["a", "b"]} for name in names] + [{"name": "box"}]
     (tmp_path / "a.json").write_text(json.dumps({"categories": categories}))
-    read = FORMATS["coco"].thing
-    assert read is not None
-    assert read(tmp_path / "a.json") == thing
+    assert told_by("coco", tmp_path / "a.json").thing == thing
 
 
 def labels_of(kind: str, points: dict[str, tuple[int, int]]) -> str:
@@ -270,9 +271,7 @@ def test_points_of_a_cvat_skeleton_are_in_the_order_of_its_labels(tmp_path: Path
     skeleton = f'<skeleton label="face">{points}<points label="ear" outside="1" points="0,0"/></skeleton>'
     text = f'<annotations><meta><labels>{labels}</labels></meta><image name="a.png">{skeleton}</image></annotations>'
     (tmp_path / "a.xml").write_text(text)
-    point_names = FORMATS["cvat"].point_names
-    assert point_names is not None
-    names = point_names(tmp_path / "a.xml")
+    names = told_by("cvat", tmp_path / "a.xml").names
     assert names == ["nose", "chin", "ear"]
     (only,) = entries("cvat", tmp_path / "a.xml", tuple(names))
     assert isinstance(only, Record)

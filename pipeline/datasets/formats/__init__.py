@@ -1,4 +1,8 @@
-"""Readers of files of labels, one format a module. To add one: a module like the others and a line in FORMATS."""
+"""Readers of files of labels, one format a module.
+
+To add one: a module like the others and a line in FORMATS; its name in LabelFormat of `pipeline/commands/import_.py`; a
+writer in `tests/label_files.py`; a row of the table in `docs/own-data.md`.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +22,7 @@ from pipeline.datasets.formats import (
     pts,
     wflw,
 )
+from pipeline.datasets.formats.names import Told
 from pipeline.datasets.formats.record import UNREADABLE, Entries
 
 __all__ = ["FORMATS", "UNREADABLE", "Format"]
@@ -33,14 +38,8 @@ class Format:
     """Coordinate of the centre of the top left pixel; each module names the source."""
     read: Callable[[Path, Path, Sequence[str]], Entries]
     """Entries of a file, which lies below a folder; its points in the order of the names, where it has any."""
-    point_names: Callable[[Path], list[str]] | None = None
-    """Names of the points of a file, in the order in which they come without a scheme."""
-    edges: Callable[[Path], list[tuple[int, int]]] | None = None
-    """Lines between points that a file tells of."""
-    mirror_pairs: Callable[[Path], list[tuple[int, int]]] | None = None
-    """Points that change places in a mirrored picture, where a file tells them."""
-    thing: Callable[[Path], str] | None = None
-    """What the points are of, where a file tells it."""
+    facts: Callable[[Path], Told] | None = None
+    """What a file tells of its points; None where no file of the format does."""
     scheme: str | None = None
     """The scheme of all files of this format."""
 
@@ -59,15 +58,15 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "pts": Format("*.pts", 1, pts.read),
-    "dlib": Format("*.xml", 0, dlib_xml.read, dlib_xml.point_names),
-    "coco": Format("*.json", 0, coco.read, coco.point_names, coco.edges, coco.mirror_pairs, coco.thing),
-    "cvat": Format("*.xml", 0.5, cvat.read, cvat.point_names),
-    "label-studio": Format("*.json", 0.5, label_studio.read, label_studio.point_names),
+    "dlib": Format("*.xml", 0, dlib_xml.read, dlib_xml.facts),
+    "coco": Format("*.json", 0, coco.read, coco.facts),
+    "cvat": Format("*.xml", 0.5, cvat.read, cvat.facts),
+    "label-studio": Format("*.json", 0.5, label_studio.read, label_studio.facts),
     "wflw": Format("*.txt", 0, wflw.read, scheme="wflw-98"),
     "cofw": Format("*.mat", 1, cofw.read, scheme="cofw-29"),
     "helen": Format("*.txt", 0, helen.read),
-    "deeplabcut": Format("CollectedData*.csv", 0, deeplabcut.read, deeplabcut.point_names),
-    "csv": Format("*.csv", 0, plain_csv.read, plain_csv.point_names),
+    "deeplabcut": Format("CollectedData*.csv", 0, deeplabcut.read, deeplabcut.facts),
+    "csv": Format("*.csv", 0, plain_csv.read, plain_csv.facts),
     "course": Format("*_frames_keypoints.csv", 0, course.read),
 }
 """Format by the name that `keypoints import --format` takes."""

@@ -12,7 +12,8 @@ from typing import Any
 from facial_keypoints.core.errors import DataError
 from pipeline.core.labels import HIDDEN, SEEN
 from pipeline.datasets.formats.json_files import elements
-from pipeline.datasets.formats.record import Entries, Fault, Record, attempt, box_of, rearranged, record
+from pipeline.datasets.formats.names import Told, rearranged
+from pipeline.datasets.formats.record import Entries, Fault, Record, attempt, box_of, record
 
 _LONGEST_NAME = 40
 """Characters of a category's name that is taken for what the points are of."""
@@ -25,7 +26,7 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
         if pictures.setdefault(picture.get("id"), picture).get("file_name") != picture.get("file_name"):
             yield Fault(f"{path.name} image {picture.get('id')}", "another image has this id already")
     tells_hidden = any(2 in annotation.get("keypoints", [])[2::3] for annotation in elements(path, "annotations"))
-    own = point_names(path)
+    own = facts(path).names
     seen: set[object] = set()
     for place, annotation in enumerate(elements(path, "annotations")):
         identity = annotation.get("id", place)
@@ -57,49 +58,42 @@ def _read(
     return record(where, picture["file_name"], points, box=box_of(box) if box else None, columns=picture | annotation)
 
 
-def point_names(path: Path) -> list[str]:
-    """Names of the points, if the file has them."""
-    return [str(name) for name in _category(path).get("keypoints", [])]
+def facts(path: Path) -> Told:
+    """What the categories that have points tell; nothing where there is none. Raises DataError where they differ."""
+    categories = [category for category in elements(path, "categories") if category.get("keypoints")]
+    if not categories:
+        return Told()
+    category = categories[0]
+    if any(other["keypoints"] != category["keypoints"] for other in categories):
+        raise DataError(f"{path}: its categories have different points; split it into a file for each")
+    names = [str(name) for name in category["keypoints"]]
+    return Told(names, _edges(category, names), _mirror_pairs(category, names), _thing(categories))
 
 
-def edges(path: Path) -> list[tuple[int, int]]:
+def _edges(category: dict[str, Any], names: Sequence[str]) -> list[tuple[int, int]]:
     """Pairs of points that are joined by a line, from 0.
 
     COCO counts them from 1; where a file has a point 0 and none of the last number, it counts from 0.
     """
-    category = _category(path)
     pairs = [(int(one), int(other)) for one, other in category.get("skeleton", [])]
     met = {point for pair in pairs for point in pair}
-    first = 0 if 0 in met and len(category["keypoints"]) not in met else 1
+    first = 0 if 0 in met and len(names) not in met else 1
     return [(one - first, other - first) for one, other in pairs]
 
 
-def mirror_pairs(path: Path) -> list[tuple[int, int]]:
+def _mirror_pairs(category: dict[str, Any], names: Sequence[str]) -> list[tuple[int, int]]:
     """Pairs of points that change places in a mirrored picture, from 0, where the file tells them by name.
 
     They stand in `keypoint_flip_map` of the category, which COCO has not; Detectron2 calls its pairs of names so.
     """
-    category = _category(path)
-    places = {str(name): place for place, name in enumerate(category.get("keypoints", []))}
+    places = {name: place for place, name in enumerate(names)}
     return [(places[str(one)], places[str(other)]) for one, other in category.get("keypoint_flip_map", [])]
 
 
-def thing(path: Path) -> str:
+def _thing(categories: Sequence[dict[str, Any]]) -> str:
     """What the points are of: the name of the category, or nothing where there are several, or no short name."""
-    names = [category.get("name") for category in _categories(path)]
-    if not names or any(name != names[0] for name in names):
+    names = [category.get("name") for category in categories]
+    if any(name != names[0] for name in names):
         return ""
     short = isinstance(names[0], str) and len(names[0]) <= _LONGEST_NAME and names[0].isprintable()
     return str(names[0]).strip() if short else ""
-
-
-def _category(path: Path) -> dict[str, Any]:
-    categories = _categories(path)
-    if any(category["keypoints"] != categories[0]["keypoints"] for category in categories):
-        raise DataError(f"{path}: its categories have different points; split it into a file for each")
-    return categories[0] if categories else {}
-
-
-def _categories(path: Path) -> list[dict[str, Any]]:
-    """Those that have points."""
-    return [category for category in elements(path, "categories") if category.get("keypoints")]

@@ -11,7 +11,8 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from pipeline.core.labels import HIDDEN, SEEN
-from pipeline.datasets.formats.record import Entries, Record, attempt, in_order, natural, record
+from pipeline.datasets.formats.names import Told, in_order, ordered
+from pipeline.datasets.formats.record import Entries, Record, attempt, record
 from pipeline.datasets.formats.xml_files import elements
 
 
@@ -23,8 +24,8 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
             yield attempt(where, _read, image, shape, names)
 
 
-def point_names(path: Path) -> list[str]:
-    """Names of the points of skeletons; none where the file has only shapes of points."""
+def facts(path: Path) -> Told:
+    """The names of the points of skeletons; none where the file has only shapes of points."""
     told: dict[str, None] = {}
     found: dict[str, None] = {}
     for element in elements(path, "label", "image"):
@@ -32,8 +33,7 @@ def point_names(path: Path) -> list[str]:
             told[element.findtext("name", "")] = None
         for skeleton in element.iter("skeleton"):
             found.update(dict.fromkeys(point.get("label", "") for point in skeleton.iter("points")))
-    names = list(told or found)
-    return sorted(names, key=natural) if all(name.isdecimal() for name in names) else names
+    return Told(ordered(told or found))
 
 
 def _shapes(image: Element) -> Iterator[Element]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from facial_keypoints.core.errors import DataError
-from pipeline.datasets.formats.record import Entries, Record, attempt, in_order, is_empty, record
+from pipeline.datasets.formats.names import Told, in_order
+from pipeline.datasets.formats.record import Entries, Record, attempt, is_empty, record
 
 _HEADER = ("scorer", "individuals", "bodyparts", "coords")
 
@@ -27,11 +28,11 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
                     yield attempt(f"{where} {individual}".rstrip(), _read, row, individual, columns, first, names)
 
 
-def point_names(path: Path) -> list[str]:
-    """Names of the body parts."""
+def facts(path: Path) -> Told:
+    """The names of the body parts."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         columns, _ = _columns(path, csv.reader(file))
-    return list(dict.fromkeys(part for _, part, _ in columns))
+    return Told(list(dict.fromkeys(part for _, part, _ in columns)))
 
 
 def _columns(path: Path, rows: Iterator[list[str]]) -> tuple[list[tuple[str, str, str]], int]:

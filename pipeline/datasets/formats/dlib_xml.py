@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from pipeline.datasets.formats.record import Entries, Record, attempt, box_of, in_order, natural, record
+from pipeline.datasets.formats.names import Told, in_order, natural
+from pipeline.datasets.formats.record import Entries, Record, attempt, box_of, record
 from pipeline.datasets.formats.xml_files import elements
 
 
@@ -22,9 +23,10 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
                 yield attempt(where, _read, image, box, names)
 
 
-def point_names(path: Path) -> list[str]:
-    """Names of all parts in the file."""
-    return sorted({part.get("name", "") for box in elements(path, "box") for part in box.iter("part")}, key=natural)
+def facts(path: Path) -> Told:
+    """The names of all parts in the file."""
+    names = {part.get("name", "") for box in elements(path, "box") for part in box.iter("part")}
+    return Told(sorted(names, key=natural))
 
 
 def _read(where: str, image: Element, box: Element, names: Sequence[str]) -> Record:

@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pipeline.datasets.formats.json_files import elements
-from pipeline.datasets.formats.record import Entries, Record, attempt, box_of, in_order, natural, number, record
+from pipeline.datasets.formats.names import Told, in_order, ordered
+from pipeline.datasets.formats.record import Entries, Record, attempt, box_of, number, record
 
 _UPLOADED = re.compile(r"(?:^|(?<=/))[0-9a-f]{8}-(?=[^/]+$)")
 
@@ -30,12 +31,9 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
             yield attempt(where, _read, task, results, names)
 
 
-def point_names(path: Path) -> list[str]:
-    """Names of the points: in order of number where they are numbers, else as they come first."""
-    found: dict[str, None] = {}
-    for task in elements(path):
-        found.update(dict.fromkeys(_name(result) for result in _results(task) if _is_point(result)))
-    return sorted(found, key=natural) if all(name.isdecimal() for name in found) else list(found)
+def facts(path: Path) -> Told:
+    """The names of the points: in order of number where they are numbers, else as they come first."""
+    return Told(ordered(_name(result) for task in elements(path) for result in _results(task) if _is_point(result)))
 
 
 def _results(task: dict[str, Any]) -> list[dict[str, Any]]:

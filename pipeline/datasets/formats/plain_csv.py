@@ -18,17 +18,8 @@ from pathlib import Path
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.text import brief, shown
 from pipeline.core.labels import LABELS, SEEN
-from pipeline.datasets.formats.record import (
-    Entries,
-    Fault,
-    Record,
-    attempt,
-    box_of,
-    in_order,
-    is_empty,
-    rearranged,
-    record,
-)
+from pipeline.datasets.formats.names import Told, are_numbers, in_order, ordered, rearranged
+from pipeline.datasets.formats.record import Entries, Fault, Record, attempt, box_of, is_empty, record
 
 _PICTURE = ("picture", "image", "file", "filename", "file_name", "path")
 _BOX = ("box_x", "box_y", "box_w", "box_h")
@@ -65,16 +56,15 @@ def _objects(file: str, rows: Iterator[tuple[int, Row]], columns: dict[str, str]
         yield attempt(where, _long, whole, columns, names)
 
 
-def point_names(path: Path) -> list[str]:
-    """Names of the points, in the order of the columns, or of a long table in which they come first."""
+def facts(path: Path) -> Told:
+    """The names of the points, in the order of the columns, or of a long table in which they come first."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file, restkey="", restval=None)
         columns = _header(path, rows)
         if "point" in columns:
-            found = list(dict.fromkeys(str(row.get("point")) for _, row in _numbered(rows)))
-            return sorted(found, key=int) if all(name.isdecimal() for name in found) else found
+            return Told(ordered(str(row.get("point")) for _, row in _numbered(rows)))
         names = list(_points_of(columns))
-        return [] if all(name.isdecimal() for name in names) else names
+        return Told([] if are_numbers(names) else names)
 
 
 def _header(path: Path, rows: "csv.DictReader[str]") -> dict[str, str]:

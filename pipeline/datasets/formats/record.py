@@ -111,31 +111,6 @@ def attempt(where: str, make: Callable[..., Record], *of: object) -> Record | Fa
         return Fault(where, told)
 
 
-def natural(name: str) -> tuple[int, float, str]:
-    """Key that sorts names which are numbers by their value, before all others."""
-    return (0, float(name), "") if name.strip().isdecimal() else (1, 0.0, name)
-
-
-def in_order(found: dict[str, Sequence[object]], names: Sequence[str]) -> list[Sequence[object]]:
-    """The points of `names`, what is not among `found` as not labelled. Raises ValueError for other names."""
-    if odd := [name for name in found if name not in names]:
-        raise ValueError(f"there is no point called {shown(odd[0])}; they are {brief(', '.join(names), 100)}")
-    return [found.get(name, (None, None)) for name in names]
-
-
-def rearranged(
-    points: Sequence[Sequence[object]], own: Sequence[str], names: Sequence[str]
-) -> Sequence[Sequence[object]]:
-    """Points that come as their file's `own` names tell, in the order of `names`, which may be another file's.
-
-    They stay as they are where one of both has no names, or the number of points is not that of the names. Raises
-    ValueError for a name that is not among `names`.
-    """
-    if not own or not names or list(own) == list(names) or len(points) != len(own):
-        return points
-    return in_order(dict(zip(own, points, strict=True)), names)
-
-
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     """Number, from 1, and content of each line that is not empty."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:

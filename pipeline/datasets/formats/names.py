@@ -1,0 +1,56 @@
+"""Names of points: their order, and the points of one file in the order of another."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from facial_keypoints.core.text import brief, shown
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a file of labels tells beside its entries; of what it does not tell, nothing."""
+
+    names: Sequence[str] = ()
+    """Of the points, in the order in which they come without a scheme."""
+    edges: Sequence[tuple[int, int]] = ()
+    """Pairs of points that a line joins, from 0."""
+    mirror_pairs: Sequence[tuple[int, int]] = ()
+    """Points that change places in a mirrored picture, from 0."""
+    thing: str = ""
+    """What the points are of."""
+
+
+def natural(name: str) -> tuple[int, float, str]:
+    """Key that sorts names which are numbers by their value, before all others."""
+    return (0, float(name), "") if name.strip().isdecimal() else (1, 0.0, name)
+
+
+def are_numbers(names: Iterable[str]) -> bool:
+    """Whether points are only numbered: such names tell their order and nothing else."""
+    return all(name.isdecimal() for name in names)
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Each name once: in order of value where all are numbers, else as they come."""
+    found = list(dict.fromkeys(names))
+    return sorted(found, key=natural) if are_numbers(found) else found
+
+
+def in_order(found: dict[str, Sequence[object]], names: Sequence[str]) -> list[Sequence[object]]:
+    """The points of `names`, what is not among `found` as not labelled. Raises ValueError for other names."""
+    if odd := [name for name in found if name not in names]:
+        raise ValueError(f"there is no point called {shown(odd[0])}; they are {brief(', '.join(names), 100)}")
+    return [found.get(name, (None, None)) for name in names]
+
+
+def rearranged(
+    points: Sequence[Sequence[object]], own: Sequence[str], names: Sequence[str]
+) -> Sequence[Sequence[object]]:
+    """Points that come as their file's `own` names tell, in the order of `names`, which may be another file's.
+
+    They stay as they are where one of both has no names, or the number of points is not that of the names. Raises
+    ValueError for a name that is not among `names`.
+    """
+    if not own or not names or list(own) == list(names) or len(points) != len(own):
+        return points
+    return in_order(dict(zip(own, points, strict=True)), names)
