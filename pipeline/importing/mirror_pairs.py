@@ -15,17 +15,31 @@ _LEAST_FITTED = 6
 
 
 def pairs_by_name(names: Sequence[str]) -> list[tuple[int, int]]:
-    """Pairs of points whose names differ in left and right, L and R."""
+    """Pairs of points whose names differ in left and right, L and R; no point is in two.
+
+    The other side of a name with several such words has all of them changed, as the left corner of the left eye is the
+    mirror image of the right corner of the right eye; only where there is no such name, one of them.
+    """
     place = {name.lower(): point for point, name in enumerate(names)}
-    pairs = set()
-    for point, name in enumerate(names):
-        words = _WORDS.findall(name)
-        for at, word in enumerate(words):
-            if word.lower() in _OTHER:
-                other = place.get("".join([*words[:at], _OTHER[word.lower()], *words[at + 1 :]]).lower())
-                if other is not None and other != point:
-                    pairs.add((min(point, other), max(point, other)))
-    return sorted(pairs)
+    partner: dict[int, int] = {}
+    for others in (_wholly_other, _partly_other):
+        for point, name in enumerate(names):
+            for other in (place.get(one, point) for one in others(_WORDS.findall(name))):
+                if other != point and not {point, other} & set(partner):
+                    partner |= {point: other, other: point}
+    return sorted((one, other) for one, other in partner.items() if one < other)
+
+
+def _wholly_other(words: Sequence[str]) -> list[str]:
+    """The name of these words with each left as right and right as left, in small letters."""
+    other = [_OTHER.get(word.lower(), word) for word in words]
+    return ["".join(other).lower()] if other != list(words) else []
+
+
+def _partly_other(words: Sequence[str]) -> list[str]:
+    """The names of these words with one left as right or right as left, in small letters."""
+    sides = [at for at, word in enumerate(words) if word.lower() in _OTHER]
+    return ["".join([*words[:at], _OTHER[words[at].lower()], *words[at + 1 :]]).lower() for at in sides]
 
 
 def pairs_by_place(shapes: np.ndarray) -> list[tuple[int, int]]:

@@ -39,19 +39,25 @@ def scheme_text(scheme: Scheme, comment: str) -> str:
     unit = "the distance of two points, box (root of its area) or diagonal"
     lines = [
         *(f"# {line}" for line in comment.splitlines()),
-        f"name: {json.dumps(data['name'])}",
-        f"title: {json.dumps(data['title'])}",
-        f"thing: {json.dumps(scheme.thing)}  # what the points are of, as reports call it; face, hand, paw",
+        f"name: {quoted(data['name'])}",
+        f"title: {quoted(data['title'])}",
+        f"thing: {quoted(scheme.thing)}  # what the points are of, as reports call it; face, hand, paw",
         f"points: {data['points']}",
         *_list("mirror_pairs", data["mirror_pairs"], "points that change places in a mirrored picture"),
         "regions:  # each point lies in exactly one; errors are told for each",
-        *(f"  - {{name: {json.dumps(part['name'])}, points: {part['points']}}}" for part in data["regions"]),
+        *(f"  - {{name: {quoted(part['name'])}, points: {part['points']}}}" for part in data["regions"]),
         "contours:" if data["contours"] else "contours: []  # lines to draw: - {points: [0, 1, 2], closed: false}",
         *(f"  - {{points: {line['points']}, closed: {str(line['closed']).lower()}}}" for line in data["contours"]),
         f"normalizer: {data['normalizer']}  # what errors are divided by: {unit}",
-        *_list("point_names", [json.dumps(name) for name in data.get("point_names", [])]),
+        *_list("point_names", [quoted(name) for name in data.get("point_names", [])]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def quoted(text: str) -> str:
+    """A text as YAML that holds it: in quotes, letters of any alphabet as they are, what cannot be printed escaped."""
+    safe = json.dumps(text, ensure_ascii=False)
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in safe)
 
 
 def _list(key: str, items: Sequence[object], comment: str = "") -> list[str]:

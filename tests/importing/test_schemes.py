@@ -76,6 +76,27 @@ def test_pairs_are_guessed_from_names() -> None:
     assert pairs_by_name(names) == [(1, 2), (3, 4), (5, 6), (7, 8)]
 
 
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (
+            ["left_eye_left_corner", "left_eye_right_corner", "right_eye_left_corner", "right_eye_right_corner"],
+            [(0, 3), (1, 2)],
+        ),
+        (["LeftBrowLeftCorner", "RightBrowRightCorner", "LeftBrowCenter", "RightBrowCenter"], [(0, 1), (2, 3)]),
+        (["left_hand_l1", "right_hand_l1", "left_hand_r1"], [(1, 2)]),
+        (["left_hand_l1", "right_hand_l1", "l_toe", "r_toe"], [(0, 1), (2, 3)]),
+        (["left_front_left_r", "right_front_left_r", "left_front_right_r"], [(0, 1)]),
+        (["nose", "Nose"], []),
+        (["L_eye", "l_eye", "r_eye"], [(0, 2)]),
+    ],
+)
+def test_of_several_words_for_a_side_all_change_and_no_point_has_two_others(
+    names: list[str], pairs: list[tuple[int, int]]
+) -> None:
+    assert pairs_by_name(names) == pairs
+
+
 @pytest.mark.parametrize("angles", [(0, 0, 0), (20, 5, 0), (15, 0, 20)])
 def test_pairs_are_guessed_from_where_points_lie(angles: tuple[float, float, float]) -> None:
     _, keypoints = drawn_face(*angles)
@@ -104,6 +125,15 @@ def test_a_scheme_of_labels_has_their_names_and_lines(images: Path, request_of: 
 )
 def test_a_scheme_is_read_as_it_was_written(scheme: Scheme) -> None:
     assert scheme_from(load_yaml(scheme_text(scheme, "A comment,\nof two lines.").encode())) == scheme
+
+
+def test_names_of_any_letters_stand_in_a_scheme_as_they_are() -> None:
+    names = ["nose \N{NOSE}", 'a "b" \\', "a\x85b", "tab\t", "\u2028", "\N{ZERO WIDTH JOINER}", "顔"]
+    scheme = guessed_scheme("any", 7, Told(names, thing="\N{CAT FACE}"), np.empty((0, 7, 2)))
+    text = scheme_text(scheme, "")
+    assert '"nose \N{NOSE}", ' in text
+    assert 'thing: "\N{CAT FACE}"' in text
+    assert scheme_from(load_yaml(text.encode())) == scheme
 
 
 def test_errors_may_be_in_units_of_the_diagonal() -> None:
