@@ -16,13 +16,10 @@ class Place:
     labels: Path
     """A file, or a folder of such."""
     images: Path
+    root: Path
+    """The folder from which the labels name their pictures, and messages the labels."""
     split: str | None = None
     """Of its objects, training or test, but for those that the labels call test; None: as the labels tell."""
-
-    @property
-    def root(self) -> Path:
-        """The folder from which the labels name their pictures."""
-        return folder_of(self.labels)
 
 
 def folder_of(labels: Path) -> Path:
@@ -33,11 +30,18 @@ def folder_of(labels: Path) -> Path:
 def places_of(labels: Path, images: Path, test_labels: Sequence[Path], test_images: Path | None) -> list[Place]:
     """The place of the labels, then those of the official test, if there is one.
 
-    Pictures of the test lie in `test_images`, or else beside its labels. Raises DataError for a folder of pictures that
-    is not there.
+    Labels of the test that lie among the others name their pictures as those do, and in the same folder. Pictures of
+    others, or where `test_images` is another folder than `images`, lie there, or else beside the labels. Raises
+    DataError for a folder of pictures that is not there.
     """
-    tests = [Place(test, test_images or folder_of(test), "test") for test in test_labels]
-    places = [Place(labels, images, "training" if tests else None), *tests]
+    root = folder_of(labels)
+    places = [Place(labels, images, root, "training" if test_labels else None)]
+    for test in test_labels:
+        among = Path(os.path.abspath(test)).is_relative_to(os.path.abspath(root))
+        if among and test_images in (None, images):
+            places.append(Place(root / os.path.relpath(test, root), images, root, "test"))
+        else:
+            places.append(Place(test, test_images or folder_of(test), folder_of(test), "test"))
     for place in places:
         if not place.images.is_dir():
             option = "--test-images" if place.split == "test" else "--images"

@@ -4,22 +4,26 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.scheme import MOST_POINTS
-from facial_keypoints.core.text import brief
+from facial_keypoints.core.text import brief, reason_of, shown
 from pipeline.datasets.formats import UNREADABLE, Format
-from pipeline.datasets.formats.names import Told
-from pipeline.datasets.formats.record import Fault, Record
+from pipeline.datasets.formats.names import Told, as_written
+from pipeline.datasets.formats.record import Fault, Record, below
 from pipeline.datasets.label_table import Sample
-from pipeline.importing.pictures import Picture, PictureFolder, load_picture
+from pipeline.importing.picture_folder import PictureFolder, Way, fit_for_manifest
+from pipeline.importing.pictures import Picture, load_picture
 from pipeline.importing.places import Place, common_folder, files_of
 from pipeline.importing.samples import Convention, group_of, sample_of
 
 _KEPT_PICTURES = 4
 """Decoded pictures that are kept, for the next object in one of them."""
+_LONGEST_REASON = 1000
+"""Characters of what is wrong with an entry: names of files may be among them."""
 
 
 PutPicture = Callable[[str, bytes | None], None]
@@ -41,11 +45,13 @@ class Reading:
         self._kind, self._places, self._convention, self._group_by = kind, places, convention, group_by
         self.pictures = common_folder(places)
         """The folder below which all pictures lie."""
-        self._folders = {place: PictureFolder(self.pictures, place.images) for place in places}
+        ways: dict[str, Way] = {}
+        self._folders = {place: PictureFolder(self.pictures, place.images, ways) for place in places}
         self.told = _told(kind, places)
         """What the labels tell of their points."""
-        self.reordered = bool(names) and sorted(names) == sorted(self.told.names)
-        self._order = [self.told.names.index(name) for name in names] if self.reordered else None
+        own = as_written(self.told.names, names)
+        self.reordered = bool(names) and sorted(names) == sorted(own)
+        self._order = [own.index(name) for name in names] if self.reordered else None
         self.count: int | None = None
         """Number of points that each object should have; None: as many as the first has."""
         self.manifest: dict[str, str] = {}
@@ -60,20 +66,21 @@ class Reading:
     def items(self, put: PutPicture) -> Iterator[Sample | Fault]:
         """Samples and faults in the order of the labels; `put` gets each picture with a sample once."""
         for place, file in files_of(self._places, self._kind):
+            name, begun = below(file, place.root), False
             try:
                 for entry in self._kind.read(file, place.root, self.told.names):
-                    yield entry if isinstance(entry, Fault) else self._item(entry, place, put)
-            except DataError as error:
-                yield Fault(file.name, str(error))
-            except UNREADABLE as error:
-                yield Fault(file.name, _not_of_the_format(error))
+                    begun = True
+                    yield entry if isinstance(entry, Fault) else self._item(entry, place, file, put)
+            except (DataError, *UNREADABLE) as error:
+                what = str(error) if isinstance(error, DataError) else _not_of_the_format(error)
+                yield Fault(f"the rest of {name}" if begun else name, what, ends_file=True)
 
-    def _item(self, record: Record, place: Place, put: PutPicture) -> Sample | Fault:
+    def _item(self, record: Record, place: Place, file: Path, put: PutPicture) -> Sample | Fault:
         try:
-            name, picture = self._picture(record, place)
+            name, picture = self._picture(record, self._folders[place], file)
             sample = self._sample(record, name, picture)
         except (ValueError, OSError) as error:
-            return Fault(record.where, str(error))
+            return Fault(record.where, brief(reason_of(error), _LONGEST_REASON))
         self.tells_groups |= record.group is not None
         if name not in self.manifest:
             put(name, record.content)
@@ -83,24 +90,27 @@ class Reading:
         return sample if sample.split == "test" else replace(sample, split=place.split or sample.split)
 
     def _sample(self, record: Record, name: str, picture: Picture) -> Sample:
-        if self.count is None:
-            if len(record.points) > MOST_POINTS:
-                raise ValueError(f"it has {len(record.points):,} points; {MOST_POINTS:,} are the most of a scheme")
-            self.count = len(record.points)
-        if len(record.points) != self.count:
-            raise ValueError(f"it has {len(record.points)} points where {self.count} are expected")
+        count = len(record.points)
+        if count > MOST_POINTS:
+            raise ValueError(f"it has {count:,} points; {MOST_POINTS:,} are the most of a scheme")
+        if self.count not in (None, count):
+            raise ValueError(f"it has {count} points where {self.count} are expected")
         group = group_of(record, name, self._group_by)
         sample = self._in_order(sample_of(record, picture, name, group, self._convention))
         key = hashlib.sha256(name.encode() + b"\0" + sample.points.tobytes()).digest()[:12]
         if key in self._seen:
             raise ValueError("an entry before it has the same points in the same picture")
         self._seen.add(key)
+        self.count = count
         return sample
 
-    def _picture(self, record: Record, place: Place) -> tuple[str, Picture]:
-        name = record.picture if record.content is not None else self._folders[place].find(record.picture)
+    def _picture(self, record: Record, folder: PictureFolder, file: Path) -> tuple[str, Picture]:
+        """The path of a picture below the folder of all, and the picture."""
+        if record.content is not None:
+            return self._held_picture(record.picture, record.content)
+        name = folder.find(record.picture, record.other_name, file.parent)
         if name not in self._pictures:
-            content = record.content if record.content is not None else (self.pictures / name).read_bytes()
+            content = (self.pictures / name).read_bytes()
             try:
                 self._pictures[name] = load_picture(content)
             except ValueError as error:
@@ -108,6 +118,13 @@ class Reading:
             if len(self._pictures) > _KEPT_PICTURES:
                 self._pictures.popitem(last=False)
         return name, self._pictures[name]
+
+    def _held_picture(self, name: str, content: bytes) -> tuple[str, Picture]:
+        """A picture that the labels hold."""
+        picture = load_picture(content)
+        if self.manifest.get(name, picture.sha256) != picture.sha256:
+            raise ValueError(f"another picture is called {shown(name)} already; rename the file of labels")
+        return fit_for_manifest(name), picture
 
     def _in_order(self, sample: Sample) -> Sample:
         if self._order is None:

@@ -4,8 +4,11 @@ To add one: a module like the others and a line in FORMATS; its name in LabelFor
 writer in `tests/label_files.py`; a row of the table in `docs/own-data.md`.
 """
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from facial_keypoints.core.errors import DataError
@@ -33,7 +36,7 @@ class Format:
     """How labels of a format are found and read."""
 
     pattern: str
-    """Of the names of its files, in a folder and those below."""
+    """Of the names of its files, in any case, in a folder and those below."""
     first_pixel: float
     """Coordinate of the centre of the top left pixel; each module names the source."""
     read: Callable[[Path, Path, Sequence[str]], Entries]
@@ -50,10 +53,27 @@ class Format:
                 raise DataError(f"there is no {labels}; name a file of labels or a folder of such")
             yield labels
             return
-        found = sorted(path for path in labels.rglob(self.pattern) if path.is_file())
+        found = sorted(path for path in _files_below(labels) if fnmatchcase(path.name.lower(), self.pattern.lower()))
         if not found:
             raise DataError(f"{labels} holds no {self.pattern}; name another --labels or --format")
         yield from found
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """The files in a folder and those below but for hidden ones; each folder once, linked ones after all others."""
+    waiting, seen = deque([folder]), set()
+    while waiting:
+        here = waiting.popleft()
+        if (real := os.path.realpath(here)) in seen:
+            continue
+        seen.add(real)
+        for path in here.iterdir():
+            if path.name.startswith("."):
+                continue
+            if path.is_dir():
+                waiting.append(path) if path.is_symlink() else waiting.appendleft(path)
+            elif path.is_file():
+                yield path
 
 
 FORMATS: dict[str, Format] = {

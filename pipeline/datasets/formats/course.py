@@ -12,7 +12,7 @@ from pathlib import Path
 
 from facial_keypoints.core.errors import DataError
 from pipeline.core.labels import LABELS
-from pipeline.datasets.formats.record import Entries, Record, attempt, record
+from pipeline.datasets.formats.record import Entries, Record, attempt, below, check_text, record
 
 _PERSON = re.compile(r"(.+)_\d{2,}\.\w+")
 
@@ -20,18 +20,19 @@ _PERSON = re.compile(r"(.+)_\d{2,}\.\w+")
 def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     """The frames of a table."""
     folder = path.name.partition("_")[0]
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         rows = csv.reader(file)
         header = next(rows, [])
         if header != ["", *(str(column) for column in range(len(header) - 1))] or len(header) % 2 == 0:
             raise DataError(f"{path} line 1: the header should be an empty name and the columns 0 to {len(header) - 2}")
         for row in filter(None, rows):
-            yield attempt(f"{path.name} line {rows.line_num}", _read, row, len(header), folder)
+            yield attempt(f"{below(path, root)} line {rows.line_num}", _read, row, len(header), folder)
 
 
 def _read(where: str, row: list[str], fields: int, folder: str) -> Record:
     if len(row) != fields:
         raise ValueError(f"it has {len(row)} fields where {fields} are expected")
+    check_text(row)
     person = _PERSON.fullmatch(row[0])
     split = folder if folder in LABELS else None
     picture = f"{folder}/{row[0]}" if split else row[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from pipeline.datasets.formats.names import Told, in_order, natural
-from pipeline.datasets.formats.record import Entries, Record, attempt, box_of, record
+from pipeline.datasets.formats.record import Entries, Record, attempt, below, box_of, record
 from pipeline.datasets.formats.xml_files import elements
 
 
@@ -19,13 +19,13 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     for image in elements(path, "image"):
         for place, box in enumerate(image.iter("box"), start=1):
             if box.get("ignore") not in ("1", "true"):
-                where = f"{path.name} image {image.get('file')} box {place}"
+                where = f"{below(path, root)} image {image.get('file')} box {place}"
                 yield attempt(where, _read, image, box, names)
 
 
 def facts(path: Path) -> Told:
     """The names of all parts in the file."""
-    names = {part.get("name", "") for box in elements(path, "box") for part in box.iter("part")}
+    names = {name for box in elements(path, "box") for part in box.iter("part") if (name := part.get("name"))}
     return Told(sorted(names, key=natural))
 
 

@@ -4,8 +4,7 @@ Percent count from the edges of the picture, so that the centre of the top left 
 (labelstud.io, "Units of image annotations": pixel = percent / 100 * original size). A point that names a rectangle as
 its parent is of that object; without rectangles, all points of a picture are one. A rectangle may be turned, clockwise
 round its first corner: its box is the upright one round it. What else is marked, as choices, is left aside. Pictures
-are found by the last part of their address, without the eight digits that Label Studio puts before the name of what was
-uploaded.
+are found by their address, or without the eight digits that Label Studio puts before the name of what was uploaded.
 """
 
 import math
@@ -16,24 +15,50 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from facial_keypoints.core.text import brief
 from pipeline.datasets.formats.json_files import elements
 from pipeline.datasets.formats.names import Told, in_order, ordered
-from pipeline.datasets.formats.record import Entries, Record, attempt, box_of, number, record
+from pipeline.datasets.formats.record import (
+    UNREADABLE,
+    Entries,
+    Fault,
+    Record,
+    attempt,
+    below,
+    box_of,
+    number,
+    record,
+    what_is_wrong,
+)
 
 _UPLOADED = re.compile(r"(?:^|(?<=/))[0-9a-f]{8}-(?=[^/]+$)")
 
 
 def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     """The objects of all tasks, each of its newest annotation."""
-    for task in elements(path):
-        for parent, results in _objects(task).items():
-            where = f"{path.name} task {task.get('id')}" + (f" region {parent}" if parent else "")
-            yield attempt(where, _read, task, results, names)
+    for place, task in enumerate(elements(path)):
+        identity = task.get("id", place) if isinstance(task, dict) else place
+        where = f"{below(path, root)} task {brief(str(identity))}"
+        try:
+            objects = _objects(task)
+        except UNREADABLE as error:
+            yield Fault(where, what_is_wrong(error))
+            continue
+        for parent, results in objects.items():
+            yield attempt(f"{where} region {brief(parent)}" if parent else where, _read, task, results, names)
 
 
 def facts(path: Path) -> Told:
     """The names of the points: in order of number where they are numbers, else as they come first."""
-    return Told(ordered(_name(result) for task in elements(path) for result in _results(task) if _is_point(result)))
+    return Told(ordered(name for task in elements(path) for name in _names(task)))
+
+
+def _names(task: Any) -> list[str]:
+    """Names of the points of a task; none of one that cannot be read, which is no reason to refuse the others."""
+    try:
+        return [_name(result) for result in _results(task) if _is_point(result)]
+    except UNREADABLE:
+        return []
 
 
 def _results(task: dict[str, Any]) -> list[dict[str, Any]]:
@@ -42,11 +67,17 @@ def _results(task: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _objects(task: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Points by the rectangle that they are of, the rectangle among them; "" for those of none."""
+    """Points by the rectangle that they are of, the rectangle among them; "" for those of none.
+
+    Raises ValueError where they are of several pictures.
+    """
     objects: dict[str, list[dict[str, Any]]] = {}
     for result in (one for one in _results(task) if _is_point(one) or _is_box(one)):
         key = str(result.get("id")) if _is_box(result) else str(result.get("parentID") or "")
         objects.setdefault(key, []).append(result)
+    pictures = dict.fromkeys(str(result.get("to_name")) for results in objects.values() for result in results)
+    if len(pictures) > 1:
+        raise ValueError(f"it has labels on several pictures ({brief(', '.join(pictures))}); make each a task")
     return objects
 
 
@@ -59,7 +90,10 @@ def _read(where: str, task: dict[str, Any], results: list[dict[str, Any]], names
     if not points:
         raise ValueError("it has no points")
     box = next((_upright(result) for result in results if _is_box(result)), None)
-    return record(where, _picture(task), in_order(points, names), box=box, columns=task["data"])
+    picture = _picture(task["data"], str(results[0].get("to_name")))
+    without_digits = _UPLOADED.sub("", picture)
+    other_name = without_digits if without_digits != picture else None
+    return record(where, picture, in_order(points, names), other_name=other_name, box=box, columns=task["data"])
 
 
 _SIDES = (("x", "width"), ("y", "height"), ("width", "width"), ("height", "height"))
@@ -93,16 +127,20 @@ def _name(result: dict[str, Any]) -> str:
     return str((result["value"].get("keypointlabels") or ["?"])[0])
 
 
-def _picture(task: dict[str, Any]) -> str:
-    """The picture's path: of the data of a task the first that ends as one of a picture, else the first with a dot."""
-    paths = [_path(value) for value in task["data"].values() if isinstance(value, str) and "." in value]
-    return next((path for path in paths if _is_of_picture(path)), paths[0] if paths else "")
+def _picture(data: dict[str, Any], to_name: str) -> str:
+    """The picture's path: of the data of a task the first that ends as one of a picture, else the first with a dot.
+
+    Where several do, it is that of the labels' `to_name`, which most settings give the picture and its data alike.
+    """
+    paths = {key: _path(value) for key, value in data.items() if isinstance(value, str) and "." in value}
+    pictures = {key: path for key, path in paths.items() if _is_of_picture(path)} or paths
+    return pictures.get(to_name, next(iter(pictures.values()), ""))
 
 
 def _path(address: str) -> str:
     parts = urlsplit(address)
     path = parse_qs(parts.query).get("d", [unquote(parts.path)])[0]  # of files that a server shows from its disk
-    return _UPLOADED.sub("", path).lstrip("/")
+    return path.lstrip("/")
 
 
 def _is_of_picture(path: str) -> bool:

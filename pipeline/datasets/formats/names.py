@@ -1,5 +1,6 @@
 """Names of points: their order, and the points of one file in the order of another."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ class Told:
     """Points that change places in a mirrored picture, from 0."""
     thing: str = ""
     """What the points are of."""
+    unused: Sequence[str] = ()
+    """Columns that hold nothing of the labels."""
 
 
 def natural(name: str) -> tuple[int, float, str]:
@@ -38,9 +41,30 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 def in_order(found: dict[str, Sequence[object]], names: Sequence[str]) -> list[Sequence[object]]:
     """The points of `names`, what is not among `found` as not labelled. Raises ValueError for other names."""
-    if odd := [name for name in found if name not in names]:
+    points = dict(zip(as_written(list(found), names), found.values(), strict=True))
+    if odd := [name for name in points if name not in names]:
         raise ValueError(f"there is no point called {shown(odd[0])}; they are {brief(', '.join(names), 100)}")
-    return [found.get(name, (None, None)) for name in names]
+    return [points.get(name, (None, None)) for name in names]
+
+
+def as_written(own: Sequence[str], names: Sequence[str]) -> list[str]:
+    """`own` names as `names` write them, where these differ in case, or in zeros before a number, alone.
+
+    One of which there are two on either side stays as it is.
+    """
+    known, written = set(names), _unlike(names)
+    unlike = _unlike(own)
+    return [name if name in known or _key(name) not in unlike else written.get(_key(name), name) for name in own]
+
+
+def _unlike(names: Sequence[str]) -> dict[str, str]:
+    """Those names by their keys that no other resembles."""
+    keys = Counter(_key(name) for name in names)
+    return {key: name for name in names if keys[key := _key(name)] == 1}
+
+
+def _key(name: str) -> str:
+    return str(int(name)) if name.isdecimal() else name.casefold()
 
 
 def rearranged(

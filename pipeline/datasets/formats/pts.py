@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facial_keypoints.core.text import shown
-from pipeline.datasets.formats.record import Entries, Record, attempt, lines_of, record, stem
+from pipeline.datasets.formats.record import Entries, Record, attempt, below, lines_of, record, stem
 
 
 def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     """The one face of a file."""
-    yield attempt(path.name, _read, path, root)
+    yield attempt(below(path, root), _read, path, root)
 
 
 def _read(where: str, path: Path, root: Path) -> Record:

@@ -12,7 +12,7 @@ import numpy as np
 from facial_keypoints.core.text import brief, shown
 from pipeline.core.labels import HIDDEN, LARGEST_PX, SEEN, UNLABELLED
 
-UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError, csv.Error)
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, csv.Error)
 """What reading a file meets that is not of its format."""
 
 
@@ -28,6 +28,8 @@ class Record:
     """(K, 2) float64, x then y; NaN where a point is not labelled."""
     visibility: np.ndarray
     """(K,) uint8 of SEEN, HIDDEN and UNLABELLED."""
+    other_name: str | None = None
+    """What the picture may be called where there is none of the first name."""
     box: tuple[float, float, float, float] | None = None
     """x, y, width, height, where the file has a box."""
     group: str | None = None
@@ -42,10 +44,12 @@ class Record:
 
 @dataclass(frozen=True)
 class Fault:
-    """An entry that cannot be read."""
+    """An entry that cannot be read, or where a file ends to be read."""
 
     where: str
     what: str
+    ends_file: bool = False
+    """Whether nothing behind it in its file can be read either."""
 
 
 Entries = Iterator[Record | Fault]
@@ -96,10 +100,37 @@ def number(value: object, what: str = "a coordinate") -> float:
 
 def box_of(values: Sequence[object]) -> tuple[float, float, float, float]:
     """x, y, width, height. Raises ValueError for other than four numbers, or a box of no size."""
+    if len(values) != 4:
+        raise ValueError(f"its box has {len(values)} numbers where x, y, width and height are expected")
     x, y, width, height = (number(value, "a side of the box") for value in values)
     if min(width, height) <= 0:
         raise ValueError(f"its box is {width:g} wide and {height:g} high; a box has a size")
     return x, y, width, height
+
+
+def tells_hidden(flags: Iterable[object]) -> bool:
+    """Whether the flags of a file tell hidden points from seen ones: they do where one of them is 2.
+
+    In a file without any 2, as mmpose writes sets that do not tell what is hidden, 1 means labelled.
+    """
+    return any(_is(flag, SEEN) for flag in flags)
+
+
+def flag_in(flag: object, hidden: bool) -> object:
+    """A flag as it is, or seen for hidden where the flags of its file do not tell `hidden` points."""
+    return SEEN if not hidden and _is(flag, HIDDEN) else flag
+
+
+def _is(flag: object, value: int) -> bool:
+    try:
+        return number(flag) == value
+    except ValueError:
+        return False
+
+
+def below(path: Path, root: Path) -> str:
+    """How messages name a file of labels that lies below a folder."""
+    return path.relative_to(root).as_posix()
 
 
 def attempt(where: str, make: Callable[..., Record], *of: object) -> Record | Fault:
@@ -107,8 +138,18 @@ def attempt(where: str, make: Callable[..., Record], *of: object) -> Record | Fa
     try:
         return make(where, *of)
     except UNREADABLE as error:
-        told = f"{error.args[0]} is missing" if isinstance(error, KeyError) else brief(str(error), 200)
-        return Fault(where, told)
+        return Fault(where, what_is_wrong(error))
+
+
+def what_is_wrong(error: Exception) -> str:
+    """What an error of UNREADABLE says of an entry."""
+    return f"{error.args[0]} is missing" if isinstance(error, KeyError) else brief(str(error), 200)
+
+
+def check_text(fields: Iterable[str], at: str = "it") -> None:
+    """Raise ValueError where a field of a row, opened with errors="replace", has lost what is no UTF-8."""
+    if odd := [field for field in fields if "\N{REPLACEMENT CHARACTER}" in field]:
+        raise ValueError(f"{at} has a field {shown(odd[0])} that is no UTF-8; save the table as UTF-8")
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:

@@ -8,7 +8,7 @@ nothing of a point, so that every point counts as seen. A file with `train` or `
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.datasets.formats.record import Entries, Record, attempt, box_of, lines_of, number, record
+from pipeline.datasets.formats.record import Entries, Record, attempt, below, box_of, lines_of, number, record
 
 _POINTS, _ATTRIBUTES = 98, 6
 _FIELDS = 2 * _POINTS + 4
@@ -18,7 +18,7 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     """The faces of a list, whether it has attributes or not."""
     split = "test" if "test" in path.stem else "training" if "train" in path.stem else None
     for line, text in lines_of(path):
-        yield attempt(f"{path.name} line {line}", _read, text, split)
+        yield attempt(f"{below(path, root)} line {line}", _read, text, split)
 
 
 def _read(where: str, text: str, split: str | None) -> Record:
