@@ -10,6 +10,8 @@ import typer
 from facial_keypoints.core.terminal import say, tell
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.importing.importing import Imported, Request
 
 
@@ -130,36 +132,51 @@ def _check(request: "Request") -> None:
     from facial_keypoints.core.errors import DataError
     from facial_keypoints.core.text import amount
     from pipeline.datasets.formats.record import Fault
+    from pipeline.importing.dataset_folder import left_out
     from pipeline.importing.importing import check_labels
 
-    faults = 0
+    faults: list[bool] = []
 
     def tell_fault(fault: Fault) -> None:
-        nonlocal faults
-        faults += 1
+        faults.append(fault.ends_file)
         say(f"{fault.where}: {fault.what}")
 
     found = check_labels(request, tell_fault)
+    entries, files = faults.count(False), faults.count(True)
+    _tell_points(found.point_names, found.notes)
     objects, pictures = amount(found.objects, "object"), amount(found.pictures, "picture")
     points, groups = amount(found.points, "point"), amount(found.groups, "group")
     say(f"{objects} of {points} in {pictures} and {groups} can be imported")
     if faults and request.skip_faulty:
-        say(f"without --dry-run they are; left out: {faults:,}")
+        say(f"without --dry-run they are; left out: {left_out(entries, files)}")
     elif faults:
-        raise DataError(f"{faults:,} entries cannot be imported; mend them, or leave them out with --skip-faulty")
+        told = left_out(entries, files, " entries cannot be imported")
+        raise DataError(f"{told}; mend them, or leave them out with --skip-faulty")
     else:
         say("nothing is wrong; without --dry-run the dataset is made")
 
 
+def _tell_points(names: "Sequence[str]", notes: "Sequence[str]") -> None:
+    """Tell what the points are called, and what is odd about labels."""
+    from pipeline.importing.told_points import numbered
+
+    if names:
+        say(f"points: {numbered(names)}")
+    for note in notes:
+        tell(f"note: {note}")
+
+
 def _report(name: str, done: "Imported") -> None:
     from facial_keypoints.core.text import amount, brief
+    from pipeline.importing.dataset_folder import left_out
 
     tally, scheme = done.tally, done.scheme
     objects = ", ".join(f"{split} {count:,}" for split, count in tally.objects.items())
     pictures, points = amount(done.pictures, "picture"), amount(scheme.count, "point")
     say(f"{_near(done.folder)}: {objects} objects in {pictures}, {points} each")
-    if tally.left_out:
-        tell(f"note: {tally.left_out:,} entries are left out")
+    _tell_points(done.point_names, done.notes)
+    if tally.any_left_out:
+        tell(f"note: {left_out(tally.left_out, tally.files_left_out, ' entries are left out')}")
     if tally.turned:
         tell(f"note: EXIF turns {tally.turned:,} pictures; if their points are off, import again with the other --exif")
     if tally.labelled < tally.points:

@@ -1,6 +1,5 @@
 """The files of an imported dataset that go into git, and how many of what they hold."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.core.scheme import Scheme
-from facial_keypoints.core.text import amount
+from facial_keypoints.core.text import amount, printable
 from pipeline.core.labels import HIDDEN, UNLABELLED
 from pipeline.datasets.label_table import LABEL_TABLE, Sample
 
@@ -32,6 +31,9 @@ class Tally:
     never_labelled: set[int] | None = None
     """Points that none of the objects labels."""
     left_out: int = 0
+    """Entries."""
+    files_left_out: int = 0
+    """Files of labels of which the rest cannot be read."""
     turned: int = 0
     """Pictures that EXIF has shown in another way than they are stored."""
 
@@ -39,6 +41,11 @@ class Tally:
     def in_both(self) -> int:
         """Number of groups in training and test, as official lists may have them."""
         return sum(splits == 3 for splits in self.groups.values())
+
+    @property
+    def any_left_out(self) -> bool:
+        """Whether anything that the labels hold is not imported."""
+        return self.left_out + self.files_left_out > 0
 
     def add(self, sample: Sample) -> None:
         self.groups[sample.group] = self.groups.get(sample.group, 0) | (2 if sample.split == "test" else 1)
@@ -57,7 +64,7 @@ def write_dataset_folder(
 
     `facts` are rows of the card; those called "licence" and "source" stand in dataset.yaml too.
     """
-    from pipeline.importing.scheme_of_labels import scheme_text
+    from pipeline.importing.scheme_of_labels import quoted, scheme_text
 
     values = {
         "title": f"{facts['objects']} of {name}",
@@ -67,7 +74,7 @@ def write_dataset_folder(
         "revision": file_sha256(folder / LABEL_TABLE)[:12],
         "archive": (IMPORTED / name / PICTURES).as_posix(),
     }
-    lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    lines = [f"{key}: {quoted(value)}" for key, value in values.items()]
     lines[-1] += "  # folder, .tar.gz or .zip, on this machine or at an address, that holds the files of files.sha256"
     (folder / "dataset.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "scheme.yaml").write_text(scheme_text(scheme, scheme_note), encoding="utf-8")
@@ -76,8 +83,13 @@ def write_dataset_folder(
     (folder / "README.md").write_text(_card(name, facts), encoding="utf-8")
 
 
+def left_out(entries: int, files: int, what: str = "") -> str:
+    """How many entries are left out, which `what` says of them, and of how many files what follows."""
+    return f"{entries:,}{what}" + (f", and the rest of {amount(files, 'file')}" if files else "")
+
+
 def _card(name: str, facts: Mapping[str, str]) -> str:
-    rows = "\n".join(f"| {fact} | {value.replace('|', '/')} |" for fact, value in facts.items())
+    rows = "\n".join(f"| {fact} | {printable(value).replace('|', '/')} |" for fact, value in facts.items())
     return (
         f"# {name}\n\nImported with `keypoints import`. Say here whose the pictures and labels are.\n\n"
         f"| fact | |\n|---|---|\n{rows}\n\n"
@@ -101,6 +113,6 @@ def facts_of(tally: Tally, pictures: int, scheme: Scheme, grouping: str, told: M
         "test": counted["test"],
         "points": f"{scheme.count}: {scheme.title}; {len(scheme.mirror_pairs)} mirror pairs",
         "labelled points": f"{labelled}, of all {hidden} hidden",
-        **({"entries left out": f"{tally.left_out:,}"} if tally.left_out else {}),
+        **({"entries left out": left_out(tally.left_out, tally.files_left_out)} if tally.any_left_out else {}),
         **told,
     }

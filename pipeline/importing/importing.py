@@ -11,8 +11,9 @@ import numpy as np
 from facial_keypoints.core.atomic_files import whole_folder
 from facial_keypoints.core.errors import ConfigError, DataError
 from facial_keypoints.core.progress import progress
-from facial_keypoints.core.scheme import Scheme, scheme_from
+from facial_keypoints.core.scheme import Scheme
 from facial_keypoints.core.terminal import tell
+from facial_keypoints.core.text import printable
 from pipeline.core.paths import workspace_root
 from pipeline.datasets import definition
 from pipeline.datasets.formats import FORMATS
@@ -29,6 +30,13 @@ from pipeline.importing.reading import Reading
 from pipeline.importing.samples import BY_FOLDER, BY_PICTURE, Convention
 from pipeline.importing.scheme_of_labels import guessed_scheme
 from pipeline.importing.splits import write_with_splits
+from pipeline.importing.told_points import (
+    names_of,
+    refuse_names_of_no_scheme,
+    tell_of_names,
+    tell_of_unused,
+    without_stray_lines,
+)
 
 _TOLD_FAULTS = 20
 CONTACT_SHEET = "contact_sheet.png"
@@ -61,7 +69,7 @@ class Request:
     test_labels: Sequence[Path] = ()
     """Files, or folders of such, that are the official test; all others train."""
     test_images: Path | None = None
-    """Folder of their pictures, where these do not lie beside them."""
+    """Folder of their pictures; None: beside them, or where they lie among the other labels as theirs."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,10 @@ class Imported:
     """Whether the scheme was made from the labels."""
     tally: Tally
     pictures: int
+    point_names: Sequence[str]
+    """In their order; none where points have only numbers."""
+    notes: Sequence[str]
+    """What is odd."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,10 @@ class Checked:
     groups: int
     points: int
     """Of each object."""
+    point_names: Sequence[str]
+    """In their order; none where points have only numbers."""
+    notes: Sequence[str]
+    """What is odd."""
 
 
 def check_labels(request: Request, on_fault: Callable[[Fault], None]) -> Checked:
@@ -93,18 +109,22 @@ def check_labels(request: Request, on_fault: Callable[[Fault], None]) -> Checked
 
     `on_fault` gets everything that is wrong with an entry.
     """
-    reading, _ = _begin(request)
-    objects, groups = 0, set()
+    reading, scheme = _begin(request)
+    objects, faults, groups = 0, 0, set()
     for item in progress(reading.items(lambda name, content: None), label="check", total=0, unit="objects"):
         if isinstance(item, Fault):
+            faults += 1
             on_fault(item)
         else:
             objects += 1
             groups.add(item.group)
     if not objects:
         raise DataError(f"{request.labels} holds no object that can be imported")
+    if request.skip_faulty or not faults:
+        _refuse_no_test(request, reading)
     _free_places(request)
-    return Checked(objects, len(reading.manifest), len(groups), reading.count or 0)
+    names, notes = names_of(scheme, reading.told), reading.oddities.notes()
+    return Checked(objects, len(reading.manifest), len(groups), reading.count or 0, names, notes)
 
 
 def import_dataset(request: Request) -> Imported:
@@ -114,6 +134,7 @@ def import_dataset(request: Request) -> Imported:
     chosen, tally = Chosen(request.seed), Tally()
     with whole_folder(target) as folder, whole_folder(store) as kept:
         items = reading.items(partial(place_picture, reading.pictures, kept / PICTURES))
+        items = _with_test(items, request, reading)
         how = _write_labels(folder, items, request, tally, chosen)
         made = scheme or _guessed(request, reading, chosen.shapes(reading.count or 0))
         note = "Of these labels." if scheme else "Made from the labels: look at its pairs with keypoints scheme --check"
@@ -123,7 +144,16 @@ def import_dataset(request: Request) -> Imported:
         write_dataset_folder(folder, request.name, made, note, reading.manifest, facts)
         on_sheet = ((sample, _pixels(kept / PICTURES / sample.picture)) for sample in chosen.samples)
         (kept / CONTACT_SHEET).write_bytes(cv2.imencode(".png", contact_sheet(on_sheet, made))[1].tobytes())
-    return Imported(target, store / CONTACT_SHEET, made, scheme is None, tally, len(reading.manifest))
+    return Imported(
+        folder=target,
+        sheet=store / CONTACT_SHEET,
+        scheme=made,
+        guessed=scheme is None,
+        tally=tally,
+        pictures=len(reading.manifest),
+        point_names=names_of(scheme, reading.told),
+        notes=reading.oddities.notes(),
+    )
 
 
 def _free_places(request: Request) -> tuple[Path, Path]:
@@ -151,35 +181,28 @@ def _begin(request: Request) -> tuple[Reading, Scheme | None]:
     places = places_of(request.labels, request.images, request.test_labels, request.test_images)
     convention = Convention(first_pixel, request.stored)
     reading = Reading(kind, places, convention, request.group_by, scheme.point_names if scheme else ())
+    tell_of_unused(reading.told, request.group_by)
     if scheme:
         reading.count = scheme.count
-        if scheme.point_names and reading.told.names and not reading.reordered:
-            tell("note: the labels name their points otherwise than the scheme; their order is taken as it is")
+        tell_of_names(scheme, reading.told, reading.reordered)
     elif reading.told.names:
         reading.count = len(reading.told.names)
-        _leave_out_stray_lines(request, reading)
-        _refuse_names_of_no_scheme(request, reading)
+        reading.told = without_stray_lines(reading.told, request.labels)
+        refuse_names_of_no_scheme(reading.told, request.labels)
     return reading, scheme
 
 
-def _leave_out_stray_lines(request: Request, reading: Reading) -> None:
-    """Leave out lines to points that are not there."""
-    lines, points = reading.told.edges, range(len(reading.told.names))
-    kept = [(one, other) for one, other in lines if one in points and other in points]
-    reading.told = replace(reading.told, edges=kept)
-    if left_out := len(lines) - len(kept):
-        tell(f"note: {left_out} lines of the skeleton in {request.labels} join points that it does not name; left out")
+def _refuse_no_test(request: Request, reading: Reading) -> None:
+    """Raise DataError where the labels of an official test gave no object: a test at random would pass for it."""
+    if request.test_labels and not reading.of_test_labels:
+        names = ", ".join(str(test) for test in request.test_labels)
+        raise DataError(f"{names}: no object of --test-labels can be imported; mend them, or name others")
 
 
-def _refuse_names_of_no_scheme(request: Request, reading: Reading) -> None:
-    """Raise DataError where no scheme can be made of the points that labels name."""
-    try:
-        scheme_from(_guessed(request, reading, np.empty((0, len(reading.told.names), 2))).as_data())
-    except ValueError as error:
-        raise DataError(
-            f"{request.labels} names its points so that no scheme can be made of them: {error}; rename them there, or "
-            "name a scheme with --scheme"
-        ) from None
+def _with_test(items: Iterator[Sample | Fault], request: Request, reading: Reading) -> Iterator[Sample | Fault]:
+    """The items, and at their end the error where the official test is empty."""
+    yield from items
+    _refuse_no_test(request, reading)
 
 
 def _guessed(request: Request, reading: Reading, shapes: np.ndarray) -> Scheme:
@@ -222,8 +245,9 @@ def _meet(fault: Fault, request: Request, tally: Tally) -> None:
             f"{fault.where}: {fault.what}; see all that is wrong with --dry-run, or leave such entries out with "
             "--skip-faulty"
         )
-    tally.left_out += 1
-    if tally.left_out <= _TOLD_FAULTS:
+    tally.left_out += not fault.ends_file
+    tally.files_left_out += fault.ends_file
+    if tally.left_out + tally.files_left_out <= _TOLD_FAULTS:
         tell(f"left out: {fault.where}: {fault.what}")
 
 
@@ -251,11 +275,16 @@ def _how_read(request: Request, reading: Reading) -> dict[str, str]:
         "labels": f"format {request.format}; they gave the centre of the top left pixel the coordinate {first_pixel:g}",
         "turned by EXIF": f"{len(reading.turned):,} pictures; labels are of pictures as they are {way}",
         "licence": request.licence,
-        "source": f"labels {request.labels.name}, pictures {request.images.name}" + _test_source(request),
+        "source": printable(f"labels {_name(request.labels)}, pictures {_name(request.images)}{_test_source(request)}"),
     }
 
 
 def _test_source(request: Request) -> str:
-    names = ", ".join(test.name for test in request.test_labels)
-    pictures = f", pictures {request.test_images.name}" if request.test_images else ""
+    names = ", ".join(_name(test) for test in request.test_labels)
+    pictures = f", pictures {_name(request.test_images)}" if request.test_images else ""
     return f"; of the test: labels {names}{pictures}" if names else ""
+
+
+def _name(path: Path) -> str:
+    """The last part of a path, which "." and ".." do not show."""
+    return path.resolve().name if path.name in ("", "..") else path.name

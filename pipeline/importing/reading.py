@@ -15,6 +15,7 @@ from pipeline.datasets.formats import UNREADABLE, Format
 from pipeline.datasets.formats.names import Told, as_written
 from pipeline.datasets.formats.record import Fault, Record, below
 from pipeline.datasets.label_table import Sample
+from pipeline.importing.oddities import Oddities
 from pipeline.importing.picture_folder import PictureFolder, Way, fit_for_manifest
 from pipeline.importing.pictures import Picture, load_picture
 from pipeline.importing.places import Place, common_folder, files_of
@@ -60,6 +61,9 @@ class Reading:
         """Pictures that EXIF has shown in another way than they are stored."""
         self.tells_groups = False
         """Whether labels tell what is kept together."""
+        self.of_test_labels = 0
+        """Objects of the labels of an official test."""
+        self.oddities = Oddities()
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
         self._seen: set[bytes] = set()
 
@@ -82,6 +86,7 @@ class Reading:
         except (ValueError, OSError) as error:
             return Fault(record.where, brief(reason_of(error), _LONGEST_REASON))
         self.tells_groups |= record.group is not None
+        self.of_test_labels += place.split == "test"
         if name not in self.manifest:
             put(name, record.content)
             self.manifest[name] = picture.sha256
@@ -102,6 +107,7 @@ class Reading:
             raise ValueError("an entry before it has the same points in the same picture")
         self._seen.add(key)
         self.count = count
+        self.oddities.look_at(record, picture, self._convention)
         return sample
 
     def _picture(self, record: Record, folder: PictureFolder, file: Path) -> tuple[str, Picture]:

@@ -14,6 +14,8 @@ from pipeline.importing.pictures import Picture
 
 BY_PICTURE, BY_FOLDER = "picture", "folder"
 """What --group-by calls the groups that labels of each format have."""
+_LEAST_PX = 2
+"""Of the longer side of an object."""
 _OUTSIDE_FRAC = 0.1
 """A point may lie this far outside of the picture, in sizes of the object: of faces that the border cuts some do."""
 _LARGEST_FRAME = 6
@@ -34,10 +36,11 @@ class Convention:
 
 def sample_of(record: Record, picture: Picture, name: str, group: str, convention: Convention) -> Sample:
     """The sample in our pixels. Raises ValueError saying what is wrong with the record."""
-    points, box = _in_our_pixels(record, picture, convention)
+    points, box = in_our_pixels(record, picture, convention)
     labelled = points[record.visibility != UNLABELLED]
-    _check_shape(labelled)
+    _check_shape(labelled, box)
     _check_places(record, points, picture)
+    _check_box(record, labelled, box)
     if box is None and len(labelled) == 1:
         raise ValueError("one point is labelled and there is no box, so that its size is not known")
     frame = frame_of(labelled, box)
@@ -52,7 +55,7 @@ def group_of(record: Record, name: str, group_by: str | None) -> str:
     None: what the labels call its group, else its picture. Raises ValueError where the column has none.
     """
     if group_by is None:
-        return record.group or name
+        return (record.group or "").strip() or name
     if group_by in (BY_PICTURE, BY_FOLDER):
         return name if group_by == BY_PICTURE else PurePosixPath(name).parent.as_posix()
     wanted = group_by.casefold()
@@ -62,7 +65,7 @@ def group_of(record: Record, name: str, group_by: str | None) -> str:
     return str(value).strip()
 
 
-def _in_our_pixels(record: Record, picture: Picture, convention: Convention) -> tuple[np.ndarray, np.ndarray | None]:
+def in_our_pixels(record: Record, picture: Picture, convention: Convention) -> tuple[np.ndarray, np.ndarray | None]:
     """(K, 2) points and the (2, 2) corners of the box, if there is one."""
     points = record.points - convention.first_pixel
     corners = None
@@ -75,11 +78,37 @@ def _in_our_pixels(record: Record, picture: Picture, convention: Convention) -> 
     return points, corners
 
 
-def _check_shape(labelled: np.ndarray) -> None:
+def _check_shape(labelled: np.ndarray, box: np.ndarray | None) -> None:
+    """Raise ValueError where (N, 2) points show no shape of so many pixels as an object has, nor the box does."""
     if not len(labelled):
         raise ValueError("none of its points is labelled")
-    if len(labelled) > 1 and not np.ptp(labelled, axis=0).any():
+    if len(labelled) == 1:
+        return
+    size = np.ptp(labelled, axis=0)
+    if not size.any():
         raise ValueError("all its points are one and the same")
+    if size.max() < _LEAST_PX and (box is None or np.ptp(box, axis=0).max() < _LEAST_PX):
+        raise ValueError(
+            f"its points span {size[0]:.3g} x {size[1]:.3g} pixels; coordinates are pixels, not shares of the picture"
+        )
+
+
+def points_within(box: np.ndarray, labelled: np.ndarray) -> int:
+    """How many of (N, 2) points lie within the (2, 2) corners of a box, or half a pixel beside it."""
+    return int(((labelled >= box.min(0) - 0.5) & (labelled <= box.max(0) + 0.5)).all(1).sum())
+
+
+def _check_box(record: Record, labelled: np.ndarray, box: np.ndarray | None) -> None:
+    """Raise ValueError where none of (N, 2) points lies within the (2, 2) corners of the box."""
+    if box is None or record.box is None or points_within(box, labelled):
+        return
+    x, y, width, height = record.box
+    places = record.points[record.visibility != UNLABELLED]
+    (left, top), (right, bottom) = places.min(0), places.max(0)
+    raise ValueError(
+        f"its box at {x:g}, {y:g} of {width:g} x {height:g} holds none of its points, which lie from {left:g}, {top:g} "
+        f"to {right:g}, {bottom:g}; it is of another object, or not x, y, width, height"
+    )
 
 
 def _check_places(record: Record, points: np.ndarray, picture: Picture) -> None:

@@ -10,30 +10,44 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import shown
 from pipeline.core.labels import HIDDEN, SEEN
 from pipeline.datasets.formats.names import Told, in_order, ordered
-from pipeline.datasets.formats.record import Entries, Record, attempt, record
+from pipeline.datasets.formats.record import Entries, Record, attempt, below, record
 from pipeline.datasets.formats.xml_files import elements
 
 
 def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     """The skeletons and shapes of points of all images."""
+    facts(path)
     for image in elements(path, "image"):
         for place, shape in enumerate(_shapes(image), start=1):
-            where = f"{path.name} image {image.get('name')} {shape.tag} {place}"
+            where = f"{below(path, root)} image {image.get('name')} {shape.tag} {place}"
             yield attempt(where, _read, image, shape, names)
 
 
 def facts(path: Path) -> Told:
-    """The names of the points of skeletons; none where the file has only shapes of points."""
-    told: dict[str, None] = {}
-    found: dict[str, None] = {}
+    """The names of the points of skeletons; none where the file has only shapes of points.
+
+    Raises DataError where skeletons of several labels are there that have different points.
+    """
+    told: dict[str, dict[str, None]] = {}
+    found: dict[str, dict[str, None]] = {}
     for element in elements(path, "label", "image"):
-        if element.tag == "label" and element.find("parent") is not None:
-            told[element.findtext("name", "")] = None
+        if element.tag == "label" and (skeleton_label := element.findtext("parent")):
+            told.setdefault(skeleton_label, {})[element.findtext("name", "")] = None
         for skeleton in element.iter("skeleton"):
-            found.update(dict.fromkeys(point.get("label", "") for point in skeleton.iter("points")))
-    return Told(ordered(told or found))
+            there = (name for point in skeleton.iter("points") if (name := point.get("label")))
+            found.setdefault(skeleton.get("label", ""), {}).update(dict.fromkeys(there))
+    points = {label: told.get(label, names) for label, names in found.items()}
+    for label, names in points.items():
+        if set(names) != set(points[first := next(iter(points))]):
+            raise DataError(
+                f"{path}: its skeletons {shown(first)} and {shown(label)} have different points; split it into a file "
+                "for each"
+            )
+    return Told(ordered(next(iter(points.values()), ())))
 
 
 def _shapes(image: Element) -> Iterator[Element]:

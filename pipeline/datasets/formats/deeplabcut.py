@@ -7,32 +7,62 @@ The group is the video. Several individuals in one frame are several objects.
 
 import csv
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.text import shown
 from pipeline.datasets.formats.names import Told, in_order
-from pipeline.datasets.formats.record import Entries, Record, attempt, is_empty, record
+from pipeline.datasets.formats.record import Entries, Record, attempt, below, check_text, is_empty, record
 
 _HEADER = ("scorer", "individuals", "bodyparts", "coords")
 
 
 def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     """The individuals of all frames; one of which no point is labelled is not there."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file)
+    facts(path)
+    with _table(path) as rows:
         columns, first = _columns(path, rows)
         for row in filter(None, rows):
-            where = f"{path.name} line {rows.line_num}"
+            where = f"{below(path, root)} line {rows.line_num}"
             for individual in dict.fromkeys(name for name, _, _ in columns):
                 if len(row) != first + len(columns) or any(_of(individual, row[first:], columns)):
                     yield attempt(f"{where} {individual}".rstrip(), _read, row, individual, columns, first, names)
 
 
 def facts(path: Path) -> Told:
-    """The names of the body parts."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        columns, _ = _columns(path, csv.reader(file))
-    return Told(list(dict.fromkeys(part for _, part, _ in columns)))
+    """The names of the body parts. Raises DataError where individuals that are there have different ones.
+
+    DeepLabCut calls an individual "single" whose parts are not those of the animals.
+    """
+    with _table(path) as rows:
+        columns, first = _columns(path, rows)
+        parts: dict[str, dict[str, None]] = {}
+        for individual, part, _ in columns:
+            parts.setdefault(individual, {})[part] = None
+        there = _individuals(rows, columns, first) or parts
+    one, *others = (individual for individual in parts if individual in there)
+    for other in others:
+        if set(parts[other]) != set(parts[one]):
+            raise DataError(
+                f"{path}: its individuals {shown(one)} and {shown(other)} have different body parts; keep those of one "
+                "kind in a file"
+            )
+    return Told([*parts[one]])
+
+
+def _individuals(rows: Iterator[list[str]], columns: Sequence[tuple[str, str, str]], first: int) -> set[str]:
+    """Those of which any frame has a value."""
+    places = {place for row in rows for place, value in enumerate(row[first:]) if not is_empty(value)}
+    return {individual for place, (individual, _, _) in enumerate(columns) if place in places}
+
+
+@contextmanager
+def _table(path: Path) -> Iterator[Any]:
+    """The reader of a table."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        yield csv.reader(file)
 
 
 def _columns(path: Path, rows: Iterator[list[str]]) -> tuple[list[tuple[str, str, str]], int]:
@@ -64,6 +94,7 @@ def _read(
 ) -> Record:
     if len(row) != first + len(columns):
         raise ValueError(f"it has {len(row)} fields where {first + len(columns)} are expected")
+    check_text(row)
     points: dict[str, dict[str, str]] = {}
     for value, (name, part, axis) in zip(row[first:], columns, strict=True):
         if name == individual:
