@@ -141,8 +141,8 @@ def test_cvat_counts_from_the_edge_of_a_pixel():
 def test_what_was_predicted_can_be_imported_as_labels(form):
     predict("photos", form=form)
     (file,), kind = Path("out").glob("keypoints.*"), FORMATS[form]
-    assert kind.point_names
-    read = [record for record in kind.read(file, file.parent, kind.point_names(file)) if isinstance(record, Record)]
+    assert kind.facts
+    read = [record for record in kind.read(file, file.parent, kind.facts(file).names) if isinstance(record, Record)]
     assert [record.picture for record in read] == ["a/me.png", "a/me.png", "b/me.png"]
     truth = np.concatenate([points_of("photos/a/me.png"), points_of("photos/b/me.png")])
     np.testing.assert_allclose([record.points - kind.first_pixel for record in read], truth, atol=1e-6)
