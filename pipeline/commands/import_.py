@@ -12,7 +12,8 @@ from facial_keypoints.core.terminal import say, tell
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.importing.importing import Imported, Request
+    from pipeline.importing.importing import Imported
+    from pipeline.importing.request import Request
 
 
 class LabelFormat(StrEnum):
@@ -99,8 +100,9 @@ def import_labels(
     where fetch finds them, and a contact sheet. Look at the sheet before you train.
     """
     from facial_keypoints.core.errors import ConfigError
-    from pipeline.importing.importing import Request, import_dataset
+    from pipeline.importing.importing import import_dataset
     from pipeline.importing.places import folder_of
+    from pipeline.importing.request import Request
 
     if not _NAME.fullmatch(name):
         raise ConfigError("--name is letters, digits, -, _ and . and at most 60 of them, as in my-faces")

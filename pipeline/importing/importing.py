@@ -13,7 +13,6 @@ from facial_keypoints.core.errors import ConfigError, DataError
 from facial_keypoints.core.progress import progress
 from facial_keypoints.core.scheme import Scheme
 from facial_keypoints.core.terminal import tell
-from facial_keypoints.core.text import printable
 from pipeline.core.paths import workspace_root
 from pipeline.datasets import definition
 from pipeline.datasets.formats import FORMATS
@@ -27,9 +26,11 @@ from pipeline.importing.dataset_folder import IMPORTED, PICTURES, Tally, facts_o
 from pipeline.importing.pictures import place_picture
 from pipeline.importing.places import places_of
 from pipeline.importing.reading import Reading
-from pipeline.importing.samples import BY_FOLDER, BY_PICTURE, Convention
+from pipeline.importing.request import Request
+from pipeline.importing.samples import Convention
 from pipeline.importing.scheme_of_labels import guessed_scheme
 from pipeline.importing.splits import write_with_splits
+from pipeline.importing.told_in_card import grouping, how_read
 from pipeline.importing.told_points import (
     names_of,
     refuse_names_of_no_scheme,
@@ -42,34 +43,6 @@ _TOLD_FAULTS = 20
 CONTACT_SHEET = "contact_sheet.png"
 _SPOOL = "spool.csv"
 """The table before it is known which groups are the test."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to import, and how."""
-
-    format: str
-    labels: Path
-    images: Path
-    name: str
-    scheme: str | None
-    """Name of a shipped scheme, or a file; None: that of the format, else what the labels tell."""
-    first_pixel: float | None
-    """Coordinate that the labels give the centre of the top left pixel; None: as the format has it."""
-    stored: bool
-    """Whether labels are of pictures as they are stored, not as EXIF has them shown."""
-    test_frac: float
-    """Share of the groups that are held out for the test, where the labels name none."""
-    seed: int
-    """Of the choice of groups."""
-    skip_faulty: bool
-    licence: str
-    group_by: str | None = None
-    """What is kept together in one split; see `pipeline.importing.samples.group_of`."""
-    test_labels: Sequence[Path] = ()
-    """Files, or folders of such, that are the official test; all others train."""
-    test_images: Path | None = None
-    """Folder of their pictures; None: beside them, or where they lie among the other labels as theirs."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +112,8 @@ def import_dataset(request: Request) -> Imported:
         made = scheme or _guessed(request, reading, chosen.shapes(reading.count or 0))
         note = "Of these labels." if scheme else "Made from the labels: look at its pairs with keypoints scheme --check"
         tally.turned = len(reading.turned)
-        told = _how_read(request, reading) | {"split": how}
-        facts = facts_of(tally, len(reading.manifest), made, _grouping(request, reading), told)
+        told = how_read(request, reading) | {"split": how}
+        facts = facts_of(tally, len(reading.manifest), made, grouping(request, reading), told)
         write_dataset_folder(folder, request.name, made, note, reading.manifest, facts)
         on_sheet = ((sample, _pixels(kept / PICTURES / sample.picture)) for sample in chosen.samples)
         (kept / CONTACT_SHEET).write_bytes(cv2.imencode(".png", contact_sheet(on_sheet, made))[1].tobytes())
@@ -256,35 +229,3 @@ def _pixels(path: Path) -> np.ndarray:
     if picture is None:
         raise DataError(f"{path} can no longer be read; import again")
     return picture
-
-
-def _grouping(request: Request, reading: Reading) -> str:
-    """What is kept together, in words."""
-    if request.group_by is None and reading.tells_groups:
-        return "as the labels tell"
-    by = request.group_by or BY_PICTURE
-    words = {BY_PICTURE: "each is a picture with its objects", BY_FOLDER: "each is a folder of pictures"}
-    return words.get(by, f"by {by}")
-
-
-def _how_read(request: Request, reading: Reading) -> dict[str, str]:
-    kind = FORMATS[request.format]
-    first_pixel = kind.first_pixel if request.first_pixel is None else request.first_pixel
-    way = "stored" if request.stored else "shown"
-    return {
-        "labels": f"format {request.format}; they gave the centre of the top left pixel the coordinate {first_pixel:g}",
-        "turned by EXIF": f"{len(reading.turned):,} pictures; labels are of pictures as they are {way}",
-        "licence": request.licence,
-        "source": printable(f"labels {_name(request.labels)}, pictures {_name(request.images)}{_test_source(request)}"),
-    }
-
-
-def _test_source(request: Request) -> str:
-    names = ", ".join(_name(test) for test in request.test_labels)
-    pictures = f", pictures {_name(request.test_images)}" if request.test_images else ""
-    return f"; of the test: labels {names}{pictures}" if names else ""
-
-
-def _name(path: Path) -> str:
-    """The last part of a path, which "." and ".." do not show."""
-    return path.resolve().name if path.name in ("", "..") else path.name

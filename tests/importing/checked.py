@@ -1,5 +1,6 @@
 from pipeline.datasets.formats.record import Fault
-from pipeline.importing.importing import Request, check_labels
+from pipeline.importing.importing import check_labels
+from pipeline.importing.request import Request
 
 
 def faults_of(request: Request) -> list[Fault]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.datasets import definition
-from pipeline.importing.importing import Request
+from pipeline.importing.request import Request
 from tests.faces import drawn_face
 
 

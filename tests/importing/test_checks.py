@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 from facial_keypoints.core.errors import DataError
 from pipeline.cli import app
 from pipeline.datasets.label_table import read_label_table
-from pipeline.importing.importing import Request, check_labels, import_dataset
+from pipeline.importing.importing import check_labels, import_dataset
+from pipeline.importing.request import Request
 from tests.importing.checked import faults_of
 from tests.importing.test_official_test import write_coco
 

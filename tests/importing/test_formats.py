@@ -17,7 +17,8 @@ from pipeline.datasets.formats.names import Told
 from pipeline.datasets.formats.record import Fault, Record
 from pipeline.datasets.label_table import Sample, read_label_table
 from pipeline.datasets.shipped_schemes import find_scheme
-from pipeline.importing.importing import Request, import_dataset
+from pipeline.importing.importing import import_dataset
+from pipeline.importing.request import Request
 from tests.architecture import ROOT
 from tests.importing.checked import faults_of
 from tests.importing.conftest import points_of

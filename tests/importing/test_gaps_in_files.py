@@ -12,7 +12,8 @@ from pipeline.datasets.formats import FORMATS
 from pipeline.datasets.formats.names import Told
 from pipeline.datasets.formats.record import Fault, Record
 from pipeline.datasets.label_table import read_label_table
-from pipeline.importing.importing import Request, import_dataset
+from pipeline.importing.importing import import_dataset
+from pipeline.importing.request import Request
 from tests.importing.checked import faults_of
 
 Ask = Callable[..., Request]

@@ -21,7 +21,8 @@ from pipeline.core.settings import Split
 from pipeline.datasets.label_table import read_label_table
 from pipeline.datasets.object_frames import read_upright, write_object_frames
 from pipeline.datasets.settings import Fetch, SyntheticFaces
-from pipeline.importing.importing import Imported, Request, import_dataset
+from pipeline.importing.importing import Imported, import_dataset
+from pipeline.importing.request import Request
 from pipeline.stages import fetch, split
 from tests.importing.checked import faults_of
 

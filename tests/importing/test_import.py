@@ -24,8 +24,9 @@ from pipeline.datasets.formats import FORMATS
 from pipeline.datasets.label_table import Sample, read_label_table
 from pipeline.datasets.object_frames import cut_frame, read_upright, write_object_frames
 from pipeline.datasets.settings import Fetch, SyntheticFaces
-from pipeline.importing.importing import Request, import_dataset
+from pipeline.importing.importing import import_dataset
 from pipeline.importing.pictures import load_picture
+from pipeline.importing.request import Request
 from pipeline.stages import fetch, preprocess, split
 from tests.label_files import write_wide
 

@@ -16,7 +16,8 @@ from pipeline.core import paths
 from pipeline.core.labels import LABELS, read_keypoints_csv
 from pipeline.datasets.label_table import read_label_table
 from pipeline.datasets.settings import Fetch, SyntheticFaces
-from pipeline.importing.importing import Imported, Request, import_dataset
+from pipeline.importing.importing import Imported, import_dataset
+from pipeline.importing.request import Request
 from pipeline.stages import fetch
 from tests.importing.checked import faults_of
 

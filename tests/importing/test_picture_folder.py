@@ -14,8 +14,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pipeline.datasets.label_table import read_label_table
-from pipeline.importing.importing import Imported, Request, import_dataset
+from pipeline.importing.importing import Imported, import_dataset
 from pipeline.importing.pictures import load_picture
+from pipeline.importing.request import Request
 from tests.importing.checked import faults_of
 from tests.label_files import write_cofw
 

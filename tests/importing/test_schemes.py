@@ -16,8 +16,9 @@ from pipeline.cli import app
 from pipeline.core.metrics import normalizer_in_words, normalizing_length
 from pipeline.datasets.formats.names import Told
 from pipeline.datasets.shipped_schemes import find_scheme, shipped_names
-from pipeline.importing.importing import Request, import_dataset
+from pipeline.importing.importing import import_dataset
 from pipeline.importing.mirror_pairs import pairs_by_name, pairs_by_place
+from pipeline.importing.request import Request
 from pipeline.importing.scheme_of_labels import guessed_scheme, scheme_text
 from tests.core.test_scheme import FIVE
 from tests.faces import drawn_face

@@ -11,7 +11,8 @@ from pipeline.datasets.formats import FORMATS
 from pipeline.datasets.formats.names import Told
 from pipeline.datasets.formats.record import Fault, Record
 from pipeline.datasets.label_table import read_label_table
-from pipeline.importing.importing import Imported, Request, import_dataset
+from pipeline.importing.importing import Imported, import_dataset
+from pipeline.importing.request import Request
 from tests.importing.checked import faults_of
 
 

@@ -52,8 +52,10 @@ def as_written(own: Sequence[str], names: Sequence[str]) -> list[str]:
 
     One of which there are two on either side stays as it is.
     """
-    known, written = set(names), _unlike(names)
-    unlike = _unlike(own)
+    known = set(names)
+    if known.issuperset(own):
+        return list(own)
+    written, unlike = _unlike(names), _unlike(own)
     return [name if name in known or _key(name) not in unlike else written.get(_key(name), name) for name in own]
 
 
