@@ -8,7 +8,7 @@ from numbers import Real
 import numpy as np
 
 from facial_keypoints.core.boxes import boxes_of_points, distinct, overlaps
-from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.errors import ConfigError, DataError
 from facial_keypoints.core.text import shown
 from facial_keypoints.detector import SAME_FACE, Face, KeypointDetector, checked_picture, make_face
 from facial_keypoints.finding.windows import to_gray, windows_of_points
@@ -19,6 +19,8 @@ _SEARCH_EVERY_S = 0.4
 _SEARCH_EVERY_FRAMES = 30
 """The whole frame is searched anew after so many seconds or frames, whichever comes first: a file may crowd all its
 frames into a moment."""
+_LOST_S = 0.4
+"""Seconds for which each frame is searched for a face that is lost; it is most often hidden for a moment."""
 _REMEMBERED_S = 1.5
 """Seconds; a face that is gone for longer comes back under a new number."""
 
@@ -43,33 +45,48 @@ class FaceTracker:
     """Tracks the faces of one video, frame after frame. Not to be shared between threads."""
 
     def __init__(self, detector: KeypointDetector, smooth: bool = True, every_frame: bool = False) -> None:
-        """`smooth`: smooth the points over time; `every_frame`: search each frame, so that nobody new is missed."""
+        """`smooth`: smooth the points over time; `every_frame`: search each frame, so that nobody new is missed.
+
+        Raises ConfigError for what is no detector.
+        """
+        if not isinstance(detector, KeypointDetector):
+            raise ConfigError(
+                f"{shown(detector)} is no detector; give a KeypointDetector, as of KeypointDetector.load()"
+            )
         self._detector, self._smooth, self._every_frame = detector, smooth, every_frame
         self._tracks: list[_Track] = []
         self._frame, self._time_s, self._last_number = -1, 0.0, 0
         self._searched, self._searched_s = -_SEARCH_EVERY_FRAMES, 0.0
 
+    def __repr__(self) -> str:
+        return f"FaceTracker({self._detector!r}, smooth={self._smooth}, every_frame={self._every_frame})"
+
     def __call__(self, image: np.ndarray, time_s: float) -> dict[int, Face]:
-        """Faces, by number from 1, of the next (H, W, 3) uint8 RGB frame.
+        """Faces, by number from 1, of the next frame, (H, W, 3) RGB or (H, W) gray, uint8.
 
         Raises DataError for another shape or type, and where `time_s` is not later than the frame before.
         """
         checked_picture(image)
         if not (isinstance(time_s, Real) and math.isfinite(time_s)):
             raise DataError(f"the time of the frame is {shown(time_s)} but should be a number of seconds")
+        time_s = float(time_s)
         if self._frame >= 0 and time_s <= self._time_s:
             raise DataError(
                 f"the frame at {time_s:g} s is not later than the one before, at {self._time_s:g} s; give them in order"
             )
         self._frame, self._time_s = self._frame + 1, time_s
         gray = to_gray(image)
-        active = [track for track in self._tracks if track.seen == self._frame - 1]
-        self._look_again(gray, active)
-        lost = any(track.seen < self._frame for track in active)
+        self._look_again(gray, [track for track in self._tracks if track.seen == self._frame - 1])
+        lost = any(map(self._just_lost, self._tracks))
         if lost or self._every_frame or self._is_due():
             self._search(image)
         self._tracks = [track for track in self._tracks if time_s - track.seen_s <= _REMEMBERED_S]
         return {track.number: track.shown for track in self._tracks if track.seen == self._frame}
+
+    def _just_lost(self, track: _Track) -> bool:
+        """Whether a face is not found any more, since the last frame or for less than _LOST_S."""
+        missed = self._frame - track.seen
+        return missed == 1 or (missed > 1 and self._time_s - track.seen_s < _LOST_S + ROUNDING_S)
 
     def _is_due(self) -> bool:
         """Whether it is time to search the whole frame; a search because of a lost face does not put it off."""
@@ -94,10 +111,8 @@ class FaceTracker:
 
     def _search(self, image: np.ndarray) -> None:
         """Find faces anywhere in the frame; one near a face that was lost recently continues its track."""
-        for face in self._detector(image):
-            here = [track for track in self._tracks if track.seen == self._frame]
-            if any(_overlap(face, track) > SAME_FACE / 2 for track in here):
-                continue
+        here = [track for track in self._tracks if track.seen == self._frame]
+        for face in _unmatched(self._detector(image), here):
             gone = [track for track in self._tracks if track.seen < self._frame and _near(face, track)]
             track = max(gone, key=lambda track: _overlap(face, track)) if gone else self._new_track(face)
             self._update(track, face.keypoints.astype(np.float64), face.score, face.radii)
@@ -139,6 +154,20 @@ class KnownFaces:
 def _smoothed(face: Face, points: np.ndarray, smoother: OneEuro, time_s: float) -> Face:
     """The face with its points, (K, 2) float64, smoothed; its radii are those of the frame."""
     return make_face(smoother(points, time_s, face.radii), face.score, face.scheme, face.radii)
+
+
+def _unmatched(faces: Sequence[Face], tracks: Sequence[_Track]) -> list[Face]:
+    """The faces that are none of the tracks: each track is at most one face, the one that overlaps it most.
+
+    Of faces that a detector tells apart, though they overlap, none is lost so.
+    """
+    shared = np.array([[_overlap(face, track) for track in tracks] for face in faces]).reshape(len(faces), len(tracks))
+    left = set(range(len(faces)))
+    while shared.size and shared.max() > SAME_FACE:
+        face, track = np.unravel_index(shared.argmax(), shared.shape)
+        left.discard(int(face))
+        shared[face], shared[:, track] = 0, 0
+    return [faces[face] for face in sorted(left)]
 
 
 def _overlap(face: Face, track: _Track) -> float:

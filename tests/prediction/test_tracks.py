@@ -1,13 +1,21 @@
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
+from facial_keypoints.core.boxes import overlaps
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.detector import KeypointDetector
+from facial_keypoints.finding.candidates import Candidates, candidates_of_boxes
+from facial_keypoints.finding.windows import mean_face_in
 from facial_keypoints.prediction.smoothing import OneEuro
 from facial_keypoints.prediction.tracks import FaceTracker, KnownFaces
+from pipeline.models.network import KeypointNetwork
+from pipeline.models.torch_network import TorchNetwork
 from tests.discs import SIDE, DiscFinder, DiscNetwork, KnowingNetwork, disc_detector, disc_face, draw_discs
 
 FPS = 30.0
+FRAME = np.zeros((480, 640, 3), np.uint8)
 
 
 def follow(videos: list[list[tuple[float, float, float]]], detector=None, smooth: bool = False):
@@ -41,6 +49,75 @@ def test_another_face_gets_another_number():
 def test_a_newcomer_is_found_within_half_a_second():
     frames = [[(60.0, 60.0, 15.0)] + ([(250.0, 170.0, 18.0)] if t >= 5 else []) for t in range(25)]
     assert set(follow(frames)[5 + 15]) == {1, 2}
+
+
+class MeanFaceNetwork(KeypointNetwork):
+    """Sees in every crop the mean face where training frames have it, so that a face lies where it is looked for."""
+
+    def __init__(self) -> None:
+        super().__init__(68)
+        middle = (SIDE - 1) / 2
+        self.register_buffer("face", torch.from_numpy(mean_face_in(np.array([middle, middle, SIDE, 0.0]))).float())
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.face.expand(len(images), 1, -1, -1)
+
+
+def detector_at(*boxes: tuple[float, float, float, float], suspicious: bool = False) -> KeypointDetector:
+    """A detector that finds a mean face in each box of every frame."""
+
+    def find(image: np.ndarray, gray: np.ndarray) -> Candidates:
+        return candidates_of_boxes(np.array(boxes, float))
+
+    find.upright_only = False
+    return KeypointDetector(TorchNetwork(MeanFaceNetwork(), SIDE, "pad", "mean"), find, suspicious=suspicious)
+
+
+@pytest.mark.parametrize("every_frame", [False, True])
+@pytest.mark.parametrize(
+    ("aside", "overlap"),
+    [
+        (80, 1 / 9),
+        (60, 1 / 4),
+        (50, 1 / 3),
+        (46, 0.37),
+    ],  # of two squares of 100 px, which the face's box nearly is: (100 - a) / (100 + a)
+)
+def test_faces_that_overlap_are_all_followed_as_in_a_still(aside, overlap, every_frame):
+    detector, frame = detector_at((200, 200, 100, 100), (200 + aside, 200, 100, 100)), FRAME
+    still = detector(frame)
+    assert len(still) == 2
+    assert overlaps(np.array([still[0].box]), np.array([still[1].box]))[0, 0] == pytest.approx(overlap, abs=0.015)
+    look = FaceTracker(detector, smooth=False, every_frame=every_frame)
+    for number in range(30):
+        faces = look(frame, number / FPS)
+        assert set(faces) == {1, 2}
+        for face, expected in zip((faces[1], faces[2]), still, strict=True):
+            np.testing.assert_allclose(face.keypoints, expected.keypoints, atol=0.01)
+
+
+def test_a_third_face_between_two_that_are_followed_is_found_too():
+    boxes = [(40.0, 60.0, 100.0, 100.0), (160.0, 60.0, 100.0, 100.0)]
+    detector, frame = detector_at(*boxes), FRAME
+    look = FaceTracker(detector, every_frame=True)
+    assert set(look(frame, 0.0)) == {1, 2}
+    look._detector = detector_at(*boxes, (100, 60, 100, 100))  # overlaps each of them by a quarter
+    assert set(look(frame, 1 / FPS)) == {1, 2, 3}
+
+
+@pytest.mark.parametrize("fps", [5, 25, 60])
+def test_one_black_frame_costs_no_more_than_itself(fps):
+    look = FaceTracker(disc_detector())
+    seen = [set(look(draw_discs([(80.0, 60.0, 15.0)] if frame != 3 else []), frame / fps)) for frame in range(8)]
+    assert seen == [{1}, {1}, {1}, set(), {1}, {1}, {1}, {1}]
+
+
+def test_a_face_that_left_is_looked_for_in_each_frame_for_as_long_as_the_next_search_may_take():
+    """Of 90 frames at 30 Hz every 12th is searched; last seen in frame 19, the face is looked for in 20 to 31, too."""
+    detector = disc_detector()
+    detector.find.upright_only = False
+    follow([[(60.0, 60.0, 15.0)] if t < 20 else [] for t in range(90)], detector)
+    assert detector.find.searches == len({*range(0, 90, 12), *range(20, 32)})
 
 
 def test_most_frames_need_no_search():
