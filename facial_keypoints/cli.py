@@ -84,7 +84,7 @@ def errors_as_one_line(command: str = "keypoints") -> Iterator[None]:
 
 @contextmanager
 def _warnings_as_one_line() -> Iterator[None]:
-    """Inside, tell our own warnings as notes, each time."""
+    """Inside, tell our own warnings as notes, each time, and none of Pillow's."""
     with warnings.catch_warnings():
         others = warnings.showwarning
 
@@ -95,6 +95,7 @@ def _warnings_as_one_line() -> Iterator[None]:
                 others(message, category, *place, **more)
 
         warnings.simplefilter("always", KeypointsWarning)
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # of pictures that it reads all the same
         warnings.showwarning = show
         yield
 

@@ -4,7 +4,6 @@ import io
 import os
 import re
 import stat
-import warnings
 from collections.abc import Iterator
 from itertools import islice
 from os import PathLike
@@ -60,7 +59,7 @@ def read_picture(source: str | PathLike[str] | bytes, page: int = 0) -> np.ndarr
     try:
         if content.startswith(b"\xff\xd8") and next(_scan_places(content, 0), 0) > HEADER_LIMIT:
             raise _RefusedError(f"has more than {HEADER_LIMIT >> 20} MB before its pixels; save it anew without notes")
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             _go_to_page(image, page)
             _refuse_too_much(image, content)
             image.load()

@@ -8,7 +8,7 @@ from numbers import Real
 import numpy as np
 
 from facial_keypoints.core.boxes import boxes_of_points, distinct, overlaps
-from facial_keypoints.core.errors import ConfigError, DataError
+from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.text import shown
 from facial_keypoints.detector import SAME_FACE, Face, KeypointDetector, checked_picture, make_face
 from facial_keypoints.finding.windows import to_gray, windows_of_points
@@ -45,14 +45,7 @@ class FaceTracker:
     """Tracks the faces of one video, frame after frame. Not to be shared between threads."""
 
     def __init__(self, detector: KeypointDetector, smooth: bool = True, every_frame: bool = False) -> None:
-        """`smooth`: smooth the points over time; `every_frame`: search each frame, so that nobody new is missed.
-
-        Raises ConfigError for what is no detector.
-        """
-        if not isinstance(detector, KeypointDetector):
-            raise ConfigError(
-                f"{shown(detector)} is no detector; give a KeypointDetector, as of KeypointDetector.load()"
-            )
+        """`smooth`: smooth the points over time; `every_frame`: search each frame, so that nobody new is missed."""
         self._detector, self._smooth, self._every_frame = detector, smooth, every_frame
         self._tracks: list[_Track] = []
         self._frame, self._time_s, self._last_number = -1, 0.0, 0

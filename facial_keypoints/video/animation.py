@@ -1,6 +1,5 @@
 """Animated pictures (GIF, APNG, WebP, AVIF) as frames with their times, read by Pillow."""
 
-import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import count
@@ -34,7 +33,7 @@ class Animation:
     def __iter__(self) -> Iterator[Decoded]:
         """Raises DataError for frames of too many pixels."""
         try:
-            with warnings.catch_warnings(action="ignore"), Image.open(self._path, formats=_FORMATS) as image:
+            with Image.open(self._path, formats=_FORMATS) as image:
                 yield from self._frames(image)
         except EOFError:  # there are no more
             return

@@ -1,5 +1,7 @@
 import io
 import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -24,6 +26,15 @@ def encoded(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "BMP", "PPM", "WEBP"])
 def test_a_lossless_picture_comes_back(form):
     np.testing.assert_array_equal(read_picture(encoded(Image.fromarray(RGB), form, lossless=True)), RGB)
+
+
+def test_pictures_are_read_in_many_threads_and_warnings_stay_as_they_were():
+    """`warnings.catch_warnings` of several threads would put the filters of one back after those of another."""
+    content, before = encoded(Image.fromarray(RGB)), [*warnings.filters]
+    with ThreadPoolExecutor(8) as pool:
+        read = list(pool.map(lambda _: read_picture(content), range(200)))
+    assert warnings.filters == before
+    assert all((rgb == RGB).all() for rgb in read)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -170,6 +181,7 @@ def test_a_path_may_be_text_and_what_is_none_is_told(tmp_path):
             read_picture(nothing)
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_memory_is_accounted_for_before_it_is_taken(monkeypatch):
     """JPEG 2000 takes twice what a JPEG does: of a hundred million pixels one is read."""
     header = encoded(Image.new("RGB", (8, 8)), "JPEG2000")
