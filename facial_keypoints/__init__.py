@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from facial_keypoints.detector import Face, KeypointDetector
     from facial_keypoints.filters.apply import filter_faces
     from facial_keypoints.filters.crop import aligned_crop
+    from facial_keypoints.filters.sticker import load_sticker
     from facial_keypoints.inputs.pictures import read_picture
     from facial_keypoints.prediction.overlay import draw_faces
     from facial_keypoints.prediction.tracks import FaceTracker
@@ -32,6 +33,7 @@ __all__ = [
     "aligned_crop",
     "draw_faces",
     "filter_faces",
+    "load_sticker",
     "read_picture",
 ]
 _HOMES = {
@@ -41,6 +43,7 @@ _HOMES = {
     "aligned_crop": "filters.crop",
     "draw_faces": "prediction.overlay",
     "filter_faces": "filters.apply",
+    "load_sticker": "filters.sticker",
     "read_picture": "inputs.pictures",
 }
 """Where in the package a name is, if not among the errors."""

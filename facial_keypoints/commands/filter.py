@@ -52,7 +52,7 @@ def filter_faces(
 
     Example: keypoints filter --name pixelate party/ clip.mp4 -o hidden
     """
-    from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, say_result
+    from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, folder_of, say_result
     from facial_keypoints.core.errors import ModelError
     from facial_keypoints.core.scheme import IBUG_68
     from facial_keypoints.detector import KeypointDetector
@@ -61,7 +61,6 @@ def filter_faces(
     from facial_keypoints.filters.sticker import load_sticker
     from facial_keypoints.inputs.search import find_sources
     from facial_keypoints.network import tell_model
-    from facial_keypoints.outputs.output_folder import OutputFolder
     from facial_keypoints.prediction.messages import announce
     from facial_keypoints.prediction.standard_output import refuse_all_but_one_picture
 
@@ -85,14 +84,14 @@ def filter_faces(
             f"--name {name} needs {IBUG_68.title}, and this model has {found.network.scheme.title}; choose "
             "another with --model"
         )
-    folder = None if output == STDOUT else OutputFolder(Path(output))
+    folder = folder_of(output)
     with find_sources(path, folder, ending=f"_{name}") as inputs:
         announce(inputs)
         if not folder:
             refuse_all_but_one_picture(inputs.sources, f"--name {name}")
         tally = filter_files(Job(found, name, apply, folder, every, video), inputs.sources)
     tally.skipped += inputs.undone
-    say_result(f"{tally}, in {output}" if inputs.sources and folder else str(tally), output)
+    say_result(f"{tally}, in {output}" if tally.done and folder else str(tally), output)
     if tally.skipped:
         raise typer.Exit(1)
 

@@ -122,11 +122,10 @@ def predict(
     Example: keypoints predict holiday/ clip.mp4 -o points --format csv
     """
     from facial_keypoints.commands.boxes import parse_boxes
-    from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, say_result
+    from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, folder_of, say_result
     from facial_keypoints.detector import KeypointDetector
     from facial_keypoints.inputs.search import find_sources, inputs_key
     from facial_keypoints.network import tell_model
-    from facial_keypoints.outputs.output_folder import OutputFolder
     from facial_keypoints.prediction.files import Job, predict_files
     from facial_keypoints.prediction.messages import announce
     from facial_keypoints.prediction.standard_output import refuse_all_but_one_picture
@@ -152,7 +151,7 @@ def predict(
     if not (whole or box):
         found.check_search()
     find = (lambda image: [found.whole(image)]) if whole else (lambda image: found(image, boxes)) if box else None
-    folder = None if output == STDOUT else OutputFolder(Path(output))
+    folder = folder_of(output)
     with find_sources(path, folder) as inputs:
         announce(inputs, one_file=form in ("coco", "cvat"))
         if form == "pts" and not folder:
@@ -173,7 +172,7 @@ def predict(
         )
         tally = predict_files(job, inputs.sources)
     tally.skipped += inputs.undone
-    say_result(f"{tally}, in {tally.file or output}" if inputs.sources and folder else str(tally), output)
+    say_result(f"{tally}, in {tally.file or output}" if tally.done and folder else str(tally), output)
     if tally.skipped:
         raise typer.Exit(1)
 

@@ -1,11 +1,20 @@
-"""`--output -`: results go to standard output, and everything that is said to standard error."""
+"""`--output`: a folder, or with - standard output, and everything that is said to standard error."""
 
 import sys
+from pathlib import Path
 
-from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.errors import ConfigError, DataError
 from facial_keypoints.core.terminal import output_was_closed, say, tell
+from facial_keypoints.outputs.output_folder import OutputFolder
 
 STDOUT = "-"
+
+
+def folder_of(output: str) -> OutputFolder | None:
+    """The folder to write to, None for standard output. Raises ConfigError for no name, DataError for no folder."""
+    if not output:
+        raise ConfigError("--output is empty; name a folder, . for this one, or - for standard output")
+    return None if output == STDOUT else OutputFolder(Path(output))
 
 
 def check_standard_output(*, binary: bool = False) -> None:

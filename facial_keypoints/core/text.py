@@ -9,6 +9,8 @@ _LINE_MOST = 4000
 """Characters of a line: more than the longest path has, far less than a server may answer."""
 _VALUE_MOST = 60
 _NAMES_MOST = 3
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""XML 1.0, production 2; what is left is JSON for every reader, too."""
 _VALUE = reprlib.Repr()
 _VALUE.maxlevel, _VALUE.maxstring, _VALUE.maxlong, _VALUE.maxother = 2, 40, 40, 40
 
@@ -16,6 +18,11 @@ _VALUE.maxlevel, _VALUE.maxstring, _VALUE.maxlong, _VALUE.maxother = 2, 40, 40, 
 def printable(text: str) -> str:
     """The text with control characters, line ends and what is no Unicode (bytes of a file name) as escapes."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def storable(text: str) -> str:
+    """The text as XML, JSON and UTF-8 can hold it, with escapes for what they cannot: a name is found by it again."""
+    return _NOT_IN_XML.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def one_line(text: str) -> str:

@@ -45,7 +45,7 @@ def filter_faces(image: np.ndarray, faces: Iterable[Face], name: str, *, sticker
         image: (H, W, 3) RGB or (H, W) gray, uint8.
         faces: that were found in it, with the 68 points of iBUG; "swap" needs two.
         name: one of `Name` but "crop", which `aligned_crop` makes.
-        sticker: what the filter "sticker" puts on, from `filters.sticker.load_sticker`.
+        sticker: what the filter "sticker" puts on, from `load_sticker`.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -57,7 +57,7 @@ def filter_faces(image: np.ndarray, faces: Iterable[Face], name: str, *, sticker
     if name == "crop":
         raise DataError("crop makes a picture of each face; cut them out with aligned_crop")
     if not isinstance(sticker, Sticker | None):
-        raise DataError(f"sticker is {shown(sticker)} but should be what filters.sticker.load_sticker gives")
+        raise DataError(f"sticker is {shown(sticker)} but should be what load_sticker gives")
     faces = checked_faces(faces)
     if any(face.scheme != IBUG_68 for face in faces):
         raise DataError(f"{name} needs faces with the points of {IBUG_68.title}; find them with another model")
@@ -103,13 +103,15 @@ def _check(keypoints: np.ndarray, shape: tuple[int, ...]) -> None:
 def _named(name: str, crop_px: int, sticker: Sticker | None) -> PictureFilter:
     if name in _ON_ONE:
         return partial(_one_after_another, _ON_ONE[name])
-    if name == "sticker" and sticker is not None:
+    if name == "sticker":
+        if sticker is None:
+            raise DataError("the filter sticker needs one; give what load_sticker gives")
         return partial(_one_after_another, lambda image, keypoints: put_sticker(image, keypoints, sticker))
     if name == "crop":
         return lambda image, faces: [aligned_crop(image, keypoints, crop_px) for keypoints in faces]
     if name == "swap":
         return _swapped
-    raise DataError(f"no filter is called {name!r} or its sticker is missing; there are {', '.join(get_args(Name))}")
+    raise DataError(f"no filter is called {shown(name)}; there are {', '.join(get_args(Name))}")
 
 
 def _one_after_another(

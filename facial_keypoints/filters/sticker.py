@@ -10,6 +10,7 @@ being (0, 0):
 
 import math
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,22 @@ def _pull(head: Head, sticker: Sticker, places: np.ndarray) -> np.ndarray:
     return np.asarray(miss.mean(0) + nearness(places, sticker.places) @ weights)
 
 
-def load_sticker(picture: Path, anchors: Path) -> Sticker:
-    """Read a PNG and its file of anchors. Raises DataError where one of them is damaged or they do not fit together."""
-    rgba = _read_rgba(picture)
-    indices, places = _read_anchors(anchors, rgba.shape[1], rgba.shape[0])
+def load_sticker(picture: str | PathLike[str], anchors: str | PathLike[str]) -> Sticker:
+    """The sticker of a PNG and its file of anchors, for `filter_faces`.
+
+    Args:
+        picture: a PNG, best with transparency.
+        anchors: a YAML file that says which pixels of the picture lie on which of the 68 points: `anchors: {36: [102,
+            240], 45: [410, 238]}`, x and y, the centre of the top left pixel being [0, 0].
+
+    Raises:
+        DataError: one of them is missing or damaged, or they do not fit together.
+    """
+    for given in (picture, anchors):
+        if not (isinstance(given, str | PathLike) and str(given)):
+            raise DataError(f"{shown(given)} is no path; give that of a PNG, and that of its anchors")
+    rgba = _read_rgba(Path(picture))
+    indices, places = _read_anchors(Path(anchors), rgba.shape[1], rgba.shape[0])
     rgba[..., :3] *= rgba[..., 3:]
     return Sticker(rgba, indices, places)
 

@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Iterator
 from itertools import islice
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 
@@ -50,8 +51,10 @@ def read_picture(source: str | PathLike[str] | bytes, page: int = 0) -> np.ndarr
     Transparent pictures are put on white, deeper ones scaled to eight bits; of several frames, number `page` is read,
     counted from 0. Raises DataError for what is missing, damaged, no picture, or beyond the limits above.
     """
-    if not isinstance(source, str | PathLike | bytes):
+    if not isinstance(source, str | PathLike | bytes) or source == "":
         raise DataError(f"{shown(source)} is no picture; give the path of a file, or its bytes")
+    if not isinstance(page, Integral):
+        raise DataError(f"page is {shown(page)} but should be a whole number from 0; change it, or leave it out")
     if isinstance(source, str) and "://" in source:
         raise DataError(f"{printable(without_credentials(source))} is an address; give what it holds, as bytes")
     name = "the picture" if isinstance(source, bytes) else printable(str(source))

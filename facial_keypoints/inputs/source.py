@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from facial_keypoints.core.text import printable
+from facial_keypoints.core.text import printable, storable
 from facial_keypoints.inputs.addresses import Address
 from facial_keypoints.inputs.kinds import Kind, kind_of
 
@@ -33,12 +33,17 @@ class Source:
 
     @property
     def shown(self) -> str:
-        """What it is called in messages and results."""
+        """What it is called in messages."""
+        return printable(self.recorded)
+
+    @property
+    def recorded(self) -> str:
+        """What it is called in results: the path of a file, by which it is found again."""
         if self.address:
-            shown = self.address.shown
+            name = self.address.shown
         else:
-            shown = "standard input" if self.path is None else printable(str(self.path))
-        return shown if self.page is None else f"{shown} page {self.page + 1}"
+            name = "standard input" if self.path is None else storable(str(self.path))
+        return name if self.page is None else f"{name} page {self.page + 1}"
 
     @property
     def is_video(self) -> bool:

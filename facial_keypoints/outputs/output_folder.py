@@ -17,6 +17,9 @@ from facial_keypoints.outputs.claims import claimed
 from facial_keypoints.outputs.ledger import Ledger
 from facial_keypoints.outputs.names import FreeNames, exists
 
+_OF_FILES = (".json", ".csv", ".pts", ".xml", ".jpg", ".jpeg", ".png", ".mp4", ".webm", ".html")
+"""How names of what is written into the folder end: a new folder is hardly meant to be called so."""
+
 
 class OutputFolder:
     """A folder for outputs, made when first written to. Not to be shared between threads."""
@@ -24,10 +27,12 @@ class OutputFolder:
     def __init__(self, path: Path, inputs: Iterable[Path] = ()) -> None:
         """`inputs`: files that no output replaces, by whatever name or link they are reached.
 
-        Raises DataError where `path` is no folder.
+        Raises DataError where `path` is no folder, or is called as a file is.
         """
         if exists(path) and not path.is_dir():
             raise DataError(f"{path} is no folder to write to; name another one with --output")
+        if path.suffix.lower() in _OF_FILES and not exists(path):
+            raise DataError(f"{path} is the name of a file, where --output is a folder; leave out {path.suffix}")
         self.path = path
         self.removed: list[str] = []
         """Names of outdated files that were removed (see `Target.remove_outdated`)."""

@@ -38,6 +38,11 @@ class Tally:
     file: Path | None = None
     """The one file of all results, where there is one."""
 
+    @property
+    def done(self) -> int:
+        """Number of pictures and videos."""
+        return self.pictures + self.videos
+
     def add(self, is_video: bool, faces: int) -> None:
         """Count a picture or video with so many faces."""
         self.videos += is_video

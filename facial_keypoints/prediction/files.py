@@ -126,7 +126,7 @@ def _picture(job: Job, points: Points, source: Source, picture: np.ndarray) -> i
     faces = (job.find or job.detector)(picture)
     network = job.detector.network
     about = About(
-        source.shown,
+        source.recorded,
         picture.shape[1],
         picture.shape[0],
         network.digest,
@@ -150,7 +150,7 @@ def _video(job: Job, points: Points, source: Source) -> int:
     video = open_video(source.path)
     network = job.detector.network
     about = About(
-        source.shown,
+        source.recorded,
         video.width,
         video.height,
         network.digest,

@@ -13,7 +13,7 @@ from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import resize_matrix, transform_points
 from facial_keypoints.core.scheme import Contour
-from facial_keypoints.core.text import amount
+from facial_keypoints.core.text import amount, shown
 from facial_keypoints.detector import Face, checked_faces, rgb_copy
 from facial_keypoints.prediction.face_numbers import draw_numbers
 
@@ -84,7 +84,7 @@ def _enlargement(shape: tuple[int, ...], faces: Sequence[Face]) -> int:
     return max(1, min(wanted, _ENLARGED_MOST_PX // max(shape)))
 
 
-def draw_faces(picture: np.ndarray, faces: Iterable[Face], numbers: Sequence[int] = ()) -> np.ndarray:
+def draw_faces(picture: np.ndarray, faces: Iterable[Face], numbers: Iterable[int] = ()) -> np.ndarray:
     """A copy of a picture with the faces drawn on it.
 
     Args:
@@ -99,6 +99,9 @@ def draw_faces(picture: np.ndarray, faces: Iterable[Face], numbers: Sequence[int
         DataError: the picture has another shape or type, the faces are none, or their number is not that of `numbers`.
     """
     faces = checked_faces(faces)
+    if not isinstance(numbers, Iterable):
+        raise DataError(f"numbers is {shown(numbers)} but should be a whole number for each face; or leave it out")
+    numbers = list(numbers)
     if len(numbers) not in (0, len(faces)):
         raise DataError(f"there are {amount(len(numbers), 'number')} of {amount(len(faces), 'face')}; give one of each")
     drawn = rgb_copy(picture)

@@ -47,7 +47,8 @@ class Animation:
         if image.width * image.height > FRAME_PIXEL_LIMIT:
             raise DataError(f"{self._path} has frames of {image.width} x {image.height} pixels; make them smaller")
         at = Fraction(0)
-        for number in count():
+        # A PNG may begin with a picture for those who cannot show its frames; it is none of them (PNG 3, 4.9).
+        for number in count(int(getattr(image, "default_image", False))):
             image.seek(number)
             shown = rgb_of(image.copy())  # some formats tell only then how long the frame lasts
             told_ms = image.info.get("duration") or 0

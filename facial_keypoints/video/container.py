@@ -115,6 +115,8 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
     if not moving:
         if streams:
             raise DataError(f"{printable(str(path))} is sound with a cover picture, no video; give a video")
+        if container.streams.audio:
+            raise DataError(f"{printable(str(path))} is sound alone, no video; give a video")
         raise no_video(path)
     best = container.streams.best("video")
     stream = best if best in moving and isinstance(best, VideoStream) else moving[0]

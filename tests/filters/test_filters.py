@@ -310,15 +310,15 @@ def test_faces_that_cannot_be_filtered_are_told():
     paw = replace(face, scheme=replace(IBUG_68, name="paws"))
     for given, told in (
         (([], "crop"), "cut them out with aligned_crop"),
-        (([], "beard"), "no filter is called 'beard'"),
-        (([face], "sticker"), "its sticker is missing"),
+        (([], "beard"), r"^no filter is called 'beard'; there are sunglasses, "),
+        (([face], "sticker"), "^the filter sticker needs one; give what load_sticker gives$"),
         (([face], "swap"), "swap needs two faces in the picture but 1 found"),
         (([paw], "hat"), "hat needs faces with the points of"),
         ((face, "hat"), "the faces are Face.* but should be a list of Face"),
     ):
         with pytest.raises(DataError, match=told):
             apply.filter_faces(image, *given)
-    with pytest.raises(DataError, match=r"sticker is 'me\.png' but should be what filters.sticker.load_sticker gives"):
+    with pytest.raises(DataError, match=r"sticker is 'me\.png' but should be what load_sticker gives"):
         apply.filter_faces(image, [face], "sticker", sticker="me.png")
     with pytest.raises(DataError, match="the picture is a list but should be"):
         apply.filter_faces([image], [face], "hat")
@@ -401,7 +401,7 @@ def test_an_anchor_on_every_point_keeps_the_sticker_on_the_face(yaw):
 def test_anchors_may_be_json(tmp_path):
     _write_sticker(tmp_path, {36: (40, 30), 45: (120, 30)})
     (tmp_path / "own.json").write_text('{"anchors": {"36": [40, 30], "45": [120.5, 30]}}')
-    sticker = load_sticker(tmp_path / "own.png", tmp_path / "own.json")
+    sticker = load_sticker(str(tmp_path / "own.png"), str(tmp_path / "own.json"))
     assert sticker.indices.tolist() == [36, 45]
     assert sticker.places.tolist() == [[40, 30], [120.5, 30]]
 

@@ -68,6 +68,24 @@ def test_sixteen_bits_are_scaled():
     assert read_picture(encoded(Image.fromarray(deep)))[0, :, 0].tolist() == [0, 1, 255, 128]
 
 
+@pytest.mark.parametrize(("bits", "form"), [(8, "PNG"), (10, "PNG"), (12, "TIFF"), (16, "PPM"), (14, "PPM")])
+def test_numbers_that_do_not_fill_sixteen_bits_are_scaled_by_as_many_as_they_take(bits, form):
+    most = 2**bits - 1
+    deep = np.array([[0, most, most // 2, most // 5]], np.uint16)
+    grays = read_picture(encoded(Image.fromarray(deep), form))[0, :, 0]
+    np.testing.assert_allclose(grays, [0, 255, 127.5, 51], atol=1)
+
+
+@pytest.mark.parametrize("odd", [-9999.0, 1e9, np.inf])
+def test_a_few_odd_numbers_leave_the_others_their_grays(odd):
+    deep = np.tile(np.linspace(0, 1, 100, dtype=np.float32), (100, 1))
+    usual = read_picture(encoded(Image.fromarray(deep), "TIFF"))
+    deep[50, 20] = odd
+    found = read_picture(encoded(Image.fromarray(deep), "TIFF"))
+    assert np.abs(found.astype(int) - usual)[deep != odd].max() == 0
+    assert found[50, 20, 0] in (0, 255)
+
+
 def test_numbers_of_any_range_are_spread_over_gray():
     deep = np.array([[-5.0, 0.0, 5.0, np.nan]], np.float32)
     assert read_picture(encoded(Image.fromarray(deep), "TIFF"))[0, :, 1].tolist() == [0, 128, 255, 128]
@@ -176,9 +194,12 @@ def test_a_path_may_be_text_and_what_is_none_is_told(tmp_path):
     ) as error:
         read_picture("https://me:secret@a.b/c.jpg")
     assert "secret" not in str(error.value)
-    for nothing in (None, 3, np.zeros((4, 4, 3), np.uint8)):
+    for nothing in (None, 3, "", np.zeros((4, 4, 3), np.uint8)):
         with pytest.raises(DataError, match="is no picture; give the path of a file, or its bytes"):
             read_picture(nothing)
+    for page in ("1", 1.0, None):
+        with pytest.raises(DataError, match=rf"^page is {page!r} but should be a whole number from 0; change it"):
+            read_picture(encoded(Image.fromarray(RGB)), page)
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
@@ -202,14 +223,14 @@ def test_a_picture_is_converted_as_a_whole_would_be(size, mode):
         "RGB": lambda: Image.fromarray(np.stack([numbers % 251, numbers % 241, numbers % 239], -1).astype(np.uint8)),
         "LA": lambda: Image.fromarray(np.stack([numbers % 251, numbers % 241], -1).astype(np.uint8)),
         "I;16": lambda: Image.fromarray((numbers % 65_521).astype(np.uint16)),
-        "F": lambda: Image.fromarray(numbers.astype(np.float32)),
+        "F": lambda: Image.fromarray(np.clip(numbers, 10_000, 1_100_000).astype(np.float32)),
     }[mode]()
     white = Image.new("RGBA", size, "white")
     expected = {
         "RGB": lambda: np.asarray(image),
         "LA": lambda: np.asarray(Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")),
         "I;16": lambda: np.rint(np.asarray(image, float) / 257)[..., None],
-        "F": lambda: np.rint(np.asarray(image, float) * 255 / np.asarray(image).max())[..., None],
+        "F": lambda: np.rint((values := np.asarray(image, float) - 10_000) * 255 / values.max())[..., None],
     }[mode]()
     np.testing.assert_array_equal(rgb_of(image.copy()), np.broadcast_to(expected, (*size[::-1], 3)))
 

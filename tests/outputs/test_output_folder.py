@@ -102,6 +102,14 @@ def test_what_appears_meanwhile_is_not_written_over(tmp_path):
     assert written(tmp_path) == ["me.json"]
 
 
+@pytest.mark.parametrize("name", ["points.json", "out.CSV", "me.jpg", "clip.mp4"])
+def test_a_folder_that_would_be_called_as_a_file_is_refused_unless_it_is_there(tmp_path, name):
+    with pytest.raises(DataError, match=f"{name} is the name of a file, where --output is a folder; leave out"):
+        OutputFolder(tmp_path / name)
+    (tmp_path / name).mkdir()
+    OutputFolder(tmp_path / name)
+
+
 def test_a_file_as_output_folder_is_named(tmp_path):
     (tmp_path / "out").write_text("mine")
     with pytest.raises(DataError, match="out is no folder to write to"):

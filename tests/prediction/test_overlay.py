@@ -48,6 +48,10 @@ def test_what_cannot_be_drawn_on_is_told():
             DataError, match=r"^the faces are .* but should be a list of Face, as a detector gives them"
         ):
             draw_faces(np.zeros((200, 200, 3), np.uint8), faces)
+    with pytest.raises(
+        DataError, match=r"^numbers is None but should be a whole number for each face; or leave it out$"
+    ):
+        draw_faces(np.zeros((60, 60, 3), np.uint8), [], None)
     with pytest.raises(DataError, match=r"^there are 2 numbers of 1 face; give one of each$"):
         draw_faces(np.zeros((200, 200, 3), np.uint8), there, [1, 2])
 

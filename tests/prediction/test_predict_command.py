@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.scheme import IBUG_68
-from facial_keypoints.core.text import printable
+from facial_keypoints.core.text import storable
 from facial_keypoints.detector import MIN_SCORE
 from facial_keypoints.inputs import search
 from pipeline.cli import app
@@ -210,7 +210,19 @@ def test_every_page_of_a_tiff_is_looked_at(predict, photos, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "pts"])
-@pytest.mark.parametrize("name", ["caf\udce9.jpg", "a\nb.jpg", "\x1b[31m.jpg", "runs:.jpg", "[a]*.jpg", "'quote\".jpg"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "caf\udce9.jpg",
+        "3.45\u202fPM.jpg",
+        "\xa0.jpg",
+        "a\nb.jpg",
+        "\x1b[31m.jpg",
+        "runs:.jpg",
+        "[a]*.jpg",
+        "'quote\".jpg",
+    ],
+)
 @pytest.mark.slow
 def test_whatever_a_name_holds_its_picture_is_done(predict, photos, tmp_path, name, form):
     shutil.copy(photos / "one.jpg", tmp_path / name)
@@ -219,9 +231,9 @@ def test_whatever_a_name_holds_its_picture_is_done(predict, photos, tmp_path, na
     assert (tmp_path / "predicted" / Path(name).with_suffix(f".{form}")).is_file()
     text = (tmp_path / "predicted" / Path(name).with_suffix(f".{form}")).read_text(encoding="utf-8")
     if form == "json":
-        assert json.loads(text)["source"] == printable(name)
+        assert json.loads(text)["source"] == storable(name)
     if form == "csv":
-        assert next(csv.DictReader(io.StringIO(text)))["source"] == printable(name)
+        assert next(csv.DictReader(io.StringIO(text, newline="")))["source"] == storable(name)
 
 
 @pytest.mark.slow

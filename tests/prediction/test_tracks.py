@@ -63,14 +63,16 @@ class MeanFaceNetwork(KeypointNetwork):
         return self.face.expand(len(images), 1, -1, -1)
 
 
-def detector_at(*boxes: tuple[float, float, float, float], suspicious: bool = False) -> KeypointDetector:
+def detector_at(*boxes: tuple[float, float, float, float]) -> KeypointDetector:
     """A detector that finds a mean face in each box of every frame."""
 
-    def find(image: np.ndarray, gray: np.ndarray) -> Candidates:
-        return candidates_of_boxes(np.array(boxes, float))
+    class Find:
+        upright_only = False
 
-    find.upright_only = False
-    return KeypointDetector(TorchNetwork(MeanFaceNetwork(), SIDE, "pad", "mean"), find, suspicious=suspicious)
+        def __call__(self, image: np.ndarray, gray: np.ndarray) -> Candidates:
+            return candidates_of_boxes(np.array(boxes, float))
+
+    return KeypointDetector(TorchNetwork(MeanFaceNetwork(), SIDE, "pad", "mean"), Find())
 
 
 @pytest.mark.parametrize("every_frame", [False, True])

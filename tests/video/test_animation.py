@@ -37,6 +37,21 @@ def test_frames_come_one_after_another_at_their_times(tmp_path, name):
         assert np.abs(frame.image.astype(int) - image).mean() < 4
 
 
+def test_a_picture_for_those_who_cannot_show_the_frames_is_none_of_them(tmp_path):
+    other, *frames = moving()
+    other.save(
+        tmp_path / "film.png",
+        save_all=True,
+        append_images=frames,
+        duration=LASTS_MS[1:],
+        loop=0,
+        default_image=True,
+    )
+    shown = list(FrameReader(open_video(tmp_path / "film.png")))
+    assert [frame.lasts_s for frame in shown] == pytest.approx([lasts / 1000 for lasts in LASTS_MS[1:]])
+    np.testing.assert_array_equal(shown[0].image, np.asarray(frames[0]))
+
+
 @pytest.mark.parametrize("container", ["mp4", "webm"])
 @pytest.mark.parametrize("name", ANIMATIONS)
 def test_what_is_written_of_it_has_its_times(tmp_path, name, container):

@@ -1,14 +1,11 @@
 """Names under which annotation tools look for the images of a run."""
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from facial_keypoints.core.text import storable
 from facial_keypoints.inputs.source import Source
-
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""XML 1.0, production 2; what is left is JSON for every reader, too."""
 
 
 class ImageNames:
@@ -35,8 +32,3 @@ class ImageNames:
         if source.address:
             return source.address.shown.partition("://")[2]
         return "stdin" if source.path is None else os.path.relpath(source.path, self.folder)
-
-
-def storable(text: str) -> str:
-    """The text as both XML and JSON can hold it, with escapes for what they cannot."""
-    return _NOT_IN_XML.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from facial_keypoints.core.scheme import Scheme
 from facial_keypoints.core.terminal import write_output
+from facial_keypoints.core.text import storable
 from facial_keypoints.inputs.source import Source
 from facial_keypoints.outputs.output_folder import OutputFolder
 from facial_keypoints.prediction.annotations.coco import coco_text
 from facial_keypoints.prediction.annotations.cvat import cvat_text
-from facial_keypoints.prediction.annotations.image_names import ImageNames, storable
+from facial_keypoints.prediction.annotations.image_names import ImageNames
 from facial_keypoints.prediction.annotations.images import Image, image_of
 from facial_keypoints.prediction.annotations.journal import Journal, Stamp
 from facial_keypoints.prediction.formats import About, FaceWriter, RunFormat
