@@ -11,9 +11,10 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 LIBRARY_TESTS := tests/inputs tests/outputs tests/core/test_atomic_files.py tests/core/test_scheme.py tests/commands/test_help.py
 GUARDS := tests/project tests/core/test_params.py tests/experiments/test_recipe.py tests/importing tests/commands/test_help.py \
 	tests/models/test_models.py tests/training/test_augment.py tests/training/test_losses.py tests/filters/test_filters.py
+QUICK := not slow and not long
 PYTEST := $(RUN) -m pytest --numprocesses logical --maxprocesses 4 --no-loadscope-reorder
 
-.PHONY: help try install repro test quick guards light coverage lint verify ui studies lock clean
+.PHONY: help try install repro test long quick guards light coverage lint verify ui studies lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -46,14 +47,17 @@ install: $(VENV)/.installed  ## the whole environment, .venv, from the lock file
 repro: $(VENV)/.installed  ## rebuild whatever changed, from the frames to the MLflow run
 	@$(RUN) -m pipeline.repro
 
-test: lint  ## lint, types and every test
-	$(PYTEST)
+test: lint  ## lint, types and the tests of under ten seconds each
+	$(PYTEST) -m "not long"
+
+long: $(VENV)/.installed  ## the tests that test leaves out: whole pipelines, exports, several processes
+	$(PYTEST) -m long
 
 quick: $(VENV)/.installed  ## the tests of under half a second each
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "$(QUICK)"
 
 guards: $(VENV)/.installed  ## the tests that hold parameters, stages, docs and tables together
-	$(PYTEST) -m "not slow" $(GUARDS)
+	$(PYTEST) -m "$(QUICK)" $(GUARDS)
 
 light: $(LIGHT)/.installed  ## the tests of the library installed alone, on any Python from 3.11
 	$(LIGHT)/bin/python -I tests/light.py

@@ -124,7 +124,7 @@ def test_a_model_that_found_no_space_needs_no_second_training(
     assert paths.MODEL.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_full_store_does_not_end_a_training_and_is_filled_in_later(
     workspace: Path,
     mount: Mount,

@@ -91,7 +91,7 @@ def test_a_signal_after_the_work_ends_the_process_in_silence(name: str) -> None:
     assert (ended.returncode, ended.stderr) == (-signal.Signals[name], "")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ctrl_c_while_training_closes_the_run_and_keeps_the_checkpoint(prepared: Path) -> None:
     shutil.copy(ROOT / "params.yaml", "params.yaml")
     write_values({"preprocess.size_px": 96, "train.batch_size": 4, "train.epochs": 10_000})
@@ -104,7 +104,7 @@ def test_ctrl_c_while_training_closes_the_run_and_keeps_the_checkpoint(prepared:
     assert [run.info.status for run in store.client.search_runs([store.experiment_id])] == ["KILLED"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ctrl_c_while_faces_are_drawn_is_one_line(workspace: Path) -> None:
     shutil.copy(ROOT / "params.yaml", "params.yaml")
     write_values({"fetch.source": "synthetic", "fetch.synthetic.people": 1000})

@@ -122,7 +122,7 @@ def drawn_files() -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in Path("reports/figures").iterdir()}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_render_writes_the_same_bytes_twice_whatever_the_users_style(workspace: Path) -> None:
     write_inputs()
     run()

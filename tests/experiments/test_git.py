@@ -199,7 +199,7 @@ def test_compare_tells_what_git_refuses(foreign: Path, command: list[str], monke
 
 
 @pytest.mark.usefixtures("stored")
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_of_mlflow_is_compared_where_git_refuses(foreign: Path):
     write_outputs()
     run_track()
@@ -214,7 +214,7 @@ def test_a_sweep_begins_only_where_experiments_can(foreign: Path):
 
 
 @pytest.mark.usefixtures("stored")
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_without_its_commit_says_why(foreign: Path, capsys: pytest.CaptureFixture[str]):
     write_outputs()
     run_track()

@@ -14,7 +14,7 @@ from pipeline.experiments.recipe import write_values
 from tests.checkout import Checkout
 from tests.queued import EXPERIMENTS
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 @pytest.fixture

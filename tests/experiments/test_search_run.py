@@ -14,7 +14,7 @@ from tests.signals import as_in_a_terminal
 
 __all__ = ["fresh", "repository"]  # fixtures
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 EPOCHS = """
 import os, time

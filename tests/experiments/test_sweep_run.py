@@ -12,7 +12,7 @@ import pytest
 from tests.architecture import ROOT
 from tests.checkout import IDENTITY
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 STAGE = """
 import json

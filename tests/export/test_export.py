@@ -36,7 +36,7 @@ from tests.dataset import face_points
 from tests.models.test_models import NAMES, description, network
 from tests.project.pages import python_examples
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 (EXAMPLE,) = (example for example in python_examples("docs/using.md") if "InferenceSession" in example)
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 224, 224), np.uint8)

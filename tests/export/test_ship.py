@@ -25,7 +25,7 @@ from tests.metrics import group, measured
 from tests.tracking.test_logged_model import write_model
 from tests.tracking.test_tracking import export_once
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def md5(path: Path) -> str:

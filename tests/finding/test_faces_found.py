@@ -6,18 +6,16 @@ import pytest
 from benchmarks import scenes
 from benchmarks.found import FOUND, overlaps_with
 from facial_keypoints import KeypointDetector
-from facial_keypoints.finding import yunet_file
 from facial_keypoints.network import SHIPPED
 from pipeline.datasets.synthetic import Pose
-from tests.architecture import ROOT
+from tests.at_hand import YUNET
 
-FILE = ROOT.parent / "shared" / "yunet" / yunet_file.NAME
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not FILE.is_file(), reason="YuNet's file is not here")]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not YUNET.is_file(), reason="KEYPOINTS_TEST_YUNET names no file")]
 
 
 @pytest.fixture(scope="module")
 def detector() -> KeypointDetector:
-    return KeypointDetector.load(SHIPPED, detector_model=FILE, threads=1)
+    return KeypointDetector.load(SHIPPED, detector_model=YUNET, threads=1)
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,9 @@ from facial_keypoints.finding.haar import HaarDetector
 from facial_keypoints.finding.yunet import YuNetDetector
 from facial_keypoints.finding.yunet_file import NotFetchedError, fetched_file
 from tests.architecture import ROOT
+from tests.at_hand import YUNET
 
 CONTENT = bytes(range(256)) * 400
-SHARED = ROOT.parent / "shared" / "yunet" / yunet_file.NAME
 HTML = b"<html><body>Sign in to this network</body></html>"
 
 
@@ -253,12 +253,12 @@ def test_a_named_file_that_is_no_yunet_is_an_error(name, content, tmp_path, monk
         box_detector(name, None)
 
 
-@pytest.mark.skipif(not SHARED.is_file(), reason="YuNet's file is not here")
+@pytest.mark.skipif(not YUNET.is_file(), reason="KEYPOINTS_TEST_YUNET names no file")
 def test_the_file_that_is_fetched_is_yunet(monkeypatch):
     monkeypatch.undo()
-    content = SHARED.read_bytes()
+    content = YUNET.read_bytes()
     assert (len(content), hashlib.sha256(content).hexdigest()) == (yunet_file.BYTES, yunet_file.SHA256)
-    monkeypatch.setenv(yunet_file.VARIABLE, str(SHARED))
+    monkeypatch.setenv(yunet_file.VARIABLE, str(YUNET))
     detector = box_detector("auto", None)
     assert isinstance(detector, YuNetDetector)
     assert detector(np.zeros((90, 120, 3), np.uint8), np.zeros((90, 120), np.uint8)).windows.shape == (0, 4)

@@ -136,7 +136,7 @@ def test_damaged_pictures(content, steps):
     try_picture(damaged(content, steps, 200))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @SLOW
 @given(st.sampled_from(PICTURES), damages)
 def test_many_damaged_pictures(content, steps):
@@ -149,14 +149,14 @@ def test_damaged_models(model, tmp_path, steps):
     try_model(tmp_path / "model.safetensors", damaged(model, steps, 6000))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @SLOW_MODELS
 @given(steps=damages)
 def test_many_damaged_models(model, tmp_path, steps):
     try_model(tmp_path / "model.safetensors", damaged(model, steps, 6000))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @QUICK_MODELS
 @given(content=st.binary(max_size=2000))
 def test_any_bytes_as_picture_video_and_model(tmp_path, content):
@@ -184,6 +184,6 @@ def test_a_description_that_asks_for_too_much(model, tmp_path, old, new):
         KeypointDetector.load(tmp_path / "m.safetensors")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_odd_file_of_a_folder_is_done_or_named_once(tmp_path):
     assert odd_files.prove(200, 1, tmp_path) == []

@@ -16,7 +16,7 @@ def test_it_can_be_imported(path):
     importlib.import_module(f"{path.parent.name}.{path.stem}")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_long_video_takes_no_more_memory_than_a_short_one():
     """Read, held and written, at 720p, each in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.video_files"]

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 
 from tests.architecture import LIBRARY, ROOT, graph, lies_in, modules
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

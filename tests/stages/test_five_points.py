@@ -70,7 +70,7 @@ def run(stage: str) -> None:
     module.run(**{name: SECTIONS[name] for name in names if name != "return"})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_five_points_go_through_all_stages(five: Path, empty_store: Path) -> None:
     shutil.copy(empty_store, "mlflow.db")
     for stage in ("split", "preprocess", "train", "evaluate", "render"):

@@ -12,7 +12,7 @@ from pipeline.experiments.params import SECTIONS
 from tests.checkout import Checkout, stages_run
 from tests.queued import CHANGED
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 REFUSED = {"fetch": "synthetic.people=1", "model": "name=nothing", "render": "seed=-1"}
 """Of sections of early, middle and late stages a key and a value that these refuse."""

@@ -10,7 +10,7 @@ from tests.checkout import report
 
 RUNS = "select run_uuid, name, status from runs where lifecycle_stage = 'active' order by start_time"
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def table(path) -> list[list[str]]:

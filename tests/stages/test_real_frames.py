@@ -14,7 +14,7 @@ from tests.architecture import ROOT
 from tests.checkout import Checkout
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(
         "KEYPOINTS_MIRROR" not in os.environ, reason="KEYPOINTS_MIRROR names no copy of the real frames"
     ),

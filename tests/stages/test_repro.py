@@ -81,7 +81,7 @@ def frame(root: Path) -> str:
     return (root / "data/raw/frame").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_reachable_mirror_gives_the_real_frames_and_then_nothing_is_left_to_do(project: Path) -> None:
     assert repro(project, "../mirror").returncode == 0
     assert frame(project) == "real"
@@ -92,7 +92,7 @@ def test_reachable_mirror_gives_the_real_frames_and_then_nothing_is_left_to_do(p
     assert frame(project) == "real"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_unreachable_source_is_said_and_faces_are_drawn_instead(project: Path) -> None:
     first = repro(project, "/nowhere")
     assert first.returncode == 0, first.stderr
@@ -105,7 +105,7 @@ def test_unreachable_source_is_said_and_faces_are_drawn_instead(project: Path) -
     assert "#" * 80 not in again.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_source_is_looked_for_when_the_parameter_goes_back_to_the_real_frames(project: Path) -> None:
     repro(project, "/nowhere")
     params = (project / "params.yaml").read_text()
@@ -115,7 +115,7 @@ def test_source_is_looked_for_when_the_parameter_goes_back_to_the_real_frames(pr
     assert "SYNTHETIC" in again.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_frames_in_the_cache_need_no_source(project: Path) -> None:
     repro(project, "../mirror")
     shutil.rmtree(project / "data/raw")
@@ -130,7 +130,7 @@ def test_frames_in_the_cache_need_no_source(project: Path) -> None:
     assert frame(project) == "real"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("left", [0, 20])
 def test_a_lock_file_cut_short_by_a_kill_is_made_again_without_a_rerun(project: Path, left: int) -> None:
     repro(project, "../mirror")
@@ -145,7 +145,7 @@ def test_a_lock_file_cut_short_by_a_kill_is_made_again_without_a_rerun(project: 
     assert frame(project) == "real"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_lock_file_stays_where_another_process_of_dvc_holds_its_list(project: Path, monkeypatch) -> None:
     repro(project, "../mirror")
     whole = (project / "dvc.lock").read_bytes()
@@ -157,7 +157,7 @@ def test_a_lock_file_stays_where_another_process_of_dvc_holds_its_list(project: 
     assert not (project / "dvc.lock.damaged").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("left", ["", '{"read": ', "[]"])
 def test_a_process_list_cut_short_by_a_kill_stops_nothing(project: Path, left: str) -> None:
     repro(project, "../mirror")
@@ -168,14 +168,14 @@ def test_a_process_list_cut_short_by_a_kill_stops_nothing(project: Path, left: s
     assert frame(project) == "real"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_forced_fetch_looks_for_a_source_first(project: Path) -> None:
     repro(project, "../mirror")
     assert "SYNTHETIC" in repro(project, "/nowhere", "-f").stderr
     assert frame(project) == "synthetic"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_bad_parameter_is_one_line(project: Path) -> None:
     (project / "params.yaml").write_text("fetch: 1\n")
     failed = repro(project, "../mirror")
@@ -211,7 +211,7 @@ def follow(told: str, start: str) -> None:
     subprocess.run(start + told.partition(start)[2], shell=True, check=True, capture_output=True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_a_repository_the_remedy_makes_one(here: Path, capfd) -> None:
     shutil.rmtree(here / ".git")
     told = refusal(capfd)
@@ -221,7 +221,7 @@ def test_without_a_repository_the_remedy_makes_one(here: Path, capfd) -> None:
     assert frame(here) == "real"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_checkout_that_an_outer_repository_ignores_becomes_its_own_by_the_remedy(here: Path, capfd) -> None:
     shutil.rmtree(here / ".git")
     call(here.parent, "git", "init", "-q")
@@ -233,14 +233,14 @@ def test_a_checkout_that_an_outer_repository_ignores_becomes_its_own_by_the_reme
 
 
 @pytest.mark.parametrize("name", ["dvc.yaml", "params.yaml", ".dvc"])
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_was_removed_comes_back_by_the_remedy(here: Path, name: str, capfd) -> None:
     subprocess.run(["rm", "-r", name], check=True)
     follow(refusal(capfd), f"git checkout {name}")
     assert repro_main([]) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_folder_of_outputs_that_is_a_link_has_its_disk_by_the_remedy(here: Path, capfd) -> None:
     disk = here.parent / "a big disk"
     disk.mkdir()
@@ -269,7 +269,7 @@ def test_a_cache_that_cannot_be_written_is_told_before_anything_runs(here: Path,
     assert told.endswith("choose another: dvc cache dir --local FOLDER")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_notes_that_dvc_cannot_keep_go_elsewhere_by_the_remedy(here: Path, capfd, monkeypatch) -> None:
     (here.parent / "file").touch()
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(here.parent / "file"))
@@ -280,7 +280,7 @@ def test_notes_that_dvc_cannot_keep_go_elsewhere_by_the_remedy(here: Path, capfd
     assert repro_main([]) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_process_that_holds_the_lock_is_named(here: Path, capfd) -> None:
     (here / ".dvc/tmp").mkdir(exist_ok=True)
     lock = here / ".dvc/tmp/lock"
@@ -310,7 +310,7 @@ def test_a_damaged_setting_is_one_line(here: Path, file: str, content: str, told
 
 
 @pytest.mark.parametrize("name", ["dvc.yaml", "dvc.lock", "params.yaml"])
-@pytest.mark.slow
+@pytest.mark.long
 def test_marks_of_a_conflict_are_no_traceback(here: Path, name: str, capfd) -> None:
     (here / name).write_text("<<<<<<< HEAD\nstages:\n=======\n>>>>>>> other\n")
     status = repro_main([])
@@ -328,7 +328,7 @@ def test_a_home_that_cannot_be_used_is_left_by_the_remedy(here: Path, capfd, mon
 
 
 @pytest.mark.parametrize("mirror", ["mirror", "nowhere"])
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_foreign_checkout_is_built_and_told_how_git_trusts_it(here: Path, mirror: str, capfd, monkeypatch) -> None:
     monkeypatch.setenv("KEYPOINTS_MIRROR", str(here.parent / mirror))
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
@@ -342,7 +342,7 @@ def test_a_foreign_checkout_is_built_and_told_how_git_trusts_it(here: Path, mirr
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving files away takes root")
 @pytest.mark.parametrize("mirror", ["mirror", "nowhere"])
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_checkout_given_to_another_user_is_built(here: Path, mirror: str, capfd, monkeypatch) -> None:
     monkeypatch.setenv("KEYPOINTS_MIRROR", str(here.parent / mirror))
     subprocess.run(["chown", "-R", "12345", here], check=True)
@@ -351,7 +351,7 @@ def test_a_checkout_given_to_another_user_is_built(here: Path, mirror: str, capf
 
 
 @pytest.mark.parametrize("left", ["no commit", "a locked index", "no git", "a detached head", "GIT_DIR"])
-@pytest.mark.slow
+@pytest.mark.long
 def test_faces_are_drawn_whatever_the_state_of_git(here: Path, left: str, capfd, monkeypatch) -> None:
     monkeypatch.setenv("KEYPOINTS_MIRROR", "/nowhere")
     match left:
@@ -375,7 +375,7 @@ def test_faces_are_drawn_whatever_the_state_of_git(here: Path, left: str, capfd,
     assert len(warned) == (left in {"no commit", "no git"})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_user_whose_number_has_no_name_is_lent_one(here: Path, monkeypatch) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)

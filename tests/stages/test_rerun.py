@@ -13,7 +13,7 @@ from pipeline.experiments.recipe import write_values
 from tests.architecture import PACKAGES, ROOT
 from tests.checkout import Checkout
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 CODE = {
     stage: [dep for dep in defined["deps"] if dep.startswith(("pipeline/", "facial_keypoints/"))]

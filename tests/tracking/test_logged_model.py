@@ -122,7 +122,7 @@ def changed_version(logged: Path, folder: Path) -> Path:
     return copied
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["padded", "stretched", "knowing"])
 def test_it_answers_pictures_of_any_size_as_the_network(request, kind):
     logged = request.getfixturevalue(kind)
@@ -144,13 +144,13 @@ OTHERS = {
 """Networks other than those of `padded`, `stretched` and `knowing`."""
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_network_answers_as_in_pytorch(tmp_path, name):
     assert_agrees(log(tmp_path / "model", side=96, **OTHERS[name]))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_more_pictures_than_a_batch_answer_as_one_by_one(padded):
     pictures = random_pictures(131, 20, 31)
     model = pyfunc.load_model(str(padded))
@@ -158,7 +158,7 @@ def test_more_pictures_than_a_batch_answer_as_one_by_one(padded):
     np.testing.assert_allclose(model.predict(pictures), one_by_one, atol=1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_mirrored_view_of_a_picture_answers_as_its_copy(padded):
     """As cv2.imread(…)[..., ::-1] is one: strides below 0."""
     model, view = pyfunc.load_model(str(padded)), PICTURES[:, ::-1, :, ::-1]
@@ -205,7 +205,7 @@ def test_two_versions_in_one_process_answer_each_with_its_own_code_and_weights(p
     assert sys.path == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_models_that_threads_load_at_once_answer_each_with_its_own_weights(padded, stretched):
     expected = {path: by_network(path, PICTURES) for path in (padded, stretched)}
     wrong, interval = [], sys.getswitchinterval()
@@ -269,13 +269,13 @@ def answer_alone(uri: str, folder: Path, *allowed: str, **environment: str) -> n
     return np.load(folder / "out.npy")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_needs_nothing_of_this_project(padded, tmp_path):
     moved = shutil.copytree(padded, tmp_path / "model")
     np.testing.assert_allclose(answer_alone("model", tmp_path), by_network(moved, PICTURES), atol=0.05)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_modules_of_whoever_loads_it_do_not_matter(padded, tmp_path):
     for name in ("pipeline", "pyfunc_model", "logged_model"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('taken for the code of the model')")
@@ -338,7 +338,7 @@ formats.export_model(model, model_file.load_model(model), path, kind="onnx", fra
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_its_network_is_byte_for_byte_what_another_process_exports(knowing, tmp_path):
     command = [sys.executable, "-c", EXPORT, knowing / "artifacts" / "model.safetensors", "face.onnx"]
     environment = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "2"}
@@ -346,7 +346,7 @@ def test_its_network_is_byte_for_byte_what_another_process_exports(knowing, tmp_
     assert (tmp_path / "face.onnx").read_bytes() == (knowing / "artifacts" / "keypoints.onnx").read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_keeps_it_for_mlflow_and_for_predict(workspace, tmp_path):  # noqa: F811
     run_track()
     (run,) = runs()
@@ -358,7 +358,7 @@ def test_a_run_keeps_it_for_mlflow_and_for_predict(workspace, tmp_path):  # noqa
         assert open_model(location).digest == file_sha256(paths.MODEL)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_model_behind_a_link_is_logged_as_a_file(workspace):  # noqa: F811
     kept = paths.MODEL.rename(workspace / "kept-by-dvc")
     paths.MODEL.symlink_to(kept.absolute())

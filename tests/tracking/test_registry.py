@@ -40,7 +40,7 @@ def newest() -> str:
     return str(store.client.search_runs([store.experiment_id], max_results=1)[0].info.run_id)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_alias_goes_to_the_first_then_only_to_a_better_model(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     first = newest()
@@ -58,7 +58,7 @@ def test_the_alias_goes_to_the_first_then_only_to_a_better_model(workspace: Path
     assert registry.champion() == registry.Version("3", newest())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_model_that_was_interrupted_is_not_the_one_registered(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     store, run = mlflow_store.open_store(), newest()
@@ -74,7 +74,7 @@ def test_without_a_name_the_model_of_the_workspace_is_registered(workspace: Path
     assert "is the first champion" in register()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_is_registered_and_its_model_had_from_a_folder_within_the_workspace(
     workspace: Path,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
@@ -96,7 +96,7 @@ def test_a_run_that_is_not_there_is_one_line(workspace: Path) -> None:  # noqa: 
     assert "no run of MLflow has the model data/model/model.safetensors" in CliRunner().invoke(app, ["register"]).stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_models_measured_on_other_frames_do_not_compete(workspace: Path) -> None:  # noqa: F811
     record(0.0, slice(0, 18))
     register()
@@ -115,7 +115,7 @@ for path in sys.argv[1:]:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_champion_answers_pictures_of_any_size_as_predict_whole(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     register()
@@ -130,7 +130,7 @@ def test_the_champion_answers_pictures_of_any_size_as_predict_whole(workspace: P
         np.testing.assert_allclose(np.load(path)[0], detector.whole(picture).keypoints, atol=0.01)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_runs_of_mlflow_compare_by_name(workspace: Path) -> None:  # noqa: F811
     record(0.0)
     record(-0.2)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.checkout import Checkout, report, stages_run
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 @pytest.fixture(scope="module", params=["folder", "s3"])

@@ -74,7 +74,7 @@ def answers(port: int) -> bool:
         return False
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_server_killed_while_training_is_told_once_and_filled_in_later(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path, capfd: pytest.CaptureFixture
 ) -> None:
@@ -201,7 +201,7 @@ def test_a_store_that_cannot_be_used_is_told_at_once_and_stays_as_it_is(
     assert (database.read_bytes() if database.is_file() else None) == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_store_that_another_process_holds_is_one_line(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_store, "_BUSY_S", 0.2)
     with closing(sqlite3.connect(workspace / "mlflow.db")) as other:
@@ -222,7 +222,7 @@ Path("mlflow.db").rename("other.db")
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_store_that_cannot_be_written_is_read(workspace: Path, tmp_path: Path, read_only: ReadOnly) -> None:
     run_track()
     (run,) = runs()
@@ -238,7 +238,7 @@ def test_a_store_that_cannot_be_written_is_read(workspace: Path, tmp_path: Path,
     assert "Read-only file system: 'mlflow.db'" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_store_that_cannot_be_made_or_mended_is_one_line_at_once(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: ReadOnly
 ) -> None:
@@ -259,7 +259,7 @@ def test_a_store_that_cannot_be_made_or_mended_is_one_line_at_once(
         mlflow_store.open_store()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_store_whose_making_was_interrupted_is_not_there(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (workspace / "mlflow.db").unlink()
     (workspace / "mlflow.db.lock").touch()

@@ -588,7 +588,7 @@ def test_a_run_of_before_is_known_by_the_number_of_its_process_alone(workspace: 
     assert [run.info.status for run in runs()] == ["RUNNING"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_may_open_a_fresh_store_at_once(workspace: Path) -> None:
     (workspace / "mlflow.db").unlink()
     code = "from pipeline.experiments.tracking import mlflow_store; mlflow_store.open_store()"

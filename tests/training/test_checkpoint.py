@@ -172,7 +172,7 @@ def test_an_interrupted_training_tells_what_is_kept(tmp_path, capsys, epochs):
     assert len(checkpoint.read()[1]) == epochs
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_do_not_train_the_same_at_once(workspace):
     code = (
         f"from pipeline.training.checkpoint import resumable\nwith resumable('{KEY}'): print('in', flush=True); input()"

@@ -60,7 +60,7 @@ def test_drawn_faces_are_those_of_the_people_prepared_as_frames_are():
     assert len({image.numpy().tobytes() for image in faces.images}) == 6
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_drawn_faces_are_the_same_from_one_process_and_from_many(monkeypatch):
     drawn = []
     for inline in (0, 10**6):

@@ -193,7 +193,7 @@ def runs(folder: Path, monkeypatch) -> list[tuple[str, list[int]]]:
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_ends_whose_launcher_was_gone_before_it_looked(tmp_path):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
@@ -202,7 +202,7 @@ def test_a_worker_ends_whose_launcher_was_gone_before_it_looked(tmp_path):
     assert train(tmp_path, [sys.executable, "-c", waits], **started_by).returncode == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_four_workers_end_with_the_bits_of_one(alone, prepared):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "4"]
     done = train(prepared, [*torchrun, "-m", "pipeline", "train"])
@@ -211,7 +211,7 @@ def test_four_workers_end_with_the_bits_of_one(alone, prepared):
     assert results(prepared) == results(alone)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_worker_is_told_in_a_line_and_the_next_start_ends_with_the_same_bits(
     alone, prepared, tmp_path, monkeypatch
 ):
