@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from facial_keypoints.core.atomic_files import is_partial
+from facial_keypoints.core.atomic_files import file_sha256, is_partial
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.text import printable
 from facial_keypoints.inputs.addresses import Address, address_of, camera_refusal, is_camera
@@ -16,6 +16,7 @@ from facial_keypoints.inputs.folders import Walk, identity_of, matching
 from facial_keypoints.inputs.kinds import APPLE_DOUBLE, EMPTY, PICTURE_SUFFIXES, VIDEO_SUFFIXES, Content, content_of
 from facial_keypoints.inputs.pages import pages_of
 from facial_keypoints.inputs.source import Source
+from facial_keypoints.outputs.ledger import Ledger
 
 STDIN = "-"
 _GIVE = "give a JPEG, PNG, WebP, TIFF or another picture, or a video"
@@ -35,6 +36,7 @@ class Finder:
         self._output = identity_of(output) if output else None
         self._downloads = downloads
         self._real_folder = functools.lru_cache(maxsize=None)(os.path.realpath)
+        self._written_in = functools.lru_cache(maxsize=None)(lambda folder: Ledger(folder).digests_of)
 
     def look(self, text: str) -> None:
         """Take what an argument on the command line stands for: a name that exists is no pattern and no address."""
@@ -88,10 +90,23 @@ class Finder:
         if self._output and identity_of(folder) == self._output:
             raise DataError(f"{printable(str(folder))} is where results go; choose another --output")
         walk = Walk(self._output)
-        taken = self._take_listed(walk.files(folder))
+        taken = self._take_listed(file for file in walk.files(folder) if not self._is_result(file, folder))
         self._note(walk)
         if not taken:
             raise DataError(f"{printable(str(folder))} holds no picture or video that can be read; give another folder")
+
+    def _is_result(self, file: Path, given: Path) -> bool:
+        """Whether an earlier run wrote the file, into a folder that is not `given` itself; it is kept as left out."""
+        if file.parent == given:
+            return False
+        try:
+            written = self._written_in(file.parent)(file.name)
+            result = bool(written) and file_sha256(file) in written
+        except (OSError, DataError):  # what cannot be read is told as such, whoever wrote it
+            return False
+        if result:
+            self._note_left_out("results of an earlier run (name their folder to look inside)", file)
+        return result
 
     def _take_listed(self, files: Iterable[Path]) -> int:
         """Take the pictures and videos among files that were not named one by one; returns how many there are."""

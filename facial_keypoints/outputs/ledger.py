@@ -37,6 +37,10 @@ class Ledger:
             self.read()
         return (source, digest) in self._versions[name]
 
+    def digests_of(self, name: str) -> set[str]:
+        """SHA-256 of all that was ever written under a name, of whatever source."""
+        return {digest for _, digest in self._versions.get(name, ())}
+
     def names_of(self, source: str) -> set[str]:
         """Names of all that was ever made of the source."""
         return set(self._names.get(source, ()))

@@ -59,6 +59,25 @@ def test_pictures_and_videos_of_a_folder_are_known_by_their_content(here):
     assert not inputs.problems
 
 
+def write_result(folder: Path, name: str, content: bytes) -> None:
+    made = OutputFolder(folder).target(name, Path("me.jpg"))
+    with made.writing(".jpg") as partial:
+        partial.write_bytes(content)
+
+
+def test_what_an_earlier_run_wrote_is_no_input_unless_its_folder_is_named(here):
+    fill(here, {"me.jpg": JPEG, "drawn/own.jpg": JPEG})
+    for name in ("a", "b", "c"):
+        write_result(here / "drawn", name, JPEG + name.encode())
+    (here / "drawn/c.jpg").write_bytes(JPEG)  # somebody's own now
+    inputs = find(".")
+    assert names(inputs) == ["c.jpg", "own.jpg", "me.jpg"]
+    reason = "results of an earlier run (name their folder to look inside)"
+    assert inputs.lines_left_out() == [f"left out, {reason}: 2 (a.jpg, b.jpg)"]
+    assert names(find("drawn")) == names(find("drawn/*.jpg")) == ["a.jpg", "b.jpg", "c.jpg", "own.jpg"]
+    assert names(find("drawn/a.jpg")) == ["a.jpg"]
+
+
 def test_what_is_left_out_is_told_by_its_reason(here):
     files = {f"{letter}.txt": b"hello" for letter in "bcde"} | {"a.jpg": JPEG, "x.ts": b"let a = 1;\n"}
     inputs = find(fill(here / "in", files | {"1.heic": HEIC, "2.HEIC": HEIC, ".git/a.jpg": JPEG}))

@@ -134,6 +134,20 @@ def test_the_faces_of_one_picture_do_not_overwrite_another(predict, tmp_path, na
     assert told.count("removed") == 1
 
 
+def test_an_empty_name_of_the_folder_for_results_is_refused(predict, photos):
+    result = predict(photos, "--whole", "-o", "", status=1)
+    assert result.stderr.splitlines()[-1].startswith(
+        "error: --output is empty; name a folder, . for this one, or - for"
+    )
+
+
+def test_where_nothing_was_done_no_folder_is_told(predict, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    assert (
+        predict(tmp_path / "bad.jpg", "--whole", "-o", "out", status=1).stdout == "0 faces in 0 pictures; 1 skipped\n"
+    )
+
+
 def test_a_name_too_long_for_what_is_written_is_told_and_skipped(predict, photos, tmp_path):
     long = photos / f"{'n' * 251}.jpg"
     shutil.copy(photos / "one.jpg", long)
