@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facial_keypoints.core.errors import ConfigError, DataError, KeypointsError, KeypointsWarning, ModelError
-    from facial_keypoints.detector import Face, KeypointDetector
+    from facial_keypoints.detector import Convention, Face, KeypointDetector
     from facial_keypoints.filters.apply import filter_faces
     from facial_keypoints.filters.crop import aligned_crop
     from facial_keypoints.filters.sticker import load_sticker
+    from facial_keypoints.finding.head_rotation import HeadRotation
     from facial_keypoints.inputs.pictures import read_picture
     from facial_keypoints.prediction.overlay import draw_faces
     from facial_keypoints.prediction.tracks import FaceTracker
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigError",
+    "Convention",
     "DataError",
     "Face",
     "FaceTracker",
+    "HeadRotation",
     "KeypointDetector",
     "KeypointsError",
     "KeypointsWarning",
@@ -37,8 +40,10 @@ __all__ = [
     "read_picture",
 ]
 _HOMES = {
+    "Convention": "detector",
     "Face": "detector",
     "FaceTracker": "prediction.tracks",
+    "HeadRotation": "finding.head_rotation",
     "KeypointDetector": "detector",
     "aligned_crop": "filters.crop",
     "draw_faces": "prediction.overlay",

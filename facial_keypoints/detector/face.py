@@ -1,6 +1,7 @@
 """A face that was found."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.errors import DataError
+from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.scheme import IBUG_68, Scheme
 from facial_keypoints.core.text import shown
 from facial_keypoints.finding.head_rotation import HeadRotation, head_rotation
@@ -22,7 +24,7 @@ class Face:
     score: float
     """Confidence 0..1 that this is a face: of what found it, and of how well estimates of the network agree."""
     keypoints: np.ndarray = field(repr=False)
-    """(K, 2) float32, x then y."""
+    """(K, 2) float32, x then y; read-only, as box and rotation belong to them: see `moved`, or copy them."""
     rotation_deg: HeadRotation | None
     """Rotation of the head in degrees, yaw, pitch and roll: an estimate. None for points of another scheme than 68."""
     scheme: Scheme = field(default=IBUG_68, repr=False)
@@ -46,6 +48,40 @@ class Face:
         radii = {} if self.radii is None else {"radius_px": np.round(self.radii.astype(np.float64), 3).tolist()}
         return data | radii
 
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any], scheme: Scheme = IBUG_68) -> "Face":
+        """The face of a file that `keypoints predict` wrote, or of `as_data`: box and rotation follow from its points.
+
+        `scheme`: what its points are. Raises DataError where `data` has no points of the scheme, or a bad score.
+        """
+        try:
+            keypoints, score = np.array(data["keypoints"], np.float64), float(data["score"])
+            radii = np.array(data["radius_px"], np.float64) if "radius_px" in data else None
+        except (KeyError, TypeError, ValueError):
+            keypoints, score, radii = np.empty(0), 0.0, None
+        known = radii is None or radii.shape == (scheme.count,)
+        if not (keypoints.shape == (scheme.count, 2) and np.isfinite(keypoints).all() and 0 <= score <= 1 and known):
+            raise DataError(
+                f"{shown(data)} is no face: it should hold keypoints, {scheme.count} of x and y, a score 0..1 and "
+                "perhaps radius_px, as many; write it anew, or name the scheme of its points"
+            )
+        return make_face(keypoints, score, scheme, radii)
+
+    def moved(self, other_from_picture: np.ndarray) -> "Face":
+        """The face in pixels of another picture, to which a (3, 3) affine matrix takes those of its own.
+
+        So what was found in a small copy is drawn on the large picture: `core.geometry.resize_matrix` gives the matrix
+        of a resize. Raises DataError for what is no such matrix.
+        """
+        try:
+            matrix = np.array(other_from_picture, np.float64)
+        except (TypeError, ValueError):
+            matrix = np.empty(0)
+        if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or (matrix[2] != (0, 0, 1)).any():
+            raise DataError(f"{shown(other_from_picture)} is no affine matrix (3, 3) with 0, 0, 1 as its last row")
+        radii = None if self.radii is None else self.radii * math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
+        return make_face(transform_points(matrix, self.keypoints.astype(np.float64)), self.score, self.scheme, radii)
+
 
 def make_face(keypoints: np.ndarray, score: float, scheme: Scheme = IBUG_68, radii: np.ndarray | None = None) -> Face:
     """The face with (K, 2) keypoints of a scheme, x then y in pixels of the picture, and a score 0..1.
@@ -55,7 +91,10 @@ def make_face(keypoints: np.ndarray, score: float, scheme: Scheme = IBUG_68, rad
     x, y, width, height = (float(value) for value in boxes_of_points(keypoints[None])[0])
     rotation = head_rotation(keypoints) if scheme == IBUG_68 else None
     known = radii.astype(np.float32) if radii is not None and np.isfinite(radii).all() else None
-    return Face((x, y, width, height), float(score), keypoints.astype(np.float32), rotation, scheme, known)
+    points = keypoints.astype(np.float32)
+    for array in (points, *([] if known is None else [known])):
+        array.flags.writeable = False  # box and rotation belong to them
+    return Face((x, y, width, height), float(score), points, rotation, scheme, known)
 
 
 def checked_faces(faces: Iterable[Face]) -> list[Face]:

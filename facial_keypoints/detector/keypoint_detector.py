@@ -105,6 +105,11 @@ class KeypointDetector:
         find = box_detector(detector, detector_model, suspicious=suspicious)
         return cls(network, find, min_score=min_score, convention=convention, suspicious=suspicious)
 
+    @property
+    def convention(self) -> Convention:
+        """What the points of faces are; set when the detector is made."""
+        return self.predictor.convention
+
     def __repr__(self) -> str:
         return f"KeypointDetector(model {self.network.digest[:12]}, {type(self.find).__name__})"
 

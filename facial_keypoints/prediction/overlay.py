@@ -2,16 +2,14 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import compress
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from facial_keypoints.core.boxes import boxes_of_points
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.geometry import resize_matrix, transform_points
+from facial_keypoints.core.geometry import resize_matrix
 from facial_keypoints.core.scheme import Contour
 from facial_keypoints.core.text import amount, shown
 from facial_keypoints.detector import Face, checked_faces, rgb_copy
@@ -69,14 +67,7 @@ def picture_overlay(picture: np.ndarray, faces: Sequence[Face], numbers: Sequenc
     height, width = (factor * side for side in picture.shape[:2])
     enlarged_from_picture = resize_matrix(picture.shape[:2], (height, width))
     enlarged = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC))
-    return draw_faces(enlarged, [_moved(face, enlarged_from_picture) for face in faces], numbers)
-
-
-def _moved(face: Face, matrix: np.ndarray) -> Face:
-    """The face with its points and box taken through a (3, 3) affine matrix."""
-    keypoints = transform_points(matrix, face.keypoints.astype(np.float64))
-    radii = None if face.radii is None else face.radii * math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
-    return replace(face, keypoints=keypoints, box=tuple(boxes_of_points(keypoints[None])[0].tolist()), radii=radii)
+    return draw_faces(enlarged, [face.moved(enlarged_from_picture) for face in faces], numbers)
 
 
 def _enlargement(shape: tuple[int, ...], faces: Sequence[Face]) -> int:
