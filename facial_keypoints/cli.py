@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from facial_keypoints.commands.extensions import Commands, command_extensions, missing_package
-from facial_keypoints.commands.filter import filter_faces
+from facial_keypoints.commands.filter import filter_sources
 from facial_keypoints.commands.os_errors import is_of_the_system, one_line
 from facial_keypoints.commands.predict import predict
 from facial_keypoints.core.errors import KeypointsError, KeypointsWarning, interruption
@@ -39,7 +39,7 @@ def new_app() -> typer.Typer:
     app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback(help=HELP)(_options)
     add_command(app, predict)
-    add_command(app, filter_faces, "filter")
+    add_command(app, filter_sources, "filter")
     return app
 
 

@@ -32,7 +32,7 @@ Anchors = Annotated[
 ]
 
 
-def filter_faces(
+def filter_sources(
     path: Paths,
     name: Annotated[
         Name, typer.Option(metavar="FILTER", help=f"What to do with the faces: {', '.join(Name.__args__)}.")

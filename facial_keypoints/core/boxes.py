@@ -2,6 +2,9 @@
 
 import numpy as np
 
+SAME_FACE = 0.4
+"""Overlap from which two faces are one."""
+
 
 def boxes_of_points(points: np.ndarray) -> np.ndarray:
     """(K, 4) boxes round (K, P, 2) points."""

@@ -10,7 +10,6 @@ for face in detector(rgb):
 from facial_keypoints.detector.face import Face, checked_faces, make_face
 from facial_keypoints.detector.keypoint_detector import (
     MIN_SCORE,
-    SAME_FACE,
     KeypointDetector,
     checked_picture,
     rgb_copy,
@@ -19,7 +18,6 @@ from facial_keypoints.detector.point_predictor import Convention
 
 __all__ = [
     "MIN_SCORE",
-    "SAME_FACE",
     "Convention",
     "Face",
     "KeypointDetector",

@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facial_keypoints.core.boxes import distinct, overlaps
+from facial_keypoints.core.boxes import SAME_FACE, distinct, overlaps
 from facial_keypoints.core.errors import ConfigError, DataError, ModelError
 from facial_keypoints.core.onnx_runtime import MOST_THREADS
 from facial_keypoints.core.scheme import IBUG_68
@@ -27,8 +27,6 @@ MIN_SCORE = 0.5
 """Score from which a face counts as found, unless another is given."""
 SUSPECTED_SCORE = 0.25
 """As MIN_SCORE for faces that are to be hidden."""
-SAME_FACE = 0.4
-"""Overlap from which two faces are one."""
 _OTHER_ROTATIONS_DEG = np.array([-60, 60, -120, 120, 180])
 """The network predicts heads tilted by 30 degrees, so that one of these, or none, shows any head well enough."""
 _SURE = 1.0

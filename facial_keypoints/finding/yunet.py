@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facial_keypoints.core.boxes import distinct
+from facial_keypoints.core.boxes import SAME_FACE, distinct
 from facial_keypoints.finding.candidates import Candidates
 from facial_keypoints.finding.scores import yunet_evidence
 from facial_keypoints.finding.search_size import LONGEST_PX, resized
@@ -21,8 +21,6 @@ _CONTRADICTING = 0.25
 """Shift or growth, over the side of the window, from which the points are not believed."""
 MIN_SCORE = 0.3
 """Far milder than OpenCV's own 0.9: the keypoint network and this score together tell faces from false alarms."""
-_SAME_FACE = 0.4
-"""Overlap from which boxes found at both lengths are one face."""
 
 
 class YuNetDetector:
@@ -64,7 +62,7 @@ class YuNetDetector:
             found = np.concatenate([found, self._search(image, _SMALL_PX)])
         if 2 * longest <= LONGEST_PX and (not len(found) or found[:, 2:4].min() < _SMALL_FACE_PX):
             found = np.concatenate([found, self._search(image, 2 * longest)])
-        return np.asarray(found[distinct(found[:, :4], found[:, 14], _SAME_FACE)])
+        return np.asarray(found[distinct(found[:, :4], found[:, 14], SAME_FACE)])
 
     def _search(self, image: np.ndarray, longest_px: int) -> np.ndarray:
         """(K, 15) boxes, five points and scores of a picture, in its pixels; it is searched at the given length."""

@@ -7,10 +7,10 @@ from numbers import Real
 
 import numpy as np
 
-from facial_keypoints.core.boxes import boxes_of_points, distinct, overlaps
+from facial_keypoints.core.boxes import SAME_FACE, boxes_of_points, distinct, overlaps
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.text import shown
-from facial_keypoints.detector import SAME_FACE, Face, KeypointDetector, checked_picture, make_face
+from facial_keypoints.detector import Face, KeypointDetector, checked_picture, make_face
 from facial_keypoints.finding.windows import to_gray, windows_of_points
 from facial_keypoints.prediction.smoothing import OneEuro
 from facial_keypoints.video.times import ROUNDING_S
