@@ -2,8 +2,9 @@
 
     python -m benchmarks.workers    # the default with fewer epochs, on the frames of data/processed; minutes
 
-The first row is the batch as one part in one process, the training as `dvc repro` has it; the others are that batch in
-four parts. Writes reports/workers.csv. Ends with status 1 where those in parts have not all the same weights.
+The first row is the batch as one part in one process, as `dvc repro` trains, but on one thread; the others are that
+batch in four parts, with a thread for each worker. Writes reports/workers.csv. Ends with status 1 where those in parts
+have not all the same weights.
 """
 
 import argparse
