@@ -1,6 +1,7 @@
 """A face as data, in other pixels, and as a value that cannot come apart."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,7 @@ def test_data_that_is_no_face_is_told(change):
         Face.from_data(data)
     with pytest.raises(DataError, match="is no face"):
         Face.from_data({key: value for key, value in data.items() if key not in change and key != "score"})
+    nothing: Any
     for nothing in (None, 3, [], "face"):
         with pytest.raises(DataError, match="is no face"):
             Face.from_data(nothing)

@@ -1,7 +1,6 @@
 """Every format gives back the points that were written in it."""
 
 import json
-import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -20,13 +19,12 @@ from pipeline.datasets.shipped_schemes import find_scheme
 from pipeline.importing.importing import import_dataset
 from pipeline.importing.request import Request
 from tests.architecture import ROOT
+from tests.at_hand import OWN_DATA
 from tests.importing.checked import faults_of
 from tests.importing.conftest import points_of
 from tests.label_files import WRITERS, write_cofw
 
 Faces = dict[str, tuple[np.ndarray, np.ndarray]]
-OWN_DATA = Path(os.environ.get("KEYPOINTS_OWN_DATA", ROOT.parent / "shared/own-data"))
-"""Real labels of many sets, where a machine has them."""
 
 
 def imported(request: Request) -> dict[str, Sample]:
