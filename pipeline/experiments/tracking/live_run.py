@@ -4,12 +4,13 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from facial_keypoints.core.errors import interruption
 from facial_keypoints.core.terminal import tell
 from pipeline.experiments.sweeps.trial import PrunedError, running_trial
 from pipeline.experiments.tracking import mlflow_store
+from pipeline.experiments.tracking.held_interrupts import held_interrupts
 from pipeline.experiments.tracking.mlflow_store import (
     DVC_EXPERIMENT,
     MODEL_DIGEST,
@@ -124,7 +125,7 @@ class LiveRun:
         """Turn what MLflow raises into a warning, once a training, but for what an interrupt made it raise."""
         before = interruption(sys.exception())
         try:
-            with mlflow_store.quiet():
+            with mlflow_store.quiet(), self._whole_transactions():
                 yield
         except Exception as error:  # of a type that depends on the store; no training may die of it
             if interruption(error) is not before:
@@ -133,6 +134,11 @@ class LiveRun:
                 tell(f"warning: {mlflow_store.failure(error)}; training goes on without live curves")
             self._failed = True
             self._pause_until = time.monotonic() + _PAUSE_S
+
+    def _whole_transactions(self) -> AbstractContextManager[None]:
+        """Let no interrupt tear a database's transactions apart; a server, which may hang, has its own."""
+        of_server = self._store is None or self._store.client.tracking_uri.startswith("http")
+        return nullcontext() if of_server else held_interrupts()
 
 
 def _interrupted(store: Store, key: str) -> str | None:
