@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,14 @@ from pipeline.experiments.tracking.live_run import training_run
 from tests.tracking.test_tracking import KEY, TRAIN_PARAMS, curve, runs, workspace
 
 __all__ = ["workspace"]  # the fixture
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_terminal() -> Iterator[None]:
+    """A shell has what it starts in the background ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def interrupted(steps: list[str], *, times: int = 1, error: Exception | None = None) -> None:
