@@ -52,7 +52,7 @@ def filter_sources(
 
     Example: keypoints filter --name pixelate party/ clip.mp4 -o hidden
     """
-    from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, folder_of, say_result
+    from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, output_folder, say_result
     from facial_keypoints.core.errors import ModelError
     from facial_keypoints.core.scheme import IBUG_68
     from facial_keypoints.detector import KeypointDetector
@@ -68,6 +68,7 @@ def filter_sources(
     if output == STDOUT:
         check_standard_output(binary=True)
         _check_printed(video)
+    folder = output_folder(output)
     sticker = load_sticker(png, anchors) if png and anchors else None
     apply = picture_filter(name, crop_px=size or _CROP_PX, sticker=sticker)
     found = KeypointDetector.load(
@@ -84,7 +85,6 @@ def filter_sources(
             f"--name {name} needs {IBUG_68.title}, and this model has {found.network.scheme.title}; choose "
             "another with --model"
         )
-    folder = folder_of(output)
     with find_sources(path, folder, ending=f"_{name}") as inputs:
         announce(inputs)
         if not folder:

@@ -122,7 +122,7 @@ def predict(
     Example: keypoints predict holiday/ clip.mp4 -o points --format csv
     """
     from facial_keypoints.commands.boxes import parse_boxes
-    from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, folder_of, say_result
+    from facial_keypoints.commands.standard_output import STDOUT, check_standard_output, output_folder, say_result
     from facial_keypoints.detector import KeypointDetector
     from facial_keypoints.inputs.search import find_sources, inputs_key
     from facial_keypoints.network import tell_model
@@ -136,6 +136,7 @@ def predict(
     boxes = parse_boxes(box)
     if output == STDOUT:
         check_standard_output()
+    folder = output_folder(output)
     if box or whole:
         detector = "haar"  # nothing is searched, so that nothing need be fetched
     found = KeypointDetector.load(
@@ -151,7 +152,6 @@ def predict(
     if not (whole or box):
         found.check_search()
     find = (lambda image: [found.whole(image)]) if whole else (lambda image: found(image, boxes)) if box else None
-    folder = folder_of(output)
     with find_sources(path, folder) as inputs:
         announce(inputs, one_file=form in ("coco", "cvat"))
         if form == "pts" and not folder:

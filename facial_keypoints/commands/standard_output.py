@@ -10,7 +10,7 @@ from facial_keypoints.outputs.output_folder import OutputFolder
 STDOUT = "-"
 
 
-def folder_of(output: str) -> OutputFolder | None:
+def output_folder(output: str) -> OutputFolder | None:
     """The folder to write to, None for standard output. Raises ConfigError for no name, DataError for no folder."""
     if not output:
         raise ConfigError("--output is empty; name a folder, . for this one, or - for standard output")

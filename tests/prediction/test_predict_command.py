@@ -141,6 +141,11 @@ def test_an_empty_name_of_the_folder_for_results_is_refused(predict, photos):
     )
 
 
+def test_where_results_cannot_go_is_told_before_a_model_is_loaded(predict, photos):
+    result = predict(photos, "--whole", "-o", "points.json", "--model", "gone.safetensors", status=1)
+    assert "points.json is the name of a file, where --output is a folder" in result.stderr
+
+
 def test_where_nothing_was_done_no_folder_is_told(predict, tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
     assert (
