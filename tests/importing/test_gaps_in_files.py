@@ -66,6 +66,58 @@ def test_skeletons_of_cvat_may_share_their_points_and_others_may_be_declared(tmp
     assert told_by("cvat", cvat_of(tmp_path / "b.xml", of, {})).names == []
 
 
+def dlib_of(path: Path, boxes: Sequence[tuple[str, str, str]]) -> Path:
+    """A file of dlib's with one image, of whose boxes each has a label or none, more attributes, and named parts."""
+    shapes = "".join(
+        f'<box left="0" top="0" width="9" height="9"{more}>'
+        + (f"<label>{label}</label>" if label else "")
+        + "".join(f'<part name="{name}" x="1" y="2"/>' for name in parts)
+        + "</box>"
+        for label, more, parts in boxes
+    )
+    path.write_text(f'<dataset><images><image file="a.png">{shapes}</image></images></dataset>')
+    return path
+
+
+def label_studio_of(path: Path, boxes: Sequence[tuple[str, str]]) -> Path:
+    """A file of Label Studio's with one task, with labelled rectangles, or "" for none, round named points."""
+    size = {"original_width": 200, "original_height": 100}
+    results: list[dict[str, Any]] = []
+    for place, (label, names) in enumerate(boxes):
+        parent = {"parentID": f"box {place}"} if label else {}
+        if label:
+            value = {"x": 0, "y": 0, "width": 50, "height": 50, "rectanglelabels": [label]}
+            results.append({"type": "rectanglelabels", "id": f"box {place}", "value": value} | size)
+        for name in names:
+            value = {"x": 10, "y": 50, "keypointlabels": [name]}
+            results.append({"type": "keypointlabels", "value": value} | parent | size)
+    path.write_text(json.dumps([{"id": 1, "data": {"image": "a.png"}, "annotations": [{"result": results}]}]))
+    return path
+
+
+def test_boxes_of_different_labels_with_different_points_are_refused(tmp_path: Path) -> None:
+    dlib = dlib_of(tmp_path / "a.xml", [("hand", "", "321"), ("face", "", "12")])
+    studio = label_studio_of(tmp_path / "a.json", [("hand", "321"), ("face", "12")])
+    for kind, path, objects in [("dlib", dlib, "boxes"), ("label-studio", studio, "rectangles")]:
+        for read in (told_by, entries):
+            with pytest.raises(DataError) as error:
+                read(kind, path)
+            assert str(error.value) == (
+                f"{path}: its {objects} labelled 'hand' and 'face' have different points; split it into a file for "
+                f"each, or give all {objects} one label"
+            )
+
+
+def test_boxes_may_share_their_points_lack_some_or_have_no_label(tmp_path: Path) -> None:
+    faces = [("man", "", "12"), ("woman", "", "21"), ("man", "", "1"), ("", "", "3"), ("hand", ' ignore="1"', "45")]
+    dlib = dlib_of(tmp_path / "a.xml", faces)
+    assert list(told_by("dlib", dlib).names) == ["1", "2", "3"]
+    assert [type(entry) for entry in entries("dlib", dlib, "123")] == [Record] * 4
+    studio = label_studio_of(tmp_path / "a.json", [("man", "12"), ("woman", "21"), ("man", "1"), ("", "3")])
+    assert list(told_by("label-studio", studio).names) == ["1", "2", "3"]
+    assert [type(entry) for entry in entries("label-studio", studio, "123")] == [Record] * 4
+
+
 def test_individuals_of_deeplabcut_with_different_body_parts_are_refused(tmp_path: Path) -> None:
     """As "single", whose parts are not those of the animals."""
     header = [

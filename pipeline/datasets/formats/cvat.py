@@ -10,10 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.text import shown
 from pipeline.core.labels import HIDDEN, SEEN
-from pipeline.datasets.formats.names import Told, in_order, ordered
+from pipeline.datasets.formats.names import Told, in_order, of_one_kind
 from pipeline.datasets.formats.record import Entries, Record, attempt, below, record
 from pipeline.datasets.formats.xml_files import elements
 
@@ -41,13 +39,7 @@ def facts(path: Path) -> Told:
             there = (name for point in skeleton.iter("points") if (name := point.get("label")))
             found.setdefault(skeleton.get("label", ""), {}).update(dict.fromkeys(there))
     points = {label: told.get(label, names) for label, names in found.items()}
-    for label, names in points.items():
-        if set(names) != set(points[first := next(iter(points))]):
-            raise DataError(
-                f"{path}: its skeletons {shown(first)} and {shown(label)} have different points; split it into a file "
-                "for each"
-            )
-    return Told(ordered(next(iter(points.values()), ())))
+    return Told(of_one_kind(points, path, "skeletons"))
 
 
 def _shapes(image: Element) -> Iterator[Element]:

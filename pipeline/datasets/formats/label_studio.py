@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from facial_keypoints.core.text import brief
 from pipeline.datasets.formats.json_files import elements
-from pipeline.datasets.formats.names import Told, in_order, ordered
+from pipeline.datasets.formats.names import Told, in_order, of_one_kind
 from pipeline.datasets.formats.record import (
     UNREADABLE,
     Entries,
@@ -36,6 +36,7 @@ _UPLOADED = re.compile(r"(?:^|(?<=/))[0-9a-f]{8}-(?=[^/]+$)")
 
 def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
     """The objects of all tasks, each of its newest annotation."""
+    facts(path)
     for place, task in enumerate(elements(path)):
         identity = task.get("id", place) if isinstance(task, dict) else place
         where = f"{below(path, root)} task {brief(str(identity))}"
@@ -49,14 +50,29 @@ def read(path: Path, root: Path, names: Sequence[str]) -> Entries:
 
 
 def facts(path: Path) -> Told:
-    """The names of the points: in order of number where they are numbers, else as they come first."""
-    return Told(ordered(name for task in elements(path) for name in _names(task)))
+    """The names of the points: in order of number where they are numbers, else as they come first.
+
+    Raises DataError where rectangles of several labels have different points.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for task in elements(path):
+        for label, name in _names(task):
+            found.setdefault(label, {})[name] = None
+    return Told(of_one_kind(found, path, "rectangles labelled", ", or give all rectangles one label"))
 
 
-def _names(task: Any) -> list[str]:
-    """Names of the points of a task; none of one that cannot be read, which is no reason to refuse the others."""
+def _names(task: Any) -> list[tuple[str, str]]:
+    """Label of the rectangle, "" for none, and name of each point of a task.
+
+    None of a task that cannot be read, which is no reason to refuse the others.
+    """
     try:
-        return [_name(result) for result in _results(task) if _is_point(result)]
+        return [
+            (next((_label(one) for one in results if _is_box(one)), ""), _name(result))
+            for results in _objects(task).values()
+            for result in results
+            if _is_point(result)
+        ]
     except UNREADABLE:
         return []
 
@@ -125,6 +141,10 @@ def _is_box(result: dict[str, Any]) -> bool:
 
 def _name(result: dict[str, Any]) -> str:
     return str((result["value"].get("keypointlabels") or ["?"])[0])
+
+
+def _label(result: dict[str, Any]) -> str:
+    return str((result["value"].get("rectanglelabels") or [""])[0])
 
 
 def _picture(data: dict[str, Any], to_name: str) -> str:

@@ -1,9 +1,11 @@
 """Names of points: their order, and the points of one file in the order of another."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.text import brief, shown
 
 
@@ -37,6 +39,22 @@ def ordered(names: Iterable[str]) -> list[str]:
     """Each name once: in order of value where all are numbers, else as they come."""
     found = list(dict.fromkeys(names))
     return sorted(found, key=natural) if are_numbers(found) else found
+
+
+def of_one_kind(names_by_label: Mapping[str, Iterable[str]], path: Path, objects: str, remedy: str = "") -> list[str]:
+    """The names of the points of a file, by the labels of the `objects` (as "boxes") that have them; "" is no label.
+
+    Raises DataError where two labels have different points: of several kinds of things the points are not one scheme.
+    """
+    kinds = {label: names for label, names in names_by_label.items() if label and names}
+    first = next(iter(kinds), "")
+    for label, names in kinds.items():
+        if set(names) != set(kinds[first]):
+            raise DataError(
+                f"{path}: its {objects} {shown(first)} and {shown(label)} have different points; split it into a file "
+                f"for each{remedy}"
+            )
+    return ordered([*kinds.get(first, ()), *names_by_label.get("", ())])
 
 
 def in_order(found: dict[str, Sequence[object]], names: Sequence[str]) -> list[Sequence[object]]:
