@@ -34,16 +34,15 @@ class Source:
     @property
     def shown(self) -> str:
         """What it is called in messages."""
-        return printable(self.recorded)
+        shown = printable(self.recorded)
+        return shown if self.page is None else f"{shown} page {self.page + 1}"
 
     @property
     def recorded(self) -> str:
-        """What it is called in results: the path of a file, by which it is found again."""
+        """What it is called in results, beside its `page`: the path of a file, by which it is found again."""
         if self.address:
-            name = self.address.shown
-        else:
-            name = "standard input" if self.path is None else storable(str(self.path))
-        return name if self.page is None else f"{name} page {self.page + 1}"
+            return self.address.shown
+        return "standard input" if self.path is None else storable(str(self.path))
 
     @property
     def is_video(self) -> bool:

@@ -132,6 +132,7 @@ def _picture(job: Job, points: Points, source: Source, picture: np.ndarray) -> i
         network.digest,
         job.convention,
         network.scheme.count,
+        page=source.page,
         radii=network.tells_radii,
     )
     with _target(job, source) as target:

@@ -41,12 +41,16 @@ class About:
     points: int = IBUG_68.count
     """K, of each face."""
     is_video: bool = False
+    page: int | None = None
+    """Number of the picture in a file that holds several, counted from 0."""
     radii: bool = False
     """Whether the model knows how certain its points are."""
 
     def record(self) -> dict[str, Any]:
         """The fields that stand before the faces in JSON."""
-        return {name: getattr(self, name) for name in ("source", "width", "height", "model_sha256", "convention")}
+        page = {} if self.page is None else {"page": self.page}
+        others = {name: getattr(self, name) for name in ("width", "height", "model_sha256", "convention")}
+        return {"source": self.source} | page | others
 
 
 def json_line(about: About, frame: int, time_s: float, faces: Faces) -> str:
@@ -76,7 +80,11 @@ def csv_header(about: About) -> str:
 
 
 def csv_rows(about: About, frame: int, time_s: float, faces: Faces) -> str:
-    """A row of CSV for each face of a frame, none where there is no face; a picture is frame 0 at 0 s."""
+    """A row of CSV for each face of a frame, none where there is no face; a picture is frame 0 at 0 s.
+
+    In a file of several pictures it is the frame that counts as its page.
+    """
+    frame = frame if about.page is None else about.page
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     for number, face in faces.items():

@@ -22,6 +22,7 @@ from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.core.text import storable
 from facial_keypoints.detector import MIN_SCORE
 from facial_keypoints.inputs import search
+from facial_keypoints.inputs.pictures import read_picture
 from pipeline.cli import app
 from pipeline.experiments.params import load_params
 from pipeline.models import build_network
@@ -225,7 +226,12 @@ def test_every_page_of_a_tiff_is_looked_at(predict, photos, tmp_path):
         f"scan-page{number}.json" for number in (1, 2, 3)
     ]
     third = json.loads((tmp_path / "predicted/scan-page3.json").read_text())
-    assert third["source"] == "scan.tif page 3"
+    assert (third["source"], third["page"]) == ("scan.tif", 2)
+    assert read_picture(third["source"], third["page"]).shape == (third["height"], third["width"], 3)
+    predict("scan.tif", "--whole", "--no-overlay", "--format", "csv")
+    tables = [(tmp_path / f"predicted/scan-page{page}.csv").read_text().splitlines() for page in (1, 2, 3)]
+    rows = [next(csv.DictReader(lines)) for lines in tables]
+    assert [(row["source"], row["frame"]) for row in rows] == [("scan.tif", str(page)) for page in (0, 1, 2)]
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "pts"])
