@@ -3,6 +3,7 @@
 python -m benchmarks.report
 """
 
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from benchmarks import costs
 from benchmarks.frames import FOLDS
-from benchmarks.jobs import KEY, read_table
+from benchmarks.jobs import KEY, TABLE, read_table
 from benchmarks.leaderboard_figure import leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import FOLD_ERRORS
@@ -152,7 +153,10 @@ def main() -> None:
     print(*ablation_rows(without), sep="\n")
     folds = trainings_of("unseen_people")[["fold", "digest"]]
     if len(folds) == FOLDS:
-        unseen = unseen_people(folds.merge(pd.read_csv(FOLD_ERRORS, dtype={"fold": str}), on=["fold", "digest"]))
+        faces = folds.merge(pd.read_csv(FOLD_ERRORS, dtype={"fold": str}), on=["fold", "digest"])
+        if faces["sample_id"].duplicated().any():
+            sys.exit(f"error: {FOLD_ERRORS} has faces twice; delete their rows and those of their folds in {TABLE}")
+        unseen = unseen_people(faces)
         write_json(UNSEEN_PEOPLE, unseen)
         print(unseen)
 

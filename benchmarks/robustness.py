@@ -10,7 +10,7 @@ grades. Mirrored frames have mirrored labels, moved by how far a network has lea
 """
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ import pandas as pd
 
 from benchmarks.corruptions import CORRUPTIONS, MIRROR, corrupt
 from benchmarks.robustness_figure import robustness_figure
+from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import face_size
 from facial_keypoints.core.percent import to_percent
 from facial_keypoints.core.progress import progress
@@ -95,10 +96,16 @@ def some_rows(rows: np.ndarray, count: int) -> np.ndarray:
     return chosen
 
 
-def open_named(path: Path) -> tuple[str, KeypointNetwork]:
-    """Name of a model in the table, and its network."""
-    description, network = open_model_file(path)
-    return description.model.name if path.stem == "model" else path.stem, network
+def open_named(files: Sequence[Path]) -> dict[str, KeypointNetwork]:
+    """The networks of model files by their names in the table. Raises DataError where two are called alike."""
+    networks: dict[str, KeypointNetwork] = {}
+    for path in files:
+        description, network = open_model_file(path)
+        name = description.model.name if path.stem == "model" else path.stem
+        if name in networks:
+            raise DataError(f"two models are called {name}, by which they are told apart; rename the file {path}")
+        networks[name] = network
+    return networks
 
 
 def main() -> None:
@@ -109,7 +116,7 @@ def main() -> None:
     options = arguments.parse_args()
     frames = load_arrays(options.val, IBUG_68.count).labelled()
     rows = some_rows(np.arange(len(frames.images)), options.frames or len(frames.images))
-    networks = dict(open_named(path) for path in options.models)
+    networks = open_named(options.models)
     total = len(networks) * (1 + sum(len(corruption.grades) for corruption in CORRUPTIONS))
     measured = rows_of(networks, frames.images[rows], frames.keypoints_crop[rows])
     table = pd.DataFrame(progress(measured, label="predict", total=total, unit="grades"))

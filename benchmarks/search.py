@@ -29,12 +29,13 @@ from facial_keypoints.core.percent import percent_text, to_percent
 from pipeline.core import paths
 from pipeline.core.json_files import write_json
 from pipeline.core.tables import write_table
+from pipeline.experiments.breaking_off import PrunedError
 from pipeline.experiments.params import Params, load_params
 from pipeline.experiments.sweeps.search import Search, work
 from pipeline.experiments.sweeps.settings import parse_settings, typed_value
 from pipeline.experiments.sweeps.space import parse_space
 from pipeline.experiments.sweeps.study import choose, study_name
-from pipeline.experiments.sweeps.trial import PrunedError, RunningTrial
+from pipeline.experiments.sweeps.trial import RunningTrial
 from pipeline.training.frames import LabelledFrames
 from pipeline.training.initial_weights import new_network
 from pipeline.training.trainer import Epoch, fit

@@ -23,13 +23,15 @@ from ruamel.yaml import YAML
 
 from benchmarks import robustness
 from benchmarks.frames import Frames, divide, load_frames
-from benchmarks.jobs import TABLE, Job, is_done
+from benchmarks.jobs import KEY, TABLE, Job, is_done
 from benchmarks.kept_models import FOLDER, keep
 from benchmarks.studies import STUDIES
 from facial_keypoints.core.atomic_files import whole
+from facial_keypoints.core.errors import DataError
 from pipeline.core import metrics, paths
 from pipeline.core.params import flatten
 from pipeline.experiments.params import Params
+from pipeline.export.shipped import locked_md5
 from pipeline.models import count_parameters
 from pipeline.models.coarse_to_fine import CoarseToFine
 from pipeline.models.device import best_device
@@ -90,13 +92,17 @@ def train_and_measure(job: Job, frames: Frames) -> None:
     }
     if job.fold:
         faces = tested[["sample_id", "person"]].assign(nme=errors, fold=job.fold, digest=job.key()["digest"])
-        _append(FOLD_ERRORS, faces)
-    _append(TABLE, pd.DataFrame([job.key() | row]))
+        _put(FOLD_ERRORS, faces, ["fold", "digest"])
+    _put(TABLE, pd.DataFrame([job.key() | row]), KEY)
 
 
 def committed_model(job: Job) -> KeypointNetwork | None:
     """The pipeline's own model, where by dvc.lock it is what the job would train, but for its last options."""
-    if job.fold or not (paths.LOCK.exists() and paths.MODEL.exists()):
+    if job.fold:
+        return None
+    try:
+        locked_md5("train", paths.MODEL)
+    except DataError:  # another experiment's, or none
         return None
     stages = YAML(typ="safe").load(paths.LOCK)["stages"]
     if not set(stages) >= _STAGES:
@@ -179,10 +185,17 @@ def _on_bad_pictures(job: Job, network: KeypointNetwork, frames: Frames, val_row
     return robustness.corrupted_nme(network, frames.images[chosen], frames.keypoints_crop[chosen])
 
 
-def _append(path: Path, rows: pd.DataFrame) -> None:
-    """Add rows to a table; those that are there stay as they are written, and have nothing in new columns."""
+def _put(path: Path, rows: pd.DataFrame, key: list[str]) -> None:
+    """Put rows into a table in place of those of the same `key`: of a training that was killed as it wrote them.
+
+    The others stay as they are written, and have nothing in new columns.
+    """
     with FileLock(FOLDER / f"{path.name}.lock"):
-        there = [pd.read_csv(path, dtype=str, keep_default_na=False)] if path.exists() else []
+        there = []
+        if path.exists():
+            found = pd.read_csv(path, dtype=str, keep_default_na=False)
+            keys = set(rows[key].astype(str).itertuples(index=False, name=None))
+            there = [found[[row not in keys for row in found[key].itertuples(index=False, name=None)]]]
         table = pd.concat([*there, rows.round(6).astype(object)], ignore_index=True)
         with whole(path) as partial:
             table.to_csv(partial, index=False, lineterminator="\n")

@@ -1,7 +1,7 @@
 """How much results change where the same bits are not promised: other numbers of threads, other instructions.
 
     python -m benchmarks.variation                  # trainings of an eighth of the epochs: quarter of an hour
-    python -m benchmarks.variation --epochs 56      # whole ones
+    python -m benchmarks.variation --epochs 50      # whole ones
 
 Each row is a process of its own: the committed model measured on the test frames, and a training measured on them and
 on the validation frames. Without bfloat16 a training computes in float32, as it does on processors that lack it.

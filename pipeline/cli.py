@@ -35,7 +35,7 @@ STAGES = {
     "preprocess": "Turn the frames into square grayscale arrays, all cores at work.",
     "pretrain": "Bring the weights that train starts from: a trained model's, or of a training on synthetic faces.",
     "train": "Train the network on the train frames.",
-    "evaluate": "Measure the keypoint error on the test frames and predict all of them.",
+    "evaluate": "Measure the keypoint error on the frames of val and test, and predict all of them.",
     "render": "Draw predictions, error curves and what the network looks at.",
     "track": "Complete this pipeline run in MLflow: metrics, figures, model.",
 }

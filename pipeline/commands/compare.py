@@ -75,6 +75,7 @@ def _draw(a: "Results", b: "Results", split: str, difference: "Difference", outp
     """Both CEDs, and the faces that differ most where their frames and predictions are here; paths of the figures."""
     from facial_keypoints.core.errors import KeypointsError
     from facial_keypoints.outputs.output_folder import OutputFolder
+    from pipeline.core.dataset_scheme import read_scheme
     from pipeline.evaluation.style import png, style
     from pipeline.experiments.comparison_figures import ced_pair_figure, face_pairs_figure
     from pipeline.experiments.most_different_faces import most_different_faces
@@ -89,7 +90,8 @@ def _draw(a: "Results", b: "Results", split: str, difference: "Difference", outp
         figures = {"ced.png": curves}
         try:
             pair = most_different_faces(a, b, split, FACES_SHOWN)
-            figures["faces.png"] = face_pairs_figure(*pair, names, dataset=b.dataset)
+            scheme = read_scheme()
+            figures["faces.png"] = face_pairs_figure(*pair, names, dataset=b.dataset, scheme=scheme, split=split)
         except KeypointsError as error:
             tell(f"no picture of faces: {error}")
         pictures = {name: png(figure) for name, figure in figures.items()}

@@ -78,7 +78,7 @@ def _columns(whose: str) -> dict[str, Side]:
 
 def _cells(row: "RankedRun", short: Mapping[str, str]) -> list[str]:
     """The cells of a row, under `_columns`; `short`: dotted name of a parameter -> what it is called here."""
-    from pipeline.experiments.run_list import TEST_NME
+    from pipeline.experiments.results import TEST_NME
 
     metrics = row.run.metrics
     roomy = ["val.auc_08_percent", "val.failure_rate_08_percent"] if terminal_width() >= _ROOMY else []
@@ -96,7 +96,7 @@ def _cells(row: "RankedRun", short: Mapping[str, str]) -> list[str]:
 
 def _val(row: "RankedRun") -> str:
     """The error on val and its mark, or that there is none to rank by."""
-    from pipeline.experiments.run_list import VAL_NME
+    from pipeline.experiments.results import VAL_NME
 
     if row.run.pruned:
         return "PRUNED"

@@ -16,9 +16,11 @@ def ship() -> None:
     from facial_keypoints.core.atomic_files import whole
     from facial_keypoints.network import SHIPPED
     from pipeline.core import paths
+    from pipeline.core.dataset_scheme import read_scheme
     from pipeline.evaluation.metrics_file import read_metrics
-    from pipeline.export.shipped import write_shipped
+    from pipeline.export.shipped import refuse_other_points, write_shipped
 
+    refuse_other_points(read_scheme())
     measured = read_metrics()
     errors = {"val": measured.val.nme_percent, "test": measured.test.nme_percent}
     reported = {split: error for split, error in errors.items() if error is not None}
@@ -32,14 +34,9 @@ def ship() -> None:
     say(f"{SHIPPED}: {SHIPPED.stat().st_size / 1e6:.1f} MB; what it is good for says {card}")
 
 
-def _data(name: str) -> str:
-    """What the dataset is, where it is from and its licence, in one line. Raises ConfigError."""
-    from facial_keypoints.core.errors import ConfigError
-    from facial_keypoints.core.yaml_files import read_yaml
-    from pipeline.datasets.definition import DATASETS
+def _data(source: str) -> str:
+    """What the datasets are, where they are from and their licences, in one line. Raises ConfigError."""
+    from pipeline.datasets.definition import find_datasets
 
-    try:
-        told = read_yaml(DATASETS / name / "dataset.yaml")
-        return f"{told['title']}; from {told['source']}; licence: {told['licence']}"
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"datasets/{name} does not say what it is ({error!r}); mend its dataset.yaml") from None
+    told = (f"{one.title}; from {one.origin}; licence: {one.licence}" for one in find_datasets(source))
+    return " + ".join(told)

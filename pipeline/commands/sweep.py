@@ -1,5 +1,6 @@
 """`keypoints sweep`: every setting of a grid, or those that a search chooses, and a table of what came of them."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,9 +103,10 @@ def queue(by_name: Mapping[str, Mapping[str, str]]) -> None:
 def _result(experiment: str, settings: Mapping[str, str]) -> dict[str, Any]:
     """Settings, name and errors of a finished experiment, as `leaderboard` wants them. Raises DataError."""
     from pipeline.experiments.lookup import find_results
+    from pipeline.experiments.results import TEST_NME
 
-    metrics = find_results(experiment).metrics
-    errors = {f"{split}_nme_percent": metrics[f"{split}.nme_percent"] for split in ("val", "test")}
+    results = find_results(experiment)
+    errors = {"val_nme_percent": results.val_nme_percent(), "test_nme_percent": results.metrics.get(TEST_NME, math.nan)}
     return {**settings, "name": experiment, **errors}
 
 

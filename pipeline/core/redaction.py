@@ -2,12 +2,16 @@
 
 import os
 import re
+import textwrap
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote
 
 from facial_keypoints.core.addresses import USER, user_pattern
 
 HIDDEN = "***"
+
+_PREAMBLE = "(raised as a result of "
+"""What SQLAlchemy may put before the database's own words."""
 
 
 _USER_IN_TEXT = user_pattern(r"\s'\"")
@@ -56,3 +60,13 @@ def _credentials() -> Iterator[tuple[str, str]]:
 def _forms(values: tuple[str, ...]) -> set[str]:
     """The values as an address has them and as they are meant."""
     return {form for value in map(str.strip, values) for form in (value, unquote(value)) if form}
+
+
+def gist(error: Exception) -> str:
+    """The beginning of what happened, in one line and without secrets: those of MLflow and its databases can be long.
+
+    That is their first line, and all that follow where the first only announces them.
+    """
+    lines = [line.strip(" #") for line in str(error).splitlines() if line.strip() and not line.startswith(_PREAMBLE)]
+    told = lines[:1] if lines and not lines[0].endswith(":") else lines
+    return textwrap.shorten(without_secrets(" ".join(told) or type(error).__name__), 400, placeholder=" ...")

@@ -79,27 +79,32 @@ def shards_of(samples: Path, split: str, rows: int) -> Iterator[Shard]:
         yield Shard(split, number, waiting)
 
 
-def make_shards(shards: Iterable[Shard], folder: Path, raw: Path, make: Make) -> Iterator[None]:
+def make_shards(shards: Iterable[Shard], folder: Path, raw: Path, make: Make, *, helping: bool) -> Iterator[None]:
     """Make what is not there, but what another process makes meanwhile, and wait for that; yields once for each frame.
 
-    It ends where the folder is removed, as the process does that has all shards and has finished.
+    It ends where the folder is removed, as the process does that has all shards and has finished. Who is `helping` that
+    one leaves all that is there as it is: in another checkout the same frames may have other times.
     """
     left = []
     for shard in shards:
         try:
-            yield from _make(shard, folder, raw, make, wait=False)
+            yield from _make(shard, folder, raw, make, helping=helping, wait=False)
         except Timeout:
             left.append(shard)
     for shard in left:
-        yield from _make(shard, folder, raw, make, wait=True)
+        yield from _make(shard, folder, raw, make, helping=helping, wait=True)
 
 
-def _make(shard: Shard, folder: Path, raw: Path, make: Make, *, wait: bool) -> Iterator[None]:
+def _make(shard: Shard, folder: Path, raw: Path, make: Make, *, helping: bool, wait: bool) -> Iterator[None]:
     place, sources = shard_place(folder, shard.split, shard.number), _sources(shard.samples, raw)
-    if not _is_made(place, sources):
+
+    def is_done() -> bool:
+        return place.is_dir() if helping else _is_made(place, sources)
+
+    if not is_done():
         with FileLock(folder.with_name(f"{folder.name}-{place.name}.lock"), timeout=-1 if wait else 0):
             # No shard of a folder that is still there was removed: it goes as one.
-            if not _is_made(place, sources) and folder.is_dir():
+            if not is_done() and folder.is_dir():
                 squares = yield from make(shard.samples)
                 _write(place, sources, squares)
                 return

@@ -26,7 +26,7 @@ FACE_MARGIN_FRAC = 0.12
 
 @dataclass(frozen=True)
 class Faces:
-    """N labelled test faces."""
+    """N labelled faces of a split."""
 
     images: np.ndarray
     """(N, S, S) uint8 gray."""
@@ -79,20 +79,21 @@ def faces_figure(
     *,
     dataset: str,
     scheme: Scheme = IBUG_68,
+    split: str = "test",
     title: str = "Truth and prediction",
     count: int | None = None,
 ) -> Figure:
     """Draw the true and the predicted points of the faces of each row, with the NME under each face.
 
-    `rows` are labels and indices, as `choose_faces` returns them. `count` is the number of faces that the heading
-    tells, by default that of `faces`; give it where a face comes twice.
+    `rows` are labels and indices, as `choose_faces` returns them. `split` is that of the faces, and `count` their
+    number, as the heading tells them; give it where a face comes twice.
     """
     columns = max(len(indices) for _, indices in rows)
     width = max(WIDTH_IN, columns * CELL_IN + 0.5)
     figure = new_figure(
         0.75 + len(rows) * (width - 0.4) / columns * 1.13,
         title=title,
-        detail=f"{count or len(faces.nme):,} labelled test {scheme.things}; NME under each; unseen: a "
+        detail=f"{count or len(faces.nme):,} labelled {split} {scheme.things}; NME under each; unseen: a "
         f"{group_in_words(scheme)} not trained on",
         dataset=dataset,
         width_in=width,

@@ -125,6 +125,8 @@ mostly shows people who also train, in other frames of the same clips. The row o
 
 def _seen_before(settings: Mapping[str, Any]) -> str:
     """A sentence on what the network was trained on before these frames, if anything."""
+    if settings.get("model.weights", "scratch") == "pretrained":
+        return " Before these the network was trained on ImageNet (torchvision's weights): look up its terms too."
     if (start := settings.get("train.start", "scratch")) != "scratch":
         return f" It started from a trained model, `{brief(start, 200)}`, and so from the data of that one."
     if "pretrain.epochs" not in settings:

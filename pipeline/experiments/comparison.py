@@ -11,6 +11,7 @@ from pipeline.core.metrics import bootstrap_interval
 from pipeline.experiments.results import Results
 
 BOOTSTRAP_SAMPLES = 2000
+_SYNTHETIC = "fetch.synthetic."
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,18 @@ def paired(first: Results, second: Results) -> tuple[str, Difference]:
 
 def measured_on(dataset: str, params: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """What decides which frames a run has: synthetic ones of other settings bear the same names."""
-    settings = {name: value for name, value in params.items() if name.startswith("fetch.synthetic.")}
-    return dataset, settings if "synthetic" in dataset.split(MARK) else {}
+    return dataset, {name: value for name, value in params.items() if _of_synthetic_frames(name, dataset)}
+
+
+def decides_on_faces(parameter: str, source: str) -> bool:
+    """Whether a parameter decides on which faces of a source, as `fetch.source` names it, val is measured."""
+    if parameter.startswith(_SYNTHETIC):
+        return _of_synthetic_frames(parameter, source)
+    return parameter.startswith(("fetch.", "split."))
+
+
+def _of_synthetic_frames(parameter: str, source: str) -> bool:
+    return parameter.startswith(_SYNTHETIC) and "synthetic" in source.split(MARK)
 
 
 def most_different_samples(first: pd.Series, second: pd.Series, count: int) -> list[str]:

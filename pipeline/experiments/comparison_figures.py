@@ -6,6 +6,7 @@ from matplotlib import ticker
 from matplotlib.figure import Figure
 
 from facial_keypoints.core.percent import percent_text, to_percent
+from facial_keypoints.core.scheme import Scheme
 from pipeline.core.metrics import FAILURE_THRESHOLD, ced
 from pipeline.evaluation.grids import Faces, faces_figure
 from pipeline.evaluation.style import PALETTE, label, new_figure
@@ -37,8 +38,10 @@ def ced_pair_figure(
     return figure
 
 
-def face_pairs_figure(first: Faces, second: Faces, names: tuple[str, str], *, dataset: str) -> Figure:
-    """The same faces in two rows, each with the predictions of one run."""
+def face_pairs_figure(
+    first: Faces, second: Faces, names: tuple[str, str], *, dataset: str, scheme: Scheme, split: str
+) -> Figure:
+    """The same faces of a split in two rows, each with the predictions of one run."""
     both = Faces(
         *(
             np.concatenate([getattr(first, field), getattr(second, field)])
@@ -48,4 +51,5 @@ def face_pairs_figure(first: Faces, second: Faces, names: tuple[str, str], *, da
     count = len(first.nme)
     shown = [label(name, _ROW_LABEL_MOST) for name in names]
     rows = [(shown[0], np.arange(count)), (shown[1], np.arange(count, 2 * count))]
-    return faces_figure(both, rows, dataset=dataset, title="Where the two differ most", count=count)
+    title = "Where the two differ most"
+    return faces_figure(both, rows, dataset=dataset, scheme=scheme, split=split, title=title, count=count)

@@ -4,12 +4,14 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.text import brief
 from pipeline.core import paths
 from pipeline.core.arrays import load_arrays
+from pipeline.core.frames import read_gray
 from pipeline.core.labels import read_keypoints_csv
 from pipeline.evaluation.grids import Faces
 from pipeline.experiments.comparison import most_different_samples
@@ -29,15 +31,14 @@ def most_different_faces(first: Results, second: Results, split: str, count: int
             f"{missing[0]} is not among the frames of {paths.PROCESSED / split}; prepare them: dvc repro preprocess"
         )
     rows = np.array([row_of[sample] for sample in samples])
-    files = arrays.samples["file"].iloc[rows].tolist()
+    chosen = arrays.samples.iloc[rows]
     images, crop_from_source = arrays.images[rows], arrays.crop_from_source[rows].astype(np.float64)
 
     def faces(results: Results) -> Faces:
-        keypoints_source = predicted(results, split, images, files, np.linalg.inv(crop_from_source))
         return Faces(
             images,
             arrays.keypoints_crop[rows],
-            transform_points(crop_from_source, keypoints_source),
+            transform_points(crop_from_source, predicted(results, split, chosen)),
             results.nme(split)[samples].to_numpy(),
             results.faces.loc[samples, "known"].to_numpy(bool),
         )
@@ -45,27 +46,25 @@ def most_different_faces(first: Results, second: Results, split: str, count: int
     return faces(first), faces(second)
 
 
-def predicted(
-    results: Results, split: str, images: np.ndarray, files: list[str], source_from_crop: np.ndarray
-) -> np.ndarray:
+def predicted(results: Results, split: str, samples: pd.DataFrame) -> np.ndarray:
     """(N, K, 2) keypoints in source pixels of N frames of a split: those the run wrote, else of its model in MLflow.
 
-    Args:
-        images: (N, S, S) uint8 gray crops of the frames.
-        files: Names of the frames in the table of predictions.
-        source_from_crop: (N, 3, 3) matrices from pixels of the crops to those of the frames.
-
-    Raises DataError or ModelError where neither can be had.
+    `samples` are rows of the table of samples. The model sees frames as it was trained on, whatever those are that are
+    prepared here. Raises DataError or ModelError where neither can be had.
     """
     if results.model_uri is None:
-        return _written(results, split, files)
+        return _written(results, split, samples["file"].tolist())
     from pipeline.experiments.tracking.model_location import locate_weights
-    from pipeline.models.forward import predict_crops
-    from pipeline.models.model_file import load_model
+    from pipeline.models.forward import predict_faces
+    from pipeline.models.model_file import open_model_file
 
     with tempfile.TemporaryDirectory() as folder:
-        network = load_model(locate_weights(results.model_uri, Path(folder)))
-    return transform_points(source_from_crop, predict_crops(network, images))
+        description, network = open_model_file(locate_weights(results.model_uri, Path(folder)))
+    pictures = [
+        read_gray(paths.RAW / folder / file) for folder, file in samples[["folder", "file"]].itertuples(index=False)
+    ]
+    size_px, fit = description.preprocess.size_px, description.preprocess.fit
+    return predict_faces(network, pictures, size_px=size_px, fit=fit).astype(np.float64)
 
 
 def _written(results: Results, split: str, files: list[str]) -> np.ndarray:

@@ -16,6 +16,8 @@ from pipeline.core.params import flatten
 from pipeline.evaluation.metric_names import measured_values
 from pipeline.evaluation.per_frame import parse_faces
 
+VAL_NME, TEST_NME = "val.nme_percent", "test.nme_percent"
+"""Names of the errors that are looked at most."""
 Read = Callable[[Path], bytes]
 """Content of a file of the run, by its path in the checkout; raises DataError."""
 
@@ -39,6 +41,15 @@ class Results:
     def nme(self, split: str) -> pd.Series:
         """NME of the faces of a split, percent, by sample_id."""
         return self.faces.loc[self.faces["split"] == split, "nme_percent"]
+
+    def val_nme_percent(self) -> float:
+        """The error that runs are ranked by. Raises DataError where val has none."""
+        if (error := self.metrics.get(VAL_NME)) is None:
+            raise DataError(
+                f"{self.name} measured no error on val, by which runs are ranked; label the points that the error is "
+                "divided by in some of its frames, or hold others out: -S split.val_people_frac=0.2"
+            )
+        return error
 
 
 def read_results(name: str, params: Mapping[str, str], read: Read, model_uri: str | None) -> Results:

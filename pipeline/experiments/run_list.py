@@ -9,19 +9,15 @@ from functools import partial
 from facial_keypoints.core.errors import DataError, GitError
 from pipeline.core import paths
 from pipeline.evaluation.metric_names import present_values
-from pipeline.experiments.comparison import same_value
+from pipeline.experiments.comparison import decides_on_faces, same_value
 from pipeline.experiments.dvc import git
 from pipeline.experiments.dvc.experiments import experiment_commits, read_committed
 from pipeline.experiments.lookup import WORKSPACE, reader_of
-from pipeline.experiments.results import read_metrics, read_params
+from pipeline.experiments.results import TEST_NME, VAL_NME, read_metrics, read_params
 from pipeline.experiments.tracking import run_search
 from pipeline.experiments.tracking.mlflow_store import CURVES, DVC_EXPERIMENT, metric_name
 
 HEAD = "HEAD"
-VAL_NME, TEST_NME = "val.nme_percent", "test.nme_percent"
-_CHANGE_THE_FACES = ("fetch.", "split.")
-"""Sections that decide on which faces val is measured."""
-
 _SAME_POINTS = 1e-4
 """Percentage points: what rounding makes of one error in files of two versions."""
 
@@ -60,7 +56,8 @@ class RankedRun:
     @property
     def other_faces(self) -> bool:
         """Whether val of this run is other faces, so that its error says nothing beside the others'."""
-        return any(name.startswith(_CHANGE_THE_FACES) for name in self.differs)
+        source = self.run.params.get("fetch.source", "")
+        return any(decides_on_faces(name, source) for name in self.differs)
 
 
 def baseline_params() -> tuple[str, Mapping[str, str]]:

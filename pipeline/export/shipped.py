@@ -13,7 +13,7 @@ import onnx
 
 from facial_keypoints.core.errors import DataError, ModelError
 from facial_keypoints.core.percent import percent_text, to_percent
-from facial_keypoints.core.scheme import Scheme
+from facial_keypoints.core.scheme import IBUG_68, Scheme
 from facial_keypoints.core.yaml_files import read_yaml
 from pipeline.core import paths
 from pipeline.export.formats import export_model, properties, run_onnx, save_onnx
@@ -44,7 +44,7 @@ def write_shipped(target: Path, scratch: Path, reported: Mapping[str, float], da
         ModelError: the file is too large, or its errors are not those that were reported.
         DataError: model, metrics and card are not those of dvc.lock, or the prepared frames are not there.
     """
-    locked = {path: _locked_md5(stage, path) for stage, path in _OF_ONE_RUN.items()}
+    locked = {path: locked_md5(stage, path) for stage, path in _OF_ONE_RUN.items()}
     description, network = open_model_file(paths.MODEL)
     side, exact = description.preprocess.size_px, scratch / "float32.onnx"
     export_model(paths.MODEL, network, exact, kind="onnx", frames=frames_to_compare(side)[0])
@@ -59,7 +59,16 @@ def write_shipped(target: Path, scratch: Path, reported: Mapping[str, float], da
     return errors
 
 
-def _locked_md5(stage: str, path: Path) -> str:
+def refuse_other_points(scheme: Scheme) -> None:
+    """Raise DataError for a scheme that is not the one of the model that comes with the package."""
+    if scheme != IBUG_68:
+        raise DataError(
+            f"the model that comes with the package has {IBUG_68.title}, the one of {paths.LOCK} {scheme.title}; "
+            "make a file of it with: keypoints export"
+        )
+
+
+def locked_md5(stage: str, path: Path) -> str:
     """MD5 of an output of a stage, by which dvc.lock knows it. Raises DataError where the file is another one."""
     try:
         outputs = read_yaml(paths.LOCK)["stages"][stage]["outs"]

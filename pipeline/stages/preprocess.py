@@ -54,7 +54,7 @@ def run(*, preprocess: Preprocess) -> None:
         lead.acquire(timeout=0)
     except Timeout:
         tell("another process prepares exactly these frames; this one takes a share of the work")
-        for _ in _made_frames(folder, counts, preprocess):
+        for _ in _made_frames(folder, counts, preprocess, helping=True):
             pass
         lead.acquire()
         helped = True
@@ -105,14 +105,16 @@ def _prepare(folder: Path, counts: dict[str, int], preprocess: Preprocess) -> No
         lock.unlink()
 
 
-def _made_frames(folder: Path, counts: dict[str, int], preprocess: Preprocess) -> Iterator[None]:
+def _made_frames(
+    folder: Path, counts: dict[str, int], preprocess: Preprocess, *, helping: bool = False
+) -> Iterator[None]:
     """Make the shards; yields once for each frame."""
 
     def make(samples: pd.DataFrame) -> Generator[None, None, Squares]:
         return (yield from _squares(samples, preprocess))
 
     shards = chain.from_iterable(shards_of(paths.SAMPLES, split, shard_rows(preprocess.size_px)) for split in SPLITS)
-    done = make_shards(shards, folder, paths.RAW, make)
+    done = make_shards(shards, folder, paths.RAW, make, helping=helping)
     return progress(done, label="preprocess", total=sum(counts.values()), unit="frames")
 
 

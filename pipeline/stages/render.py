@@ -68,8 +68,10 @@ def run(*, pretrain: Pretrain, train: Train, render: Render) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             save(figure, path, CHART_DPI if path in paths.CHARTS else DPI)
     first = {"pretrain": asdict(pretrain)} if pretrain.epochs else {}
-    preprocess = asdict(read_description(paths.MODEL).preprocess)
-    settings = flatten({"preprocess": preprocess, **first, "train": asdict(train)})
+    description = read_description(paths.MODEL)
+    if description.model.weights == "pretrained":
+        first["model"] = {"weights": description.model.weights}
+    settings = flatten({"preprocess": asdict(description.preprocess), **first, "train": asdict(train)})
     sizes = breakdowns.by_size(measured.nme, measured.size_px)
     card = model_card(
         measured.report, read_dataset(), measured.scheme, read_samples(paths.SAMPLES), settings=settings, sizes=sizes

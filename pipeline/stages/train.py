@@ -15,7 +15,8 @@ from pipeline.core import paths
 from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.params import flatten
 from pipeline.core.settings import Preprocess
-from pipeline.experiments.sweeps.trial import PrunedError
+from pipeline.experiments.breaking_off import PrunedError
+from pipeline.experiments.sweeps.trial import running_trial
 from pipeline.experiments.tracking.live_run import training_run
 from pipeline.models import count_parameters
 from pipeline.models.device import best_device
@@ -57,7 +58,7 @@ def _train(workers: Workers, preprocess: Preprocess, model: Model, augment: Augm
     if not workers.first:
         training(on_epoch=lambda epoch, state: None)
         return
-    with resumable(key) as checkpoint, training_run(params, key) as live:
+    with resumable(key) as checkpoint, training_run(params, key, running_trial()) as live:
 
         def tell(epochs: Sequence[Epoch]) -> None:
             live.log(dict(map(curves, epochs)))

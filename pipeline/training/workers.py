@@ -25,7 +25,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn import functional
 
 from facial_keypoints.core.errors import ConfigError, KeypointsError, interruption
-from facial_keypoints.core.text import brief
+from facial_keypoints.core.text import brief, shown
 from pipeline.models.network import Each
 from pipeline.training.frames import Batch, TrainingFrames
 from pipeline.training.meeting import meet
@@ -36,6 +36,7 @@ LAUNCHER = "KEYPOINTS_LAUNCHER"
 
 _CPU = torch.device("cpu")
 _FIRST_TELLS_S = 2.0
+_TIMEOUT, _LONGEST_S = "KEYPOINTS_WORKER_TIMEOUT_S", 1e9
 """How long another worker keeps an error to itself: where all have the same, the first tells it and torchrun ends them.
 """
 
@@ -171,7 +172,7 @@ def threads_each(shards: int) -> int:
 
 def _connected(number: int, count: int) -> Workers:
     """Join the group: over NCCL where each worker of this host has a GPU of its own, else over gloo."""
-    timeout = timedelta(seconds=float(os.environ.get("KEYPOINTS_WORKER_TIMEOUT_S", 600)))
+    timeout = _timeout()
     cards = torch.cuda.device_count()
     if cards:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % cards)
@@ -182,6 +183,18 @@ def _connected(number: int, count: int) -> Workers:
         backend = "cpu:gloo,cuda:nccl" if over_nccl else "gloo"
         dist.init_process_group(backend, timeout=timeout, store=store, rank=number, world_size=count)
     return Workers(number, count, torch.device("cuda" if over_nccl else "cpu"))
+
+
+def _timeout() -> timedelta:
+    """How long a worker waits for the others. Raises ConfigError."""
+    text = os.environ.get(_TIMEOUT, "600")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < _LONGEST_S:
+        raise ConfigError(f"{_TIMEOUT} is {shown(text)} but should be seconds, above 0 and below 1e9; set it anew")
+    return timedelta(seconds=seconds)
 
 
 @contextmanager

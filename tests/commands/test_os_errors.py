@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 import typer
@@ -79,7 +79,7 @@ def test_without_a_folder_for_temporary_files_one_is_asked_for(
 ):
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nowhere"])
-    told = line_of(capsys, lambda: predicted(Mock(model_uri=None), *[Mock()] * 4), "compare")
+    told = line_of(capsys, lambda: predicted(Mock(model_uri=None), "val", MagicMock()), "compare")
     assert re.match(
         r"compare: .*No usable temporary directory found in \['/nowhere'\] \(in \S+\.most_different_faces",
         told,

@@ -23,7 +23,7 @@ from pipeline.core.settings import Preprocess
 from pipeline.core.tables import write_table
 from pipeline.evaluation import breakdowns, curves, grids, style
 from pipeline.evaluation.metrics_file import write_metrics
-from pipeline.evaluation.model_card import model_card
+from pipeline.evaluation.model_card import _seen_before, model_card
 from pipeline.evaluation.reliability_figure import reliability_figure
 from pipeline.evaluation.settings import Render
 from pipeline.experiments import comparison_figures
@@ -205,6 +205,12 @@ def test_the_card_of_real_frames_names_their_origin_and_licence(workspace: Path)
     assert "YouTube Faces" in card.split("## Licence")[1]
 
 
+def test_the_card_says_where_weights_came_from():
+    assert _seen_before({}) == ""
+    assert "was trained on ImageNet (torchvision's weights)" in _seen_before({"model.weights": "pretrained"})
+    assert "started from a trained model, `a.safetensors`" in _seen_before({"train.start": "a.safetensors"})
+
+
 def test_the_card_of_other_datasets_names_each_with_its_licence_and_error(workspace: Path) -> None:
     write_inputs()
     facts = {"title": "paws", "origin": "the garden", "revision": "3"}
@@ -320,12 +326,13 @@ def test_any_name_is_drawn_as_it_is(tmp_path: Path, name: str) -> None:
     with style.style():
         drawn = [
             comparison_figures.ced_pair_figure(nme, nme, names, title="No difference", detail="6 faces", dataset=text),
-            comparison_figures.face_pairs_figure(faces, faces, names, dataset=text),
+            comparison_figures.face_pairs_figure(faces, faces, names, dataset=text, scheme=IBUG_68, split="val"),
             sweep_figure(table, table, ["model.name"]),
         ]
         for number, figure in enumerate(drawn):
             style.save(figure, tmp_path / f"{number}.png", 40)
     assert max(map(len, texts(drawn[0]).splitlines())) < 120
+    assert "2 labelled val faces" in texts(drawn[1])
     if "$" in text:
         assert f"A: {style.label(text)}" in texts(drawn[0])
 

@@ -3,10 +3,13 @@
 import json
 import os
 import subprocess
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from facial_keypoints.core.errors import DataError
@@ -14,6 +17,8 @@ from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.experiments.comparison import changed, most_different_samples, paired_difference
 from pipeline.experiments.lookup import find_results
+from pipeline.experiments.most_different_faces import predicted
+from pipeline.models.network import KeypointNetwork
 from tests.core.test_yaml_files import aliases
 
 PEOPLE = 12
@@ -65,6 +70,42 @@ def test_faces_that_differ_most_come_first_either_way():
     second[FACES[5]] -= 2
     second[FACES[2]] += 1
     assert most_different_samples(nme(), second, 2) == [FACES[5], FACES[2]]
+
+
+def test_a_run_without_an_error_on_val_cannot_be_ranked(two_revisions):
+    """As where no frame of val labels the points that the error is divided by."""
+    report = json.loads(paths.METRICS.read_text())
+    paths.METRICS.write_text(json.dumps(report | {"val": {"nme_percent": None}}))
+    with pytest.raises(DataError, match="measured no error on val, by which runs are ranked; label the points"):
+        find_results("workspace").val_nme_percent()
+    assert find_results("first").val_nme_percent() == pytest.approx(4.5)
+
+
+class Centre(KeypointNetwork):
+    """Places each point in the middle of the (S, S) frames that it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__(68)
+        self.sides: list[int] = []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.sides.append(images.shape[-1])
+        return torch.full((len(images), 1, 68, 2), (images.shape[-1] - 1) / 2)
+
+
+@pytest.mark.parametrize("size_px", [64, 96])
+def test_a_run_in_mlflow_sees_frames_as_it_was_trained_on(workspace, monkeypatch, size_px):
+    """Not those of another size that are prepared here; it answers in pixels of the frame as it came."""
+    description = SimpleNamespace(preprocess=SimpleNamespace(size_px=size_px, fit="pad"))
+    network = Centre().eval()
+    monkeypatch.setattr("pipeline.models.model_file.open_model_file", lambda path: (description, network))
+    monkeypatch.setattr("pipeline.experiments.tracking.model_location.locate_weights", lambda uri, folder: folder)
+    (paths.RAW / "train").mkdir(parents=True)
+    cv2.imwrite(str(paths.RAW / "train" / "a.png"), np.zeros((101, 201), np.uint8))
+    samples = pd.DataFrame({"folder": ["train"], "file": ["a.png"]})
+    found = predicted(SimpleNamespace(model_uri="runs:/1/model"), "val", samples)
+    assert network.sides == [size_px]
+    assert found == pytest.approx(np.full((1, 68, 2), (100.0, 50.0)))
 
 
 def test_changed_values_come_with_both_sides():

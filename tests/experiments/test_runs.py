@@ -47,6 +47,16 @@ def test_runs_on_other_faces_and_runs_without_val_do_not_lead():
     assert names(ranked(runs, BASELINE)) == ["honest", "other people", "synthetic", "no val either", "no val"]
 
 
+def test_settings_of_synthetic_frames_decide_on_faces_only_where_there_are_some():
+    for source, expected in {"youtube-faces": ["best", "worse"], "a+synthetic": ["worse", "best"]}.items():
+        baseline = BASELINE | {"fetch.source": source, "fetch.synthetic.people": "70"}
+        runs = [
+            run("worse", 4.0, fetch__source=source, fetch__synthetic__people="70"),
+            run("best", 3.0, fetch__source=source, fetch__synthetic__people="100"),
+        ]
+        assert names(ranked(runs, baseline)) == expected
+
+
 def test_of_the_parameters_only_what_differs_is_told():
     (row,) = ranked([run("tried", 4.0, train__lr="0.0040", train__seed="1")], BASELINE)
     assert dict(row.differs) == {"train.seed": "1"}

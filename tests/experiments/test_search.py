@@ -8,6 +8,7 @@ import pytest
 
 from facial_keypoints.core.errors import ConfigError, KeypointsError
 from pipeline.commands.runs import runs
+from pipeline.experiments.breaking_off import BrokenOffError, PrunedError
 from pipeline.experiments.dvc.temporary import none_begins
 from pipeline.experiments.params import load_params
 from pipeline.experiments.sweeps import held_trial
@@ -19,7 +20,7 @@ from pipeline.experiments.sweeps.search_report import plots, trial_table
 from pipeline.experiments.sweeps.settings import parse_settings
 from pipeline.experiments.sweeps.space import Range, parse_space, refuse_ranges
 from pipeline.experiments.sweeps.study import SWEEPS, open_study, study_name, trial_environment
-from pipeline.experiments.sweeps.trial import BrokenOffError, PrunedError, running_trial
+from pipeline.experiments.sweeps.trial import running_trial
 from pipeline.experiments.tracking.live_run import training_run
 from pipeline.experiments.tracking.run_search import pruned_runs
 from tests.architecture import ROOT
@@ -318,10 +319,28 @@ def test_the_seed_is_no_part_of_the_space(params):
         space_of(f"{SEED}=1..9")
 
 
+def test_a_training_that_others_began_while_this_one_waited_is_not_begun_once_more(search, monkeypatch):
+    begun = []
+
+    def others_begin(search):
+        study = open_study(search.storage, search.study)
+        for _ in range(search.trainings):
+            trial = study.ask()
+            rate(search, trial)
+            study.tell(trial, 3.0)
+
+    monkeypatch.setattr("pipeline.experiments.sweeps.search._refuse_other_parameters", others_begin)
+    work(search, lambda search, trial: begun.append(trial) or rate(search, trial))
+    assert (begun, len(trials(search))) == ([], search.trainings)
+
+
 @pytest.mark.slow
 def test_a_training_that_is_pruned_shows_as_pruned(search, reporting, empty_store, capsys):
     shutil.copy(empty_store, "mlflow.db")
-    with pytest.raises(PrunedError), training_run({"train.lr": 0.02, "train.seed": 0}, "ab" * 32) as live:
+    with (
+        pytest.raises(PrunedError),
+        training_run({"train.lr": 0.02, "train.seed": 0}, "ab" * 32, running_trial()) as live,
+    ):
         live.log({HALF: {"train_loss": 9.5, "val_nme_percent": 9.0}})
     ((pruned, params),) = [(run.info, run.data) for run in pruned_runs()]
     assert (pruned.status, params.tags["trial_state"]) == ("KILLED", "PRUNED")
@@ -332,6 +351,6 @@ def test_a_training_that_is_pruned_shows_as_pruned(search, reporting, empty_stor
     assert "PRUNED" in row
     assert "lr=0.02" in row
     assert "PRUNED: its search ended the training early" in " ".join(told.split())
-    with training_run({"train.lr": 0.02, "train.seed": 0}, "ab" * 32):
+    with training_run({"train.lr": 0.02, "train.seed": 0}, "ab" * 32, running_trial()):
         pass  # the same training, begun again by hand, is a run of its own
     assert len(pruned_runs()) == 1

@@ -48,6 +48,13 @@ def test_a_malformed_setting_is_named(settings, expected):
         parse_settings(settings)
 
 
+def test_one_value_in_two_ways_of_writing_it_is_no_setting_of_its_own(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(ConfigError, match=r"'train\.lr=0\.001' is set twice, in two ways of writing it"):
+        check([{"train.lr": "1e-3"}, {"train.lr": "0.001"}])
+    check([{"train.lr": "1e-3"}, {"train.lr": "0.002"}, {"train.lr": "1e-3", "train.seed": "1"}])
+
+
 @pytest.mark.parametrize("text", ["a", "1,1", "", "1.5"])
 def test_malformed_seeds_are_named(text):
     with pytest.raises(ConfigError, match=f"--seeds {text}"):

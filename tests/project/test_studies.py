@@ -1,5 +1,8 @@
+import hashlib
 import json
 from dataclasses import asdict, replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +16,7 @@ from benchmarks.kept_models import FOLDER
 from benchmarks.leaderboard_figure import apart, leaderboard_figure
 from benchmarks.studies import OURS, STUDIES
 from benchmarks.trainings import committed_model, refine_as_asked
+from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import paths
 from pipeline.evaluation.metrics_file import Baseline, write_metrics
@@ -244,12 +248,16 @@ def committed(tmp_path, monkeypatch):
     asked = asdict(params)
     of_train = ["preprocess", "model", "augment", "train"]
     stages = {"split": ["split"], "pretrain": [*of_train, "pretrain"], "train": of_train}
-    lock = {name: {"params": {"params.yaml": {key: asked[key] for key in keys}}} for name, keys in stages.items()}
+    lock: dict[str, Any] = {
+        name: {"params": {"params.yaml": {key: asked[key] for key in keys}}} for name, keys in stages.items()
+    }
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    (tmp_path / "dvc.lock").write_text(json.dumps({"stages": lock}))
     paths.MODEL.parent.mkdir(parents=True)
-    paths.MODEL.touch()
+    paths.MODEL.write_bytes(b"trained")
+    md5 = hashlib.md5(b"trained", usedforsecurity=False).hexdigest()
+    lock["train"]["outs"] = [{"path": paths.MODEL.as_posix(), "md5": md5}]
+    (tmp_path / "dvc.lock").write_text(json.dumps({"stages": lock}))
     return params
 
 
@@ -260,7 +268,11 @@ def test_the_pipelines_own_model_is_not_trained_again(committed, monkeypatch):
     assert committed_model(Job("a", "b", with_values({"train.seed": 7}))) is None
     assert committed_model(Job("a", "b", with_values({"model.coarse_to_fine.fine_px": 112}))) is None
     assert committed_model(Job("a", "b", committed, fold=1)) is None
+    lock = paths.LOCK.read_text()
     paths.LOCK.write_text('{"stages": {}}')
+    assert committed_model(Job("a", "b", committed)) is None
+    paths.LOCK.write_text(lock)
+    paths.MODEL.write_bytes(b"trained by an experiment")
     assert committed_model(Job("a", "b", committed)) is None
     paths.MODEL.unlink()
     assert committed_model(Job("a", "b", committed)) is None
@@ -292,8 +304,20 @@ def test_a_row_with_a_new_column_leaves_the_others_as_they_are_written(tmp_path,
     TABLE.parent.mkdir()
     FOLDER.mkdir(parents=True)
     TABLE.write_text("entry,seed,nme\na,0,0.10\n")
-    trainings._append(TABLE, pd.DataFrame([{"entry": "b", "seed": 1, "nme": 0.1234567, "val": None, "more": 2.0}]))
+    row = {"entry": "b", "seed": 1, "nme": 0.1234567, "val": None, "more": 2.0}
+    trainings._put(TABLE, pd.DataFrame([row]), ["entry", "seed"])
     assert TABLE.read_text() == "entry,seed,nme,val,more\na,0,0.10,,\nb,1,0.123457,,2.0\n"
+    trainings._put(TABLE, pd.DataFrame([row | {"nme": 0.5}]), ["entry", "seed"])  # killed before, as it wrote its rows
+    assert TABLE.read_text() == "entry,seed,nme,val,more\na,0,0.10,,\nb,1,0.5,,2.0\n"
+
+
+def test_models_that_are_called_alike_do_not_replace_each_other(tmp_path, monkeypatch):
+    description = SimpleNamespace(model=SimpleNamespace(name="resnet18"))
+    monkeypatch.setattr(robustness, "open_model_file", lambda path: (description, path))
+    files = [tmp_path / "model.safetensors", tmp_path / "wide.safetensors"]
+    assert robustness.open_named(files) == {"resnet18": files[0], "wide": files[1]}
+    with pytest.raises(DataError, match="two models are called wide"):
+        robustness.open_named([*files, tmp_path / "more" / "wide.safetensors"])
 
 
 def test_the_error_on_bad_pictures_is_measured_on_val_where_the_study_asks_for_it(tmp_path, monkeypatch):

@@ -200,6 +200,25 @@ def test_a_second_process_takes_its_share_and_waits(shards_of_two, capfd, end):
     assert bool(list(paths.PROCESSED.rglob("*.npy"))) == (end == "is killed")
 
 
+def test_a_helper_leaves_what_is_there_of_frames_that_have_another_time_in_its_checkout(shards_of_two, raw):
+    section = Preprocess(size_px=64, fit="pad")
+    folder = Path("preparation")
+    folder.mkdir()
+
+    def made(*, helping):
+        shards_of_two.clear()
+        for _ in preprocess._made_frames(folder, preprocess._count_frames(), section, helping=helping):
+            pass
+        return len(shards_of_two)
+
+    every = made(helping=False)
+    for frame in raw.rglob("*.jpg"):
+        os.utime(frame, (1, 1))
+    shutil.rmtree(folder / "test-00000")
+    assert made(helping=True) == 2
+    assert made(helping=False) == every - 2
+
+
 def wait_for(condition):
     end = time.monotonic() + 60
     while not condition():

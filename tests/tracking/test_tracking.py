@@ -26,6 +26,7 @@ from pipeline.cli import app
 from pipeline.core import paths
 from pipeline.core.dataset_scheme import write_scheme
 from pipeline.core.params import flatten
+from pipeline.core.redaction import gist
 from pipeline.evaluation.metrics_file import read_metrics, write_metrics
 from pipeline.experiments.params import load_params
 from pipeline.experiments.tracking import mlflow_store, runs_page, ui
@@ -298,7 +299,7 @@ def test_outputs_that_are_links_out_of_their_folder_are_tracked_as_files(workspa
     ],
 )
 def test_the_gist_of_an_error_is_its_first_line_or_what_that_announces(said: str, told: str) -> None:
-    assert mlflow_store.gist(ValueError(said)) == told
+    assert gist(ValueError(said)) == told
 
 
 SECRETS = ("b0b", "s3cr/t", "s3cr%2Ft", "t0ken")

@@ -17,8 +17,8 @@ from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.scheme import IBUG_68
 from pipeline.core import paths
 from pipeline.core.settings import Preprocess, Split
+from pipeline.experiments.breaking_off import PrunedError
 from pipeline.experiments.params import load_params
-from pipeline.experiments.sweeps.trial import PrunedError
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.live_run import LiveRun
 from pipeline.models import build_network

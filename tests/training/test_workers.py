@@ -23,7 +23,7 @@ from pipeline.training.frames import LabelledFrames
 from pipeline.training.initial_weights import write_weights
 from pipeline.training.launch import launched
 from pipeline.training.parts import part_seed, sum_over_parts
-from pipeline.training.workers import ALONE, LAUNCHER, Workers, refuse_uneven, threads_each
+from pipeline.training.workers import ALONE, LAUNCHER, Workers, _timeout, refuse_uneven, threads_each
 from tests.architecture import ROOT
 from tests.dataset import write_raw
 
@@ -140,6 +140,15 @@ def test_a_number_of_workers_that_is_none_is_named(monkeypatch):
             launched("train", 4)
     monkeypatch.delenv("KEYPOINTS_WORKERS")
     assert not launched("train", 4)
+
+
+@pytest.mark.parametrize("wrong", ["10m", "", "0", "-5", "nan", "inf"])
+def test_a_time_to_wait_that_is_none_is_named(monkeypatch, wrong):
+    monkeypatch.setenv("KEYPOINTS_WORKER_TIMEOUT_S", wrong)
+    with pytest.raises(ConfigError, match=r"KEYPOINTS_WORKER_TIMEOUT_S is .* but should be seconds"):
+        _timeout()
+    monkeypatch.setenv("KEYPOINTS_WORKER_TIMEOUT_S", "2.5")
+    assert _timeout().total_seconds() == 2.5
 
 
 @pytest.fixture(scope="module")

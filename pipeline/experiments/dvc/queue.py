@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from facial_keypoints.core.errors import ConfigError, KeypointsError
 from pipeline.experiments.dvc import git
-from pipeline.experiments.dvc.experiments import commit_of
+from pipeline.experiments.dvc.experiments import commit_of, experiment_commits
 from pipeline.experiments.dvc.internals import open_repository
 
 _POLL_S = 2.0
@@ -28,7 +28,7 @@ def free_name(stem: str) -> str:
     git.head()
     with open_repository() as repository, repository.locked():
         pass  # who holds the lock, DVC would not say
-    taken = set(statuses()) | set(_experiments())
+    taken = set(statuses()) | set(experiment_commits())
     number = 1
     while any(name.startswith(f"{stem}{number}-") for name in taken):
         number += 1
@@ -121,9 +121,3 @@ def statuses() -> dict[str, str]:
                 f"the queue of DVC cannot be read: {error or type(error).__name__}; mend that, or give up what waits "
                 "in it: rm -r .dvc/tmp/exps"
             ) from None
-
-
-def _experiments() -> list[str]:
-    """Names of all experiments of all commits."""
-    done = _dvc("exp", "list", "--name-only", "--all-commits")
-    return done.stdout.split()

@@ -18,6 +18,7 @@ from pipeline.core.paths import workspace_root
 from pipeline.experiments.dvc.experiments import commit_of
 from pipeline.experiments.dvc.temporary import none_begins, run_apart
 from pipeline.experiments.lookup import find_results
+from pipeline.experiments.results import TEST_NME
 from pipeline.experiments.sweeps.held_trial import EXPERIMENT, FAILURE, PRUNED_AFTER, TEST, give_back, heartbeat
 from pipeline.experiments.sweeps.plan import SEED
 from pipeline.experiments.sweeps.space import Space
@@ -98,22 +99,26 @@ def work(search: Search, training: Callable[[Search, Any], float]) -> None:
         training: makes the training of a trial and returns its error; see `train`.
     """
     from optuna.storages import fail_stale_trials
-    from optuna.trial import TrialState
 
     study = open_study(search.storage, search.study)
     while True:
         with storage_errors(search.storage):
             fail_stale_trials(study)
-            trials = study.get_trials(deepcopy=False)
-            running = sum(trial.state == TrialState.RUNNING for trial in trials)
-            ended = sum(has_ended(trial) for trial in trials)
+            ended, running = _counts(study)
             if ended >= search.trainings:
                 return
             if ended + running < search.trainings:
                 _refuse_other_parameters(search)
-                _attempt(search, study, training)
+                if sum(_counts(study)) < search.trainings:  # that may have waited while others began
+                    _attempt(search, study, training)
                 continue
         time.sleep(_POLL_S)  # a worker may die, and leave its training to this one
+
+
+def _counts(study: Any) -> tuple[int, int]:
+    """How many trials have ended, and how many run."""
+    trials = study.get_trials(deepcopy=False)
+    return sum(has_ended(trial) for trial in trials), sum(trial.state.name == "RUNNING" for trial in trials)
 
 
 def has_ended(trial: Any) -> bool:
@@ -174,10 +179,11 @@ def train(search: Search, trial: Any) -> float:
             raise TrialPruned
         say(f"{name}: FAILED, see {log} ({told})")
         raise KeypointsError(f"see {log}")
-    metrics = find_results(name).metrics
-    trial.set_user_attr(TEST, metrics["test.nme_percent"])
-    say(f"{name}: validation NME {percent_text(metrics['val.nme_percent'])} ({told})")
-    return metrics["val.nme_percent"]
+    results = find_results(name)
+    error = results.val_nme_percent()
+    trial.set_user_attr(TEST, results.metrics.get(TEST_NME))
+    say(f"{name}: validation NME {percent_text(error)} ({told})")
+    return error
 
 
 def log_file(study: str, experiment: str) -> Path:

@@ -47,10 +47,18 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def check(trainings: list[dict[str, str]]) -> None:
-    """Raise ConfigError for the first training whose params.yaml would be wrong, or would leave nothing to rank by."""
+    """Raise ConfigError for the first training whose params.yaml would be wrong, or would leave nothing to rank by.
+
+    And for one that is another's again, its values written in another way: it would count as a setting of its own.
+    """
     sections = asdict(load_params())
+    seen: list[Params] = []
     for training in trainings:
         params = _with(copy.deepcopy(sections), training)
+        if params in seen:
+            told = ", ".join(f"{name}={text}" for name, text in training.items())
+            raise ConfigError(f"{shown(told)} is set twice, in two ways of writing it; leave one of them out")
+        seen.append(params)
         if params.split.val_people_frac == 0:
             raise ConfigError("split.val_people_frac is 0, but settings are ranked by their validation error; raise it")
 

@@ -23,11 +23,11 @@ from facial_keypoints.core.addresses import without_credentials
 from facial_keypoints.core.errors import ConfigError, KeypointsError
 from pipeline.core.params import flatten
 from pipeline.core.paths import workspace_root
+from pipeline.core.redaction import gist
 from pipeline.experiments.params import load_params
 from pipeline.experiments.sweeps import held_trial
 from pipeline.experiments.sweeps.plan import SEED
 from pipeline.experiments.sweeps.space import Range, Space, described
-from pipeline.experiments.tracking.mlflow_store import gist
 
 SWEEPS = Path("sweeps")
 """Folder of the main workspace for what searches keep and sweeps tell."""

@@ -5,16 +5,9 @@ from typing import Any
 
 from facial_keypoints.core.errors import KeypointsError
 from facial_keypoints.core.terminal import tell
+from pipeline.experiments.breaking_off import BrokenOffError, PrunedError
 from pipeline.experiments.sweeps.held_trial import PRUNED_AFTER
 from pipeline.experiments.sweeps.study import from_environment, median_pruner, open_study, storage_errors
-
-
-class BrokenOffError(KeypointsError):
-    """The search wants no more of this training."""
-
-
-class PrunedError(BrokenOffError):
-    """The training is worse than the median of the others so far."""
 
 
 class RunningTrial:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from facial_keypoints.core.errors import interruption
 from facial_keypoints.core.terminal import tell
-from pipeline.experiments.sweeps.trial import PrunedError, running_trial
+from pipeline.experiments.breaking_off import PrunedError, Trial
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.held_interrupts import held_interrupts
 from pipeline.experiments.tracking.mlflow_store import (
@@ -40,8 +40,8 @@ class LiveRun:
     that is told its errors, and may end it by PrunedError.
     """
 
-    def __init__(self) -> None:
-        self._trial = running_trial()
+    def __init__(self, trial: Trial | None) -> None:
+        self._trial = trial
         self._store: Store | None = None
         self._run_id, self._key = "", ""
         self._logged: set[tuple[str, int]] = set()
@@ -164,12 +164,12 @@ def _launch() -> str | None:
 
 
 @contextmanager
-def training_run(params: Mapping[str, Value], key: str) -> Iterator[LiveRun]:
+def training_run(params: Mapping[str, Value], key: str, trial: Trial | None = None) -> Iterator[LiveRun]:
     """Log a training live: open a run, let the body `log` its epochs and `finish`, close the run as the body ends.
 
-    `key` stands for everything that decides what the training computes.
+    `key` stands for everything that decides what the training computes. `trial` is that of a search, if it is of one.
     """
-    run = LiveRun()
+    run = LiveRun(trial)
     run.open(params, key)
     try:
         yield run

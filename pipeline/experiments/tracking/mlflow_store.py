@@ -7,7 +7,6 @@ only `track` or `ui` needs stands in finished_run.py.
 import json
 import os
 import socket
-import textwrap
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from facial_keypoints.core.errors import TrackingError
-from pipeline.core.redaction import without_secrets
+from pipeline.core.redaction import gist
 from pipeline.experiments.tracking.local_store import lock, prepare
 from pipeline.experiments.tracking.run_process import lives
 from pipeline.experiments.tracking.store_location import (
@@ -51,8 +50,6 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-_PREAMBLE = "(raised as a result of "
-"""What SQLAlchemy may put before the database's own words."""
 _OTHER_VERSION = ("out-of-date database schema", "Can't locate revision")
 _REFUSED = "failed with error code 401"
 
@@ -113,16 +110,6 @@ def failure(error: Exception) -> str:
             "MLFLOW_TRACKING_PASSWORD"
         )
     return f"MLflow at {shown_store()} failed: {gist(error)}"
-
-
-def gist(error: Exception) -> str:
-    """The beginning of what happened, in one line and without secrets: MLflow's messages can be long.
-
-    That is their first line, and all that follow where the first only announces them.
-    """
-    lines = [line.strip(" #") for line in str(error).splitlines() if line.strip() and not line.startswith(_PREAMBLE)]
-    told = lines[:1] if lines and not lines[0].endswith(":") else lines
-    return textwrap.shorten(without_secrets(" ".join(told) or type(error).__name__), 400, placeholder=" ...")
 
 
 def open_store() -> Store:

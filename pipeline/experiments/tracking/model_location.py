@@ -13,9 +13,10 @@ from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ModelError, TrackingError
 from facial_keypoints.core.text import printable
 from pipeline.core import paths
+from pipeline.core.redaction import gist
 from pipeline.experiments.tracking.local_store import prepare
 from pipeline.experiments.tracking.logged_model import EXPORTED
-from pipeline.experiments.tracking.mlflow_store import gist, process_store, quiet
+from pipeline.experiments.tracking.mlflow_store import process_store, quiet
 from pipeline.experiments.tracking.run_search import find_run
 from pipeline.experiments.tracking.store_location import shown_store, store_location
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from facial_keypoints.core.errors import DataError, TrackingError
 from facial_keypoints.core.text import printable
+from pipeline.core.redaction import gist
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.local_store import prepare
 from pipeline.experiments.tracking.mlflow_store import DVC_EXPERIMENT, PRUNED, TRIAL_STATE, Store
@@ -110,5 +111,5 @@ def read_artifact(run: Any, path: Path) -> bytes:
             return Path(client.download_artifacts(run.info.run_id, str(path), folder)).read_bytes()
         except Exception as error:  # in the types of whatever store it uses
             raise DataError(
-                f"run {run.info.run_name} of MLflow keeps no {path} ({mlflow_store.gist(error)}); choose another run"
+                f"run {run.info.run_name} of MLflow keeps no {path} ({gist(error)}); choose another run"
             ) from None
