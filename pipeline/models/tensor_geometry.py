@@ -103,11 +103,13 @@ def warp(images: Tensor, target_from_source: Tensor, side: int, bend: Tensor | N
     """
     height, width = images.shape[-2:]
     unit_from_pixels = images.new_tensor([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])
-    matrix = (unit_from_pixels @ invert_affine(target_from_source))[:, None, None, :2]
+    matrix = (unit_from_pixels @ invert_affine(target_from_source))[:, :2, :, None, None]
     pixel = torch.arange(side, dtype=images.dtype, device=images.device)
-    # A sum of a row and a column takes a fifth of the time of `affine_grid`, which multiplies every pixel by a matrix.
-    across, down = matrix[..., 0] * pixel[:, None], matrix[..., 1] * pixel[:, None, None] + matrix[..., 2]
+    # A sum of a row and a column takes far less time than `affine_grid`, which multiplies every pixel by a matrix, and
+    # all x before all y less than pairs of them.
+    across, down = matrix[:, :, 0] * pixel, matrix[:, :, 1] * pixel[:, None] + matrix[:, :, 2]
     if bend is not None:
-        across = across + matrix[..., 1] * bend[:, 1, None, :, None]
-        down = down + matrix[..., 0] * bend[:, 0, :, None, None]
-    return functional.grid_sample(images, across + down, mode="bilinear", padding_mode="border", align_corners=False)
+        across = across + matrix[:, :, 1] * bend[:, 1, None, None]
+        down = down + matrix[:, :, 0] * bend[:, 0, None, :, None]
+    places = (across + down).permute(0, 2, 3, 1)
+    return functional.grid_sample(images, places, mode="bilinear", padding_mode="border", align_corners=False)

@@ -144,21 +144,21 @@ def change_tone(images: Tensor, amounts: Augment, generator: torch.Generator) ->
     contrast = 1 + amounts.contrast * _uniform((len(images), 1, 1, 1), generator).to(images)
     brightness = amounts.brightness * _uniform((len(images), 1, 1, 1), generator).to(images)
     mean = images.mean((1, 2, 3), keepdim=True)
-    return ((images - mean) * contrast + (mean + brightness)).clamp_(0, 1)
+    return (images - mean).mul_(contrast).add_(mean + brightness).clamp_(0, 1)
 
 
 def occlude(images: Tensor, amounts: Augment, generator: torch.Generator) -> Tensor:
-    """Cover a rectangle by one gray level in a share `occlusion_prob` of (B, 1, S, S) images."""
+    """Cover a rectangle by one gray level in a share `occlusion_prob` of (B, 1, S, S) images, in place."""
     count, side = len(images), images.shape[-1]
     covered = torch.rand(count, generator=generator) < amounts.occlusion_prob
     half = amounts.occlusion_max_frac * side / 2 * torch.rand((count, 2), generator=generator)
     centre = side * torch.rand((count, 2), generator=generator)
-    gray = torch.rand((count, 1, 1, 1), generator=generator).to(images)
-    reach = torch.where(covered[:, None], half, -1.0)
+    gray = torch.rand((count, 1, 1, 1), generator=generator)[covered].to(images)
     pixel = torch.arange(side)
-    columns, rows = ((pixel - centre[:, axis, None]).abs() <= reach[:, axis, None] for axis in (0, 1))
-    patch = (rows[:, None, :, None] & columns[:, None, None, :]).to(images.device)
-    return torch.where(patch, gray, images)
+    inside = (pixel - centre[covered][..., None]).abs() <= half[covered][..., None]
+    patch = (inside[:, 1, :, None] & inside[:, 0, None, :])[:, None].to(images.device)
+    chosen = covered.nonzero()[:, 0].to(images.device)
+    return images.index_copy_(0, chosen, torch.where(patch, gray, images[chosen]))
 
 
 def _uniform(size: int | tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -35,7 +35,7 @@ _QUANTIZATION = (
 
 
 def degrade(images: Tensor, amounts: Degrade, generator: torch.Generator) -> Tensor:
-    """Worsen a share `prob` of (B, 1, S, S) images in 0..1; draws nothing where that is less than a frame.
+    """Worsen a share `prob` of (B, 1, S, S) images in 0..1, in place; draws nothing where that is less than a frame.
 
     A quarter of the worsened frames lose sharpness in one of four ways each, a half of them get another gamma, a half
     noise and a third the blocks of JPEG, each drawn apart from the others.
@@ -50,7 +50,7 @@ def degrade(images: Tensor, amounts: Degrade, generator: torch.Generator) -> Ten
     worse = _of_share(worse, 1 / 2, _other_gamma, amounts, generator)
     worse = _of_share(worse, 1 / 2, _noisy, amounts, generator)
     worse = _of_share(worse, 1 / 3, _in_blocks, amounts, generator)
-    return images.index_copy(0, chosen, worse)
+    return images.index_copy_(0, chosen, worse)
 
 
 def shrink(images: Tensor, size: int) -> Tensor:

@@ -9,10 +9,10 @@ from pipeline.training.settings import Cover
 
 
 def cover(images: Tensor, keypoints: Tensor, amounts: Cover, generator: torch.Generator) -> Tensor:
-    """Put a patch in front of the face in a share `prob` of (B, 1, S, S) images; draws nothing for less than a frame.
+    """Put a patch in front of the face in a share `prob` of images, in place; draws nothing for less than a frame.
 
     Args:
-        images: levels in 0..1.
+        images: (B, 1, S, S), levels in 0..1.
         keypoints: (B, K, 2) pixels; patches lie within the box round them.
         amounts: how many and how large.
         generator: lives on the CPU.
@@ -22,9 +22,9 @@ def cover(images: Tensor, keypoints: Tensor, amounts: Cover, generator: torch.Ge
         return images
     chosen = torch.randperm(len(images), generator=generator)[:count].to(images.device)
     inside = _shapes(keypoints[chosen], images.shape[-1], amounts.max_frac, generator)
-    texture = images.roll(1, 0)[chosen].roll(_shift(images.shape[-1], generator), (-2, -1))
+    texture = images[chosen - 1].roll(_shift(images.shape[-1], generator), (-2, -1))
     plain, strength = torch.rand((2, count, 1, 1, 1), generator=generator).to(images)
-    return images.index_copy(0, chosen, torch.where(inside, plain.lerp(texture, strength), images[chosen]))
+    return images.index_copy_(0, chosen, torch.where(inside, plain.lerp(texture, strength), images[chosen]))
 
 
 def _shift(side: int, generator: torch.Generator) -> tuple[int, int]:
