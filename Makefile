@@ -6,6 +6,7 @@ VENV := .venv
 LIGHT := .venv-light
 PHOTO ?= examples/people.jpg
 RUN := $(VENV)/bin/python
+export PICTURE := $(value PHOTO)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 LIBRARY_TESTS := tests/inputs tests/outputs tests/core/test_atomic_files.py tests/core/test_scheme.py tests/commands/test_help.py
@@ -25,7 +26,7 @@ define check_python
 endef
 
 try: $(LIGHT)/.installed  ## points on a photo, by the library alone: make try PHOTO=me.jpg
-	$(LIGHT)/bin/keypoints predict '$(PHOTO)'
+	$(LIGHT)/bin/keypoints predict "$$PICTURE"
 
 $(LIGHT)/.installed: pyproject.toml $(wildcard facial_keypoints/*.py facial_keypoints/*/*.py facial_keypoints/*/*.onnx)
 	$(check_python)

@@ -63,7 +63,8 @@ def moments(moves: Sequence[Move], frames: int = FRAMES, seed: int = 0) -> Itera
     ground = draw_background(rng, SIZE)
     people = [random_identity(rng, bare=True) for _ in moves]
     for frame in range(frames):
-        picture, areas, wholes, heads = ground, [], [], []
+        picture, heads, wholes = ground, [], []
+        areas: list[np.ndarray] = []
         for person, move in zip(people, moves, strict=True):
             camera, pose = move(frame / FPS)
             if camera.x_px > SIZE[1] + 80:  # gone

@@ -21,9 +21,12 @@ def recipe(
 
     To leave params.yaml alone: dvc exp run $(keypoints recipe NAME --options).
     """
+    from facial_keypoints.core.errors import ConfigError
     from pipeline.experiments.recipe import changed_values, recipe_names, recipe_summary, recipe_values, write_values
 
     if not name:
+        if options:
+            raise ConfigError("--options prints those of a recipe; name one: keypoints recipe NAME --options")
         say_fitted(
             {"recipe": "left", "what it is": "left"}, [(known, recipe_summary(known)) for known in recipe_names()]
         )

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
     from facial_keypoints.core.scheme import Scheme
 
+_PICTURE = "scheme.png"
+
 
 def scheme(
     check: Annotated[
         str | None, typer.Option(metavar="FILE", help="Scheme to look at: a scheme.yaml, or the name of one of ours.")
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Picture of it to write.")] = Path("scheme.png"),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="PNG of it to write.", show_default=_PICTURE)
+    ] = None,
     guess_pairs: Annotated[
         bool, typer.Option("--guess-pairs", help="Also print mirror pairs guessed from names, else from labels.csv.")
     ] = False,
@@ -31,17 +35,39 @@ def scheme(
     from pipeline.datasets.shipped_schemes import find_scheme, shipped_names
 
     if check is None:
+        _refuse_without_scheme(output, guess_pairs)
         for name in shipped_names():
             say(f"{name}: {find_scheme(name).title}")
         return
     found = find_scheme(check)
+    picture = _picture(output)
     shapes = _labels_beside(Path(check), found)
     midline = found.count - 2 * len(found.mirror_pairs)
     sides = f"{len(found.mirror_pairs)} mirror pairs and {midline} points that keep their number in a mirrored picture"
     say(f"{found.title}: {amount(len(found.regions), 'region')}, {sides}")
     if guess_pairs:
         _tell_guess(found, shapes)
-    _draw(found, shapes, output)
+    _draw(found, shapes, picture, check)
+
+
+def _refuse_without_scheme(output: Path | None, guess_pairs: bool) -> None:
+    """Raise ConfigError for options that say something of a scheme where none is named."""
+    from facial_keypoints.core.errors import ConfigError
+
+    if output or guess_pairs:
+        name = "--output" if output else "--guess-pairs"
+        raise ConfigError(f"{name} is for a scheme; name one with --check, or leave {name} out")
+
+
+def _picture(output: Path | None) -> Path:
+    """The picture to write. Raises ConfigError for a name of anything else."""
+    from facial_keypoints.core.errors import ConfigError
+
+    if output is None:
+        return Path(_PICTURE)
+    if output.suffix.lower() != ".png":
+        raise ConfigError(f"--output {output} is no name of a picture to write; let it end in .png")
+    return output
 
 
 def _labels_beside(path: Path, found: "Scheme") -> "list[np.ndarray]":
@@ -76,13 +102,14 @@ def _tell_guess(found: "Scheme", shapes: "list[np.ndarray]") -> None:
             say(f"{told}: {[list(pair) for pair in sorted(odd)]}")
 
 
-def _draw(found: "Scheme", shapes: "list[np.ndarray]", output: Path) -> None:
+def _draw(found: "Scheme", shapes: "list[np.ndarray]", output: Path, source: str) -> None:
+    """Write the picture, over nothing but that of an earlier run. Raises DataError."""
     import cv2
 
-    from facial_keypoints.core.atomic_files import whole
+    from facial_keypoints.outputs.output_folder import OutputFolder
     from pipeline.importing.scheme_drawing import scheme_drawing
 
     shape = shapes[0] if shapes else None
-    with whole(output) as partial:
+    with OutputFolder(output.parent).writing(output.name, f"scheme {source}") as partial:
         partial.write_bytes(cv2.imencode(".png", scheme_drawing(found, shape))[1].tobytes())
     say(f"look at {output}: gray lines join mirror pairs, blue ones are contours")

@@ -49,13 +49,14 @@ def sweep(
     from facial_keypoints.core.errors import KeypointsError
     from pipeline.experiments.dvc.queue import free_name, work_off
     from pipeline.experiments.sweeps.plan import planned_trainings
-    from pipeline.experiments.sweeps.settings import check, parse_seeds, parse_settings
+    from pipeline.experiments.sweeps.settings import check, parse_seeds, parse_settings, refuse_equal_values
     from pipeline.experiments.sweeps.space import refuse_ranges
 
     choices = parse_settings(settings)
     refuse_ranges(choices)
     planned = planned_trainings(choices, parse_seeds(seeds))
     check(planned)
+    refuse_equal_values(choices)
     name = free_name("sweep")
     by_name = {f"{name}-{number:02d}": training for number, training in enumerate(planned, start=1)}
     queue(by_name)

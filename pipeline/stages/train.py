@@ -10,7 +10,8 @@ import torch
 
 from facial_keypoints.core.atomic_files import file_sha256, whole
 from facial_keypoints.core.errors import DataError
-from facial_keypoints.core.percent import to_percent
+from facial_keypoints.core.percent import percent_text, to_percent
+from facial_keypoints.core.terminal import tell
 from pipeline.core import paths
 from pipeline.core.dataset_scheme import read_scheme
 from pipeline.core.params import flatten
@@ -60,17 +61,25 @@ def _train(workers: Workers, preprocess: Preprocess, model: Model, augment: Augm
         return
     with resumable(key) as checkpoint, training_run(params, key, running_trial()) as live:
 
-        def tell(epochs: Sequence[Epoch]) -> None:
+        def log(epochs: Sequence[Epoch]) -> None:
             live.log(dict(map(curves, epochs)))
 
         try:
-            averaged, history = resume_training(training, checkpoint, tell)
+            averaged, history = resume_training(training, checkpoint, log)
         except PrunedError:
             checkpoint.remove()
             raise
+        _warn_of_nothing_learned(history[-1])
         write_history(paths.HISTORY, history)
         save_model(paths.MODEL, averaged, {"model": asdict(model), "preprocess": asdict(preprocess)}, scheme)
         live.finish(file_sha256(paths.MODEL))
+
+
+def _warn_of_nothing_learned(last: Epoch) -> None:
+    """Say where points are further off than what the error is divided by is long: a loss can stay finite so."""
+    if last.val_nme is not None and last.val_nme > 1:
+        percent = percent_text(to_percent(last.val_nme))
+        tell(f"warning: the NME on val is {percent}, so that nothing was learned; lower train.lr and run again")
 
 
 def curves(epoch: Epoch) -> tuple[int, dict[str, float | None]]:

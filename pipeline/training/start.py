@@ -8,7 +8,7 @@ from typing import Any
 from facial_keypoints.core.addresses import without_credentials
 from facial_keypoints.core.atomic_files import file_sha256
 from facial_keypoints.core.errors import ConfigError
-from facial_keypoints.core.text import brief
+from facial_keypoints.core.text import brief, shown
 from pipeline.core.params import flatten
 from pipeline.models.model_file import Description, planned
 from pipeline.models.network import KeypointNetwork
@@ -16,7 +16,8 @@ from pipeline.training.initial_weights import Weights, tensor_kinds, transferabl
 from pipeline.training.settings import Pretrain
 
 SCRATCH, SHIPPED = "scratch", "shipped"
-_NAMED_CONTENT = re.compile(r"(.+)@sha256:([0-9a-f]{12,64})")
+_MARK = "@sha256:"
+_NAMED_CONTENT = re.compile(rf"(.+){_MARK}([0-9a-f]{{12,64}})")
 _NEVER_CHANGES = re.compile(r"runs:/+[^/]+/.+|models:/+[^/@]+/[0-9]+")
 """What MLflow keeps as it is: the model of a run, and a version of a registered one by its number."""
 _SHOWN_DIGITS = 16
@@ -34,8 +35,17 @@ def refuse_second_start(start: str, model_weights: str, pretrain: Pretrain) -> N
 
 
 def place_of(start: str) -> str:
-    """The path or MLflow URI that `start` names, without the digest of its content."""
+    """The path or MLflow URI that `start` names, without the digest of its content, which has to be one.
+
+    Raises ConfigError.
+    """
     named = _NAMED_CONTENT.fullmatch(start)
+    place, marked, digest = start.rpartition(_MARK)
+    if marked and not named:
+        raise ConfigError(
+            f"train.start names {_shown(place)} with the SHA-256 {shown(digest)}, which should be its first 12 to 64 "
+            "hexadecimal digits; mend it"
+        )
     return named[1] if named else start
 
 

@@ -19,7 +19,7 @@ from pipeline.experiments.sweeps.search import Search, has_ended, work
 from pipeline.experiments.sweeps.search_report import plots, trial_table
 from pipeline.experiments.sweeps.settings import parse_settings
 from pipeline.experiments.sweeps.space import Range, parse_space, refuse_ranges
-from pipeline.experiments.sweeps.study import SWEEPS, open_study, study_name, trial_environment
+from pipeline.experiments.sweeps.study import SWEEPS, default_storage, open_study, study_name, trial_environment
 from pipeline.experiments.sweeps.trial import running_trial
 from pipeline.experiments.tracking.live_run import training_run
 from pipeline.experiments.tracking.run_search import pruned_runs
@@ -68,6 +68,7 @@ def test_a_space_has_ranges_whole_numbers_and_choices(params):
         (["train.lr=.."], "train.lr"),
         (["train.nothing=1..2"], "is not a known parameter"),
         (["train.lr=0.01"], "nothing to search in"),
+        (["train.lr=0.01,1e-2"], "is one value twice"),
         (["split.val_people_frac=0.1..0.3"], "changes on which faces"),
     ],
 )
@@ -92,9 +93,26 @@ def test_the_same_search_has_the_same_name_and_another_one_another(params):
     name = study_name(space, 0)
     assert study_name(space_of("train.loss=mse,l1", "train.lr=1e-3..2e-2"), 0) == name
     assert study_name(space, 1) != name
+    assert study_name(space_of("train.lr=1e-3,2e-3"), 0) == study_name(space_of("train.lr=0.002,0.001"), 0)
     path = params / "params.yaml"
     path.write_text(path.read_text().replace("batch_size: 64", "batch_size: 32"))
     assert study_name(space, 0) != name
+
+
+@pytest.mark.parametrize("folder", ["q?d", "100%41", "a b#c"])
+def test_the_searches_of_a_checkout_of_any_name_lie_in_it(tmp_path, monkeypatch, folder):
+    (tmp_path / folder / SWEEPS).mkdir(parents=True)
+    monkeypatch.setattr("pipeline.experiments.sweeps.study.workspace_root", lambda: tmp_path / folder)
+    open_study(default_storage(), "search-1")
+    assert (tmp_path / folder / SWEEPS / "search.db").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [folder]
+
+
+@pytest.mark.parametrize("storage", ["postgresql://u:s3cret@h:abc/x", "postgresql://u:s3cret@[::1/x"])
+def test_a_database_that_is_no_address_is_one_line_without_the_password(storage):
+    with pytest.raises(ConfigError, match=r"^--storage \S+ is no address; write it as postgresql") as error:
+        open_study(storage, "search-1")
+    assert "s3cret" not in str(error.value)
 
 
 @pytest.fixture

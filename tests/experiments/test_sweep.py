@@ -14,7 +14,7 @@ from pipeline.evaluation.style import style
 from pipeline.experiments.sweeps.figure import sweep_figure
 from pipeline.experiments.sweeps.leaderboard import leaderboard, pooled_spread, seeds_needed
 from pipeline.experiments.sweeps.plan import planned_trainings
-from pipeline.experiments.sweeps.settings import check, parse_seeds, parse_settings
+from pipeline.experiments.sweeps.settings import check, parse_seeds, parse_settings, refuse_equal_values
 from pipeline.experiments.sweeps.verdict import verdict
 from tests.architecture import ROOT
 
@@ -48,11 +48,12 @@ def test_a_malformed_setting_is_named(settings, expected):
         parse_settings(settings)
 
 
-def test_one_value_in_two_ways_of_writing_it_is_no_setting_of_its_own(monkeypatch):
+@pytest.mark.parametrize("setting", ["train.lr=1e-3,0.001", "train.batch_size=8,0x8", "train.loss=l1,'l1'"])
+def test_one_value_in_two_ways_of_writing_it_is_no_setting_of_its_own(monkeypatch, setting):
     monkeypatch.chdir(ROOT)
-    with pytest.raises(ConfigError, match=r"'train\.lr=0\.001' is set twice, in two ways of writing it"):
-        check([{"train.lr": "1e-3"}, {"train.lr": "0.001"}])
-    check([{"train.lr": "1e-3"}, {"train.lr": "0.002"}, {"train.lr": "1e-3", "train.seed": "1"}])
+    with pytest.raises(ConfigError, match="is one value twice; leave one of the two out"):
+        refuse_equal_values(parse_settings([setting]))
+    refuse_equal_values(parse_settings(["train.lr=1e-3,2e-3", "train.loss=l1,mse"]))
 
 
 @pytest.mark.parametrize("text", ["a", "1,1", "", "1.5"])

@@ -180,6 +180,25 @@ def test_a_scheme_is_drawn(workspace: Path, name: str) -> None:
     assert cv2.connectedComponents(points)[0] - 1 >= find_scheme(name).count // 2
 
 
+def test_a_picture_of_a_scheme_replaces_nothing_but_an_earlier_one(workspace: Path) -> None:
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(app, ["scheme", *arguments])
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.stderr if done.exit_code else ""
+
+    text = scheme_text(find_scheme("five"), "Mine.")
+    (workspace / "mine.yaml").write_text(text)
+    (workspace / "holiday.png").write_bytes(b"mine")
+    assert "is here already" in run("--check", "mine.yaml", "-o", "holiday.png")
+    for name in ("mine.yaml", ".", "", "-", "/dev/null"):
+        assert "let it end in .png" in run("--check", "mine.yaml", "-o", name)
+    assert (workspace / "mine.yaml").read_text() == text
+    assert (workspace / "holiday.png").read_bytes() == b"mine"
+    assert run("--check", "mine.yaml") == run("--check", "mine.yaml") == ""
+    for options in (["-o", "a.png"], ["--guess-pairs"]):
+        assert "is for a scheme; name one with --check" in run(*options)
+
+
 def test_a_guess_of_pairs_is_shown_beside_those_of_the_scheme(workspace: Path) -> None:
     (workspace / "mine.yaml").write_text(
         scheme_text(replace(find_scheme("five"), mirror_pairs=((0, 1), (2, 3))), "Wrong.")

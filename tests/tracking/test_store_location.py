@@ -1,6 +1,8 @@
 """The address of MLflow's store, from whatever MLFLOW_TRACKING_URI says and in folders of whatever name."""
 
 import os
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,9 @@ from sqlalchemy.engine import make_url
 
 from facial_keypoints.core.errors import ModelError, TrackingError
 from pipeline.experiments.tracking import mlflow_store, ui
+from pipeline.experiments.tracking.live_run import training_run
 from pipeline.experiments.tracking.model_location import locate_model
-from pipeline.experiments.tracking.store_location import store_location
+from pipeline.experiments.tracking.store_location import store_for_shell, store_location, store_uri
 
 NAMES = [
     "my work",
@@ -155,6 +158,33 @@ def test_a_folder_as_store_is_one_line_with_the_remedy(
     with pytest.raises(TrackingError, match=r"names the folder .*; name a database, e\.g\. sqlite:///mlflow\.db"):
         mlflow_store.open_store()
     assert list(workspace.iterdir()) == []
+
+
+@pytest.mark.parametrize("named", ["http://[::1", "http://b0b:s3cret@[::1/x", "sqlite://h:abc/x", "postgresql://[::1"])
+def test_what_is_no_address_is_one_line_and_ends_no_training(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], named: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", named)
+    with pytest.raises(TrackingError) as error, mlflow_store.mlflow_errors():
+        mlflow_store.open_store()
+    assert re.search(r"no address|names no file", str(error.value))
+    assert "s3cret" not in str(error.value)
+    with training_run({"train.lr": 0.1}, "ab" * 32) as run:
+        run.log({1: {"train_loss": 1.0}})
+    assert capsys.readouterr().err.endswith("training goes on without live curves\n")
+
+
+@pytest.mark.parametrize(
+    ("named", "shown"), [("", "sqlite"), ("postgresql://b0b:s3cret@h/x", '"$MLFLOW_TRACKING_URI"')]
+)
+def test_the_store_is_named_to_commands_as_they_take_it_and_without_a_password(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, named: str, shown: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", named)
+    assert store_for_shell().startswith(shown)
+    assert "s3cret" not in store_for_shell()
+    if not named:
+        assert store_for_shell() == shlex.quote(store_uri())
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,10 @@ def a_link_to_nothing(database: Path) -> None:
         (overwrite(b""), r"empty; restore it, or move it away and record what is here again with: dvc repro -fs track"),
         (a_folder, r"unable to open database file; let this user read and write it"),
         (a_link_to_nothing, r"unable to open database file; let this user read and write it"),
-        (of_another_version, r"another version of MLflow .*found version ffffffffffff.*mlflow db upgrade.*back it up"),
+        (
+            of_another_version,
+            r"version of MLflow .*found version ffffffffffff.*copy of it: mlflow db upgrade 'sqlite.*\.db'",
+        ),
     ],
 )
 def test_a_store_that_cannot_be_used_is_told_at_once_and_stays_as_it_is(

@@ -124,6 +124,12 @@ def test_a_file_is_named_with_its_content_and_refused_with_another(tmp_path):
         check_content(f"{file}@sha256:{'0' * 64}", file)
 
 
+@pytest.mark.parametrize("digest", ["", "zz", "00", "0" * 65, "ABCDEF012345"])
+def test_a_digest_that_is_none_is_named(tmp_path, digest):
+    with pytest.raises(ConfigError, match=r"with the SHA-256 .* hexadecimal digits; mend it"):
+        place_of(f"{tmp_path}/m.safetensors@sha256:{digest}")
+
+
 @pytest.mark.parametrize(
     ("place", "fixed"),
     [

@@ -1,6 +1,7 @@
 """What the user asks a sweep to try, checked against the types and bounds of params.yaml before anything runs."""
 
 import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -47,20 +48,22 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def check(trainings: list[dict[str, str]]) -> None:
-    """Raise ConfigError for the first training whose params.yaml would be wrong, or would leave nothing to rank by.
-
-    And for one that is another's again, its values written in another way: it would count as a setting of its own.
-    """
+    """Raise ConfigError for the first training whose params.yaml would be wrong, or would leave nothing to rank by."""
     sections = asdict(load_params())
-    seen: list[Params] = []
     for training in trainings:
         params = _with(copy.deepcopy(sections), training)
-        if params in seen:
-            told = ", ".join(f"{name}={text}" for name, text in training.items())
-            raise ConfigError(f"{shown(told)} is set twice, in two ways of writing it; leave one of them out")
-        seen.append(params)
         if params.split.val_people_frac == 0:
             raise ConfigError("split.val_people_frac is 0, but settings are ranked by their validation error; raise it")
+
+
+def refuse_equal_values(choices: Mapping[str, Sequence[str]]) -> None:
+    """Raise ConfigError where two texts of a parameter are one value: it would count as two settings."""
+    for name, texts in choices.items():
+        values = [typed_value(name, text) for text in texts]
+        for place, value in enumerate(values):
+            if value in values[:place]:
+                first, second = texts[values.index(value)], texts[place]
+                raise ConfigError(f"{brief(f'{name}={first},{second}')} is one value twice; leave one of the two out")
 
 
 def typed_value(name: str, text: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from facial_keypoints.core.errors import ConfigError
 from facial_keypoints.core.text import brief
-from pipeline.experiments.sweeps.settings import check, typed_value
+from pipeline.experiments.sweeps.settings import check, refuse_equal_values, typed_value
 
 _BY_RATIO = 10
 """From this ratio of its ends on, a range above 0 is searched by ratio: from 1 to 2 is then as far as from 10 to 20."""
@@ -57,6 +57,7 @@ def parse_space(choices: Mapping[str, Sequence[str]]) -> Space:
     """
     space = {name: _range(name, texts) or tuple(texts) for name, texts in choices.items()}
     check([{name: text} for name, texts in space.items() if isinstance(texts, tuple) for text in texts] or [{}])
+    refuse_equal_values({name: texts for name, texts in space.items() if isinstance(texts, tuple)})
     if not any(isinstance(part, Range) or len(part) > 1 for part in space.values()):
         raise ConfigError("there is nothing to search in: each parameter has one value; give a range, as 0.001..0.02")
     return space
@@ -85,10 +86,10 @@ def _number(value: Any, shown: str) -> Any:
 
 def described(space: Space) -> dict[str, str]:
     """The space as text, the same for the same space however its numbers were written: what a study is known by."""
-    return {name: _described(part) for name, part in sorted(space.items())}
+    return {name: _described(name, part) for name, part in sorted(space.items())}
 
 
-def _described(part: Range | tuple[str, ...]) -> str:
+def _described(name: str, part: Range | tuple[str, ...]) -> str:
     if isinstance(part, Range):
         return _BETWEEN.join(str(Decimal(repr(end)).normalize()) for end in (part.low, part.high))
-    return ",".join(sorted(part))
+    return ",".join(sorted(str(typed_value(name, text)) for text in part))

@@ -28,6 +28,7 @@ from pipeline.experiments.params import load_params
 from pipeline.experiments.sweeps import held_trial
 from pipeline.experiments.sweeps.plan import SEED
 from pipeline.experiments.sweeps.space import Range, Space, described
+from pipeline.experiments.tracking.store_location import sqlite_uri
 
 SWEEPS = Path("sweeps")
 """Folder of the main workspace for what searches keep and sweeps tell."""
@@ -50,7 +51,7 @@ _TRIES = 5
 
 def default_storage() -> str:
     """Address of the file in which this checkout keeps its studies."""
-    return f"sqlite:///{workspace_root().resolve() / SWEEPS / 'search.db'}"
+    return sqlite_uri(workspace_root().resolve() / SWEEPS / "search.db")
 
 
 def study_name(space: Space, seed: int) -> str:
@@ -108,8 +109,15 @@ def _storage(address: str) -> Any:
     """
     from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage
+    from sqlalchemy.engine import make_url
     from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+    try:
+        make_url(address)
+    except ValueError:
+        raise ConfigError(
+            f"--storage {without_credentials(address)} is no address; write it as postgresql://USER@HOST:PORT/DATABASE"
+        ) from None
     waiting = {"connect_args": {"timeout": _BUSY_S}} if address.startswith("sqlite") else {"pool_pre_ping": True}
     open_storage = partial(
         RDBStorage,

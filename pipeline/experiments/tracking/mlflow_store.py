@@ -24,6 +24,7 @@ from pipeline.experiments.tracking.store_location import (
     StoreLocation,
     remedy,
     shown_store,
+    store_for_shell,
     store_location,
     store_uri,
 )
@@ -102,7 +103,7 @@ def failure(error: Exception) -> str:
     if any(words in str(error) for words in _OTHER_VERSION):
         return (
             f"the store {shown_store()} is of another version of MLflow ({gist(error).partition('. ')[0]}), which "
-            f"mlflow db upgrade '{shown_store()}' mends where it is an older one: back it up first"
+            f"this mends where it is an older one, once you have a copy of it: mlflow db upgrade {store_for_shell()}"
         )
     if _REFUSED in str(error):
         return (

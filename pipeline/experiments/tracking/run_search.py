@@ -10,7 +10,7 @@ from facial_keypoints.core.text import printable
 from pipeline.core.redaction import gist
 from pipeline.experiments.tracking import mlflow_store
 from pipeline.experiments.tracking.local_store import prepare
-from pipeline.experiments.tracking.mlflow_store import DVC_EXPERIMENT, PRUNED, TRIAL_STATE, Store
+from pipeline.experiments.tracking.mlflow_store import DVC_EXPERIMENT, PRUNED, TRACK_DIGEST, TRIAL_STATE, Store
 from pipeline.experiments.tracking.store_location import EXPERIMENT, store_location
 
 _SHORT_ID = re.compile(r"[0-9a-f]{6,31}")
@@ -110,6 +110,5 @@ def read_artifact(run: Any, path: Path) -> bytes:
             client = mlflow_store.open_store().client
             return Path(client.download_artifacts(run.info.run_id, str(path), folder)).read_bytes()
         except Exception as error:  # in the types of whatever store it uses
-            raise DataError(
-                f"run {run.info.run_name} of MLflow keeps no {path} ({gist(error)}); choose another run"
-            ) from None
+            remedy = "choose another run" if TRACK_DIGEST in run.data.tags else "complete it with: dvc repro"
+            raise DataError(f"run {run.info.run_name} of MLflow keeps no {path} ({gist(error)}); {remedy}") from None

@@ -5,6 +5,7 @@ run in folders that vanish, and so would what lies at a relative path.
 """
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,13 @@ def store_location() -> StoreLocation:
     uri = _named()
     if not uri:
         return _sqlite(_root() / "mlflow.db")
-    scheme = urlparse(uri).scheme
+    try:
+        scheme = urlparse(uri).scheme
+    except ValueError:
+        raise TrackingError(
+            f"{VARIABLE} is {without_credentials(uri)}, which is no address; write e.g. http://HOST:5000 or "
+            "sqlite:///runs.db, or unset it"
+        ) from None
     if scheme in _SQLITE:
         return _named_sqlite(uri)
     if uri not in _SERVICES and (scheme == "file" or len(scheme) < 2):  # one letter: a drive of Windows
@@ -78,6 +85,12 @@ def shown_store() -> str:
         return store_location().shown
     except TrackingError:
         return without_credentials(_named())
+
+
+def store_for_shell() -> str:
+    """The address of the store as an argument of a command of MLflow's, without credentials. Raises TrackingError."""
+    location = store_location()
+    return shlex.quote(location.uri) if location.database else f'"${VARIABLE}"'
 
 
 def remedy() -> str:
@@ -115,7 +128,7 @@ def _named_sqlite(uri: str) -> StoreLocation:
     try:
         url = make_url(uri)
         path = url.database or ""
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         path = ""
     if path and _for_sqlite_itself(url):
         path = unquote(path.removeprefix("file:"))
