@@ -3,6 +3,7 @@
 import functools
 import importlib.metadata
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -123,9 +124,13 @@ def _fail(message: str, status: int) -> NoReturn:
 
 def main() -> None:
     """Run `keypoints` with every command that is installed."""
-    app = new_app()
-    for add_commands in command_extensions()[0]:
-        add_commands(app)
+    try:
+        app = new_app()
+        for add_commands in command_extensions()[0]:
+            add_commands(app)
+    except KeyboardInterrupt:  # as the commands are loaded
+        tell("error: interrupted")
+        sys.exit(128 + signal.SIGINT)
     run(app)
 
 

@@ -4,6 +4,8 @@ import numpy as np
 
 SAME_FACE = 0.4
 """Overlap from which two faces are one."""
+FARTHEST_PX = 1e15
+"""No point of a picture, and no side of a box in it, is as large: beyond, products of sides overflow."""
 
 
 def boxes_of_points(points: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facial_keypoints.core.boxes import boxes_of_points
+from facial_keypoints.core.boxes import FARTHEST_PX, boxes_of_points
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import transform_points
 from facial_keypoints.core.scheme import IBUG_68, Scheme
@@ -52,18 +52,18 @@ class Face:
     def from_data(cls, data: Mapping[str, Any], scheme: Scheme = IBUG_68) -> "Face":
         """The face of a file that `keypoints predict` wrote, or of `as_data`: box and rotation follow from its points.
 
-        `scheme`: what its points are. Raises DataError where `data` has no points of the scheme, or a bad score.
+        `scheme`: what its points are. Raises DataError where `data` has no points of the scheme, bad radii or score.
         """
         try:
             keypoints, score = np.array(data["keypoints"], np.float64), float(data["score"])
             radii = np.array(data["radius_px"], np.float64) if "radius_px" in data else None
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             keypoints, score, radii = np.empty(0), 0.0, None
-        known = radii is None or radii.shape == (scheme.count,)
-        if not (keypoints.shape == (scheme.count, 2) and np.isfinite(keypoints).all() and 0 <= score <= 1 and known):
+        known = radii is None or (radii.shape == (scheme.count,) and not (radii < 0).any())
+        if not (keypoints.shape == (scheme.count, 2) and _are_near(keypoints) and 0 <= score <= 1 and known):
             raise DataError(
                 f"{shown(data)} is no face: it should hold keypoints, {scheme.count} of x and y, a score 0..1 and "
-                "perhaps radius_px, as many; write it anew, or name the scheme of its points"
+                "perhaps radius_px, as many from 0 on; write it anew, or name the scheme of its points"
             )
         return make_face(keypoints, score, scheme, radii)
 
@@ -71,16 +71,25 @@ class Face:
         """The face in pixels of another picture, to which a (3, 3) affine matrix takes those of its own.
 
         So what was found in a small copy is drawn on the large picture: `core.geometry.resize_matrix` gives the matrix
-        of a resize. Raises DataError for what is no such matrix.
+        of a resize. Raises DataError for what is no such matrix, or leaves nothing of the face.
         """
         try:
             matrix = np.array(other_from_picture, np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             matrix = np.empty(0)
-        if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or (matrix[2] != (0, 0, 1)).any():
+        if matrix.shape != (3, 3) or not _are_near(matrix) or (matrix[2] != (0, 0, 1)).any():
             raise DataError(f"{shown(other_from_picture)} is no affine matrix (3, 3) with 0, 0, 1 as its last row")
+        if not abs(np.linalg.det(matrix[:2, :2])) > 0:
+            raise DataError(
+                f"{shown(other_from_picture)} takes all points to one place or line; give one that does not"
+            )
         radii = None if self.radii is None else self.radii * math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
         return make_face(transform_points(matrix, self.keypoints.astype(np.float64)), self.score, self.scheme, radii)
+
+
+def _are_near(numbers: np.ndarray) -> bool:
+    """Whether no number is infinite, none, or so large that float32 could not tell where it is."""
+    return bool((np.abs(numbers) <= FARTHEST_PX).all())
 
 
 def make_face(keypoints: np.ndarray, score: float, scheme: Scheme = IBUG_68, radii: np.ndarray | None = None) -> Face:

@@ -58,7 +58,7 @@ class KeypointDetector:
         Raises:
             ConfigError: a score beyond 0..1, or a convention of another name.
         """
-        _check_options(min_score=min_score, convention=convention)
+        _check_options(min_score=min_score, convention=convention, suspicious=suspicious)
         self.network, self.find, self.min_score, self._suspicious = network, find, min_score, suspicious
         usual: Convention = "symmetric" if network.scheme == IBUG_68 else "dataset"
         self.predictor = PointPredictor(network, convention or usual)
@@ -95,7 +95,9 @@ class KeypointDetector:
         """
         if min_score is None:
             min_score = SUSPECTED_SCORE if suspicious else MIN_SCORE
-        _check_options(min_score=min_score, convention=convention, threads=threads, detector=detector)
+        _check_options(
+            min_score=min_score, convention=convention, suspicious=suspicious, threads=threads, detector=detector
+        )
         for name, file in {"model": model, "detector_model": detector_model}.items():
             if not (file is None or (isinstance(file, str | PathLike) and str(file))):
                 raise ConfigError(f"{name} is {shown(file)} but should be a path; change it, or leave it out")
@@ -266,11 +268,18 @@ class KeypointDetector:
 
 
 def _check_options(
-    *, min_score: float, convention: str | None, threads: int | None = None, detector: str = "auto"
+    *,
+    min_score: float,
+    convention: str | None,
+    suspicious: bool,
+    threads: int | None = None,
+    detector: str = "auto",
 ) -> None:
     """Raise ConfigError for an option that can be none."""
-    if not (isinstance(min_score, Real) and 0 <= min_score <= 1):
+    if isinstance(min_score, bool) or not (isinstance(min_score, Real) and 0 <= min_score <= 1):
         raise ConfigError(f"min_score is {shown(min_score)} but should be a number 0..1; change it")
+    if not isinstance(suspicious, bool | np.bool_):
+        raise ConfigError(f"suspicious is {shown(suspicious)} but should be True or False; change it")
     if convention is not None:
         _check_choice("convention", convention, get_args(Convention))
     _check_choice("detector", detector, get_args(DetectorName))

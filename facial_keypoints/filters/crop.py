@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from facial_keypoints.core.boxes import FARTHEST_PX
 from facial_keypoints.core.errors import DataError
 from facial_keypoints.core.geometry import resize_matrix, transform_points
 from facial_keypoints.core.scheme import IBUG_68
@@ -59,7 +60,8 @@ def _check(keypoints: np.ndarray, size_px: int) -> None:
         points = np.asarray(keypoints)
     except ValueError:  # rows of different lengths
         points = np.zeros(0)
-    if points.shape != (IBUG_68.count, 2) or points.dtype.kind not in "fiu" or not np.isfinite(points).all():
+    numbers = points.shape == (IBUG_68.count, 2) and points.dtype.kind in "fiu"
+    if not numbers or not (np.abs(points.astype(np.float64)) <= FARTHEST_PX).all():
         raise DataError(f"the keypoints are {shown(keypoints)} but should be (68, 2) numbers, those of {IBUG_68.title}")
     if isinstance(size_px, bool) or not (isinstance(size_px, int | np.integer) and 1 <= size_px <= _MOST_PX):
         raise DataError(f"size_px is {shown(size_px)} but should be a side of 1 to {_MOST_PX} pixels")

@@ -91,10 +91,12 @@ def _basis() -> np.ndarray:
 def fit_head(keypoints: np.ndarray) -> Head:
     """The head whose projected points are nearest to (68, 2) keypoints, px. Raises DataError for points of no face."""
     points = np.asarray(keypoints, np.float64)
-    if points.shape != (IBUG_68.count, 2) or not np.isfinite(points).all() or points.std(0).min() < 1e-3:
+    if points.shape != (IBUG_68.count, 2) or not np.isfinite(points).all():
         raise DataError(
             f"points of shape {points.shape} make no face; give {IBUG_68.count} finite points (x, y) in pixels"
         )
+    if points.std(0).min() < 1e-3:
+        raise DataError("points that lie in one place or on one line make no face; leave them out")
     size = float(points.std(0).mean())
     rotation, scale, origin = _first_guess(points)
     form = np.zeros(len(_basis()))

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facial_keypoints.core.boxes import FARTHEST_PX
 from facial_keypoints.core.errors import DataError, KeypointsWarning, ModelError
 from facial_keypoints.core.onnx_runtime import MissingRuntimeError
 from facial_keypoints.finding import yunet_file
@@ -18,8 +19,6 @@ DetectorName = Literal["auto", "yunet", "haar"]
 BoxDetector = HaarDetector | YuNetDetector | SuspiciousDetector
 
 _BOXES = "give (K, 4) numbers, x, y, width and height of each, in pixels"
-_FARTHEST_PX = 1e15
-"""Beyond, whole pixels are lost in rounding, and products of sides overflow."""
 
 
 def box_detector(name: str, file: Path | str | None, *, suspicious: bool = False) -> BoxDetector:
@@ -86,7 +85,7 @@ def check_boxes(boxes: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
     given = _four_numbers_each(boxes)
     for x, y, width, height in given:
         meets = x < shape[1] and y < shape[0] and x + width > 0 and y + height > 0
-        near = np.abs([x, y, width, height]).max() <= _FARTHEST_PX  # False for numbers that are none, too
+        near = np.abs([x, y, width, height]).max() <= FARTHEST_PX  # False for numbers that are none, too
         if not (near and min(width, height) >= 1 and meets):
             raise DataError(
                 f"the box {x:g},{y:g},{width:g},{height:g} does not lie in the picture of {shape[1]} x {shape[0]} "
@@ -102,7 +101,12 @@ def _four_numbers_each(boxes: ArrayLike) -> np.ndarray:
     try:
         given = np.asarray(boxes)
         numbers = given.astype(np.float64) if given.dtype.kind in "iufO" and given.size else given
-    except (TypeError, ValueError, RuntimeError):  # rows of several lengths, a tensor that keeps its gradient, None
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+        OverflowError,
+    ):  # rows of several lengths, a tensor that keeps its gradient, None
         raise DataError(f"the boxes are {type(boxes).__name__} of other than numbers; {_BOXES}") from None
     if not given.size:
         return np.zeros((0, 4))

@@ -4,6 +4,7 @@ A checkpoint is one safetensors file, written after every epoch. It lies in the 
 stage: DVC removes those before it runs the stage again.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -147,9 +148,13 @@ class Checkpoint:
             self.failed = True
 
     def remove(self) -> None:
-        """Remove the file and what lies beside it: nobody goes on with this training."""
+        """Remove the file and what lies beside it: nobody goes on with this training.
+
+        What cannot be removed stays: the same training would go on after its last epoch, and so be done at once.
+        """
         for left in self.path.parent.glob(f"{self.path.stem}.*"):  # the lock too: a second process would only work more
-            left.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                left.unlink()
 
     def read(self) -> tuple[State | None, list[Epoch]]:
         """State and history that `write` wrote last; None and no rows where there is no file.
@@ -161,14 +166,21 @@ class Checkpoint:
         except FileNotFoundError:
             return None, []
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            aside = self.path.with_name(f"{self.path.name}.damaged")
-            os.replace(self.path, aside)
             why = brief(str(error), 120)
             terminal.tell(
-                f"warning: {self.path} is no checkpoint of this training ({why}); it is called {aside.name} now, and "
-                "training starts from the beginning"
+                f"warning: {self.path} is no checkpoint of this training ({why}); {self._set_aside()}training starts "
+                "from the beginning"
             )
             return None, []
+
+    def _set_aside(self) -> str:
+        """Give the file another name; returns what is told of that, nothing where it cannot be."""
+        aside = self.path.with_name(f"{self.path.name}.damaged")
+        try:
+            os.replace(self.path, aside)
+        except OSError:
+            return ""
+        return f"it is called {aside.name} now, and "
 
     def _read(self) -> tuple[State, list[Epoch]]:
         with open_tensors(self.path, _HEADER_BYTES) as file:

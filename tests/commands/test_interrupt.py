@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from facial_keypoints import cli
 from facial_keypoints.cli import Terminated, errors_as_one_line
 from facial_keypoints.core.errors import DataError
 from pipeline.experiments.recipe import write_values
@@ -89,6 +90,19 @@ def test_a_signal_after_the_work_ends_the_process_in_silence(name: str) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, preexec_fn=as_in_a_terminal)
     assert ended.stdout.startswith("facial-keypoints ")
     assert (ended.returncode, ended.stderr) == (-signal.Signals[name], "")
+
+
+def test_ctrl_c_while_commands_are_loaded_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "command_extensions", interrupted)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
 
 
 @pytest.mark.long

@@ -62,9 +62,17 @@ def test_points_on_the_head_fall_on_the_keypoints():
     assert np.linalg.norm(head.project(head.points) - keypoints, axis=1)[17:].mean() < 0.6
 
 
-@pytest.mark.parametrize("points", [np.zeros((67, 2)), np.full((68, 2), 3.0), np.full((68, 2), np.nan)])
-def test_points_that_make_no_face_are_refused(points):
-    with pytest.raises(DataError, match="make no face"):
+@pytest.mark.parametrize(
+    ("points", "told"),
+    [
+        (np.zeros((67, 2)), r"points of shape \(67, 2\) make no face; give 68 finite"),
+        (np.full((68, 2), np.nan), r"points of shape \(68, 2\) make no face; give 68 finite"),
+        (np.full((68, 2), 3.0), "points that lie in one place or on one line make no face"),
+        (np.column_stack([np.arange(68.0), np.ones(68)]), "points that lie in one place or on one line make no face"),
+    ],
+)
+def test_points_that_make_no_face_are_refused(points, told):
+    with pytest.raises(DataError, match=told):
         fit_head(points)
 
 
@@ -268,6 +276,8 @@ def test_a_crop_of_a_gray_picture_is_gray():
     crop = aligned_crop(image, keypoints, 64)
     np.testing.assert_array_equal(aligned_crop(image[..., 0], keypoints, 64), crop[..., 0])
     assert aligned_crop(image[..., 0], keypoints + 9000, 64).shape == (64, 64)
+    with pytest.raises(DataError, match=r"should be \(68, 2\) numbers"):
+        aligned_crop(image, keypoints * 1e300, 64)
 
 
 @pytest.mark.parametrize(

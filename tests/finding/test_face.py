@@ -32,11 +32,16 @@ def test_a_face_comes_back_from_what_predict_writes(radii):
         {"keypoints": [[1, 2]]},
         {"keypoints": [[float("nan"), 2.0]] * 68},
         {"keypoints": [[1, 2], [3]]},
+        {"keypoints": [[10**400, 1]] * 68},
+        {"keypoints": [[1e300, 1.0]] * 68},
         {"score": 2},
         {"score": "high"},
         {"score": None},
+        {"score": 10**400},
         {"radius_px": [1, 2]},
         {"radius_px": "far"},
+        {"radius_px": [-1.0] * 68},
+        {"radius_px": [10**400] * 68},
     ],
 )
 def test_data_that_is_no_face_is_told(change):
@@ -66,9 +71,21 @@ def test_the_rotation_of_a_head_turns_with_its_points():
     np.testing.assert_allclose(turned.keypoints, transform_points(rotation_matrix(30.0), POINTS), atol=1e-4)
 
 
-@pytest.mark.parametrize("matrix", [np.eye(2), np.full((3, 3), np.nan), np.ones((3, 3)), None, "half"])
+HUGE: list[list[float]] = [[10**400, 0, 0], [0, 1, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [np.eye(2), np.full((3, 3), np.nan), np.ones((3, 3)), None, "half", HUGE, np.diag([1e300, 1e300, 1.0])],
+)
 def test_a_matrix_that_moves_no_pixels_is_told(matrix):
     with pytest.raises(DataError, match=r"is no affine matrix \(3, 3\) with 0, 0, 1 as its last row"):
+        make_face(POINTS, 0.5).moved(matrix)
+
+
+@pytest.mark.parametrize("matrix", [np.diag([0.0, 0.0, 1.0]), np.diag([1.0, 0.0, 1.0])])
+def test_a_matrix_that_leaves_nothing_of_a_face_is_told(matrix):
+    with pytest.raises(DataError, match="takes all points to one place or line"):
         make_face(POINTS, 0.5).moved(matrix)
 
 

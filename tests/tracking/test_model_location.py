@@ -24,6 +24,11 @@ def test_a_run_that_is_not_there_is_one_line(stored, tmp_path):
         locate_model("runs:/0123456789abcdef0123456789abcdef/model", tmp_path)
 
 
+def test_an_address_that_is_not_of_the_store_does_not_blame_it(stored, tmp_path):
+    with pytest.raises(ModelError, match=r"^http://127\.0\.0\.1:9/y\.onnx cannot be fetched \(.*; fetch it, and name"):
+        locate_model("http://127.0.0.1:9/y.onnx", tmp_path)
+
+
 def test_the_exported_network_of_a_run_predicts_and_its_weights_are_looked_into(stored, tmp_path):
     store = mlflow_store.open_store()
     run = store.client.create_run(store.experiment_id)

@@ -131,6 +131,21 @@ def test_a_bad_checkpoint_is_set_aside_with_one_line(tmp_path, capsys, damage):
     assert checkpoint.read() == (None, [])
 
 
+def test_a_checkpoint_that_cannot_be_removed_or_set_aside_ends_no_training(tmp_path, capsys):
+    """As in a folder that became read-only; here folders lie in the way, which no file replaces."""
+    for name in ("state", "state.damaged"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "of somebody").touch()
+    checkpoint = Checkpoint(tmp_path / "state", KEY)
+    assert checkpoint.read() == (None, [])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("; training starts from the beginning")
+    checkpoint.write(STATE, [])
+    assert capsys.readouterr().err.count("no checkpoint can be kept") == 1
+    checkpoint.remove()
+    assert (tmp_path / "state.damaged" / "of somebody").exists()
+
+
 def test_a_full_disk_is_told_once_and_leaves_the_last_checkpoint(tmp_path, capsys, monkeypatch):
     checkpoint = Checkpoint(tmp_path / "state", KEY)
     checkpoint.write(STATE, [])

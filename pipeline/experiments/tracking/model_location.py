@@ -88,9 +88,12 @@ def _from_mlflow(uri: str, folder: Path, patterns: list[str]) -> Path:
         except TrackingError:
             raise
         except Exception as error:  # in the types of whatever store it uses
+            told = without_credentials(uri)
+            if not uri.startswith(_OF_THE_STORE):
+                raise ModelError(f"{told} cannot be fetched ({gist(error)}); fetch it, and name the file") from None
             raise ModelError(
-                f"{without_credentials(uri)} cannot be had from MLflow at {shown_store()} ({gist(error)}); list the "
-                "runs with: keypoints runs"
+                f"{told} cannot be had from MLflow at {shown_store()} ({gist(error)}); list the runs with: keypoints "
+                "runs"
             ) from None
     matches = [sorted(brought.rglob(pattern)) for pattern in patterns] if brought.is_dir() else [[brought]]
     found = next(filter(None, matches), [])
