@@ -152,8 +152,8 @@ def main() -> None:
             shares, (averted, elsewhere) = hidden_shares(shown, truth), hidden_besides(shown, truth)
             print(
                 f"{video}, {name}, {way}: {100 * (shares >= ENOUGH).mean():.1f} % of {len(shares)} seen faces hidden "
-                f"by {ENOUGH:.0%}, the least by {shares.min():.0%}; besides, in {len(truth)} frames, {averted} places on a head that looks away or is "
-                f"cut off and {elsewhere} elsewhere"
+                f"by {ENOUGH:.0%}, the least by {shares.min():.0%}; besides, in {len(truth)} frames, {averted} places "
+                f"on a head that looks away or is cut off and {elsewhere} elsewhere"
             )
 
 
