@@ -47,7 +47,7 @@ def scheme(
     say(f"{found.title}: {amount(len(found.regions), 'region')}, {sides}")
     if guess_pairs:
         _tell_guess(found, shapes)
-    _draw(found, shapes, picture, check)
+    _draw(found, shapes, picture)
 
 
 def _refuse_without_scheme(output: Path | None, guess_pairs: bool) -> None:
@@ -102,14 +102,14 @@ def _tell_guess(found: "Scheme", shapes: "list[np.ndarray]") -> None:
             say(f"{told}: {[list(pair) for pair in sorted(odd)]}")
 
 
-def _draw(found: "Scheme", shapes: "list[np.ndarray]", output: Path, source: str) -> None:
-    """Write the picture, over nothing but that of an earlier run. Raises DataError."""
+def _draw(found: "Scheme", shapes: "list[np.ndarray]", output: Path) -> None:
+    """Write the picture, over nothing but one that this command wrote. Raises DataError."""
     import cv2
 
     from facial_keypoints.outputs.output_folder import OutputFolder
     from pipeline.importing.scheme_drawing import scheme_drawing
 
     shape = shapes[0] if shapes else None
-    with OutputFolder(output.parent).writing(output.name, f"scheme {source}") as partial:
+    with OutputFolder(output.parent).writing(output.name, "scheme") as partial:
         partial.write_bytes(cv2.imencode(".png", scheme_drawing(found, shape))[1].tobytes())
     say(f"look at {output}: gray lines join mirror pairs, blue ones are contours")
