@@ -161,7 +161,7 @@ def _header(path: Path, found: list[str], points: int | None) -> list[str]:
     count = points or max(1, min(coordinates, 2 * MOST_POINTS) // 2)
     expected = header_of(count) + ([f"v{point}" for point in range(count)] if flagged else [])
     if not any(found):
-        raise DataError(f"{path} is empty, or begins with an empty line; restore the table")
+        raise DataError(f"{path} line 1: the header is missing; restore the table")
     if found != expected:
         lacking = sorted(set(expected) - set(found), key=expected.index)
         raise DataError(

@@ -113,7 +113,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(render, "load_model", lambda path: FirstThenShape())
     prepared = Preprocess(size_px=SIDE, fit="pad")
-    monkeypatch.setattr(render, "read_description", lambda path: SimpleNamespace(preprocess=prepared))
+    described = SimpleNamespace(preprocess=prepared, model=SimpleNamespace(weights="scratch"))
+    monkeypatch.setattr(render, "read_description", lambda path: described)
     monkeypatch.setattr(render, "save", lambda figure, path, dpi: style.save(figure, path, dpi / 5))  # quick
     return tmp_path
 
