@@ -27,6 +27,8 @@ MIN_SCORE = 0.5
 """Score from which a face counts as found, unless another is given."""
 SUSPECTED_SCORE = 0.25
 """As MIN_SCORE for faces that are to be hidden."""
+_CLEAR_SCORE = 0.8
+"""Score, by the network alone, from which a face is taken to be upright in its window."""
 _OTHER_ROTATIONS_DEG = np.array([-60, 60, -120, 120, 180])
 """The network predicts heads tilted by 30 degrees, so that one of these, or none, shows any head well enough."""
 _SURE = 1.0
@@ -229,8 +231,11 @@ class KeypointDetector:
         disagreements: np.ndarray,
         radii: np.ndarray,
     ) -> None:
-        """Where a head may be tilted and the network sees no face, put in place what it sees in another rotation."""
-        rows = np.flatnonzero(candidates.any_tilt & (scores_of(disagreements) < MIN_SCORE))
+        """Where a head may be tilted and no clear face is seen, put in place a clearer one of another rotation.
+
+        Of a face that is upside down the network may agree with itself by half that it is upright.
+        """
+        rows = np.flatnonzero(candidates.any_tilt & (scores_of(disagreements) < _CLEAR_SCORE))
         if not len(rows):
             return
         rotated = np.concatenate([rotated_windows(candidates.windows[row], _OTHER_ROTATIONS_DEG) for row in rows])
@@ -240,7 +245,8 @@ class KeypointDetector:
         )
         for row, start in zip(rows, range(0, len(rotated), count), strict=True):
             best = start + int(their_disagreements[start : start + count].argmin())
-            if scores_of(their_disagreements[best]) >= MIN_SCORE:
+            clearer = their_disagreements[best] < disagreements[row]
+            if clearer and scores_of(their_disagreements[best]) >= MIN_SCORE:
                 points[row], disagreements[row], radii[row] = others[best], their_disagreements[best], their_radii[best]
 
     def _found(self, grays: Sequence[np.ndarray], candidates: Sequence[Candidates]) -> list[list[Face]]:

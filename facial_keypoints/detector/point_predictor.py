@@ -19,9 +19,10 @@ Convention = Literal["symmetric", "dataset"]
 _MOVED_FRAC = 0.06
 """Shift or growth, over the side of the window, from which a face is predicted again in a window on its new place.
 
-With 0.12 the points of a picture and of its mirror image differ by 0.29 % of the eye distance, with 0.06 by 0.21, with
-0.03 by 0.16, with 0 by 0.15 (120 `val` frames, YuNet, benchmarks.mirrored), and their error is 3.85 % with each. Faces
-in known boxes take 1.1 times the time of one look with 0.06, 1.7 times with 0.03 (benchmarks.detection).
+With 0.12 the points of a picture and of its mirror image differed by 0.29 % of the eye distance, with 0.06 by 0.21,
+with 0.03 by 0.16, with 0 by 0.15 (an earlier default, 120 `val` frames, YuNet, benchmarks.mirrored), and their error
+was 3.85 % with each. Faces in known boxes take 1.1 times the time of one look with 0.06, 1.7 times with 0.03
+(benchmarks.detection).
 """
 _ROTATED_DEG = 8
 """Rotation from which it is, too."""

@@ -15,7 +15,7 @@ from pipeline.datasets.synthetic import draw_face, random_identity
 
 COMPARED = 128
 """Frames on which an exported file is compared with the network, at most."""
-CALIBRATING = 64
+CALIBRATING = 128
 """Training frames that the ranges of 8-bit values are read off, at most."""
 _SYNTHETIC = 4
 

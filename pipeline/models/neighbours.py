@@ -6,6 +6,7 @@ import math
 import torch
 from torch import Tensor
 
+from pipeline.models.some_frames import some_frames
 from pipeline.models.tensor_geometry import to_3x3, warp
 
 _NEAREST, _FARTHEST = 0.85, 1.25
@@ -22,18 +23,19 @@ _FACE = 0.56
 def put_beside(images: Tensor, keypoints: Tensor, prob: float) -> Tensor:
     """Put the head of another picture of the batch beside the face in a share `prob` of (B, 1, S, S) images.
 
-    Drawn from torch's own generator on the CPU, so that every device sees the same; nothing for less than an image,
-    nor for a batch of one, which has no other.
+    Drawn as `some_frames` does from torch's own generator on the CPU, so that every device sees the same; nothing for a
+    batch of one, which has no other.
 
     Args:
         images: levels in 0..1.
         keypoints: (B, K, 2) pixels, NaN where a point is not labelled.
         prob: share of the images, 0..1.
     """
-    count, side = round(prob * len(images)), images.shape[-1]
-    if not count or len(images) < 2:
+    if len(images) < 2:
         return images
-    chosen = torch.randperm(len(images))[:count].to(images.device)
+    chosen, side = some_frames(len(images), prob).to(images.device), images.shape[-1]
+    if not len(chosen):
+        return images
     others = (chosen + 1) % len(images)
     (centre, extents), (other_centre, other_extents) = (_box(keypoints.detach()[rows]) for rows in (chosen, others))
     scale, place = _placed(centre, extents, other_extents)

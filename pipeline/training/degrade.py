@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.models.some_frames import some_frames
 from pipeline.training.settings import Degrade
 
 Change = Callable[[Tensor, Degrade, torch.Generator], Tensor]
@@ -35,18 +36,16 @@ _QUANTIZATION = (
 
 
 def degrade(images: Tensor, amounts: Degrade, generator: torch.Generator) -> Tensor:
-    """Worsen a share `prob` of (B, 1, S, S) images in 0..1, in place; draws nothing where that is less than a frame.
+    """Worsen a share `prob` of (B, 1, S, S) images in 0..1, in place, as `some_frames` draws it.
 
-    A quarter of the worsened frames lose sharpness in one of four ways each, a half of them get another gamma, a half
-    noise and a third the blocks of JPEG, each drawn apart from the others.
+    Every worsened frame loses sharpness: a half of them resolution, a quarter by a blur, a quarter by motion. A half
+    get another gamma, a half noise and a third the blocks of JPEG, each drawn apart from the others. All of these
+    shares are met on average, so that a batch with a single worsened frame misses no way.
     """
-    count = round(amounts.prob * len(images))
-    if not count:
+    chosen = some_frames(len(images), amounts.prob, generator).to(images.device)
+    if not len(chosen):
         return images
-    chosen = torch.randperm(len(images), generator=generator)[:count].to(images.device)
-    ways = (_small, _small, _blurred, _moved)
-    parts = torch.chunk(images[chosen], len(ways))
-    worse = torch.cat([way(part, amounts, generator) for way, part in zip(ways, parts, strict=False)])
+    worse = _less_sharp(images[chosen], amounts, generator)
     worse = _of_share(worse, 1 / 2, _other_gamma, amounts, generator)
     worse = _of_share(worse, 1 / 2, _noisy, amounts, generator)
     worse = _of_share(worse, 1 / 3, _in_blocks, amounts, generator)
@@ -111,10 +110,20 @@ def _tables() -> tuple[Tensor, Tensor]:
     return cosines, torch.tensor(_QUANTIZATION, dtype=torch.float32)
 
 
+def _less_sharp(images: Tensor, amounts: Degrade, generator: torch.Generator) -> Tensor:
+    """Deal the images, which are in random order, to the four ways in turn, beginning with any of them."""
+    first = int(torch.randint(len(_WAYS), (), generator=generator))
+    worse = images.clone()
+    for place in range(min(len(_WAYS), len(images))):
+        way = _WAYS[(first + place) % len(_WAYS)]
+        worse[place :: len(_WAYS)] = way(images[place :: len(_WAYS)], amounts, generator)
+    return worse
+
+
 def _of_share(worse: Tensor, share: float, change: Change, amounts: Degrade, generator: torch.Generator) -> Tensor:
     """Change a share of the frames, which of them being drawn."""
-    order = torch.randperm(len(worse), generator=generator)[: round(share * len(worse))].to(worse.device)
-    return worse.index_copy(0, order, change(worse[order], amounts, generator))
+    chosen = some_frames(len(worse), share, generator).to(worse.device)
+    return worse.index_copy(0, chosen, change(worse[chosen], amounts, generator)) if len(chosen) else worse
 
 
 def _small(images: Tensor, amounts: Degrade, generator: torch.Generator) -> Tensor:
@@ -127,6 +136,10 @@ def _blurred(images: Tensor, amounts: Degrade, generator: torch.Generator) -> Te
 
 def _moved(images: Tensor, amounts: Degrade, generator: torch.Generator) -> Tensor:
     return move(images, 1 + amounts.motion_px * _draw(generator), math.pi * _draw(generator))
+
+
+_WAYS: tuple[Change, ...] = (_small, _small, _blurred, _moved)
+"""How frames lose sharpness, each as often; resolution is there twice, so that a batch has two of it."""
 
 
 def _other_gamma(images: Tensor, amounts: Degrade, generator: torch.Generator) -> Tensor:

@@ -5,11 +5,12 @@ import math
 import torch
 from torch import Tensor
 
+from pipeline.models.some_frames import some_frames
 from pipeline.training.settings import Cover
 
 
 def cover(images: Tensor, keypoints: Tensor, amounts: Cover, generator: torch.Generator) -> Tensor:
-    """Put a patch in front of the face in a share `prob` of images, in place; draws nothing for less than a frame.
+    """Put a patch in front of the face in a share `prob` of images, in place, as `some_frames` draws it.
 
     Args:
         images: (B, 1, S, S), levels in 0..1.
@@ -17,13 +18,12 @@ def cover(images: Tensor, keypoints: Tensor, amounts: Cover, generator: torch.Ge
         amounts: how many and how large.
         generator: lives on the CPU.
     """
-    count = round(amounts.prob * len(images))
-    if not count:
+    chosen = some_frames(len(images), amounts.prob, generator).to(images.device)
+    if not len(chosen):
         return images
-    chosen = torch.randperm(len(images), generator=generator)[:count].to(images.device)
     inside = _shapes(keypoints[chosen], images.shape[-1], amounts.max_frac, generator)
     texture = images[chosen - 1].roll(_shift(images.shape[-1], generator), (-2, -1))
-    plain, strength = torch.rand((2, count, 1, 1, 1), generator=generator).to(images)
+    plain, strength = torch.rand((2, len(chosen), 1, 1, 1), generator=generator).to(images)
     return images.index_copy_(0, chosen, torch.where(inside, plain.lerp(texture, strength), images[chosen]))
 
 

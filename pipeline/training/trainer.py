@@ -240,8 +240,8 @@ def validate(
         return None, None
 
     def measure(images: Tensor, keypoints: Tensor) -> tuple[float, np.ndarray]:
-        estimates = network(images)
-        loss = keypoint_loss(settings.loss, settings.loss_unit, estimates, keypoints).item() * len(images)
+        estimates, spread = network.with_spread(images)
+        loss = keypoint_loss(settings.loss, settings.loss_unit, estimates, keypoints, spread).item() * len(images)
         truth = keypoints.cpu().numpy()
         measured = measurable(truth, frames.scheme)
         return loss, nme(last_estimate(estimates).cpu().numpy()[measured], truth[measured], frames.scheme)

@@ -59,8 +59,15 @@ def test_the_face_of_the_other_picture_is_where_the_neighbour_is():
 
 def test_none_draw_nothing():
     pictures, before = levels(4), torch.get_rng_state()
-    assert put_beside(pictures, FACE.expand(4, 4, 2), 0.1) is pictures
+    assert put_beside(pictures, FACE.expand(4, 4, 2), 0.0) is pictures
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_share_of_less_than_a_picture_is_met_on_average():
+    pictures = levels(4)
+    torch.manual_seed(4)
+    changed = [put_beside(pictures, FACE.expand(4, 4, 2), 0.1) is not pictures for _ in range(500)]
+    assert 150 < sum(changed) < 250
 
 
 def test_a_picture_alone_is_not_its_own_neighbour():

@@ -43,6 +43,44 @@ def test_a_share_of_zero_draws_nothing():
     assert torch.equal(generator.get_state(), seeded(1).get_state())
 
 
+AMOUNTS_OF_ONE_WAY = {"shrink_max": 1.0, "blur_px": 0.0, "motion_px": 0.0, "gamma_max": 1.0, "noise": 0.0}
+"""With these and the best quality, a frame stays nearly as it is."""
+
+
+def only(**amounts: float) -> Degrade:
+    return dataclasses.replace(AMOUNTS, jpeg_quality=50.0, **{**AMOUNTS_OF_ONE_WAY, **amounts})
+
+
+@pytest.mark.parametrize("worsened", [1, 2, 3, 6, 8])
+@pytest.mark.parametrize(
+    ("way", "share"), [({"shrink_max": 16.0}, 1 / 2), ({"motion_px": 30.0}, 1 / 4), ({"blur_px": 16.0}, 1 / 4)]
+)
+def test_every_way_gets_its_share_of_however_few_frames(worsened, way, share):
+    """Pixels side by side differ less where sharpness is lost; draws of nearly nothing leave a frame as it is."""
+    images, generator, batches = pictures(worsened), seeded(5), 300
+    amounts = dataclasses.replace(only(**way), prob=1.0)
+    lost = sum(
+        (roughness(degrade(images.clone(), amounts, generator)) < 0.75 * roughness(images)).sum()
+        for _ in range(batches)
+    )
+    found = float(lost) / (batches * worsened)
+    assert 0.85 * share < found < 1.1 * share
+
+
+@pytest.mark.parametrize(("way", "share"), [({"gamma_max": 5.0}, 1 / 2), ({"noise": 1.0}, 1 / 2)])
+def test_a_single_worsened_frame_gets_other_tones_and_noise_as_often(way, share):
+    """Without JPEG's blocks, as its best quality leaves gray alone but for rounding."""
+    gray, generator, batches = torch.full((1, 1, SIDE, SIDE), 0.3), seeded(6), 400
+    amounts = dataclasses.replace(only(**way), prob=1.0)
+    changed = sum((degrade(gray.clone(), amounts, generator) - gray).abs().max() > 0.04 for _ in range(batches))
+    assert 0.85 * share < changed / batches < 1.1 * share
+
+
+def roughness(images: torch.Tensor) -> torch.Tensor:
+    """(B,) mean difference between pixels that lie side by side or one above the other."""
+    return images.diff(dim=-1).abs().mean((1, 2, 3)) + images.diff(dim=-2).abs().mean((1, 2, 3))
+
+
 def test_shrinking_to_half_keeps_the_mean_of_each_pair_of_pixels():
     columns = torch.tensor([0.0, 1.0]).repeat(SIDE // 2).expand(1, 1, SIDE, SIDE)
     assert torch.allclose(shrink(columns, SIDE // 2), torch.full((1, 1, SIDE, SIDE), 0.5))
