@@ -66,7 +66,7 @@ def test_a_tilted_head_alone_in_a_picture_is_found(detector):
 
 
 def test_pixelate_hides_the_faces_of_a_difficult_video(detector):
-    truth = list(hiding.moments(40))
+    truth = list(hiding.moments(hiding.VIDEOS["apart"], 40))
     held = lasting(hiding.followed_faces(truth, detector), COVERED_S, detector)
     shares = hiding.hidden_shares((faces for _, faces in held), truth)
     assert len(shares) > 40
