@@ -13,6 +13,7 @@ from benchmarks import few_labels, search
 from benchmarks.frames import FOLDS
 from benchmarks.report import ablation_rows, leaderboard_rows
 from benchmarks.scale import page_tables
+from benchmarks.studies import SEEDS
 from facial_keypoints.core.percent import percent_text, to_percent
 from facial_keypoints.network import SHIPPED, OnnxNetwork
 from tests.project.pages import committed, on_one_line, pages
@@ -120,8 +121,11 @@ def test_the_first_training_ends_as_the_study_did():
 
 def test_the_seeds_are_those_of_the_study():
     trainings = table("reports/trainings.csv").query("study == 'leaderboard' and entry == 'coarse_to_fine'")
-    *others, last = (percent(nme) for nme in trainings.sort_values("seed")["nme"])
+    trainings = trainings.sort_values("seed")
+    assert trainings["seed"].tolist() == list(SEEDS[: len(trainings)])
+    *others, last = (percent(nme) for nme in trainings["nme"])
     count = {1: "Two", 2: "Three"}[len(others)]
+    assert f"over {count.lower()} seeds, of which the first made the model" in on_one_line("README.md")
     assert f"{count} seeds of the default come to {', '.join(others)} and {last} %" in on_one_line(RESULTS)
 
 
