@@ -14,7 +14,7 @@ from pipeline.core.paths import workspace_root
 from pipeline.experiments.dvc import git
 from pipeline.experiments.dvc.internals import open_repository, run_dvc
 from pipeline.experiments.dvc.obstacles import refuse_what_stops_dvc
-from pipeline.experiments.dvc.repair import mend
+from pipeline.experiments.dvc.repair import mend, refuse_what_is_damaged
 from pipeline.experiments.params import load_params
 from pipeline.experiments.recipe import write_values
 
@@ -32,21 +32,25 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     try:
         with errors_as_one_line("make repro"):
-            _prepare()
+            dry = "--dry" in arguments
+            _prepare(dry)
             if reasons := _unreachable(arguments):
-                _draw_instead(reasons)
+                _draw_instead(reasons, dry)
     except typer.Exit as end:
         return end.exit_code
     status = run_dvc("repro", *arguments)
-    if reasons and status == 0:
+    if reasons and status == 0 and not dry:
         _say("THESE RESULTS ARE OF SYNTHETIC FACES, as params.yaml and every report say", WAY_BACK)
     return status
 
 
-def _prepare() -> None:
-    """Mend what a killed DVC left; raise KeypointsError for what would stop DVC, warn of what git refuses."""
+def _prepare(dry: bool) -> None:
+    """Mend what a killed DVC left, or `dry` refuse it; raise KeypointsError for what would stop DVC.
+
+    What git refuses is only told.
+    """
     with open_repository() as repository, repository.locked():
-        mend(repository)
+        (refuse_what_is_damaged if dry else mend)(repository)
         refuse_what_stops_dvc(repository)
     try:
         git.head()
@@ -54,7 +58,11 @@ def _prepare() -> None:
         tell(f"warning: runs will name no commit and experiments fail: {error}")
 
 
-def _draw_instead(reasons: list[str]) -> None:
+def _draw_instead(reasons: list[str], dry: bool) -> None:
+    """Say why, and write into params.yaml that the faces are synthetic; `dry` says that it would."""
+    if dry:
+        _say("NO REAL FRAMES CAN BE REACHED: WITHOUT --dry SYNTHETIC FACES WOULD STAND IN", *reasons, WAY_BACK)
+        return
     _say(
         "NO REAL FRAMES CAN BE REACHED: EVERYTHING THAT FOLLOWS IS SYNTHETIC",
         *reasons,

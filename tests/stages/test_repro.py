@@ -106,6 +106,27 @@ def test_unreachable_source_is_said_and_faces_are_drawn_instead(project: Path) -
 
 
 @pytest.mark.long
+def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(project: Path) -> None:
+    def written() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in project.rglob("*") if path.is_file() and ".dvc" not in path.parts}
+
+    before = written()
+    dry = repro(project, "/nowhere", "--dry")
+    assert dry.returncode == 0, dry.stderr
+    assert "WITHOUT --dry SYNTHETIC" in dry.stderr
+    assert "RESULTS" not in dry.stderr
+    assert "fetch" in dry.stdout
+    assert written() == before
+    repro(project, "../mirror")
+    (project / "dvc.lock").write_bytes(b"stages:")
+    before = written()
+    dry = repro(project, "../mirror", "--dry")
+    assert dry.returncode != 0
+    assert "dvc.lock is damaged; without --dry" in dry.stderr
+    assert written() == before
+
+
+@pytest.mark.long
 def test_source_is_looked_for_when_the_parameter_goes_back_to_the_real_frames(project: Path) -> None:
     repro(project, "/nowhere")
     params = (project / "params.yaml").read_text()
