@@ -74,6 +74,7 @@ def train_and_measure(job: Job, frames: Frames) -> None:
     train_rows, val_rows, test_rows = divide(frames.samples, job.fold, job.params.split)
     train = frames.faces(train_rows, device)
     network = committed_model(job) or _last_trained(_without_last_options(job.params), job.fold, frames)
+    network.to(device)  # a cached one was last measured on the CPU
     refine_as_asked(network, job.params, train)
     keep(job, network)
     errors = frames.errors(predict_crops(network, frames.images[test_rows]), test_rows)
@@ -182,7 +183,7 @@ def _on_bad_pictures(job: Job, network: KeypointNetwork, frames: Frames, val_row
     if job.study not in _STUDIES_OF_BAD_PICTURES or not val_rows.any():
         return None
     chosen = robustness.some_rows(np.flatnonzero(val_rows), _BAD_PICTURES)
-    return robustness.corrupted_nme(network, frames.images[chosen], frames.keypoints_crop[chosen])
+    return robustness.corrupted_nme(network.cpu(), frames.images[chosen], frames.keypoints_crop[chosen])
 
 
 def _put(path: Path, rows: pd.DataFrame, key: list[str]) -> None:
