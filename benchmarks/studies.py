@@ -43,7 +43,10 @@ CHANGES: dict[str, dict[str, Any]] = {
     "nothing in front of faces": {"augment.cover.prob": 0.0},
     "as many of both to the end": {"augment.fade_frac": 0.0},
     "no far views": {"model.coarse_to_fine.coarse_far_prob": 0.0},
-    "no other people beside faces": {"model.coarse_to_fine.coarse_neighbour_prob": 0.0},
+    "no other people beside faces": {
+        "model.coarse_to_fine.coarse_neighbour_prob": 0.0,
+        "model.coarse_to_fine.fine_neighbour_prob": 0.0,
+    },
     "a plain coarse network": {"model.coarse_to_fine.coarse_blocks": 0},
     "no learned spread": {"model.coarse_to_fine.spread": False},
     "AdamW for Muon": {"train.optimizer": "adamw"},

@@ -84,6 +84,7 @@ class CoarseToFine(KeypointNetwork):
         coarse_far_prob: float,
         coarse_far_deg: float,
         coarse_neighbour_prob: float,
+        fine_neighbour_prob: float,
         fine_px: int,
         fine_margin_frac: float,
         fine_width: int,
@@ -105,6 +106,7 @@ class CoarseToFine(KeypointNetwork):
                 see the frame as it was, as they will see such faces upright.
             coarse_far_deg: such views are rotated by up to this, either way.
             coarse_neighbour_prob: share of its views that show another person beside the face in training.
+            fine_neighbour_prob: the same of the cut-outs, drawn anew.
             fine_px: side P of the cut-out.
             fine_margin_frac: room on each side of the mean face in the cut-out, over the face's longer extent.
             fine_width: channels after the first convolution of a fine network.
@@ -118,7 +120,7 @@ class CoarseToFine(KeypointNetwork):
         self.flip_index = flip_index
         self.refined = True
         self.coarse_far_prob, self.coarse_far_rad = coarse_far_prob, math.radians(coarse_far_deg)
-        self.coarse_neighbour_prob = coarse_neighbour_prob
+        self.coarse_neighbour_prob, self.fine_neighbour_prob = coarse_neighbour_prob, fine_neighbour_prob
         self.coarse_px, self.fine_px, self.fine_margin_frac = coarse_px, fine_px, fine_margin_frac
         self.mirrored_view, self.correction_ridge, self.has_spread = mirrored_view, correction_ridge, spread
         self.register_buffer("mean_shape", mean_shape)
@@ -157,6 +159,8 @@ class CoarseToFine(KeypointNetwork):
         if self.training:
             coarse = self._found_in_training(images, truth)
             upright_from_crop = self._upright_from(coarse)
+            if truth is not None:
+                images = put_beside(images, truth, self.fine_neighbour_prob)
             each = [self._placed_in_jittered_cut_out(network, images, upright_from_crop) for network in self.fine]
             return torch.stack([coarse, *each], 1), None
         side = images.shape[-1]

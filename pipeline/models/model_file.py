@@ -37,6 +37,7 @@ _LATER_OPTIONS: dict[str, dict[str, Any]] = {
         "coarse_far_prob": 0.0,
         "coarse_far_deg": 0.0,
         "coarse_neighbour_prob": 0.0,
+        "fine_neighbour_prob": 0.0,
         "spread": False,
     },
 }

@@ -24,6 +24,7 @@ class CoarseToFine:
     coarse_far_prob: Fraction
     coarse_far_deg: Annotated[float, Ge(0), Le(180)]
     coarse_neighbour_prob: Fraction
+    fine_neighbour_prob: Fraction
     fine_px: Annotated[int, Ge(64), Le(256)]
     fine_margin_frac: Annotated[float, Ge(0), Le(1)]
     fine_width: Annotated[int, Ge(8), Le(128)]

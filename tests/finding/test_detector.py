@@ -19,7 +19,7 @@ from facial_keypoints.core.geometry import fit_square, transform_points
 from facial_keypoints.core.scheme import IBUG_68
 from facial_keypoints.finding.candidates import candidates_of_boxes, upright_candidates
 from facial_keypoints.finding.head_rotation import head_rotation
-from facial_keypoints.finding.scores import disagreement, scores_of, yunet_evidence
+from facial_keypoints.finding.scores import _DISAGREEMENT_AT_HALF, disagreement, scores_of, yunet_evidence
 from facial_keypoints.finding.windows import (
     FACE_CENTRE,
     FACE_FRAC,
@@ -355,7 +355,7 @@ def test_doubt_is_the_mean_of_two_disagreements():
     np.testing.assert_allclose(disagreement(views), 0.1, rtol=0.06)
     np.testing.assert_allclose(disagreement(leaning), disagreement(views))
     np.testing.assert_allclose(disagreement(views[:, :, 1:]), 0.05)
-    np.testing.assert_allclose(scores_of(np.array([0.0, 0.056, 1e6])), [1, 0.5, 0], atol=1e-12)
+    np.testing.assert_allclose(scores_of(np.array([0.0, _DISAGREEMENT_AT_HALF, 1e6])), [1, 0.5, 0], atol=1e-12)
 
 
 def test_a_face_of_which_yunet_is_sure_is_not_lost_to_the_doubt_of_the_network():

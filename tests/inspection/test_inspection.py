@@ -39,6 +39,7 @@ SMALL = {
     "coarse_far_prob": 0.0,
     "coarse_far_deg": 0.0,
     "coarse_neighbour_prob": 0.0,
+    "fine_neighbour_prob": 0.0,
     "fine_px": 32,
     "fine_margin_frac": 0.15,
     "fine_width": 8,

@@ -393,17 +393,18 @@ def test_views_moved_far_in_training_lead_back_to_the_frame():
     assert torch.allclose(net.coarse.at[:, 0], at.expand(40, 2), atol=0.5)
 
 
-def test_the_coarse_network_alone_sees_other_people_in_training():
+@pytest.mark.parametrize(("coarse", "fine"), [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
+def test_both_networks_see_other_people_in_training_each_in_its_own_share(coarse, fine):
     net, seen = network().train(), []
-    net.coarse_far_prob, net.coarse_neighbour_prob = 0.0, 1.0
+    net.coarse_far_prob, net.coarse_neighbour_prob, net.fine_neighbour_prob = 0.0, coarse, fine
     net.coarse.register_forward_pre_hook(lambda _, views: seen.append(views[0]))
     net._cut_out = lambda images, matrix: seen.append(images) or torch.zeros(len(images), 1, 96, 96)
     frames = torch.rand(6, 1, 224, 224)
     net.with_spread(frames, MEAN_SHAPE.expand(6, 68, 2))
     net.with_spread(frames)
     views, cut_from, plain_views, plain_cut_from = seen
-    assert (views != plain_views).flatten(1).any(1).all()
-    assert torch.equal(cut_from, frames)
+    assert ((views != plain_views).flatten(1).any(1) == bool(coarse)).all()
+    assert ((cut_from != frames).flatten(1).any(1) == bool(fine)).all()
     assert torch.equal(plain_cut_from, frames)
 
 
@@ -451,6 +452,7 @@ def test_files_from_before_there_was_a_spread_are_read(tmp_path):
         "coarse_far_prob",
         "coarse_far_deg",
         "coarse_neighbour_prob",
+        "fine_neighbour_prob",
     ):
         del before["model"]["coarse_to_fine"][later]
     save_model(tmp_path / "m.safetensors", network(), before)

@@ -36,6 +36,7 @@ def network() -> CoarseToFine:
         coarse_far_prob=0.3,
         coarse_far_deg=70,
         coarse_neighbour_prob=0.3,
+        fine_neighbour_prob=0.3,
         fine_px=64,
         fine_margin_frac=0.15,
         fine_width=8,
