@@ -45,12 +45,7 @@ class FaceTracker:
     """Tracks the faces of one video, frame after frame. Not to be shared between threads."""
 
     def __init__(self, detector: KeypointDetector, smooth: bool = True, every_frame: bool = False) -> None:
-        """`smooth`: smooth the points over time; `every_frame`: search each frame, so that nobody new is missed.
-
-        Raises DataError where `detector` is none.
-        """
-        if not isinstance(detector, KeypointDetector):
-            raise DataError(f"the detector is {shown(detector)} but should be a KeypointDetector")
+        """`smooth`: smooth the points over time; `every_frame`: search each frame, so that nobody new is missed."""
         self._detector, self._smooth, self._every_frame = detector, smooth, every_frame
         self._tracks: list[_Track] = []
         self._frame, self._time_s, self._last_number = -1, 0.0, 0

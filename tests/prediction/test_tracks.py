@@ -289,12 +289,6 @@ def test_who_appears_between_two_searches_is_found_where_every_frame_is_searched
     assert len(follow(draw_discs([here, newcomer]), 0.04)) == found
 
 
-@pytest.mark.parametrize("detector", [None, KeypointDetector, "shipped"])
-def test_what_is_no_detector_is_refused(detector):
-    with pytest.raises(DataError, match="should be a KeypointDetector"):
-        FaceTracker(detector)
-
-
 @pytest.mark.parametrize("time_s", [None, "1", float("nan"), float("inf")])
 def test_a_time_that_is_none_is_refused(time_s):
     with pytest.raises(DataError, match="the time of the frame is"):
